@@ -1,0 +1,55 @@
+# `make run` and `make test` are all the set-up there is: each installs what it needs into .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean constraints
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed-run  ## serve the clinic's actions on http://127.0.0.1:5055 (ARGS="--port 5056 ...")
+	$(BIN)/action-server run --host 127.0.0.1 --actions actions $(ARGS)
+
+test: $(VENV)/.installed-dev  ## run all tests, with branch coverage
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+check: $(VENV)/.installed-dev  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
+	$(PIP) install "uv>=0.9"
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --all-extras --no-header \
+		--output-file constraints.txt pyproject.toml
+
+clean:  ## remove the virtual environment and everything generated
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 15) else \
+		"Python 3.10 to 3.14 is needed, this is %d.%d; name another one: make PYTHON=python3.11" % v)'
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "The venv module is missing: install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
+		rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed-run: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (once; takes about half a minute)"
+	@$(PIP) install --constraint constraints.txt --editable '.[clinic]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (once; takes about a minute)"
+	@$(PIP) install --constraint constraints.txt --editable '.[clinic,dev]'
+	@touch $@ $(VENV)/.installed-run

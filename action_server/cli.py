@@ -1,0 +1,183 @@
+"""The command line: verbs and exit codes.
+
+0 is fine, 1 is a failed call, 2 is wrong usage or settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from action_server import __version__, settings
+from action_server.errors import ActionServerError, SettingsError, StartupError
+
+_RUN_VERBS = ("run", "start")
+_DESCRIPTION = """\
+A custom action server for Rasa assistants. Without a verb it runs, with the flags of `python -m rasa_sdk`.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given.insert(0, "run")
+    # As `python -m` does it: the console script's own folder would come first, and the project beside us not at all.
+    if sys.path[0] != os.getcwd():
+        sys.path.insert(0, os.getcwd())
+    args = _parser().parse_args(given)
+    try:
+        code: int = args.verb(args)
+    except StartupError as exc:
+        print(f"error: {exc}", file=sys.stderr)  # noqa: T201
+        return 2
+    except ActionServerError as exc:
+        print(f"error: {exc}", file=sys.stderr)  # noqa: T201
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("action-server", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"action-server {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    for name in _RUN_VERBS:
+        text = "serve the actions" if name == "run" else "the same as run; what the official image's users type"
+        run = verbs.add_parser(name, help=text, description="Serve the actions of a package to dialogue engines.")
+        settings.add_flags(run)
+        run.set_defaults(verb=_run)
+
+    listing = verbs.add_parser("list", help="list the actions", description="List the actions of a package.")
+    _add_common_flags(listing)
+    listing.set_defaults(verb=_list)
+
+    call = verbs.add_parser("call", help="call one action", description=_CALL, epilog=_CALL_EXAMPLES)
+    call.formatter_class = argparse.RawDescriptionHelpFormatter
+    call.add_argument("action", metavar="NAME", help="the action's name, such as action_create_appointment")
+    call.add_argument(
+        "slots", metavar="slot=value", nargs="*", help="a slot of the conversation; value is JSON or text"
+    )
+    call.add_argument("--message", metavar="TEXT", help="what the user said last")
+    call.add_argument("--sender", metavar="ID", default="default", help="the conversation (default: default)")
+    call.add_argument(
+        "--url", metavar="URL", help="call a running server's webhook instead of starting one for the call"
+    )
+    call.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
+    _add_common_flags(call)
+    call.set_defaults(verb=_call)
+    return parser
+
+
+_CALL = """\
+Send one webhook request, as an engine would, and show what it changed.
+
+Without --url a server for this one call is started on a free port of this machine."""
+_CALL_EXAMPLES = """\
+examples:
+  action-server call action_check_urgent_slots appointment_type=urgent
+  action-server call action_create_appointment appointment_type=general preferred_date="tomorrow at 10"
+  action-server call validate_party_form party_size=4 --domain domain.yml --url http://localhost:5055/webhook"""
+
+
+def _add_common_flags(parser: argparse.ArgumentParser) -> None:
+    for name in ("actions", "endpoints", "strict", "log_level"):
+        settings.add_flag(parser, name)
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from action_server import server
+
+    server.serve(settings.read(vars(args), os.environ))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    from action_server import loader, logs, terminal
+
+    read = settings.read(vars(args), os.environ)
+    logs.configure(read.logs)
+    actions = list(loader.load(read.actions, strict=read.strict).registry)
+    if args.json:
+        rows = [{k: v for k, v in vars(action).items() if k != "run"} for action in actions]
+        _print_json(rows)
+    else:
+        terminal.show_actions(_console(), actions)
+    return 0
+
+
+def _call(args: argparse.Namespace) -> int:
+    from action_server import logs
+
+    # A person looks at the outcome of one call, not at a server's log; what goes wrong is still shown.
+    read = settings.read({"log_level": "WARNING", **{k: v for k, v in vars(args).items() if v is not None}}, os.environ)
+    logs.configure(read.logs)
+    return asyncio.run(_call_and_show(args, read))
+
+
+async def _call_and_show(args: argparse.Namespace, read: settings.Settings) -> int:
+    from action_server import client, terminal
+
+    slots = parse_slots(args.slots)
+    options = {"message": args.message, "sender_id": args.sender, "domain": _domain(args.domain)}
+    if args.url:
+        reply = await client.call_action(args.url, args.action, slots, **options)
+    else:
+        async with client.own_server(read) as url:
+            reply = await client.call_action(url, args.action, slots, **options)
+    if args.json:
+        _print_json({"status": reply.status, "milliseconds": reply.milliseconds, "body": reply.body})
+    else:
+        terminal.show_reply(_console(), args.action, slots, reply)
+    return 0 if reply.status == 200 else 1
+
+
+def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``slot=value`` pairs; a value is JSON if it reads as such, otherwise text: ``n=4``, ``name=Ann``.
+
+    Raises:
+        SettingsError: a pair has no ``=`` or no name.
+    """
+    slots = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise SettingsError(repr(pair), "is not slot=value")
+        try:
+            slots[name] = json.loads(value)
+        except ValueError:
+            slots[name] = value
+    return slots
+
+
+def _domain(path: Path | None) -> Mapping[str, Any] | None:
+    if path is None:
+        return None
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        domain = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as exc:
+        raise SettingsError("--domain", f"{path} cannot be read as YAML: {' '.join(str(exc).split())}") from exc
+    if not isinstance(domain, dict):
+        raise SettingsError("--domain", f"{path} is not a domain")
+    return domain
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # Through a pipe nothing is wrapped to a guessed width.
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))  # noqa: T201

@@ -1,0 +1,175 @@
+"""Log lines and the call they belong to; the only module that configures logging.
+
+A message is the constant name of an event, the facts are fields (``extra=``). Everything logged while an action runs
+carries the action and the conversation, from worker threads too. It is configured in every worker process: what the
+parent configures does not reach a spawned worker, which is how rasa-sdk loses its actions' logs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from action_server.errors import NoCallError, SettingsError
+
+LogFormat = Literal["console", "json"]
+
+# Their own levels, set by LOG_LEVEL_LIBRARIES as in rasa-sdk: at DEBUG they would bury the actions' lines.
+_LIBRARIES = ("aiosqlite", "asyncio", "grpc", "sanic", "sqlalchemy", "svcs", "tzlocal", "urllib3")
+_SANIC = ("sanic.root", "sanic.error", "sanic.access", "sanic.server")
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """Which call is running: the action's name, the conversation (``sender_id``) and how the call came in."""
+
+    action: str
+    sender_id: str
+    transport: str = "http"
+
+
+_current: ContextVar[CallContext] = ContextVar("action_server_call")
+
+
+def current_call() -> CallContext:
+    """Return the call that is running here; works in an action, in what it awaits and on its worker thread.
+
+    Raises:
+        NoCallError: no action is running here.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise NoCallError from None
+
+
+@contextmanager
+def calling(context: CallContext) -> Iterator[None]:
+    """Make ``context`` the current call within the block."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """How this process logs. ``level`` and ``library_level`` are names of :mod:`logging`; files may be ``None``."""
+
+    level: str = "INFO"
+    library_level: str = "ERROR"
+    format: LogFormat = "console"
+    file: Path | None = None
+    config_file: Path | None = None
+
+
+def configure(settings: LogSettings) -> None:
+    """Configure logging of this process: to standard error, and to a file when one is set.
+
+    Raises:
+        SettingsError: the log file cannot be written or the configuration file is not a logging configuration.
+    """
+    if settings.config_file:
+        _apply_config_file(settings.config_file)
+        return
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if settings.file:
+        handlers.append(_file_handler(settings.file))
+    formatter = JsonFormatter() if settings.format == "json" else ConsoleFormatter()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        handler.addFilter(_add_context)
+    logging.basicConfig(level=settings.level, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(settings.library_level)
+    for name in _SANIC:
+        # Sanic brings its own handlers, which would print each of its lines a second time, in its own form.
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+        library.setLevel(settings.library_level)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """One line for people: time, level, logger, event, then ``name=value`` for each field."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-8s %(name)s  - %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line of a record without its traceback."""
+        fields = "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
+        return super().formatMessage(record) + fields
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line for machines: time (ISO 8601, UTC), level, logger, event and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def milliseconds_since(start: float) -> float:
+    """Milliseconds since ``start``, a reading of :func:`time.perf_counter`, to a tenth."""
+    return round((time.perf_counter() - start) * 1000, 1)
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    # A conversation id may hold anything: no line break of it may start a new, forged line.
+    return text if text.isprintable() and " " not in text else json.dumps(text)
+
+
+def _add_context(record: logging.LogRecord) -> bool:
+    context = _current.get(None)
+    if context is not None:
+        vars(record).setdefault("action", context.action)
+        vars(record).setdefault("sender_id", context.sender_id)
+    return True
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    try:
+        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as exc:
+        raise SettingsError("--log-file", f"the file cannot be written: {exc.strerror}") from exc
+
+
+def _apply_config_file(path: Path) -> None:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        config = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        logging.config.dictConfig(config)
+    except OSError as exc:
+        raise SettingsError("--logging-config-file", f"the file cannot be read: {exc.strerror}") from exc
+    except (YAMLError, ValueError, TypeError, AttributeError, ImportError) as exc:
+        problem = f"{path} is not a configuration of Python's logging: {exc}"
+        raise SettingsError("--logging-config-file", " ".join(problem.split())) from exc

@@ -1,0 +1,46 @@
+"""Where something is in the author's code: ``file:line``, relative to the working directory if it is below it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sysconfig
+import traceback
+from typing import Any
+
+_NOT_THE_AUTHORS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
+
+
+def shorten(file: str) -> str:
+    """Return the path relative to the working directory if it is below it, otherwise as it is."""
+    relative = os.path.relpath(file)
+    return file if relative.startswith(os.pardir) else relative
+
+
+def place_of(thing: Any) -> str:
+    """Return the place of a class or function; its module where there is no source, as for one written in C."""
+    thing = inspect.unwrap(getattr(thing, "__func__", thing))
+    try:
+        file = inspect.getsourcefile(thing) or inspect.getfile(thing)
+        line = inspect.getsourcelines(thing)[1]
+    except (TypeError, OSError):
+        return getattr(thing, "__module__", None) or "?"
+    return f"{shorten(file)}:{line}"
+
+
+def place_of_failure(exc: BaseException) -> str | None:
+    """Return the deepest line of the author's own code an error went through.
+
+    Lines of the standard library, of installed packages and of this one do not help them; None if there are no others.
+    """
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f"{shorten(exc.filename)}:{exc.lineno}"
+    for frame in reversed(traceback.extract_tb(exc.__traceback__)):
+        if not frame.filename.startswith(_NOT_THE_AUTHORS) and "site-packages" not in frame.filename:
+            return f"{shorten(frame.filename)}:{frame.lineno}"
+    return None
+
+
+def one_line(exc: BaseException) -> str:
+    """Return the type and the message of an error on one line."""
+    return " ".join(f"{type(exc).__name__}: {exc}".split())

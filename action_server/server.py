@@ -1,0 +1,64 @@
+"""The process: listens, and runs one worker itself or has several supervised."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+
+from action_server import logs, worker
+from action_server.errors import SettingsError
+from action_server.settings import Settings
+from action_server.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+# Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
+_BACKLOG = 1024
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        StartupError: the server cannot start.
+    """
+    logs.configure(settings.logs)
+    sock = None if settings.grpc else listen(settings.host, settings.port)
+    if settings.workers == 1 and not settings.auto_reload:
+        stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
+        worker.run(settings, sock, lambda: _announce(settings, sock), stopping)
+    else:
+        Supervisor(settings, sock, lambda: _announce(settings, sock)).run()
+    logger.info("server.stopped")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket. Raises :class:`SettingsError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError as exc:
+        sock.close()
+        hint = "; stop the other server or choose another --port" if "in use" in str(exc) else ""
+        raise SettingsError("--host, --port", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
+    sock.setblocking(False)
+    return sock
+
+
+def url_of(settings: Settings, sock: socket.socket | None) -> str:
+    """Return the address the server can be called at."""
+    if sock is None:
+        return f"grpc://{settings.host}:{settings.port}"
+    host, port = sock.getsockname()[:2]
+    scheme = "https" if settings.ssl_certificate else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _announce(settings: Settings, sock: socket.socket | None) -> None:
+    facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
+    logger.info("server.ready", extra=facts)

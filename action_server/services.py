@@ -1,0 +1,115 @@
+"""What actions share within a worker: database engines, HTTP sessions, booking backends.
+
+A package of actions may define ``lifespan``, an async context manager that is entered in each worker before its first
+call and left after its last::
+
+    @asynccontextmanager
+    async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncIterator[None]:
+        async with aiohttp.ClientSession() as session:
+            registry.register_value(aiohttp.ClientSession, session)
+            yield
+
+Its actions then ask for what they need: ``services.get(aiohttp.ClientSession)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import svcs
+
+from action_server.errors import ServiceError
+
+T = TypeVar("T")
+Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
+
+
+class Services:
+    """The services of one worker, bound to the event loop they were opened on."""
+
+    def __init__(self, registry: svcs.Registry, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.container = svcs.Container(registry)
+        self.loop = loop
+
+
+_active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
+
+
+def get(service_type: type[T]) -> T:
+    """Return the service registered for ``service_type``.
+
+    Raises:
+        ServiceError: no services are open here, or none is registered for the type.
+    """
+    try:
+        return _services().container.get(service_type)
+    except svcs.exceptions.ServiceNotFoundError:
+        raise ServiceError(
+            f"no service is registered for {service_type.__name__}; register it in the package's lifespan"
+        ) from None
+
+
+def blocking(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` on the worker's event loop and wait for it: what a synchronous action uses for async services.
+
+    Raises:
+        ServiceError: called from the event loop itself, which would wait for itself, or where no services are open.
+    """
+    try:
+        loop = _services().loop
+        if loop is None:
+            raise ServiceError("these services are not bound to an event loop")
+        if loop is _running_loop():
+            raise ServiceError("services.blocking() is for synchronous actions; in async code, await the coroutine")
+    except ServiceError:
+        work.close()
+        raise
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+
+@contextmanager
+def activate(registry: svcs.Registry) -> Iterator[Services]:
+    """Make the services of ``registry`` the ones actions get within the block. The block runs on their event loop."""
+    services = Services(registry, _running_loop())
+    with activated(services):
+        yield services
+
+
+@contextmanager
+def activated(services: Services | None) -> Iterator[None]:
+    """Make ``services`` the ones actions get within the block."""
+    token = _active.set(services)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+@asynccontextmanager
+async def open(lifespan: Lifespan | None, config: Mapping[str, Any]) -> AsyncIterator[Services]:
+    """Open the services of a package, and close them at the end of the block. ``config`` is handed to its lifespan."""
+    async with svcs.Registry() as registry:
+        with activate(registry) as services:
+            if lifespan is None:
+                yield services
+                return
+            async with lifespan(registry, config):
+                yield services
+
+
+def _services() -> Services:
+    services = _active.get()
+    if services is None:
+        raise ServiceError("no services are open here: they live inside of a running action server")
+    return services
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,279 @@
+"""Every setting of the server: flag, then environment, then ``action_server:`` of endpoints.yml, then default.
+
+The model below is the only list of them: the flags, ``--help`` and the reference page are made from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from action_server.errors import SettingsError
+from action_server.logs import LogFormat, LogSettings
+
+# Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
+ENVIRONMENT_PREFIX = "ACTION_SERVER__"
+DEFAULT_ENDPOINTS = "endpoints.yml"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a setting is given on the command line, and rasa-sdk's own variable for it if there is one."""
+
+    names: tuple[str, ...]
+    variable: str | None = None
+
+
+class Settings(BaseModel):
+    """The settings of one server. Sizes are in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    actions: Annotated[
+        str,
+        Flag(("--actions", "--actions-module")),
+        Field(description="package or module of your actions, in dots: `actions` or `bot.actions`"),
+    ] = "actions"
+    host: Annotated[
+        str, Flag(("--host",), "SANIC_HOST"), Field(description="address to listen on; 0.0.0.0 is every network")
+    ] = "0.0.0.0"  # noqa: S104 - rasa-sdk's default; an engine in another container has to reach it
+    port: Annotated[
+        int, Flag(("-p", "--port")), Field(ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    ] = 5055
+    workers: Annotated[
+        int,
+        Flag(("--workers",), "ACTION_SERVER_SANIC_WORKERS"),
+        Field(ge=1, le=256, description="worker processes"),
+    ] = 1
+    sync_workers: Annotated[
+        int,
+        Flag(("--sync-workers",)),
+        Field(ge=1, le=1000, description="threads for synchronous actions and validators, in each worker"),
+    ] = 40
+    strict: Annotated[
+        bool, Flag(("--strict",)), Field(description="refuse to start when two actions share one name")
+    ] = False
+    cors: Annotated[
+        tuple[str, ...],
+        Flag(("--cors",)),
+        Field(description="origins that browsers may call from; * is all of them"),
+    ] = ()
+    ssl_certificate: Annotated[
+        Path | None, Flag(("--ssl-certificate",)), Field(description="TLS certificate chain, a PEM file")
+    ] = None
+    ssl_keyfile: Annotated[
+        Path | None, Flag(("--ssl-keyfile",)), Field(description="private key of the certificate, a PEM file")
+    ] = None
+    ssl_password: Annotated[
+        SecretStr | None, Flag(("--ssl-password",)), Field(description="password of the private key")
+    ] = None
+    ssl_ca_file: Annotated[
+        Path | None,
+        Flag(("--ssl-ca-file",)),
+        Field(description="with --grpc: the CA whose client certificates are accepted, a PEM file"),
+    ] = None
+    endpoints: Annotated[
+        Path, Flag(("--endpoints",)), Field(description="Rasa's endpoints file; its `action_server:` is read")
+    ] = Path(DEFAULT_ENDPOINTS)
+    auto_reload: Annotated[
+        bool, Flag(("--auto-reload",)), Field(description="start new workers when a file of the project changes")
+    ] = False
+    grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
+    log_level: Annotated[
+        str, Flag(("--log-level",)), Field(description="DEBUG, INFO, WARNING or ERROR; -v, -vv and --quiet set it too")
+    ] = "INFO"
+    log_level_libraries: Annotated[
+        str,
+        Flag(("--log-level-libraries",), "LOG_LEVEL_LIBRARIES"),
+        Field(description="the level of Sanic, SQLAlchemy and other libraries"),
+    ] = "ERROR"
+    log_format: Annotated[
+        LogFormat, Flag(("--log-format",)), Field(description="console for people, json for machines")
+    ] = "console"
+    log_file: Annotated[Path | None, Flag(("--log-file",)), Field(description="write the log to this file as well")] = (
+        None
+    )
+    logging_config_file: Annotated[
+        Path | None,
+        Flag(("--logging-config_file", "--logging-config-file")),
+        Field(description="a YAML file for Python's logging.config, instead of the --log-... settings"),
+    ] = None
+    max_request_bytes: Annotated[
+        int,
+        Flag(("--max-request-bytes",)),
+        Field(ge=1024, description="largest request body, before and after it is inflated"),
+    ] = 32 * 1024 * 1024
+    max_domains: Annotated[
+        int,
+        Flag(("--max-domains",)),
+        Field(ge=1, description="how many domains (assistants, model versions) a worker remembers"),
+    ] = 16
+    grace: Annotated[
+        float,
+        Flag(("--grace",)),
+        Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
+    ] = 30.0
+    services: Annotated[
+        dict[str, Any], Field(description="settings of the actions' own services; handed to the package's lifespan")
+    ] = {}
+
+    @field_validator("actions")
+    @classmethod
+    def _is_in_dots(cls, value: str) -> str:
+        if "/" in value or not all(part.isidentifier() for part in value.split(".")):
+            raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
+        return value
+
+    @field_validator("log_level", "log_level_libraries", mode="before")
+    @classmethod
+    def _is_a_level(cls, value: object) -> object:
+        level = str(value).upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level
+
+    @field_validator("cors", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @property
+    def logs(self) -> LogSettings:
+        """How the processes of this server log."""
+        return LogSettings(
+            self.log_level, self.log_level_libraries, self.log_format, self.log_file, self.logging_config_file
+        )
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for every setting that has one, and rasa-sdk's short forms for the log level."""
+    for name in Settings.model_fields:
+        add_flag(parser, name)
+    levels = (("-v", "--verbose", "INFO"), ("-vv", "--debug", "DEBUG"), ("--quiet", "WARNING"))
+    for *names, level in levels:
+        parser.add_argument(*names, dest="log_level", action="store_const", const=level, help=f"log level {level}")
+
+
+def add_flag(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the flag of one setting, if it has one."""
+    field = Settings.model_fields[name]
+    flag = flag_of(field)
+    if flag is not None:
+        parser.add_argument(*flag.names, dest=name, default=None, help=_help(field), **_kind(field))
+
+
+def flag_of(field: FieldInfo) -> Flag | None:
+    """Return how a setting is given on the command line; None for one that is not."""
+    return next((m for m in field.metadata if isinstance(m, Flag)), None)
+
+
+def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Put the settings together. ``flags`` are argparse's, None where a flag was not given.
+
+    Raises:
+        SettingsError: an entry is wrong; the message names the flag, the variable or the file's entry.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and name in Settings.model_fields}
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    from_environment = _from_environment(environment)
+    endpoints = given.get("endpoints") or from_environment.get("endpoints", ("", None))[1]
+    for name, (origin, value) in {**_from_file(endpoints), **from_environment}.items():
+        values[name] = _merged(values.get(name), value)
+        origins[name] = origin
+    for name, value in given.items():
+        values[name] = value
+        flag = flag_of(Settings.model_fields[name])
+        origins[name] = flag.names[-1] if flag else name
+    try:
+        return Settings(**values)
+    except ValidationError as exc:
+        raise _settings_error(exc, origins) from None
+
+
+Found = dict[str, tuple[str, Any]]
+
+
+def _from_environment(environment: Mapping[str, str]) -> Found:
+    found: Found = {}
+    for name, field in Settings.model_fields.items():
+        flag = flag_of(field)
+        for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
+            if variable and environment.get(variable):
+                found[name] = (variable, environment[variable])
+    nested: dict[str, Any] = {}
+    for variable, value in environment.items():
+        keys = variable.removeprefix(f"{ENVIRONMENT_PREFIX}SERVICES__").lower().split("__")
+        if variable.startswith(f"{ENVIRONMENT_PREFIX}SERVICES__"):
+            _set_nested(nested, keys, value)
+    if nested:
+        found["services"] = (f"{ENVIRONMENT_PREFIX}SERVICES__...", nested)
+    return found
+
+
+def _set_nested(target: dict[str, Any], keys: Sequence[str], value: str) -> None:
+    for key in keys[:-1]:
+        target = target.setdefault(key, {})
+    target[keys[-1]] = value
+
+
+def _from_file(endpoints: str | Path | None) -> Found:
+    path = Path(endpoints or DEFAULT_ENDPOINTS)
+    if not path.exists():
+        if endpoints:
+            raise SettingsError("--endpoints", f"there is no file {path}")
+        return {}
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(str(path), f"cannot be read as YAML{_yaml_place(exc)}") from exc
+    block = content.get("action_server") if isinstance(content, dict) else None
+    if block is None:
+        return {}
+    if not isinstance(block, dict):
+        raise SettingsError(f"{path}: action_server", "must hold settings, one `name: value` a line")
+    return {str(name): (f"{path}: action_server.{name}", value) for name, value in block.items()}
+
+
+def _yaml_place(exc: Exception) -> str:
+    mark = exc.problem_mark if isinstance(exc, MarkedYAMLError) else None
+    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+
+
+def _merged(base: Any, value: Any) -> Any:
+    """Return ``value`` over ``base``: mappings entry by entry, anything else as a whole."""
+    if isinstance(base, dict) and isinstance(value, dict):
+        return {**base, **{key: _merged(base.get(key), item) for key, item in value.items()}}
+    return value
+
+
+def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:
+    first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        problem = f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+    return SettingsError(origins.get(name, name), problem)
+
+
+def _kind(field: FieldInfo) -> dict[str, Any]:
+    if field.annotation is bool:
+        return {"action": "store_const", "const": True}
+    if str(field.annotation).startswith("tuple"):
+        return {"nargs": "*", "metavar": "ORIGIN"}
+    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT", LogFormat: "console|json"}
+    return {"metavar": next((word for kind, word in metavars.items() if field.annotation == kind), "FILE")}
+
+
+def _help(field: FieldInfo) -> str:
+    default = field.default
+    shown = f" (default: {default})" if default not in (None, False, ()) else ""
+    return f"{field.description}{shown}".replace("%", "%%")

@@ -1,0 +1,215 @@
+"""Several workers in processes of their own: started, replaced when one dies, renewed when a file changes, stopped.
+
+Sanic's own manager is not used: it does not replace a dead worker, and it ends a failed start by killing the whole
+process group, the shell that started the server included.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+
+from action_server import worker
+from action_server.errors import StartupError
+from action_server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Seconds. A worker that could not be replaced is tried again after the pause; files are looked at in this interval.
+_RESTART_PAUSE = 1.0
+_WATCH_INTERVAL = 0.3
+# How much longer than its grace a worker may take to end before it is killed.
+_END_MARGIN = 5.0
+
+_context = multiprocessing.get_context("spawn")
+
+Snapshot = dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: BaseProcess
+    channel: Connection
+
+
+class Supervisor:
+    """Keeps ``settings.workers`` workers on one listening socket. ``ready`` is called once all of them take calls."""
+
+    def __init__(self, settings: Settings, sock: socket.socket | None, ready: Callable[[], None]) -> None:
+        self._settings = settings
+        self._sock = sock
+        self._ready = ready
+        self._workers: list[_Worker] = []
+        self._seen: Snapshot = {}
+        self._stopping = False
+        self._wake, self._waker = Pipe(duplex=False)
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises :class:`StartupError` when the workers cannot start."""
+        with self._signals():
+            try:
+                self._workers = self._start(self._settings.workers)
+                if not self._stopping:
+                    self._ready()
+                while not self._stopping:
+                    self._watch()
+            finally:
+                self._stop(self._workers)
+
+    def _watch(self) -> None:
+        """Wait for something to happen, and see to it."""
+        timeout = _WATCH_INTERVAL if self._settings.auto_reload else None
+        missing = self._settings.workers - len(self._workers)
+        wait([self._wake, *(w.process.sentinel for w in self._workers)], _RESTART_PAUSE if missing else timeout)
+        for dead in [w for w in self._workers if not w.process.is_alive()]:
+            self._workers.remove(dead)
+            dead.channel.close()
+            if not self._stopping:
+                logger.error("worker.died", extra={"pid": dead.process.pid, "exit_code": dead.process.exitcode})
+        if not self._stopping:
+            self._replace(self._settings.workers - len(self._workers))
+        if self._settings.auto_reload and not self._stopping:
+            self._renew_if_changed()
+
+    def _replace(self, count: int) -> None:
+        if count == 0:
+            return
+        try:
+            started = self._start(count)
+        except StartupError as exc:
+            logger.error("worker.not_replaced", extra={"problem": str(exc)})
+            return
+        self._workers += started
+        logger.info("worker.replaced", extra={"pids": [w.process.pid for w in started]})
+
+    def _renew_if_changed(self) -> None:
+        """Start new workers on the new code, and only when they are up stop the old ones: they finish their calls."""
+        now = snapshot(self._seen)
+        if now == self._seen:
+            return
+        changed = sorted(set(now.items()) ^ set(self._seen.items()))
+        files = sorted({os.path.relpath(path) for path, _ in changed})
+        logger.info("reload.started", extra={"files": files})
+        self._seen = now
+        try:
+            renewed = self._start(self._settings.workers)
+        except StartupError as exc:
+            logger.error("reload.failed", extra={"problem": str(exc), "serving": "the last good version"})
+            return
+        old, self._workers = self._workers, renewed
+        self._stop(old)
+        logger.info("reload.done", extra={"files": files})
+
+    def _start(self, count: int) -> list[_Worker]:
+        """Start workers and wait until they are ready. Raises :class:`StartupError` when one of them is not."""
+        workers = [self._spawn() for _ in range(count)]
+        try:
+            for started in workers:
+                self._await_ready(started)
+        except BaseException:
+            self._stop(workers)
+            raise
+        return workers
+
+    def _spawn(self) -> _Worker:
+        ours, theirs = Pipe()
+        process = _context.Process(target=_work, args=(self._settings, self._sock, theirs), name="action-server-worker")
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _await_ready(self, started: _Worker) -> None:
+        wait([started.channel, self._wake])
+        if self._stopping:
+            return
+        try:
+            report: _Report = started.channel.recv()
+        except EOFError:
+            started.process.join()
+            raise StartupError(f"a worker ended while starting (exit code {started.process.exitcode})") from None
+        if report.problem:
+            raise StartupError(report.problem)
+        self._seen = {**self._seen, **report.files}
+
+    def _stop(self, workers: list[_Worker]) -> None:
+        for ending in workers:
+            ending.process.terminate()
+        deadline = time.monotonic() + self._settings.grace + _END_MARGIN
+        for ending in workers:
+            ending.process.join(max(0.0, deadline - time.monotonic()))
+            if ending.process.is_alive():
+                logger.warning("worker.killed", extra={"pid": ending.process.pid})
+                ending.process.kill()
+                ending.process.join()
+            ending.channel.close()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._stopping:
+            for running in self._workers:
+                running.process.kill()
+            os._exit(1)
+        self._stopping = True
+        self._waker.send_bytes(b"stop")
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What a worker tells its supervisor: ready, with the files it runs; or why it cannot start."""
+
+    problem: str = ""
+    files: Snapshot = field(default_factory=dict)
+
+
+def _work(settings: Settings, sock: socket.socket | None, channel: Connection) -> None:
+    """Run one worker in its own process. Exit code 2 when it cannot start."""
+    # Ctrl-C reaches every process of the terminal; the supervisor passes it on as SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stopping = worker.Stopping(signal.SIGTERM, parent=channel)
+    try:
+        worker.run(settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping)
+    except StartupError as exc:
+        channel.send(_Report(problem=str(exc)))
+        sys.exit(2)
+
+
+def snapshot(files: Iterable[str]) -> Snapshot:
+    """Return when each of the files, and each Python file beside them, was changed (nanoseconds)."""
+    folders = {Path(file).parent for file in files}
+    found = {*files, *(str(path) for folder in folders for path in folder.glob("*.py"))}
+    return {file: changed for file in found if (changed := _changed(file))}
+
+
+def _changed(file: str) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _project_files(settings: Settings) -> Snapshot:
+    """Return what this worker imported from the project: below the working directory, but not installed there."""
+    project = os.getcwd() + os.sep
+    files = {os.path.abspath(f) for m in list(sys.modules.values()) if (f := getattr(m, "__file__", None))}
+    own = {f for f in files if f.startswith(project) and not f.startswith(sys.prefix) and f.endswith(".py")}
+    return snapshot({*own, os.path.abspath(settings.endpoints)})

@@ -1,0 +1,80 @@
+"""What a person sees: tables of actions and of what a call changed. Readable without colour and through a pipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from action_server.client import Reply
+from action_server.registry import RegisteredAction
+
+_UNSET = object()
+
+
+def show_actions(console: Console, actions: Iterable[RegisteredAction]) -> None:
+    """Print a table of actions: name, how it runs, class or function, place."""
+    table = _table("action", "runs on", "code", "place")
+    for action in sorted(actions, key=lambda a: a.name):
+        table.add_row(action.name, "event loop" if action.is_async else "thread", action.source, action.place)
+    console.print(table)
+
+
+def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: Reply) -> None:
+    """Print what a call did: status and time, messages, slots before and after, other events, or the error."""
+    console.print(f"[bold]{escape(action)}[/bold]  {reply.status}  {reply.milliseconds:g} ms", highlight=False)
+    if reply.status != 200:
+        _show_error(console, reply)
+        return
+    for response in reply.responses:
+        _show_message(console, response)
+    changes = [event for event in reply.events if event.get("event") == "slot"]
+    if changes:
+        table = _table("slot", "before", "after")
+        for event in changes:
+            name = event.get("name", "?")
+            table.add_row(str(name), _value(slots.get(name, _UNSET)), _value(event.get("value")))
+        console.print(table)
+    for event in reply.events:
+        if event.get("event") != "slot":
+            rest = {k: v for k, v in event.items() if k != "event" and v is not None}
+            console.print(f"  event {event.get('event')} {json.dumps(rest) if rest else ''}", markup=False)
+    if not reply.responses and not reply.events:
+        console.print("  no messages, no events")
+
+
+def _show_message(console: Console, response: Mapping[str, Any]) -> None:
+    """Print one response: its text or the name of its template, then whatever else is not empty."""
+    said = response.get("text") or (f"response {response['response']}" if response.get("response") else "")
+    if said:
+        console.print(f"  bot: {said}", markup=False, highlight=False, soft_wrap=True)
+    for button in response.get("buttons") or []:
+        console.print(f"       [{button.get('title')}] {button.get('payload')}", markup=False, highlight=False)
+    hidden = {"text", "buttons", "response", "template"}
+    for key, value in response.items():
+        if value and key not in hidden:
+            console.print(f"       {key}: {_value(value)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_error(console: Console, reply: Reply) -> None:
+    if not isinstance(reply.body, dict):
+        console.print("  the reply is not JSON: is this the URL of an action server's webhook?")
+        return
+    for key, value in reply.body.items():
+        if key != "action_name":
+            console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _value(value: object) -> str:
+    return "-" if value is _UNSET else json.dumps(value, ensure_ascii=False)

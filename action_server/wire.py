@@ -1,0 +1,227 @@
+"""The webhook's JSON on one side, our objects on the other; the only module that knows its keys.
+
+The rules are those of real engines (Rasa Open Source 3.6 and Rasa Pro 3.21): which keys may be missing, which
+may be null. The standard library's decoder is used on purpose: engines write ``NaN`` and lone surrogates, and
+integers of any size have to come back as they went out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from action_server.errors import CallError, RequestError
+
+JsonObject = dict[str, Any]
+
+_WORDS: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+# Of the call and of its tracker: all of these may be missing or null. What is not listed is not looked at.
+_CALL_FIELDS: tuple[tuple[str, type], ...] = (
+    ("sender_id", str),
+    ("domain", dict),
+    ("domain_digest", str),
+    ("version", str),
+)
+_TRACKER_FIELDS: tuple[tuple[str, type], ...] = (
+    ("sender_id", str),
+    ("slots", dict),
+    ("latest_message", dict),
+    ("events", list),
+    ("paused", bool),
+    ("followup_action", str),
+    ("active_loop", dict),
+    ("active_form", dict),
+    ("latest_action_name", str),
+    ("stack", list),
+    ("user_id", str),
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of an engine, decoded and checked.
+
+    ``tracker`` is the tracker's JSON object as it came; ``domain`` is ``None`` when the engine did not send one;
+    ``domain_digest`` is ``None`` for engines that never send digests; ``version`` is the engine's own version.
+    """
+
+    action: str
+    sender_id: str
+    tracker: JsonObject
+    domain: JsonObject | None = None
+    domain_digest: str | None = None
+    version: str | None = None
+
+
+def decode_call(body: bytes) -> Call:
+    """Decode the body of ``POST /webhook``.
+
+    Raises:
+        RequestError: the body is not such a request; the message names the place and the problem, no values.
+    """
+    return call_from(_parse(body))
+
+
+def call_from(payload: object) -> Call:
+    """Check a decoded request and give it a shape. Raises :class:`RequestError` as :func:`decode_call`."""
+    if not isinstance(payload, dict):
+        raise RequestError(f"the body must be a JSON object, not {_word(payload)}")
+    action = _next_action(payload)
+    try:
+        _check_fields(payload, _CALL_FIELDS, "")
+        tracker = _tracker(payload)
+        sender_id = tracker.get("sender_id") or payload.get("sender_id")
+        if sender_id is None:
+            raise RequestError("tracker.sender_id is missing; it must be a string")
+    except RequestError as exc:
+        exc.action = action
+        raise
+    return Call(
+        action=action,
+        sender_id=sender_id,
+        tracker=tracker,
+        domain=payload.get("domain"),
+        domain_digest=payload.get("domain_digest"),
+        version=payload.get("version"),
+    )
+
+
+def encode_call(
+    action: str,
+    *,
+    slots: Mapping[str, Any],
+    message: str | None = None,
+    sender_id: str = "default",
+    domain: Mapping[str, Any] | None = None,
+    version: str,
+) -> bytes:
+    """Encode a request as an engine would send it in the first turn of a conversation.
+
+    The slots stand at the end of the events, as a form's candidates do, so that ``validate_*`` actions see them.
+    """
+    events: list[JsonObject] = [
+        {"event": "action", "timestamp": None, "name": "action_session_start"},
+        {"event": "session_started", "timestamp": None},
+        {"event": "action", "timestamp": None, "name": "action_listen"},
+    ]
+    latest: JsonObject = {"intent": {}, "entities": [], "text": message, "message_id": None, "metadata": {}}
+    if message is not None:
+        events.append({"event": "user", "timestamp": None, "text": message, "parse_data": latest})
+    events += [{"event": "slot", "timestamp": None, "name": k, "value": v} for k, v in slots.items()]
+    tracker = {
+        "sender_id": sender_id,
+        "slots": dict(slots),
+        "latest_message": latest,
+        "latest_event_time": None,
+        "followup_action": None,
+        "paused": False,
+        "stack": [],
+        "events": events,
+        "latest_input_channel": None,
+        "active_loop": {},
+        "latest_action": {"action_name": "action_listen"},
+        "latest_action_name": "action_listen",
+    }
+    call = {"next_action": action, "sender_id": sender_id, "tracker": tracker, "version": version}
+    return _dump({**call, "domain": dict(domain or {})})
+
+
+def encode_reply(events: Sequence[JsonObject], responses: Sequence[JsonObject]) -> bytes:
+    """Encode the body of a 200: both keys always, in rasa-sdk's order. The values must be JSON already."""
+    return _dump({"events": events, "responses": responses})
+
+
+def encode_error(error: CallError) -> bytes:
+    """Encode the body that goes with an error.
+
+    ``action_name`` is always there: Rasa Open Source reads it from every 400 without looking whether it exists.
+    """
+    body = {"error": error.message, "action_name": error.action}
+    if error.error_id is not None:
+        body["error_id"] = error.error_id
+    return _dump(body)
+
+
+def _dump(value: object) -> bytes:
+    # ASCII only: a lone surrogate of a user's message survives as an escape, and could not be encoded otherwise.
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _parse(body: bytes) -> object:
+    if not body.strip():
+        raise RequestError("the request has no body; send a JSON object")
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError as exc:
+        place = f"line {exc.lineno}, column {exc.colno}"
+        raise RequestError(f"the body is not JSON: {exc.msg} ({place})") from None
+    except UnicodeDecodeError as exc:
+        raise RequestError(f"the body is not {exc.encoding} text (at byte {exc.start})") from None
+    except RecursionError:
+        raise RequestError("the body is nested too deeply") from None
+    except ValueError:
+        # Python refuses to read integers of more than 4300 digits: reading them takes quadratic time.
+        raise RequestError("the body holds a number with too many digits") from None
+
+
+def _next_action(payload: JsonObject) -> str:
+    action = payload.get("next_action")
+    if action is None or action == "":
+        raise RequestError("next_action is missing; it must be the name of an action")
+    if not isinstance(action, str):
+        raise RequestError(f"next_action must be a string, not {_word(action)}")
+    return action
+
+
+def _tracker(payload: JsonObject) -> JsonObject:
+    tracker = payload.get("tracker")
+    if not isinstance(tracker, dict):
+        problem = "is missing; it must be" if tracker is None else f"is {_word(tracker)}; it must be"
+        raise RequestError(f"tracker {problem} an object")
+    _check_fields(tracker, _TRACKER_FIELDS, "tracker.")
+    for index, event in enumerate(tracker.get("events") or ()):
+        _check_event(event, index)
+    _check_objects(tracker.get("stack"), "tracker.stack")
+    message = tracker.get("latest_message") or {}
+    _check_fields(message, (("entities", list),), "tracker.latest_message.")
+    _check_objects(message.get("entities"), "tracker.latest_message.entities")
+    return tracker
+
+
+def _check_fields(value: JsonObject, fields: Sequence[tuple[str, type]], prefix: str) -> None:
+    for key, kind in fields:
+        found = value.get(key)
+        if found is not None and not isinstance(found, kind):
+            raise RequestError(f"{prefix}{key} must be {_WORDS[kind]}, not {_word(found)}")
+
+
+def _check_event(event: object, index: int) -> None:
+    place = f"tracker.events[{index}]"
+    if not isinstance(event, dict):
+        raise RequestError(f"{place} must be an object, not {_word(event)}")
+    name = event.get("event")
+    if not isinstance(name, str):
+        raise RequestError(f"{place}.event must be a string, not {_word(name)}")
+    if name == "slot" and not (isinstance(event.get("name"), str) and "value" in event):
+        raise RequestError(f"{place} sets a slot, so it needs a name (a string) and a value")
+
+
+def _check_objects(items: list[object] | None, prefix: str) -> None:
+    for index, item in enumerate(items or ()):
+        if not isinstance(item, dict):
+            raise RequestError(f"{prefix}[{index}] must be an object, not {_word(item)}")
+
+
+def _word(value: object) -> str:
+    return _WORDS[type(value)]
