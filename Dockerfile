@@ -1,4 +1,5 @@
-# The action server with the clinic's actions. docs/howto/deploy-with-docker.md says how to run it with your own.
+# Two images: `server` without any actions, to build your own on, and, last and so by default, the clinic.
+# docs/howto/deploy-with-docker.md says how to use both.
 
 ARG PYTHON_VERSION=3.11
 
@@ -6,7 +7,7 @@ ARG PYTHON_VERSION=3.11
 # Installs into a virtual environment. Compilers that a package may bring in stay in this stage.
 FROM python:${PYTHON_VERSION}-slim AS build
 
-# Extras of pyproject.toml to install, separated by commas.
+# Extras of pyproject.toml to install, separated by commas; empty for none.
 ARG EXTRAS=clinic
 
 # Made under the path it is used from: a virtual environment cannot be moved.
@@ -18,12 +19,12 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY action_server/ action_server/
 # constraints.txt holds the versions that the tests have seen.
-RUN pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]" \
+RUN pip install --no-cache-dir --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
     # OpenShift runs the image as a user id of its own choice, always in group 0: what 1001 may write, group 0 may.
     && chmod -R g=u /opt/venv
 
 
-FROM python:${PYTHON_VERSION}-slim
+FROM python:${PYTHON_VERSION}-slim AS server
 
 LABEL org.opencontainers.image.title="action-server" \
       org.opencontainers.image.description="A drop-in custom action server for Rasa assistants" \
@@ -36,8 +37,7 @@ RUN install -d -o 1001 -g 0 -m 775 /opt/venv /app /app/data
 COPY --from=build --chown=1001:0 /opt/venv/ /opt/venv/
 
 WORKDIR /app
-COPY --chown=1001:0 constraints.txt endpoints.yml ./
-COPY --chown=1001:0 actions/ actions/
+COPY --chown=1001:0 constraints.txt ./
 
 # XDG_DATA_HOME holds the clinic's SQLite file: mount a volume at /app/data to keep it. It is not declared as a VOLUME,
 # which would leave a nameless volume behind for each container of those who have their data elsewhere.
@@ -60,3 +60,10 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
 
 ENTRYPOINT ["python", "-m", "action_server"]
 CMD ["start", "--actions", "actions"]
+
+
+# A stage of its own: whoever copies actions over the clinic's would serve the clinic's as well.
+FROM server AS clinic
+
+COPY --chown=1001:0 endpoints.yml ./
+COPY --chown=1001:0 actions/ actions/

@@ -160,13 +160,9 @@ def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:
 def _domain(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from action_server.yaml_file import read_yaml
 
-    try:
-        domain = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as exc:
-        raise SettingsError("--domain", f"{path} cannot be read as YAML: {' '.join(str(exc).split())}") from exc
+    domain = read_yaml(path, "--domain")
     if not isinstance(domain, dict):
         raise SettingsError("--domain", f"{path} is not a domain")
     return domain

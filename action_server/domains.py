@@ -36,7 +36,7 @@ class Domains:
         """
         if call.domain is not None:
             if call.domain_digest:
-                self._store(call.domain_digest, call.domain)
+                self._store(call, call.domain_digest, call.domain)
             return call.domain
         if not call.domain_digest:
             return {}
@@ -49,12 +49,12 @@ class Domains:
         self._stored.move_to_end(call.domain_digest)
         return marshal.loads(stored) if needed else {}  # noqa: S302 - our own bytes
 
-    def _store(self, digest: str, domain: dict[str, Any]) -> None:
+    def _store(self, call: Call, digest: str, domain: dict[str, Any]) -> None:
         self._asked.pop(digest, None)
         try:
             self._remember(self._stored, digest, marshal.dumps(domain))
         except ValueError:
-            raise RequestError("domain is nested too deeply") from None
+            raise RequestError("domain is nested too deeply", call.action) from None
 
     def _remember(self, store: OrderedDict[str, Any], digest: str, value: object) -> None:
         store[digest] = value

@@ -10,7 +10,8 @@
     │   ├── ActionNotFoundError        nobody registered the action        404
     │   ├── MissingDomainError         the engine shall send the domain    449
     │   ├── ActionRejectedError        the action declines to run          400
-    │   └── ActionFailedError          the action raised                   500
+    │   ├── ActionFailedError          the action raised                   500
+    │   └── InternalError              the server itself failed            500
     ├── StartupError                   the server cannot start; exit code 2
     │   ├── SettingsError              a flag, variable or file is wrong
     │   ├── LoadError                  a module does not import

@@ -62,7 +62,7 @@ class Executor:
             ActionFailedError: the action raised anything else; the details are in the log.
         """
         context = CallContext(call.action, call.sender_id, transport)
-        with calling(context), activated(self._services), _logged():
+        with calling(context), activated(self._services), _logged(transport):
             action = self.registry.get(call.action)
             domain = self._domains.domain_for(call, needed=action.reads_domain)
             return await self._answer(action, call, domain, dispatcher or CollectingDispatcher())
@@ -118,7 +118,7 @@ def _is_cancelled_from_outside() -> bool:
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
+def _logged(transport: str) -> Iterator[None]:
     """Write the one line every call gets, whatever becomes of it."""
     start = time.perf_counter()
     outcome = "cancelled"
@@ -126,10 +126,10 @@ def _logged() -> Iterator[None]:
         yield
         outcome = "ok"
     except CallError as exc:
-        outcome = _OUTCOMES[type(exc)]
+        outcome = _OUTCOMES.get(type(exc), "refused")
         raise
     finally:
-        facts = {"outcome": outcome, "ms": milliseconds_since(start)}
+        facts = {"outcome": outcome, "transport": transport, "ms": milliseconds_since(start)}
         logger.info("action.finished", extra=facts)
 
 

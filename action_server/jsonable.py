@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set, ValuesView
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,9 @@ _ATOMS = (str, int, float, bool, type(None))
 # Deeper than any slot is meant to be, and well inside of what the JSON encoder can write. A value that contains itself
 # runs into it too.
 MAX_DEPTH = 200
+
+# Python writes no integer of more than 4300 digits (sys.get_int_max_str_digits), and engines written in it read none.
+_MAX_INT_BITS = 14_000
 
 
 class NotJsonableError(ValueError):
@@ -35,16 +39,31 @@ def jsonable(value: object, path: str = "", depth: int = 0) -> Any:
     Raises:
         NotJsonableError: somewhere in it is something that is no data, such as a lock or a function.
     """
-    if type(value) in _ATOMS:
+    kind = type(value)
+    if kind in _ATOMS and kind is not int:
         return value
     if depth > MAX_DEPTH:
-        raise NotJsonableError(path[:80], type(value).__name__, "is nested too deeply or contains itself")
+        raise NotJsonableError(path[:80], kind.__name__, "is nested too deeply or contains itself")
+    try:
+        return _plain(value, path, depth)
+    except NotJsonableError:
+        raise
+    except Exception:  # noqa: BLE001 - an expired database row, a broken property: its error may hold values
+        raise NotJsonableError(path, kind.__name__, "cannot be read") from None
+
+
+def _plain(value: object, path: str, depth: int) -> Any:
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path, depth + 1)
     if isinstance(value, Mapping):
-        return {_key(k, path): jsonable(v, f"{path}.{k}" if path else str(k), depth + 1) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+        # The names of an event's own fields are no secret. Below them keys may be anything, a patient's name as well.
+        return {_key(k, path): jsonable(v, f"{path}.*" if path else str(k), depth + 1) for k, v in value.items()}
+    if isinstance(value, (Sequence, Set, ValuesView)) and not isinstance(value, (str, bytes, bytearray, memoryview)):
         return [jsonable(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_INT_BITS:
+            raise NotJsonableError(path, "int", "has more digits than can be written")
+        return int(value)
     return _other(value, path, depth)
 
 
@@ -62,23 +81,26 @@ def _key(key: object, path: str) -> str:
 
 def _other(value: object, path: str, depth: int) -> Any:
     # Subclasses of the plain types: a str that is not an enum, numpy.float64, ...
-    for kind in (str, int, float):
+    for kind in (str, float):
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, (datetime, date, time)):
+        # Not pydantic's form, which writes "Z" for UTC: fromisoformat of Python 3.10 does not read that.
+        return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return jsonable(fields, path, depth + 1)
     if isinstance(value, BaseModel):
-        return jsonable(value.model_dump(), path, depth + 1)
+        return jsonable(value.model_dump(warnings=False), path, depth + 1)
     for method in ("tolist", "item"):
         # numpy and pandas: arrays and scalars know their plain form. No import of either for it.
         plain: Callable[[], object] | None = getattr(value, method, None)
         if callable(plain) and type(value).__module__.partition(".")[0] in ("numpy", "pandas"):
             return jsonable(plain(), path, depth + 1)
     try:
-        # Dates, times, durations, UUIDs, paths, bytes, URLs, ...: pydantic knows the standard library.
+        # Durations, UUIDs, paths, bytes, URLs, ...: pydantic knows the standard library.
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):
         raise NotJsonableError(path, type(value).__name__) from None

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from action_server.errors import NoCallError, SettingsError
+from action_server.jsonable import jsonable
+from action_server.yaml_file import read_yaml
 
 LogFormat = Literal["console", "json"]
 
@@ -82,6 +84,8 @@ def configure(settings: LogSettings) -> None:
     """
     if settings.config_file:
         _apply_config_file(settings.config_file)
+        for handler in _all_handlers():
+            handler.addFilter(_add_context)
         return
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if settings.file:
@@ -110,12 +114,17 @@ class ConsoleFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line of a record without its traceback."""
+        # Whatever an author logs, only the first line of a record looks like one, and none steers a terminal.
+        record.message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.message)
         fields = "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
         return super().formatMessage(record) + fields
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line for machines: time (ISO 8601, UTC), level, logger, event and the fields."""
+    """One JSON object a line for machines: time (ISO 8601, UTC), level, logger, event and the fields.
+
+    A field that is named like one of these stands as ``field_<name>``.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -124,11 +133,13 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **_fields(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        fields = {f"field_{name}" if name in line else name: value for name, value in _fields(record).items()}
+        return json.dumps({**line, **{name: _json_field(value) for name, value in fields.items()}})
 
 
 def milliseconds_since(start: float) -> float:
@@ -154,22 +165,35 @@ def _add_context(record: logging.LogRecord) -> bool:
     return True
 
 
+def _json_field(value: object) -> object:
+    try:
+        plain = jsonable(value)
+        # Python writes NaN and infinities, which are not JSON and which collectors of logs do not read.
+        json.dumps(plain, allow_nan=False)
+    except ValueError:
+        return str(value)
+    return plain
+
+
+def _all_handlers() -> set[logging.Handler]:
+    loggers = [logging.root, *(v for v in logging.root.manager.loggerDict.values() if isinstance(v, logging.Logger))]
+    return {handler for logger in loggers for handler in logger.handlers}
+
+
 def _file_handler(path: Path) -> logging.Handler:
     try:
         return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    except OSError as exc:
-        raise SettingsError("--log-file", f"the file cannot be written: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:
+        problem = exc.strerror if isinstance(exc, OSError) else "no file can have this name"
+        raise SettingsError("--log-file", f"the file cannot be written: {problem}") from exc
 
 
 def _apply_config_file(path: Path) -> None:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
+    where = "--logging-config-file"
+    config = read_yaml(path, where)
     try:
-        config = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         logging.config.dictConfig(config)
-    except OSError as exc:
-        raise SettingsError("--logging-config-file", f"the file cannot be read: {exc.strerror}") from exc
-    except (YAMLError, ValueError, TypeError, AttributeError, ImportError) as exc:
-        problem = f"{path} is not a configuration of Python's logging: {exc}"
-        raise SettingsError("--logging-config-file", " ".join(problem.split())) from exc
+    except Exception as exc:
+        # dictConfig raises nearly anything; its messages quote the configuration, which may hold credentials.
+        problem = f"{path} is not a configuration of Python's logging ({type(exc).__name__})"
+        raise SettingsError(where, problem) from exc

@@ -6,21 +6,21 @@ The model below is the only list of them: the flags, ``--help`` and the referenc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from action_server.errors import SettingsError
 from action_server.logs import LogFormat, LogSettings
+from action_server.yaml_file import read_yaml
 
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
 ENVIRONMENT_PREFIX = "ACTION_SERVER__"
+_SERVICES_PREFIX = f"{ENVIRONMENT_PREFIX}SERVICES__"
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
@@ -122,7 +122,9 @@ class Settings(BaseModel):
         Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
     ] = 30.0
     services: Annotated[
-        dict[str, Any], Field(description="settings of the actions' own services; handed to the package's lifespan")
+        dict[str, Any],
+        # Tokens stand in it.
+        Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
     ] = {}
 
     @field_validator("actions")
@@ -185,10 +187,15 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     from_environment = _from_environment(environment)
-    endpoints = given.get("endpoints") or from_environment.get("endpoints", ("", None))[1]
-    for name, (origin, value) in {**_from_file(endpoints), **from_environment}.items():
-        values[name] = _merged(values.get(name), value)
-        origins[name] = origin
+    if "endpoints" in given:
+        from_file = _from_file(Path(given["endpoints"]), "--endpoints")
+    else:
+        origin, path = from_environment.get("endpoints", ("", None))
+        from_file = _from_file(Path(path) if path else None, origin)
+    for found in (from_file, from_environment):
+        for name, (origin, value) in found.items():
+            values[name] = _merged(values.get(name), value)
+            origins[name] = origin
     for name, value in given.items():
         values[name] = value
         flag = flag_of(Settings.model_fields[name])
@@ -209,43 +216,65 @@ def _from_environment(environment: Mapping[str, str]) -> Found:
         for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
             if variable and environment.get(variable):
                 found[name] = (variable, environment[variable])
+    _refuse_unknown(environment)
     nested: dict[str, Any] = {}
     for variable, value in environment.items():
-        keys = variable.removeprefix(f"{ENVIRONMENT_PREFIX}SERVICES__").lower().split("__")
-        if variable.startswith(f"{ENVIRONMENT_PREFIX}SERVICES__"):
-            _set_nested(nested, keys, value)
+        if variable.startswith(_SERVICES_PREFIX):
+            _set_nested(nested, variable, value)
     if nested:
-        found["services"] = (f"{ENVIRONMENT_PREFIX}SERVICES__...", nested)
+        found["services"] = (f"{_SERVICES_PREFIX}...", nested)
     return found
 
 
-def _set_nested(target: dict[str, Any], keys: Sequence[str], value: str) -> None:
-    for key in keys[:-1]:
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in environment:
+        ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_SERVICES_PREFIX)
+        if ours and variable not in known:
+            raise SettingsError(variable, f"there is no such setting; there are {', '.join(sorted(known))}")
+
+
+def _set_nested(target: dict[str, Any], variable: str, value: str) -> None:
+    *groups, last = variable.removeprefix(_SERVICES_PREFIX).lower().split("__")
+    for key in groups:
         target = target.setdefault(key, {})
-    target[keys[-1]] = value
+        if not isinstance(target, dict):
+            raise SettingsError(variable, "another variable gives a value to what is a group here")
+    if isinstance(target.get(last), dict):
+        raise SettingsError(variable, "other variables give values below it, so it cannot have one itself")
+    target[last] = value
 
 
-def _from_file(endpoints: str | Path | None) -> Found:
-    path = Path(endpoints or DEFAULT_ENDPOINTS)
-    if not path.exists():
-        if endpoints:
-            raise SettingsError("--endpoints", f"there is no file {path}")
+def _from_file(path: Path | None, where: str) -> Found:
+    """Read the file's block. ``where`` names what gave the path; without a path it is the default, which may miss."""
+    file = path or Path(DEFAULT_ENDPOINTS)
+    if path is None and not file.exists():
         return {}
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(str(path), f"cannot be read as YAML{_yaml_place(exc)}") from exc
+    if path is not None and not _exists(file):
+        raise SettingsError(where, f"there is no file {file}")
+    content = read_yaml(file, str(file))
     block = content.get("action_server") if isinstance(content, dict) else None
     if block is None:
         return {}
     if not isinstance(block, dict):
-        raise SettingsError(f"{path}: action_server", "must hold settings, one `name: value` a line")
-    return {str(name): (f"{path}: action_server.{name}", value) for name, value in block.items()}
+        raise SettingsError(f"{file}: action_server", "must hold settings, one `name: value` a line")
+    for name, value in block.items():
+        where = f"{file}: action_server.{name}"
+        if name == "endpoints":
+            raise SettingsError(where, "cannot be set in the file itself; use --endpoints")
+        field = Settings.model_fields.get(name)
+        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+            # For Python true is the number 1.
+            raise SettingsError(where, "must be a number")
+    return {str(name): (f"{file}: action_server.{name}", value) for name, value in block.items()}
 
 
-def _yaml_place(exc: Exception) -> str:
-    mark = exc.problem_mark if isinstance(exc, MarkedYAMLError) else None
-    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        # A name no file can have: too long, or with a zero byte.
+        return False
 
 
 def _merged(base: Any, value: Any) -> Any:

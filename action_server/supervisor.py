@@ -54,6 +54,7 @@ class Supervisor:
         self._workers: list[_Worker] = []
         self._seen: Snapshot = {}
         self._stopping = False
+        self._draining = False
         self._wake, self._waker = Pipe(duplex=False)
 
     def run(self) -> None:
@@ -144,6 +145,7 @@ class Supervisor:
         self._seen = {**self._seen, **report.files}
 
     def _stop(self, workers: list[_Worker]) -> None:
+        self._draining = self._stopping
         for ending in workers:
             ending.process.terminate()
         deadline = time.monotonic() + self._settings.grace + _END_MARGIN
@@ -165,10 +167,12 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self._stopping:
+        if self._draining:
             for running in self._workers:
                 running.process.kill()
             os._exit(1)
+        if self._stopping:
+            return
         self._stopping = True
         self._waker.send_bytes(b"stop")
 

@@ -51,7 +51,7 @@ def _show_message(console: Console, response: Mapping[str, Any]) -> None:
     """Print one response: its text or the name of its template, then whatever else is not empty."""
     said = response.get("text") or (f"response {response['response']}" if response.get("response") else "")
     if said:
-        console.print(f"  bot: {said}", markup=False, highlight=False, soft_wrap=True)
+        console.print("  bot: " + str(said).replace("\n", "\n       "), markup=False, highlight=False, soft_wrap=True)
     for button in response.get("buttons") or []:
         console.print(f"       [{button.get('title')}] {button.get('payload')}", markup=False, highlight=False)
     hidden = {"text", "buttons", "response", "template"}

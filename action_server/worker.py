@@ -56,15 +56,18 @@ def run(settings: Settings, sock: socket.socket | None, ready: Callable[[], None
 
 
 class Stopping:
-    """Tells a worker to stop: once to drain, twice to end at once.
+    """Tells a worker to stop, once to drain. Reacts to the ``signals``.
 
-    Reacts to the ``signals``, and to the end of ``parent``, the process that started this one.
+    A worker on its own ends at once when it is told again during the drain. One that has a ``parent``, the process that
+    started it, does not: it gets the signal from its parent and, under systemd for one, from outside as well. It also
+    stops when its parent is gone.
     """
 
     def __init__(self, *signals: signal.Signals, parent: Connection | None = None) -> None:
         self._signals = signals
         self._parent = parent
         self._event = asyncio.Event()
+        self._draining = False
 
     def arm(self) -> None:
         """Listen from now on; to be called on the running event loop."""
@@ -76,8 +79,9 @@ class Stopping:
             loop.add_reader(self._parent.fileno(), self._parent_gone)
 
     def stop(self) -> None:
-        """Ask for the drain; asked again, end the process."""
-        if self._event.is_set():
+        """Ask for the drain."""
+        # Only during the drain: `timeout` and some supervisors send their signal twice at the same moment.
+        if self._draining and self._parent is None:
             logger.warning("worker.killed")
             logging.shutdown()
             os._exit(1)
@@ -86,6 +90,7 @@ class Stopping:
     async def wait(self) -> None:
         """Return when asked to stop."""
         await self._event.wait()
+        self._draining = True
 
     def _parent_gone(self) -> None:
         if self._parent is not None:

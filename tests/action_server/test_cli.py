@@ -162,7 +162,7 @@ def test_call_of_a_server_that_is_not_there_exits_1_with_one_line(tmp_path: Path
     ("arguments", "said"),
     [
         (["call", "action_x", "noequals"], "error: 'noequals': is not slot=value"),
-        (["call", "action_x", "--domain", "nowhere.yml"], "error: --domain: nowhere.yml cannot be read as YAML"),
+        (["call", "action_x", "--domain", "nowhere.yml"], "error: --domain: nowhere.yml cannot be read: No such file"),
         (["call", "action_x", "--domain", "list.yml"], "error: --domain: list.yml is not a domain"),
         (["run", "--port", "eighty"], "error: --port: "),
         (["list", "--actions", "no.such"], "error: no.such: cannot import 'no.such': there is no such module"),

@@ -135,11 +135,12 @@ async def test_an_action_that_never_ends_does_not_keep_the_server_from_stopping(
     assert "call.cut" in [line["event"] for line in running.log]
 
 
-async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path, workers: str) -> None:
     """Whoever does not want to wait for the drain sends the signal again."""
     project(tmp_path, {"actions.py": WAITING})
     async with gate() as (port, arrived):
-        with server(tmp_path, "--grace", "3600") as running:
+        with server(tmp_path, "--grace", "3600", "--workers", workers) as running:
             waiting = asyncio.create_task(call(running.url, "action_wait", port=port))
             writer = await arrived.get()
             running.process.send_signal(signal.SIGTERM)
@@ -149,6 +150,25 @@ async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
 
             with pytest.raises(aiohttp.ClientError):
                 await waiting
+            writer.close()
+
+
+async def test_a_signal_to_all_processes_drains_as_one_to_the_first(tmp_path: Path) -> None:
+    """systemd signals every process of a service; a worker then hears it twice and still finishes its call."""
+    project(tmp_path, {"actions.py": WAITING})
+    async with gate() as (port, arrived):
+        with server(tmp_path, "--workers", "2") as running:
+            waiting = asyncio.create_task(call(running.url, "action_wait", port=port))
+            writer = await arrived.get()
+            for loaded in [line for line in running.log if line["event"] == "worker.loaded"]:
+                os.kill(loaded["pid"], signal.SIGTERM)
+            await asyncio.to_thread(running.wait_for, "worker.stopping")
+            await asyncio.to_thread(running.wait_for, "worker.stopping")
+            running.process.send_signal(signal.SIGTERM)
+            writer.write(b"!")
+
+            assert (await waiting)[0] == 200
+            assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
             writer.close()
 
 

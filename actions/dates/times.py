@@ -1,0 +1,113 @@
+"""English words for a time of day: "at 10", "half past nine", "afternoon", "between 10 and 12"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from actions.dates.words import NUMBER, number
+
+_NOON = 12 * 60
+_MIDNIGHT = 24 * 60
+# Said to a clinic without "am" or "pm", the hours from one to six are those of the afternoon.
+_FIRST_MORNING_HOUR = 7
+
+_PARTS = {
+    "morning": (0, _NOON),
+    "lunchtime": (_NOON, 14 * 60),
+    "afternoon": (_NOON, 18 * 60),
+    "evening": (17 * 60, _MIDNIGHT),
+    "night": (17 * 60, _MIDNIGHT),
+}
+_SHIFTS = {"half past": 30, "quarter past": 15, "quarter to": -15}
+
+_HOUR = rf"(?:\d{{1,2}}|{NUMBER})"
+_SHIFT = rf"(?:{'|'.join(_SHIFTS)})"
+# After "at", "before" and the like a bare number is a time of day; elsewhere it must look like one.
+_CLOCK = rf"(?:noon|midday|(?:{_SHIFT} )?{_HOUR}(?:[:.]\d\d)?(?: ?[ap]m)?(?: ?o'?clock)?)"
+_PLAIN_CLOCK = (
+    rf"(?:noon|midday|{_SHIFT} {_HOUR}(?: ?[ap]m)?|\d{{1,2}}:\d\d(?: ?[ap]m)?|\d{{1,2}}\.\d\d ?[ap]m"
+    rf"|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
+)
+_BETWEEN = re.compile(
+    rf"(?<!\S)(?:between|from) (?P<start>{_CLOCK}) (?:and|to|until|till) (?P<end>{_CLOCK})(?![\w:])", re.ASCII
+)
+_BOUND = re.compile(rf"(?<!\S)(?P<bound>after|from|before|until|till) (?P<clock>{_CLOCK})(?![\w:])", re.ASCII)
+_AT = re.compile(rf"(?<!\S)(?:at |@ ?|around |about )(?P<clock>{_CLOCK})(?![\w:])", re.ASCII)
+_PLAIN = re.compile(rf"(?<!\S)(?P<clock>{_PLAIN_CLOCK})(?![\w:])", re.ASCII)
+_PART = re.compile(rf"(?<!\S)(?:in the |at )?(?P<part>{'|'.join(_PARTS)})(?!\w)")
+_CLOCK_PARTS = re.compile(
+    rf"(?:(?P<shift>{_SHIFT}) )?(?P<hour>{_HOUR})(?:[:.](?P<minute>\d\d))?(?: ?(?P<half>[ap])m)?(?: ?o'?clock)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class DayTime:
+    """A time of day or, with an `end`, a part of the day; both in minutes since midnight."""
+
+    start: int
+    end: int | None = None
+
+
+def split_time(text: str) -> tuple[DayTime | None, str]:
+    """Return the time of day that the text names, if any, and the words that are left.
+
+    Raises `ValueError` for a time that does not exist or contradicts itself ("14:00 in the morning").
+    """
+    part, rest = _cut(_PART, text)
+    name = part["part"] if part else None
+    for pattern in (_BETWEEN, _BOUND, _AT, _PLAIN):
+        match, without = _cut(pattern, rest)
+        if match:
+            return _within(_day_time(match, name), name), without
+    return (DayTime(*_PARTS[name]), rest) if name else (None, text)
+
+
+def _cut(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str]:
+    match = pattern.search(text)
+    if match is None:
+        return None, text
+    return match, f"{text[: match.start()].rstrip()} {text[match.end() :].lstrip()}".strip()
+
+
+def _day_time(match: re.Match[str], part: str | None) -> DayTime:
+    words = match.groupdict()
+    if "start" in words:
+        return DayTime(_minutes(words["start"], part), _minutes(words["end"], part))
+    minutes = _minutes(words["clock"], part)
+    bound = words.get("bound")
+    if bound is None:
+        return DayTime(minutes)
+    begin, end = _PARTS[part] if part else (0, _MIDNIGHT)
+    return DayTime(minutes, end) if bound in {"after", "from"} else DayTime(begin, minutes)
+
+
+def _within(time: DayTime, part: str | None) -> DayTime:
+    begin, end = _PARTS[part] if part else (0, _MIDNIGHT)
+    last = time.start + 1 if time.end is None else time.end
+    if not begin <= time.start < last <= end:
+        raise ValueError("the time of day contradicts itself")
+    return time
+
+
+def _minutes(clock: str, part: str | None) -> int:
+    match = _CLOCK_PARTS.fullmatch(clock)
+    if match is None:  # noon, midday: the only clock words without an hour
+        return _NOON
+    hour, minute = number(match["hour"]), int(match["minute"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("no such hour before or after noon")
+        hour = hour % 12 + (12 if match["half"] == "p" else 0)
+    elif hour < 12 and _is_after_noon(match["hour"], hour, part):
+        hour += 12
+    if hour > 23 or minute > 59:
+        raise ValueError("no such time of day")
+    return hour * 60 + minute + (_SHIFTS[match["shift"]] if match["shift"] else 0)
+
+
+def _is_after_noon(written: str, hour: int, part: str | None) -> bool:
+    if part:
+        return part != "morning"
+    return 0 < hour < _FIRST_MORNING_HOUR and not written.startswith("0")

@@ -1,0 +1,1 @@
+"""Where appointments are kept: one port, its models and errors, and the backends behind it."""

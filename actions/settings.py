@@ -1,0 +1,170 @@
+"""The clinic's settings: the `clinic:` block under `action_server: services:` of endpoints.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import holidays
+import opening_hours
+from platformdirs import user_data_dir
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from actions.dates import DateOrder
+from actions.errors import ClinicSettingsError
+from actions.scheduling.models import AppointmentType
+
+_BLOCK = "services.clinic"
+_DRIVER = "sqlite+aiosqlite"
+_MINUTES_PER_DAY = 24 * 60
+
+
+def _database(value: str) -> str:
+    if "://" not in value:
+        return value
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("is not a database URL") from None
+    if url.drivername != _DRIVER or not url.database or url.database == ":memory:" or url.query:
+        raise ValueError(f"must be the path of a file, or {_DRIVER}:/// and the path")
+    return url.database
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not the name of a time zone, such as Europe/Berlin") from None
+    return value
+
+
+def _opening_hours(value: str) -> str:
+    if not opening_hours.validate(value):
+        raise ValueError("is not in the opening_hours syntax of OpenStreetMap, such as Mo-Fr 08:00-17:00")
+    return value
+
+
+def _language(value: str) -> str:
+    if find_spec(f"dateparser.data.date_translation_data.{value}") is None:
+        raise ValueError("is not a language that dates can be read in")
+    return value
+
+
+def _start_every(value: int) -> int:
+    if _MINUTES_PER_DAY % value:
+        raise ValueError("must divide the day without a rest, as 15, 20, 30 and 60 do")
+    return value
+
+
+_Minutes = Annotated[int, Field(ge=5, le=_MINUTES_PER_DAY, multiple_of=5)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+_Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), AfterValidator(_language)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AppointmentTypeSettings(_Settings):
+    """How long an appointment of the type takes, and whose time it takes."""
+
+    minutes: _Minutes
+    resource: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
+class HolidaySettings(_Settings):
+    """Whose public holidays close the clinic: an ISO 3166 country and, if need be, its subdivision (DE, BY)."""
+
+    country: str
+    subdivision: str | None = None
+
+    @model_validator(mode="after")
+    def _is_known(self) -> HolidaySettings:
+        try:
+            self.calendar()
+        except NotImplementedError:
+            raise ValueError("names no country or subdivision whose holidays are known") from None
+        return self
+
+    def calendar(self) -> holidays.HolidayBase:
+        """Return the holidays; years are worked out when they are asked for."""
+        return holidays.country_holidays(self.country, subdiv=self.subdivision)
+
+
+def _default_database() -> str:
+    return str(Path(user_data_dir("action-server", appauthor=False)) / "clinic.sqlite3")
+
+
+def _default_types() -> dict[str, AppointmentTypeSettings]:
+    # Urgent patients are seen by the doctor who has the general appointments; the specialist's time is another one's.
+    return {
+        "general": AppointmentTypeSettings(minutes=30, resource="practice"),
+        "specialist": AppointmentTypeSettings(minutes=60, resource="specialist"),
+        "urgent": AppointmentTypeSettings(minutes=30, resource="practice"),
+    }
+
+
+class ClinicSettings(_Settings):
+    """Everything about the clinic that is not code. The defaults describe a doctor's practice in Germany.
+
+    Attributes:
+        database: the file of the appointments, as a path or as a ``sqlite+aiosqlite:///`` URL.
+        time_zone: where the clinic's clocks hang; hours and wishes are meant in it.
+        opening_hours: OpenStreetMap's syntax. Its ``PH`` has no effect: `holidays` close the clinic.
+        holidays: whose public holidays; null for a clinic that opens on them.
+        appointment_types: by the name that the slot `appointment_type` holds.
+        horizon_days: how many days ahead appointments are given.
+        start_every_minutes: appointments start on this grid, counted from midnight.
+        languages: in which dates are read besides English, as dateparser names them.
+        date_order: what 1.12. means: DMY the first of December, MDY the twelfth of January.
+    """
+
+    database: Annotated[str, Field(min_length=1), AfterValidator(_database)] = Field(default_factory=_default_database)
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Berlin"
+    opening_hours: Annotated[str, AfterValidator(_opening_hours)] = "Mo-Fr 08:00-12:00,13:00-17:00"
+    holidays: HolidaySettings | None = HolidaySettings(country="DE")
+    appointment_types: Annotated[dict[_Name, AppointmentTypeSettings], Field(min_length=1)] = Field(
+        default_factory=_default_types
+    )
+    horizon_days: Annotated[int, Field(ge=1, le=366)] = 60
+    start_every_minutes: Annotated[_Minutes, AfterValidator(_start_every)] = 30
+    languages: tuple[_Language, ...] = ("en",)
+    date_order: DateOrder = "DMY"
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> ClinicSettings:
+        """Return the settings in the `services` mapping; raises `ClinicSettingsError`, which repeats no value."""
+        try:
+            return cls.model_validate(config.get("clinic") or {})
+        except ValidationError as exc:
+            raise ClinicSettingsError([_problem(error["loc"], error["msg"]) for error in exc.errors()]) from None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def database_path(self) -> Path:
+        """The file of the appointments."""
+        return Path(self.database).expanduser()
+
+    @property
+    def kinds(self) -> dict[str, AppointmentType]:
+        """The appointment types by name."""
+        return {
+            name: AppointmentType(name, timedelta(minutes=kind.minutes), kind.resource)
+            for name, kind in self.appointment_types.items()
+        }
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    key = ".".join([_BLOCK, *(str(part) for part in location)])
+    return f"{key}: {message.removeprefix('Value error, ')}"

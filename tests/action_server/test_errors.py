@@ -1,0 +1,228 @@
+"""The errors form the tree their module draws, each has its answer, and none says more than it was told."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+import action_server
+from action_server import errors
+from action_server.app import STATUSES
+from action_server.client import UnreachableError
+from action_server.errors import ActionServerError, CallError, ServiceError, StartupError
+
+# What the command line alone raises, and answers with exit code 1.
+COMMAND_LINE_ERRORS = {UnreachableError}
+KINDS = (CallError, StartupError, ServiceError)
+
+
+def every_error(root: type[ActionServerError] = ActionServerError) -> Iterator[type[ActionServerError]]:
+    """All errors of the package below ``root``; every module of it is imported for them."""
+    for module in pkgutil.iter_modules(action_server.__path__):
+        if module.name != "__main__":
+            importlib.import_module(f"action_server.{module.name}")
+    found = [root]
+    while found:
+        error = found.pop()
+        yield error
+        found += (e for e in error.__subclasses__() if e.__module__.startswith("action_server."))
+
+
+def named(error: type[ActionServerError]) -> str:
+    return error.__name__
+
+
+CALL_ERRORS = sorted(set(every_error(CallError)) - {CallError}, key=named)
+OTHER_ERRORS = sorted(set(every_error()) - {ActionServerError, *KINDS}, key=named)
+OWN_ERRORS = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+
+
+@pytest.mark.parametrize("error", CALL_ERRORS, ids=named)
+def test_an_error_of_a_call_has_a_status(error: type[CallError]) -> None:
+    """The table names each class itself: a new one without a status would be a 500 from a KeyError."""
+    assert 400 <= STATUSES[error] < 600
+
+
+def test_no_status_is_left_over() -> None:
+    """The table names no class that is not raised any more."""
+    assert set(STATUSES) == set(CALL_ERRORS)
+
+
+STATUS_LINES = [
+    ("RequestError", 400),
+    ("BodyTooLargeError", 413),
+    ("EncodingError", 415),
+    ("ActionNotFoundError", 404),
+    ("MissingDomainError", 449),
+    ("ActionRejectedError", 400),
+    ("ActionFailedError", 500),
+    ("InternalError", 500),
+]
+
+
+@pytest.mark.parametrize(("name", "status"), STATUS_LINES)
+def test_an_error_is_answered_with_the_status_engines_know(name: str, status: int) -> None:
+    """PROTOCOL.md, section 2: the engine's reaction decides."""
+    assert STATUSES[getattr(errors, name)] == status
+
+
+@pytest.mark.parametrize("error", OTHER_ERRORS, ids=named)
+def test_an_error_belongs_to_a_call_to_the_start_to_a_service_or_to_the_command_line(
+    error: type[ActionServerError],
+) -> None:
+    """Whoever catches one of the kinds catches all there is."""
+    assert issubclass(error, KINDS) or error in COMMAND_LINE_ERRORS
+
+
+@pytest.mark.parametrize("error", OWN_ERRORS, ids=named)
+def test_an_error_is_called_one_and_says_what_it_is(error: type[Exception]) -> None:
+    """The name ends in Error and the docstring is a sentence."""
+    assert issubclass(error, ActionServerError)
+    assert error.__name__.endswith("Error")
+    assert (error.__doc__ or "").split("\n")[0].endswith((".", ";"))
+
+
+LINE = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>\w+Error)\b(?P<text>.*)$")
+
+
+def drawn(text: str) -> dict[str, tuple[str | None, str]]:
+    """The tree a docstring draws: each error's parent and what stands beside it."""
+    found: dict[str, tuple[str | None, str]] = {}
+    above: list[str] = []
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if match is None:
+            continue
+        depth = len(match["branch"]) // 4
+        del above[depth:]
+        found[match["name"]] = (above[-1] if above else None, match["text"].strip())
+        above.append(match["name"])
+    return found
+
+
+def real() -> dict[str, str | None]:
+    """Each error's parent among the errors of the module."""
+    return {
+        error.__name__: next((b.__name__ for b in error.__bases__ if issubclass(b, ActionServerError)), None)
+        for error in OWN_ERRORS
+    }
+
+
+def test_the_drawing_is_read_as_a_tree() -> None:
+    """The reader of drawings knows a branch from a leaf."""
+    text = "::\n\n    AError\n    ├── BError   first   400\n    │   └── CError\n    └── DError   last\n"
+
+    assert drawn(text) == {
+        "AError": (None, ""),
+        "BError": ("AError", "first   400"),
+        "CError": ("BError", ""),
+        "DError": ("AError", "last"),
+    }
+
+
+def test_the_drawn_tree_is_the_real_one() -> None:
+    """Every class stands in the module's docstring, under its base."""
+    assert {name: parent for name, (parent, _) in drawn(errors.__doc__ or "").items()} == real()
+
+
+def test_the_drawn_statuses_are_the_real_ones() -> None:
+    """A number at the end of a line is the status of that error."""
+    statuses = {
+        name: int(text.split()[-1])
+        for name, (_, text) in drawn(errors.__doc__ or "").items()
+        if re.search(r"\b\d{3}$", text)
+    }
+
+    assert len(statuses) >= 7
+    assert statuses == {name: STATUSES[getattr(errors, name)] for name in statuses}
+
+
+# Every error with arguments one can recognise, and its whole message. A message may hold nothing else.
+MESSAGES: list[tuple[ActionServerError, str]] = [
+    (errors.RequestError("it is wrong"), "it is wrong"),
+    (errors.ActionRejectedError("not now", "a"), "not now"),
+    (
+        errors.BodyTooLargeError(1024),
+        "the request body is larger than 1024 bytes; if your conversations are that long, raise the limit with "
+        "--max-request-bytes",
+    ),
+    (errors.EncodingError(), "the Content-Encoding of the request is not supported; use deflate, gzip or none"),
+    (errors.ActionNotFoundError("a"), "No registered action found for name 'a'."),
+    (
+        errors.MissingDomainError("a"),
+        "Missing domain context, assistant will retry the request and include the domain in the request payload. For "
+        "more information please see https://rasa.com/docs/action-server/",
+    ),
+    (
+        errors.ActionFailedError("a", "0a1b"),
+        "Action 'a' failed. The details are in the action server's log under this error_id.",
+    ),
+    (errors.InternalError("0a1b"), "The action server failed. The details are in its log under this error_id."),
+    (errors.SettingsError("--port", "is wrong"), "--port: is wrong"),
+    (errors.LoadError("actions.a", "a.py:3", "no"), "a.py:3: cannot import 'actions.a': no"),
+    (errors.LifespanError("a.py:3", "no"), "a.py:3: the services cannot be opened: no"),
+    (errors.RegistrationError("class A", "a.py:3", "has no name()"), "a.py:3: class A has no name()"),
+    (
+        errors.DuplicateActionError("a", "a.py:3", "b.py:4"),
+        "a.py:3: action 'a' is already registered at b.py:4",
+    ),
+    (errors.ServiceError("no service"), "no service"),
+    (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
+    (UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
+]
+
+
+def test_every_error_stands_in_the_table_of_messages() -> None:
+    """A new error is given its message here too."""
+    concrete = set(every_error()) - {ActionServerError, CallError, StartupError}
+
+    assert {type(error) for error, _ in MESSAGES} == concrete
+
+
+@pytest.mark.parametrize(("error", "message"), MESSAGES, ids=[named(type(error)) for error, _ in MESSAGES])
+def test_a_message_says_what_it_was_told_and_nothing_more(error: ActionServerError, message: str) -> None:
+    """One line, made of its arguments and constant words."""
+    assert str(error) == message
+
+
+@pytest.mark.parametrize("error", CALL_ERRORS, ids=named)
+def test_an_error_of_a_call_knows_its_action_and_its_message(error: type[CallError]) -> None:
+    """What goes into the answer are attributes; nobody parses a text for it."""
+    instance = next(e for e, _ in MESSAGES if type(e) is error)
+
+    assert isinstance(instance, CallError)
+    assert instance.message == str(instance)
+    assert isinstance(instance.action, str)
+    assert instance.error_id == ("0a1b" if STATUSES[error] == HTTPStatus.INTERNAL_SERVER_ERROR else None)
+
+
+ATTRIBUTES: list[tuple[ActionServerError, dict[str, Any]]] = [
+    (errors.BodyTooLargeError(1024), {"limit": 1024, "action": ""}),
+    (errors.ActionNotFoundError("a"), {"action": "a"}),
+    (errors.MissingDomainError("a"), {"action": "a"}),
+    (errors.ActionFailedError("a", "0a1b"), {"action": "a", "error_id": "0a1b"}),
+    (errors.SettingsError("--port", "p"), {"where": "--port"}),
+    (errors.LoadError("m", "a.py:3", "p"), {"module": "m", "place": "a.py:3"}),
+    (errors.LifespanError("a.py:3", "p"), {"place": "a.py:3"}),
+    (errors.RegistrationError("class A", "a.py:3", "p"), {"what": "class A", "place": "a.py:3"}),
+    (errors.DuplicateActionError("a", "a.py:3", "b.py:4"), {"action": "a", "first_place": "b.py:4"}),
+    (UnreachableError("http://x", "p"), {"url": "http://x"}),
+]
+
+
+@pytest.mark.parametrize(("error", "attributes"), ATTRIBUTES, ids=[named(type(e)) for e, _ in ATTRIBUTES])
+def test_an_error_carries_its_facts_as_attributes(error: ActionServerError, attributes: dict[str, Any]) -> None:
+    """Callers decide by attributes."""
+    assert {name: getattr(error, name) for name in attributes} == attributes
+
+
+def test_asking_for_a_call_where_there_is_none_is_a_lookup_that_fails() -> None:
+    """So that code that runs in and out of actions may catch what `ContextVar.get` raises."""
+    assert issubclass(errors.NoCallError, LookupError)

@@ -1,0 +1,80 @@
+"""A clinic for the tests: it is always Sunday, 22 November 2026, 17:20 in Berlin, unless somebody moves the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from actions.booking import BookingDesk
+from actions.dates import DateReader
+from actions.scheduling.embedded import EmbeddedBackend
+from actions.scheduling.hours import ClinicHours
+from actions.scheduling.models import AppointmentType, Slot, Window
+from actions.scheduling.port import SchedulingBackend
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HALF_HOUR = timedelta(minutes=30)
+GENERAL = AppointmentType("general", HALF_HOUR, "practice")
+SPECIALIST = AppointmentType("specialist", timedelta(minutes=60), "specialist")
+URGENT = AppointmentType("urgent", HALF_HOUR, "practice")
+KINDS: Mapping[str, AppointmentType] = {kind.name: kind for kind in (GENERAL, SPECIALIST, URGENT)}
+
+
+def at(wall: str, fold: int = 0) -> datetime:
+    """Return the instant at which Berlin's clocks show `wall`, in ISO 8601."""
+    return datetime.fromisoformat(wall).replace(tzinfo=BERLIN, fold=fold).astimezone(timezone.utc)
+
+
+def slot_at(wall: str, kind: AppointmentType = GENERAL) -> Slot:
+    """Return the slot that starts then."""
+    return Slot(kind.resource, at(wall), at(wall) + kind.duration)
+
+
+def days(first: str, end: str) -> Window:
+    """Return the window from midnight of one day to midnight of another."""
+    return Window(at(first), at(end))
+
+
+NOW = at("2026-11-22T17:20")
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still until a test moves it."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def opening_hours(
+    text: str = "Mo-Fr 08:00-12:00,13:00-17:00",
+    holidays: frozenset[date] = frozenset({date(2026, 12, 25)}),
+    every: timedelta = HALF_HOUR,
+) -> ClinicHours:
+    """Return hours in Berlin."""
+    return ClinicHours(text, BERLIN, holidays, every)
+
+
+def booking_desk(
+    backend: SchedulingBackend, clock: FixedClock, kinds: Mapping[str, AppointmentType] = KINDS
+) -> BookingDesk:
+    """Return a desk of the clinic."""
+    return BookingDesk(
+        backend=backend,
+        hours=opening_hours(),
+        dates=DateReader(BERLIN),
+        kinds=kinds,
+        zone=BERLIN,
+        horizon_days=60,
+        clock=clock,
+    )
+
+
+async def open_backend(path: Path) -> EmbeddedBackend:
+    """Open the clinic's appointment book."""
+    return await EmbeddedBackend.open(path, opening_hours())

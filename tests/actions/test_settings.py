@@ -1,0 +1,129 @@
+"""The clinic's settings."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions.errors import ClinicError, ClinicSettingsError
+from actions.services import clinic_hours
+from actions.settings import ClinicSettings
+from tests.actions.clinic import GENERAL, days
+
+
+def test_without_settings_the_clinic_is_a_practice_in_germany() -> None:
+    """The defaults, as documented."""
+    settings = ClinicSettings.read({})
+
+    assert settings.time_zone == "Europe/Berlin"
+    assert settings.opening_hours == "Mo-Fr 08:00-12:00,13:00-17:00"
+    assert (settings.horizon_days, settings.start_every_minutes, settings.date_order) == (60, 30, "DMY")
+    assert {name: kind.duration for name, kind in settings.kinds.items()} == {
+        "general": timedelta(minutes=30),
+        "specialist": timedelta(minutes=60),
+        "urgent": timedelta(minutes=30),
+    }
+    assert settings.kinds["urgent"].resource == settings.kinds["general"].resource
+    assert settings.database_path.parts[-2:] == ("action-server", "clinic.sqlite3")
+    assert settings.database_path.is_absolute()
+    assert ClinicSettings.read({"clinic": None}) == settings
+
+
+@pytest.mark.parametrize(
+    ("database", "path"),
+    [
+        ("clinic.db", Path("clinic.db")),
+        ("/var/lib/clinic.db", Path("/var/lib/clinic.db")),
+        ("~/clinic.db", Path.home() / "clinic.db"),
+        ("sqlite+aiosqlite:///clinic.db", Path("clinic.db")),
+        ("sqlite+aiosqlite:////var/lib/clinic.db", Path("/var/lib/clinic.db")),
+    ],
+)
+def test_the_database_is_a_path_or_a_url(database: str, path: Path) -> None:
+    """Both name a file."""
+    assert ClinicSettings.read({"clinic": {"database": database}}).database_path == path
+
+
+def test_values_from_the_environment_are_text_and_are_understood() -> None:
+    """The server hands over ACTION_SERVER__SERVICES__CLINIC__HORIZON_DAYS=14 as text."""
+    settings = ClinicSettings.read({"clinic": {"horizon_days": "14", "languages": ["en", "de"], "date_order": "MDY"}})
+
+    assert (settings.horizon_days, settings.languages) == (14, ("en", "de"))
+
+
+def test_holidays_of_the_country_and_of_its_part_close_the_clinic() -> None:
+    """Epiphany is a holiday in Bavaria, not in all of Germany, and nowhere if holidays are switched off."""
+    epiphany = days("2027-01-06", "2027-01-07")
+
+    def starts(holidays: object) -> int:
+        return len(clinic_hours(ClinicSettings.read({"clinic": {"holidays": holidays}})).slots(GENERAL, epiphany))
+
+    assert starts({"country": "DE", "subdivision": "BY"}) == 0
+    assert starts({"country": "DE"}) == 16
+    assert starts(None) == 16
+    assert date(2027, 10, 3) in ClinicSettings.read({}).holidays.calendar()  # type: ignore[union-attr]
+
+
+SECRET = "s3cret-value"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("database", ""),
+        ("database", f"postgresql+asyncpg://u:{SECRET}@h/db"),
+        ("database", "sqlite+aiosqlite://"),
+        ("database", "sqlite+aiosqlite:///:memory:"),
+        ("database", f"sqlite+aiosqlite:///x.db?key={SECRET}"),
+        ("database", f"{SECRET} ://"),
+        ("time_zone", SECRET),
+        ("time_zone", "Europe"),
+        ("time_zone", "../../etc/passwd"),
+        ("opening_hours", f"Mo-Fr {SECRET}"),
+        ("opening_hours", 8),
+        ("holidays", {"country": SECRET}),
+        ("holidays", {"country": "DE", "subdivision": SECRET}),
+        ("horizon_days", 0),
+        ("horizon_days", SECRET),
+        ("start_every_minutes", 7),
+        ("start_every_minutes", 50),
+        ("languages", [SECRET]),
+        ("languages", ["xx"]),
+        ("date_order", "YMD"),
+        ("appointment_types", {}),
+        ("appointment_types", {"general": {"minutes": 31, "resource": "r"}}),
+        ("appointment_types", {"general": {"minutes": 30}}),
+        ("appointment_types", {"Not A Name": {"minutes": 30, "resource": "r"}}),
+        ("openning_hours", SECRET),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_that_names_the_key_and_no_value(key: str, value: Any) -> None:
+    """Values may be secrets."""
+    with pytest.raises(ClinicSettingsError) as caught:
+        ClinicSettings.read({"clinic": {key: value}})
+
+    text = str(caught.value)
+    assert text.startswith(f"the clinic's settings cannot be used: services.clinic.{key}")
+    assert "\n" not in text
+    assert SECRET not in text
+
+
+def test_every_bad_setting_is_named_at_once() -> None:
+    """One start is enough to see them all."""
+    with pytest.raises(ClinicError) as caught:
+        ClinicSettings.read({"clinic": {"time_zone": "x", "date_order": "y"}})
+
+    assert isinstance(caught.value, ClinicSettingsError)
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "services.clinic.time_zone",
+        "services.clinic.date_order",
+    ]
+
+
+def test_a_block_that_is_no_mapping_is_refused() -> None:
+    """`clinic: yes` is a slip of the pen."""
+    with pytest.raises(ClinicSettingsError, match=r"services\.clinic: "):
+        ClinicSettings.read({"clinic": "yes"})
