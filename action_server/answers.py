@@ -7,11 +7,11 @@ applied. So each event is checked here first, by the engine's own rules, and rep
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from action_server.event_schema import KnownEvents, known_to, repair
 from action_server.jsonable import NotJsonableError, jsonable
@@ -29,49 +29,79 @@ class Answer:
     responses: list[JsonObject]
 
 
-def answer_of(action: str, returned: object, messages: Iterable[object], version: str | None) -> Answer:
+# Told of each event that was ``dropped`` or ``repaired``: which of the two, the action and the event's name.
+Noted = Callable[[Literal["dropped", "repaired"], str, str], None]
+
+
+def _unnoted(*_: str) -> None:
+    """Take no note."""
+
+
+def answer_of(
+    action: str, returned: object, messages: Iterable[object], version: str | None, noted: Noted = _unnoted
+) -> Answer:
     """Build the answer from what an action returned and what it told its dispatcher.
 
     ``returned`` may be a list, a tuple or another iterable of events, one event, or None. ``version`` is the engine's.
     """
     known = known_to(version)
-    events = (_event(action, item, known) for item in _as_events(action, returned))
+    notes = _Notes(action, noted)
+    events = (_event(notes, item, known) for item in _as_events(notes, returned))
     responses = (_response(action, message) for message in messages)
     return Answer([e for e in events if e is not None], [r for r in responses if r is not None])
 
 
-def _as_events(action: str, returned: object) -> Iterable[object]:
+@dataclass(frozen=True)
+class _Notes:
+    """Says in the log, and to whoever counts, what became of an action's events."""
+
+    action: str
+    noted: Noted
+
+    def repaired(self, event: str, field: str, found: str) -> None:
+        # UserUttered of rasa_sdk.events writes `parse_data: null` itself; that one is no mistake of the author's.
+        level = logging.DEBUG if found == "NoneType" else logging.WARNING
+        facts = {"action": self.action, "event": event, "field": field, "found": found}
+        logger.log(level, "event.repaired", extra=facts)
+        self.noted("repaired", self.action, event)
+
+    def dropped(self, event: str, problem: str) -> None:
+        logger.warning("event.dropped", extra={"action": self.action, "event": event, "problem": problem})
+        self.noted("dropped", self.action, event)
+
+
+def _as_events(notes: _Notes, returned: object) -> Iterable[object]:
     if returned is None:
         return ()
     if isinstance(returned, Mapping):
         # `return SlotSet(...)` without the list around it, the commonest slip of all.
         return (returned,) if returned else ()
     if isinstance(returned, (str, bytes)) or not isinstance(returned, Iterable):
-        _dropped(action, "?", f"run() returned {type(returned).__name__}, not a list of events")
+        notes.dropped("?", f"run() returned {type(returned).__name__}, not a list of events")
         return ()
     return returned
 
 
-def _event(action: str, item: object, known: KnownEvents) -> JsonObject | None:
+def _event(notes: _Notes, item: object, known: KnownEvents) -> JsonObject | None:
     """Return the event in a form the engine accepts, or None after saying why there is none."""
     if not isinstance(item, Mapping):
-        _dropped(action, "?", f"it is a {type(item).__name__}, not an event of rasa_sdk.events")
+        notes.dropped("?", f"it is a {type(item).__name__}, not an event of rasa_sdk.events")
         return None
     try:
         event: JsonObject = jsonable(_with_timestamp(item))
     except NotJsonableError as exc:
-        _dropped(action, _name_of(item), str(exc))
+        notes.dropped(_name_of(item), str(exc))
         return None
     name = event.get("event")
     if not isinstance(name, str) or not name:
-        _dropped(action, "?", "it has no 'event' that names its kind")
+        notes.dropped("?", "it has no 'event' that names its kind")
         return None
     if name not in known:
-        _dropped(action, name, "this engine does not know such an event")
+        notes.dropped(name, "this engine does not know such an event")
         return None
-    problem = repair(event, partial(_repaired, action, name))
+    problem = repair(event, partial(notes.repaired, name))
     if problem is not None:
-        _dropped(action, name, problem)
+        notes.dropped(name, problem)
         return None
     return event
 
@@ -103,13 +133,3 @@ def _response(action: str, message: object) -> JsonObject | None:
         logger.warning("response.dropped", extra={"action": action, "problem": str(exc)})
         return None
     return plain
-
-
-def _repaired(action: str, event: str, field: str, found: str) -> None:
-    # UserUttered of rasa_sdk.events writes `parse_data: null` itself; that one is no mistake of the author's.
-    level = logging.DEBUG if found == "NoneType" else logging.WARNING
-    logger.log(level, "event.repaired", extra={"action": action, "event": event, "field": field, "found": found})
-
-
-def _dropped(action: str, event: str, problem: str) -> None:
-    logger.warning("event.dropped", extra={"action": action, "event": event, "problem": problem})

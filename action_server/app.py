@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from rasa_sdk.cors import configure_cors
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import SanicException
+from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
 from action_server import wire
+from action_server.auth import Authenticator
 from action_server.compression import inflate
 from action_server.errors import (
     ActionFailedError,
     ActionNotFoundError,
     ActionRejectedError,
+    ActionTimeoutError,
     BodyTooLargeError,
     CallError,
     EncodingError,
     InternalError,
     MissingDomainError,
     RequestError,
+    SaturatedError,
+    SlowBodyError,
+    UnauthorizedError,
 )
 from action_server.executor import Executor
+from action_server.health import Readiness
+from action_server.idempotency import (
+    OutcomeUnknownError,
+    StillRunningError,
+    StoreUnavailableError,
+    UnreadableAnswerError,
+)
+from action_server.limits import RequestLimits
 
 SanicApp = Sanic[Any, Any]
 
@@ -36,16 +51,24 @@ logger = logging.getLogger(__name__)
 STATUSES: dict[type[CallError], int] = {
     RequestError: 400,
     ActionRejectedError: 400,
+    UnauthorizedError: 401,
     ActionNotFoundError: 404,
+    SlowBodyError: 408,
     BodyTooLargeError: 413,
     EncodingError: 415,
     # Not registered anywhere: the engine's own word for "retry and include the domain".
     MissingDomainError: 449,
     ActionFailedError: 500,
     InternalError: 500,
+    SaturatedError: 503,
+    ActionTimeoutError: 504,
+    StillRunningError: 503,
+    OutcomeUnknownError: 500,
+    UnreadableAnswerError: 500,
+    StoreUnavailableError: 503,
 }
 
-# Engines wait 300 s for an action and cannot be told otherwise. Sanic's own 60 s would cut what they wait for.
+# Above every time limit an action can have, and above the 300 s for which engines wait: a call is cut by its own limit.
 RESPONSE_TIMEOUT = 330.0
 # What rasa-sdk uses, in seconds.
 KEEP_ALIVE_TIMEOUT = 120
@@ -53,79 +76,188 @@ KEEP_ALIVE_TIMEOUT = 120
 _HINTS = {
     404: "there is nothing at this path; an action server answers POST /webhook, GET /health and GET /actions",
     405: "this path does not take this method; calls go to POST /webhook",
+    417: "the Expect header asks for something this server does not do",
 }
+# Probes have no credentials, and the answer tells nothing.
+_OPEN_PATHS = frozenset({"/health", "/health/"})
+_REASONS = {
+    401: "unauthorized",
+    404: "path",
+    405: "method",
+    408: "slow",
+    413: "too_large",
+    415: "encoding",
+    499: "gone",
+}
+_REQUEST_ID = "x-request-id"
+_LONGEST_REQUEST_ID = 128
 
 
-def create_app(
-    executor: Executor,
-    *,
-    max_request_bytes: int,
-    cors_origins: Sequence[str] | None = None,
-    name: str = "action_server",
-    only_one: bool = True,
-) -> SanicApp:
+class MetricsPage(Protocol):
+    """What ``GET /metrics`` answers with."""
+
+    def render(self, accept: str | None) -> tuple[bytes, str]:
+        """Return the page and its content type, as the scraper's Accept header asks for it."""
+        ...
+
+    def refused(self, reason: str) -> None:
+        """Count a request that did not become a call."""
+        ...
+
+
+@dataclass(frozen=True)
+class AppParts:
+    """What the routes are made of; everything but the executor may be left out."""
+
+    executor: Executor
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    readiness: Readiness = field(default_factory=lambda: Readiness(state="ready"))
+    authenticator: Authenticator | None = None
+    metrics: MetricsPage | None = None
+    cors_origins: Sequence[str] = ()
+
+
+def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
     """Create the Sanic app that serves an executor's actions.
 
-    ``max_request_bytes`` bounds a body before and after it is inflated; ``cors_origins`` are the origins browsers may
-    call from; ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
+    ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
     """
-    app: SanicApp = Sanic(name, configure_logging=False, error_handler=_Errors(max_request_bytes))
+    limits = parts.limits
+    app: SanicApp = Sanic(name, configure_logging=False, error_handler=_Errors(limits.max_bytes, parts.metrics))
     app.config.update(
-        REQUEST_MAX_SIZE=max_request_bytes,
+        REQUEST_MAX_SIZE=limits.max_bytes,
+        REQUEST_MAX_HEADER_SIZE=limits.max_header_bytes,
+        REQUEST_TIMEOUT=limits.header_timeout,
         RESPONSE_TIMEOUT=RESPONSE_TIMEOUT,
         KEEP_ALIVE_TIMEOUT=KEEP_ALIVE_TIMEOUT,
         ACCESS_LOG=False,
         # Sanic rewrites its own request handling for the app it serves, which is faster and works once in a process.
         TOUCHUP=only_one,
     )
-    if cors_origins:
-        configure_cors(app, list(cors_origins))
+    if parts.cors_origins:
+        configure_cors(app, list(parts.cors_origins))
+    if parts.authenticator is not None and parts.authenticator.enabled:
+        _close(app, parts.authenticator)
+    _add_webhook(app, parts.executor, limits)
+    _add_pages(app, parts)
+    return app
 
-    @app.post("/webhook")
+
+def _close(app: SanicApp, authenticator: Authenticator) -> None:
+    """Let nobody in without a credential, except to where probes go."""
+
+    # Before the route is looked up and the body read: neither is done for callers who may not call, and what is not
+    # there looks the same to them as what is.
+    async def check(request: Request) -> None:
+        if request.path not in _OPEN_PATHS:
+            authenticator.check(request.headers, request.query_string)
+
+    app.signal("http.routing.before")(check)
+
+
+def _add_webhook(app: SanicApp, executor: Executor, limits: RequestLimits) -> None:
+    @app.post("/webhook", stream=True)
     async def webhook(request: Request) -> HTTPResponse:
-        body = inflate(request.body, request.headers.get("content-encoding", ""), max_request_bytes)
-        answer = await executor.run(wire.decode_call(body))
-        return _json(wire.encode_reply(answer.events, answer.responses))
+        request_id = _request_id(request)
+        with executor.tracing.call(request.headers) as span:
+            raw = await _read(request, limits)
+            with executor.tracing.step("decode"):
+                body = inflate(raw, request.headers.get("content-encoding", ""), limits.max_bytes)
+                call = wire.decode_call(body, limits.max_json_depth)
+            span.about(call)
+            answer = await executor.run(call, request_id=request_id, size=len(raw))
+        return _json(wire.encode_reply(answer.events, answer.responses), headers={"X-Request-ID": request_id})
 
+
+def _add_pages(app: SanicApp, parts: AppParts) -> None:
     @app.get("/health")
     async def health(request: Request) -> HTTPResponse:
         return json_response({"status": "ok"})
 
+    @app.get("/ready")
+    async def ready(request: Request) -> HTTPResponse:
+        is_ready, body = await parts.readiness.check()
+        return json_response(body, status=200 if is_ready else 503)
+
     @app.get("/actions")
     async def actions(request: Request) -> HTTPResponse:
-        return json_response([{"name": action.name} for action in executor.registry])
+        return json_response([{"name": action.name} for action in parts.executor.registry])
 
-    return app
+    if parts.metrics is not None:
+        page = parts.metrics
+
+        @app.get("/metrics")
+        async def metrics(request: Request) -> HTTPResponse:
+            body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
+            return HTTPResponse(body, 200, None, content_type)
+
+
+async def _read(request: Request, limits: RequestLimits) -> bytes:
+    """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
+    if request.stream is None:
+        return b""
+    pieces: list[bytes] = []
+    size = 0
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limits.body_timeout
+    stream: Any = request.stream
+    while True:
+        try:
+            piece = await asyncio.wait_for(stream.read(), deadline - loop.time())
+        except asyncio.TimeoutError:
+            raise SlowBodyError(limits.body_timeout) from None
+        if piece is None:
+            return b"".join(pieces)
+        size += len(piece)
+        if size > limits.max_bytes:
+            raise BodyTooLargeError(limits.max_bytes)
+        pieces.append(piece)
+
+
+def _request_id(request: Request) -> str:
+    """Return the caller's id of the request if it is fit for a log and a header, otherwise one of our own."""
+    given = request.headers.get(_REQUEST_ID, "")
+    if given and len(given) <= _LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
+        return str(given)
+    return secrets.token_hex(8)
 
 
 class _Errors(ErrorHandler):
     """Answers every error as JSON; never with a value of the request or the text of an unforeseen exception."""
 
-    def __init__(self, max_request_bytes: int) -> None:
+    def __init__(self, max_bytes: int, metrics: MetricsPage | None) -> None:
         super().__init__()
-        self._max_request_bytes = max_request_bytes
+        self._max_bytes = max_bytes
+        self._metrics = metrics
 
     def default(self, request: Request | None, exception: Exception) -> HTTPResponse:
         """Return the answer for an exception nobody handled before."""
         error, status, headers = self._understood(exception)
-        if isinstance(error, RequestError):
+        if isinstance(error, (RequestError, UnauthorizedError)):
             # Calls that reach the executor are logged there.
-            logger.warning("call.refused", extra={"status": status, "problem": error.message})
+            problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
+            logger.warning("call.refused", extra={"status": status, "problem": problem})
+            if self._metrics is not None:
+                self._metrics.refused(_REASONS.get(status, "malformed"))
+        if request is not None and _REQUEST_ID in request.headers:
+            headers = {**headers, "X-Request-ID": _request_id(request)}
         return _json(wire.encode_error(error), status, headers)
 
     def _understood(self, exception: Exception) -> tuple[CallError, int, dict[str, str]]:
         if isinstance(exception, CallError):
-            return exception, STATUSES[type(exception)], {}
+            return exception, STATUSES[type(exception)], exception.headers
         if isinstance(exception, SanicException) and exception.status_code:
             status = exception.status_code
             return self._of_sanic(status), status, dict(exception.headers)
+        if isinstance(exception, RequestCancelled):
+            return RequestError("the client went away"), 499, {}
         error_id = secrets.token_hex(6)
         logger.error("server.failed", extra={"error_id": error_id}, exc_info=exception)
         return InternalError(error_id), STATUSES[InternalError], {}
 
     def _of_sanic(self, status: int) -> RequestError:
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return BodyTooLargeError(self._max_request_bytes)
+            return BodyTooLargeError(self._max_bytes)
         return RequestError(_HINTS.get(status, HTTPStatus(status).phrase))
 
 

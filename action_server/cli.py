@@ -1,12 +1,13 @@
 """The command line: verbs and exit codes.
 
-0 is fine, 1 is a failed call, 2 is wrong usage or settings.
+0 is fine, 1 is a failed call or one that will fail, 2 is wrong usage or settings.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -72,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
     _add_common_flags(call)
     call.set_defaults(verb=_call)
+
+    doctor = verbs.add_parser("doctor", help="find what will fail at run time", description=_DOCTOR)
+    doctor.formatter_class = argparse.RawDescriptionHelpFormatter
+    doctor.add_argument("--url", metavar="URL", help="the url the engine calls, instead of the one of action_endpoint")
+    doctor.add_argument("--engine", metavar="URL", help="ask a running engine for its version and its clock")
+    doctor.add_argument("--online", action="store_true", help="call the running server, and open the services")
+    doctor.add_argument("--json", action="store_true", help="print JSON for machines")
+    settings.add_flags(doctor)
+    doctor.set_defaults(verb=_doctor)
     return parser
 
 
@@ -84,6 +94,11 @@ examples:
   action-server call action_check_urgent_slots appointment_type=urgent
   action-server call action_create_appointment appointment_type=general preferred_date="tomorrow at 10"
   action-server call validate_party_form party_size=4 --domain domain.yml --url http://localhost:5055/webhook"""
+
+_DOCTOR = """\
+Compare action_endpoint of Rasa's endpoints file with this server's settings, and show what will fail.
+
+Give it the flags you give to run. Exit code 1: calls will fail; 2: the settings cannot be read."""
 
 
 def _add_common_flags(parser: argparse.ArgumentParser) -> None:
@@ -137,6 +152,23 @@ async def _call_and_show(args: argparse.Namespace, read: settings.Settings) -> i
     else:
         terminal.show_reply(_console(), args.action, slots, reply)
     return 0 if reply.status == 200 else 1
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from action_server import doctor, logs, terminal
+
+    read = settings.read(vars(args), os.environ)
+    # Tracebacks of services may hold secrets; the findings say what is wrong.
+    logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    # What the actions' modules print when they are imported is none of the report.
+    with contextlib.redirect_stdout(sys.stderr):
+        findings = doctor.examine(read, os.environ, url=args.url, engine=args.engine, online=args.online)
+    errors = sum(finding.severity == "error" for finding in findings)
+    if args.json:
+        _print_json({"errors": errors, "findings": [vars(finding) for finding in findings]})
+    else:
+        terminal.show_findings(_console(), findings)
+    return 1 if errors else 0
 
 
 def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import aiohttp
 import rasa_sdk
 
 from action_server import worker
+from action_server.auth import AuthSettings
 from action_server.errors import ActionServerError
 from action_server.logs import milliseconds_since
 from action_server.server import listen, url_of
@@ -94,13 +95,13 @@ async def own_server(settings: Settings) -> AsyncIterator[str]:
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    local = settings.model_copy(update={"ssl_certificate": None, "grace": 0.0})
+    local = settings.model_copy(update={"ssl_certificate": None, "auth": AuthSettings(), "grace": 0.0})
     sock = listen("127.0.0.1", 0)
     url = f"{url_of(local, sock)}/webhook"
     try:
         async with (
-            worker.open_executor(local) as executor,
-            worker.serving(executor, local, sock, f"own_server_{id(sock)}", only_one=False),
+            worker.assembled(local) as assembly,
+            worker.serving(assembly, sock, f"own_server_{id(sock)}", only_one=False),
         ):
             yield url
     finally:

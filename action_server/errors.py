@@ -5,12 +5,16 @@
     ActionServerError
     ├── CallError                      one call cannot be answered; has an HTTP status
     │   ├── RequestError               the request is malformed            400
+    │   │   ├── SlowBodyError          the body did not arrive in time     408
     │   │   ├── BodyTooLargeError      more bytes than the limit           413
     │   │   └── EncodingError          an unknown Content-Encoding         415
+    │   ├── UnauthorizedError          no valid credential came with it    401
     │   ├── ActionNotFoundError        nobody registered the action        404
     │   ├── MissingDomainError         the engine shall send the domain    449
     │   ├── ActionRejectedError        the action declines to run          400
+    │   ├── SaturatedError             too many calls run and wait         503
     │   ├── ActionFailedError          the action raised                   500
+    │   ├── ActionTimeoutError         the action took too long            504
     │   └── InternalError              the server itself failed            500
     ├── StartupError                   the server cannot start; exit code 2
     │   ├── SettingsError              a flag, variable or file is wrong
@@ -42,6 +46,8 @@ class CallError(ActionServerError):
         super().__init__(message)
         self.message = message
         self.action = action
+        # Of an HTTP answer.
+        self.headers: dict[str, str] = {}
 
 
 class RequestError(CallError):
@@ -57,6 +63,14 @@ class BodyTooLargeError(RequestError):
             "raise the limit with --max-request-bytes"
         )
         self.limit = limit
+
+
+class SlowBodyError(RequestError):
+    """The body did not arrive within ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request body did not arrive within {seconds:g} s (--body-timeout)")
+        self.seconds = seconds
 
 
 class EncodingError(RequestError):
@@ -97,6 +111,36 @@ class ActionFailedError(CallError):
             f"Action '{action}' failed. The details are in the action server's log under this error_id.", action
         )
         self.error_id = error_id
+
+
+class ActionTimeoutError(CallError):
+    """The action took longer than it may. ``seconds`` is what it had."""
+
+    def __init__(self, action: str, seconds: float | None, error_id: str) -> None:
+        limit = f"its {seconds:g} s" if seconds is not None else "its time"
+        super().__init__(f"Action '{action}' did not finish within {limit}.", action)
+        self.seconds = seconds
+        self.error_id = error_id
+
+
+class SaturatedError(CallError):
+    """More calls run and wait than the setting ``limit`` allows; try again after ``retry_after`` seconds."""
+
+    def __init__(self, action: str, limit: str, retry_after: float) -> None:
+        super().__init__(
+            f"the action server is busy ({limit} is reached and the queue is full); try again later", action
+        )
+        self.limit = limit
+        self.headers = {"Retry-After": str(max(1, round(retry_after)))}
+
+
+class UnauthorizedError(CallError):
+    """No valid credential came with the request. The message does not say which part of one was wrong."""
+
+    def __init__(self, challenge: str) -> None:
+        super().__init__("this request needs a valid credential; see howto/authenticate.md of the action server")
+        self.challenge = challenge
+        self.headers = {"WWW-Authenticate": challenge}
 
 
 class InternalError(CallError):

@@ -5,99 +5,237 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 from rasa_sdk import ActionExecutionRejection
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
 from action_server import validation
+from action_server.admission import Admission
 from action_server.answers import Answer, answer_of
+from action_server.deadlines import DeadlinePassed, time_left, within
 from action_server.domains import Domains
 from action_server.errors import (
     ActionFailedError,
     ActionNotFoundError,
     ActionRejectedError,
+    ActionTimeoutError,
     CallError,
     MissingDomainError,
 )
-from action_server.logs import CallContext, calling, milliseconds_since
+from action_server.idempotency import Idempotent
+from action_server.limits import Limits
+from action_server.logs import CallContext, calling
+from action_server.middleware import Middleware, Next, around
+from action_server.observation import CallMetrics, NoMetrics, Observation
+from action_server.options import ActionOptions, FailurePolicy, OptionsTable
+from action_server.privacy import Privacy, hiding
 from action_server.registry import RegisteredAction, Registry
 from action_server.services import Services, activated
 from action_server.threads import SyncWorkers, current_workers
+from action_server.tracing import Tracing
 from action_server.tracker import tracker_of
 from action_server.wire import Call
 
 logger = logging.getLogger(__name__)
 
+_DEFAULTS = Limits()
+
+
+class Once(Protocol):
+    """Runs what has a key once; repeats get the first answer (``once.OnceStore``)."""
+
+    async def answer(
+        self, rule: Idempotent, call: Call, run: Callable[[], Awaitable[Answer]], *, wait: float = ...
+    ) -> tuple[Answer, bool]:
+        """Return the answer, and whether it is that of an earlier call."""
+        ...
+
+
+@dataclass
+class _Running:
+    """A call while it runs: what its steps need to know of each other."""
+
+    call: Call
+    action: RegisteredAction
+    options: ActionOptions
+    domain: dict[str, Any]
+    dispatcher: CollectingDispatcher
+    seen: Observation
+
 
 class Executor:
-    """Runs the actions of one worker.
-
-    Coroutines run on the event loop, everything else on at most ``sync_workers`` threads; ``max_domains`` domains are
-    remembered.
-    """
+    """Runs the actions of one worker. Coroutines run on the event loop, everything else on threads."""
 
     def __init__(
-        self, registry: Registry, *, sync_workers: int, max_domains: int, services: Services | None = None
+        self,
+        registry: Registry,
+        *,
+        limits: Limits = _DEFAULTS,
+        options: OptionsTable | None = None,
+        middlewares: Iterable[Middleware] = (),
+        services: Services | None = None,
+        metrics: CallMetrics | None = None,
+        once: Once | None = None,
+        tracing: Tracing | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self.registry = registry
-        self._workers = SyncWorkers(sync_workers)
-        self._domains = Domains(max_domains)
+        self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
+        self.threads = SyncWorkers(limits.sync_workers)
+        self._domains = Domains(limits.max_domains)
+        self._options = options or OptionsTable(ActionOptions(), {})
+        self._middlewares = tuple(middlewares)
         self._services = services
+        self._metrics = metrics or NoMetrics()
+        self._once = once
+        self.tracing = tracing or Tracing.off()
+        self._privacy = privacy or Privacy()
         validation.install()
 
     async def run(
-        self, call: Call, *, transport: str = "http", dispatcher: CollectingDispatcher | None = None
+        self,
+        call: Call,
+        *,
+        transport: str = "http",
+        dispatcher: CollectingDispatcher | None = None,
+        request_id: str = "",
+        size: int = 0,
     ) -> Answer:
         """Run the action a call names. A transport that streams passes its own ``dispatcher``.
+
+        ``request_id`` and ``size``, the bytes of the request's body, are for the log.
 
         Raises:
             ActionNotFoundError: nobody registered the action.
             MissingDomainError: the engine has to send the domain first.
+            SaturatedError: too many calls are running and waiting.
             ActionRejectedError: the action declined by raising ``ActionExecutionRejection``.
+            ActionTimeoutError: the action took longer than its options allow.
             ActionFailedError: the action raised anything else; the details are in the log.
         """
-        context = CallContext(call.action, call.sender_id, transport)
-        with calling(context), activated(self._services), _logged(transport):
+        context = CallContext(call.action, call.sender_id, transport, request_id, size)
+        masker = self._privacy.values_of(call.tracker.get("slots") or {}, call.tracker.get("events") or ())
+        with (
+            calling(context),
+            hiding(masker),
+            activated(self._services),
+            Observation(context, self._metrics, self.tracing) as seen,
+        ):
             action = self.registry.get(call.action)
+            seen.known(action.name)
+            options = self._options.of(action.name, action.run)
             domain = self._domains.domain_for(call, needed=action.reads_domain)
-            return await self._answer(action, call, domain, dispatcher or CollectingDispatcher())
-
-    @property
-    def running_threads(self) -> int:
-        """How many synchronous actions are running or waiting for a thread."""
-        return self._workers.running
+            running = _Running(call, action, options, domain, dispatcher or CollectingDispatcher(), seen)
+            try:
+                return await self._admitted(running)
+            finally:
+                self._metrics.queued(self.admission.waiting)
+                self._metrics.threads(self.threads.running, self.threads.limit)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
-        self._workers.close()
+        self.threads.close()
 
-    async def _answer(
-        self, action: RegisteredAction, call: Call, domain: dict[str, Any], dispatcher: CollectingDispatcher
-    ) -> Answer:
-        token = current_workers.set(self._workers)
+    async def _admitted(self, running: _Running) -> Answer:
+        """Run a call within its time, once there is a place for it."""
         try:
-            returned = await self._workers.call(action.run, dispatcher, tracker_of(call), domain)
+            async with (
+                within(running.options.timeout),
+                self.admission.enter(running.call.action, running.options.max_calls),
+            ):
+                running.seen.started()
+                return await self._through_middleware(running)
+        except DeadlinePassed as exc:
+            return self._after_failure(running, exc, running.options.on_timeout)
+
+    async def _through_middleware(self, running: _Running) -> Answer:
+        async def innermost(call: Call) -> Answer:
+            try:
+                return await self._once_or_every_time(running, call)
+            except asyncio.CancelledError as exc:
+                if _is_cancelled_from_outside():
+                    raise
+                return self._after_failure(running, exc)
+            except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
+                return self._after_failure(running, exc)
+
+        run: Next = around(self._middlewares, innermost) if self._middlewares else innermost
+        return await run(running.call)
+
+    async def _once_or_every_time(self, running: _Running, call: Call) -> Answer:
+        rule = running.options.idempotent
+        if not rule or self._once is None:
+            return await self._run_action(running, call)
+        left = time_left()
+        wait = {} if left is None else {"wait": left}
+        answer, is_repeat = await self._once.answer(rule, call, partial(self._run_action, running, call), **wait)
+        if is_repeat:
+            running.seen.repeated()
+        return answer
+
+    async def _run_action(self, running: _Running, call: Call) -> Answer:
+        token = current_workers.set(self.threads)
+        dispatcher = running.dispatcher
+        try:
+            returned = await self.threads.call(running.action.run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:
                 logger.warning("stream.left_open")
                 await dispatcher.stream_end()
-            return answer_of(call.action, returned, dispatcher.messages, call.version)
-        except asyncio.CancelledError as exc:
-            if _is_cancelled_from_outside():
-                raise
-            raise _failure(call, exc) from exc
-        except (Exception, SystemExit) as exc:
-            raise _failure(call, exc) from exc
+            return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
             current_workers.reset(token)
 
+    def _note(self, what: str, action: str, event: str) -> None:
+        if what == "dropped":
+            self._metrics.event_dropped(action, event)
+        else:
+            self._metrics.event_repaired(action, event)
 
-def _failure(call: Call, exc: BaseException) -> CallError:
+    def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
+        """Answer for an action that failed, by its policy; or raise what stands for the failure."""
+        error = _meaning(running, exc)
+        if isinstance(error, (ActionRejectedError, ActionNotFoundError, MissingDomainError)):
+            # The action's own word, not a failure.
+            raise error from exc
+        policy = policy or running.options.policy_for(exc)
+        facts = {"error_id": error.error_id, "then": policy.then}
+        logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
+        running.seen.failed(error)
+        if policy.then == "reject":
+            raise ActionRejectedError(error.message, error.action) from exc
+        events = _events_after(policy, running)
+        if events is None:
+            raise error from exc
+        if policy.then == "say":
+            running.dispatcher.utter_message(response=policy.response)
+        messages = running.dispatcher.messages
+        return answer_of(running.call.action, events, messages, running.call.version, self._note)
+
+
+def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:
+    """Return the events that stand for a failure; None if the failure is to be an error."""
+    if policy.then == "slot":
+        return [SlotSet(name, value) for name, value in policy.slots.items()]
+    if policy.then == "say":
+        return []
+    slot = running.call.action.removeprefix("validate_")
+    if slot != running.call.action and slot in (running.call.tracker.get("slots") or {}):
+        # CALM calls `validate_<slot>` for a candidate. A 500 would leave it in the slot, unchecked.
+        return [SlotSet(slot, None)]
+    return None
+
+
+def _meaning(running: _Running, exc: BaseException) -> CallError:
     """Return what an action's exception means to the engine."""
+    call = running.call
+    if isinstance(exc, CallError):
+        return exc
     if isinstance(exc, ActionExecutionRejection):
         return ActionRejectedError(str(exc.message), str(exc.action_name))
     if isinstance(exc, ActionNotFoundException):
@@ -105,7 +243,8 @@ def _failure(call: Call, exc: BaseException) -> CallError:
     if isinstance(exc, ActionMissingDomainException) and call.domain_digest:
         return MissingDomainError(call.action)
     error_id = secrets.token_hex(6)
-    logger.error("action.failed", extra={"error_id": error_id}, exc_info=exc)
+    if isinstance(exc, DeadlinePassed):
+        return ActionTimeoutError(call.action, running.options.timeout, error_id)
     return ActionFailedError(call.action, error_id)
 
 
@@ -115,27 +254,3 @@ def _is_cancelled_from_outside() -> bool:
     cancelling = getattr(task, "cancelling", None)
     # Python 3.10 cannot tell the two apart.
     return cancelling is None or cancelling() > 0
-
-
-@contextmanager
-def _logged(transport: str) -> Iterator[None]:
-    """Write the one line every call gets, whatever becomes of it."""
-    start = time.perf_counter()
-    outcome = "cancelled"
-    try:
-        yield
-        outcome = "ok"
-    except CallError as exc:
-        outcome = _OUTCOMES.get(type(exc), "refused")
-        raise
-    finally:
-        facts = {"outcome": outcome, "transport": transport, "ms": milliseconds_since(start)}
-        logger.info("action.finished", extra=facts)
-
-
-_OUTCOMES: dict[type[CallError], str] = {
-    ActionNotFoundError: "not_found",
-    MissingDomainError: "needs_domain",
-    ActionRejectedError: "rejected",
-    ActionFailedError: "failed",
-}

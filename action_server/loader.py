@@ -7,13 +7,14 @@ import inspect
 import logging
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
 from rasa_sdk import Action, FormValidationAction
 
 from action_server.errors import LoadError, RegistrationError
+from action_server.middleware import Middleware, found_in
 from action_server.places import one_line, place_of, place_of_failure, shorten
 from action_server.registry import Registry
 from action_server.services import Lifespan
@@ -26,10 +27,11 @@ _NOT_THE_AUTHORS = ("rasa.", "rasa_core.", "rasa_core_sdk.", "rasa_sdk.", "actio
 
 @dataclass(frozen=True)
 class LoadedPackage:
-    """A package of actions: its registry, and its ``lifespan`` if it defines one."""
+    """A package of actions: its registry, its ``lifespan`` if it defines one, and its middlewares, outermost first."""
 
     registry: Registry
     lifespan: Lifespan | None
+    middlewares: Sequence[Middleware] = ()
 
 
 def load(package: str, *, strict: bool = False) -> LoadedPackage:
@@ -52,7 +54,8 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
     register: Callable[[Registry], None] | None = getattr(module, "register_actions", None)
     if register is not None:
         _run_hook(register, registry)
-    return LoadedPackage(registry, getattr(module, "lifespan", None))
+    values = (value for name in _own_modules(package) for value in vars(sys.modules[name]).values())
+    return LoadedPackage(registry, getattr(module, "lifespan", None), found_in(values))
 
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.
@@ -63,10 +66,14 @@ def _modules_of(package: str, before: set[str]) -> set[str]:
     """Return the names of the modules whose actions are the package's: its own, and those that came with it."""
     brought = _brought.setdefault(package, set())
     brought |= set(sys.modules) - before
-    own = {name for name in sys.modules if name == package or name.startswith(f"{package}.")}
+    own = _own_modules(package)
     # `from library import ActionShared`, where somebody else had imported the library before.
     named = {v.__module__ for name in own for v in vars(sys.modules[name]).values() if isinstance(v, type)}
     return own | brought | named
+
+
+def _own_modules(package: str) -> set[str]:
+    return {name for name in sys.modules if name == package or name.startswith(f"{package}.")}
 
 
 def _concrete_actions(modules: set[str]) -> list[type[Action]]:

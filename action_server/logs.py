@@ -21,23 +21,31 @@ from typing import Any, Literal
 
 from action_server.errors import NoCallError, SettingsError
 from action_server.jsonable import jsonable
+from action_server.privacy import mask_record
+from action_server.secret import without_queries
+from action_server.tracing import trace_id
 from action_server.yaml_file import read_yaml
 
 LogFormat = Literal["console", "json"]
 
 # Their own levels, set by LOG_LEVEL_LIBRARIES as in rasa-sdk: at DEBUG they would bury the actions' lines.
-_LIBRARIES = ("aiosqlite", "asyncio", "grpc", "sanic", "sqlalchemy", "svcs", "tzlocal", "urllib3")
+_LIBRARIES = ("aiosqlite", "asyncio", "grpc", "opentelemetry", "sanic", "sqlalchemy", "svcs", "tzlocal", "urllib3")
 _SANIC = ("sanic.root", "sanic.error", "sanic.access", "sanic.server")
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 @dataclass(frozen=True)
 class CallContext:
-    """Which call is running: the action's name, the conversation (``sender_id``) and how the call came in."""
+    """Which call is running: the action's name, the conversation (``sender_id``) and how the call came in.
+
+    ``request_id`` is the caller's ``X-Request-ID``, or one made here; ``size`` counts the bytes of the request's body.
+    """
 
     action: str
     sender_id: str
     transport: str = "http"
+    request_id: str = ""
+    size: int = 0
 
 
 _current: ContextVar[CallContext] = ContextVar("action_server_call")
@@ -86,6 +94,7 @@ def configure(settings: LogSettings) -> None:
         _apply_config_file(settings.config_file)
         for handler in _all_handlers():
             handler.addFilter(_add_context)
+            handler.addFilter(mask_record)
         return
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if settings.file:
@@ -94,6 +103,7 @@ def configure(settings: LogSettings) -> None:
     for handler in handlers:
         handler.setFormatter(formatter)
         handler.addFilter(_add_context)
+        handler.addFilter(mask_record)
     logging.basicConfig(level=settings.level, handlers=handlers, force=True)
     logging.captureWarnings(True)
     for name in _LIBRARIES:
@@ -104,6 +114,7 @@ def configure(settings: LogSettings) -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(settings.library_level)
+        library.addFilter(_without_queries)
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -134,7 +145,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        if record.exc_info:
+        if record.exc_text:
+            # What privacy rules left of it.
+            line["exception"] = record.exc_text
+        elif record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
@@ -162,6 +176,11 @@ def _add_context(record: logging.LogRecord) -> bool:
     if context is not None:
         vars(record).setdefault("action", context.action)
         vars(record).setdefault("sender_id", context.sender_id)
+        if context.request_id:
+            vars(record).setdefault("request_id", context.request_id)
+    trace = trace_id()
+    if trace:
+        vars(record).setdefault("trace_id", trace)
     return True
 
 
@@ -178,6 +197,12 @@ def _json_field(value: object) -> object:
 def _all_handlers() -> set[logging.Handler]:
     loggers = [logging.root, *(v for v in logging.root.manager.loggerDict.values() if isinstance(v, logging.Logger))]
     return {handler for logger in loggers for handler in logger.handlers}
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    # Sanic writes whole URLs, and Rasa sends its token in the query.
+    record.msg, record.args = without_queries(record.getMessage()), None
+    return True
 
 
 def _file_handler(path: Path) -> logging.Handler:

@@ -8,9 +8,12 @@ import signal
 import socket
 
 from action_server import logs, worker
+from action_server.auth import Authenticator, is_public
 from action_server.errors import SettingsError
+from action_server.privacy import read_rules
 from action_server.settings import Settings
 from action_server.supervisor import Supervisor
+from action_server.tracing import collectors_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +28,16 @@ def serve(settings: Settings) -> None:
         StartupError: the server cannot start.
     """
     logs.configure(settings.logs)
+    # What is wrong with credentials and the engine's own blocks is said before a socket opens.
+    collectors_of(settings.endpoints, os.environ)
+    read_rules(settings.endpoints)
+    is_open = not Authenticator(settings.auth).enabled
     sock = None if settings.grpc else listen(settings.host, settings.port)
     if settings.workers == 1 and not settings.auto_reload:
         stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
-        worker.run(settings, sock, lambda: _announce(settings, sock), stopping)
+        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock)).run()
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open)).run()
     logger.info("server.stopped")
 
 
@@ -59,6 +66,8 @@ def url_of(settings: Settings, sock: socket.socket | None) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _announce(settings: Settings, sock: socket.socket | None) -> None:
+def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> None:
     facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
     logger.info("server.ready", extra=facts)
+    if is_open and is_public(settings.host):
+        logger.warning("server.open_to_everybody", extra={"host": settings.host, "see": "docs/howto/authenticate.md"})

@@ -14,13 +14,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from action_server.auth import AuthSettings
 from action_server.errors import SettingsError
+from action_server.limits import Limits, RequestLimits
 from action_server.logs import LogFormat, LogSettings
+from action_server.options import ActionOptions, OptionsTable
 from action_server.yaml_file import read_yaml
 
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
 ENVIRONMENT_PREFIX = "ACTION_SERVER__"
-_SERVICES_PREFIX = f"{ENVIRONMENT_PREFIX}SERVICES__"
+# Settings with a structure of their own; in the environment two underscores stand between the levels.
+_NESTED = ("services", "auth")
+_NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
@@ -78,7 +83,7 @@ class Settings(BaseModel):
     ssl_ca_file: Annotated[
         Path | None,
         Flag(("--ssl-ca-file",)),
-        Field(description="with --grpc: the CA whose client certificates are accepted, a PEM file"),
+        Field(description="the CA that signs the certificates clients must show, a PEM file"),
     ] = None
     endpoints: Annotated[
         Path, Flag(("--endpoints",)), Field(description="Rasa's endpoints file; its `action_server:` is read")
@@ -116,11 +121,70 @@ class Settings(BaseModel):
         Flag(("--max-domains",)),
         Field(ge=1, description="how many domains (assistants, model versions) a worker remembers"),
     ] = 16
+    max_json_depth: Annotated[
+        int,
+        Flag(("--max-json-depth",)),
+        Field(ge=8, le=500, description="how deep objects and lists of a request may be nested"),
+    ] = 100
+    max_header_bytes: Annotated[
+        int, Flag(("--max-header-bytes",)), Field(ge=1024, description="largest request line and headers together")
+    ] = 16 * 1024
+    header_timeout: Annotated[
+        float,
+        Flag(("--header-timeout",)),
+        Field(gt=0, description="seconds a client may take to send the headers of a request"),
+    ] = 15.0
+    body_timeout: Annotated[
+        float,
+        Flag(("--body-timeout",)),
+        Field(gt=0, description="seconds a client may take to send the body of a request"),
+    ] = 30.0
+    timeout: Annotated[
+        float,
+        Flag(("--timeout",)),
+        Field(gt=0, le=300, description="seconds an action may take, waiting included; engines give up after 300"),
+    ] = 30.0
+    max_calls: Annotated[
+        int, Flag(("--max-calls",)), Field(ge=1, description="calls that run at once, in each worker")
+    ] = 500
+    max_queue: Annotated[
+        int,
+        Flag(("--max-queue",)),
+        Field(ge=0, description="calls that wait for their turn, in each worker; more are refused with 503"),
+    ] = 500
+    queue_timeout: Annotated[
+        float,
+        Flag(("--queue-timeout",)),
+        Field(ge=0, description="seconds a call waits for its turn before it is refused with 503"),
+    ] = 10.0
     grace: Annotated[
         float,
         Flag(("--grace",)),
         Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
     ] = 30.0
+    metrics: Annotated[
+        bool, Flag(("--metrics",)), Field(description="count calls and answer GET /metrics for Prometheus")
+    ] = True
+    watchdog: Annotated[
+        float,
+        Flag(("--watchdog",)),
+        Field(ge=0, description="name code that keeps the event loop busy for longer than this; 0 switches it off"),
+    ] = 0.1
+    database: Annotated[
+        str | None,
+        Flag(("--database",)),
+        Field(
+            description="for actions that run once: a file, or an URL of SQLAlchemy; default: in the user's data folder"
+        ),
+    ] = None
+    action_options: Annotated[
+        dict[str, ActionOptions],
+        Field(description="options of single actions by name or pattern; written `actions:` in endpoints.yml"),
+    ] = {}
+    auth: Annotated[
+        AuthSettings,
+        Field(description="credentials that open the server, see howto/authenticate.md; none: open to all"),
+    ] = AuthSettings()
     services: Annotated[
         dict[str, Any],
         # Tokens stand in it.
@@ -146,6 +210,23 @@ class Settings(BaseModel):
     @classmethod
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
+
+    @property
+    def limits(self) -> Limits:
+        """What each worker may do at once."""
+        return Limits(self.sync_workers, self.max_domains, self.max_calls, self.max_queue, self.queue_timeout)
+
+    @property
+    def request_limits(self) -> RequestLimits:
+        """What a request may be."""
+        return RequestLimits(
+            self.max_request_bytes, self.max_header_bytes, self.max_json_depth, self.header_timeout, self.body_timeout
+        )
+
+    @property
+    def options(self) -> OptionsTable:
+        """The options of every action."""
+        return OptionsTable(ActionOptions(timeout=self.timeout), self.action_options)
 
     @property
     def logs(self) -> LogSettings:
@@ -217,25 +298,26 @@ def _from_environment(environment: Mapping[str, str]) -> Found:
             if variable and environment.get(variable):
                 found[name] = (variable, environment[variable])
     _refuse_unknown(environment)
-    nested: dict[str, Any] = {}
-    for variable, value in environment.items():
-        if variable.startswith(_SERVICES_PREFIX):
-            _set_nested(nested, variable, value)
-    if nested:
-        found["services"] = (f"{_SERVICES_PREFIX}...", nested)
+    for name, prefix in zip(_NESTED, _NESTED_PREFIXES, strict=True):
+        nested: dict[str, Any] = {}
+        for variable, value in environment.items():
+            if variable.startswith(prefix):
+                _set_nested(nested, variable, variable.removeprefix(prefix), value)
+        if nested:
+            found[name] = (f"{prefix}...", nested)
     return found
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in environment:
-        ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_SERVICES_PREFIX)
+        ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NESTED_PREFIXES)
         if ours and variable not in known:
             raise SettingsError(variable, f"there is no such setting; there are {', '.join(sorted(known))}")
 
 
-def _set_nested(target: dict[str, Any], variable: str, value: str) -> None:
-    *groups, last = variable.removeprefix(_SERVICES_PREFIX).lower().split("__")
+def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) -> None:
+    *groups, last = path.lower().split("__")
     for key in groups:
         target = target.setdefault(key, {})
         if not isinstance(target, dict):
@@ -258,6 +340,9 @@ def _from_file(path: Path | None, where: str) -> Found:
         return {}
     if not isinstance(block, dict):
         raise SettingsError(f"{file}: action_server", "must hold settings, one `name: value` a line")
+    if isinstance(block.get("actions"), dict):
+        # `actions: <package>` says which actions there are, `actions: {action_x: {...}}` sets options of single ones.
+        block = {("action_options" if name == "actions" else name): value for name, value in block.items()}
     for name, value in block.items():
         where = f"{file}: action_server.{name}"
         if name == "endpoints":
@@ -286,11 +371,11 @@ def _merged(base: Any, value: Any) -> Any:
 
 def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:
     first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    name, *below = [str(part) for part in first["loc"]] or [""]
     problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "extra_forbidden" and not below:
         problem = f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
-    return SettingsError(origins.get(name, name), problem)
+    return SettingsError(".".join([origins.get(name, name), *below]), problem)
 
 
 def _kind(field: FieldInfo) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from types import FrameType
 
 from action_server import worker
 from action_server.errors import StartupError
+from action_server.metrics import Metrics
+from action_server.metrics_files import cleanup, forget_worker, prepare_directory
 from action_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -56,11 +58,14 @@ class Supervisor:
         self._stopping = False
         self._draining = False
         self._wake, self._waker = Pipe(duplex=False)
+        self._metrics_directory: Path | None = None
+        self._metrics: Metrics | None = None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises :class:`StartupError` when the workers cannot start."""
         with self._signals():
             try:
+                self._count_together()
                 self._workers = self._start(self._settings.workers)
                 if not self._stopping:
                     self._ready()
@@ -68,6 +73,14 @@ class Supervisor:
                     self._watch()
             finally:
                 self._stop(self._workers)
+                if self._metrics_directory is not None:
+                    cleanup(self._metrics_directory)
+
+    def _count_together(self) -> None:
+        """Give the workers a place where each finds what the others counted."""
+        if self._settings.metrics:
+            self._metrics_directory = prepare_directory()
+            self._metrics = Metrics(self._metrics_directory)
 
     def _watch(self) -> None:
         """Wait for something to happen, and see to it."""
@@ -77,7 +90,10 @@ class Supervisor:
         for dead in [w for w in self._workers if not w.process.is_alive()]:
             self._workers.remove(dead)
             dead.channel.close()
+            self._forget(dead)
             if not self._stopping:
+                if self._metrics is not None:
+                    self._metrics.worker_died()
                 logger.error("worker.died", extra={"pid": dead.process.pid, "exit_code": dead.process.exitcode})
         if not self._stopping:
             self._replace(self._settings.workers - len(self._workers))
@@ -107,8 +123,10 @@ class Supervisor:
         try:
             renewed = self._start(self._settings.workers)
         except StartupError as exc:
+            self._count_reload(ok=False)
             logger.error("reload.failed", extra={"problem": str(exc), "serving": "the last good version"})
             return
+        self._count_reload(ok=True)
         old, self._workers = self._workers, renewed
         self._stop(old)
         logger.info("reload.done", extra={"files": files})
@@ -126,7 +144,11 @@ class Supervisor:
 
     def _spawn(self) -> _Worker:
         ours, theirs = Pipe()
-        process = _context.Process(target=_work, args=(self._settings, self._sock, theirs), name="action-server-worker")
+        process = _context.Process(
+            target=_work,
+            args=(self._settings, self._sock, theirs, self._metrics_directory),
+            name="action-server-worker",
+        )
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -156,6 +178,15 @@ class Supervisor:
                 ending.process.kill()
                 ending.process.join()
             ending.channel.close()
+            self._forget(ending)
+
+    def _forget(self, gone: _Worker) -> None:
+        if self._metrics_directory is not None and gone.process.pid is not None:
+            forget_worker(self._metrics_directory, gone.process.pid)
+
+    def _count_reload(self, *, ok: bool) -> None:
+        if self._metrics is not None:
+            self._metrics.reloaded(ok)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -185,13 +216,15 @@ class _Report:
     files: Snapshot = field(default_factory=dict)
 
 
-def _work(settings: Settings, sock: socket.socket | None, channel: Connection) -> None:
+def _work(settings: Settings, sock: socket.socket | None, channel: Connection, metrics_directory: Path | None) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on as SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stopping = worker.Stopping(signal.SIGTERM, parent=channel)
     try:
-        worker.run(settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping)
+        worker.run(
+            settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping, metrics_directory
+        )
     except StartupError as exc:
         channel.send(_Report(problem=str(exc)))
         sys.exit(2)

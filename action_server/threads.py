@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
+import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 class SyncWorkers:
@@ -17,7 +21,10 @@ class SyncWorkers:
 
     def __init__(self, limit: int) -> None:
         self._pool = ThreadPoolExecutor(limit, thread_name_prefix="sync-action")
+        self.limit = limit
         self.running = 0
+        # Threads whose caller went away or ran out of time, and that go on regardless: nothing can stop a thread.
+        self.abandoned = 0
 
     async def call(self, function: Callable[..., Any], *args: object) -> Any:
         """Call an action's function: a coroutine function on the loop, any other on a thread.
@@ -38,20 +45,49 @@ class SyncWorkers:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         self.running += 1
-        future = loop.run_in_executor(self._pool, context.run, _attempt, function, args)
-        # Counted down when the thread is done, not when the caller is: a cancelled call leaves its thread running.
-        future.add_done_callback(self._done)
-        outcome = await asyncio.shield(future)
+        work = self._pool.submit(context.run, _attempt, function, args)
+        watch = _Watch(self, loop, context)
+        work.add_done_callback(watch.ended)
+        try:
+            # Cancelled while it waits for a thread, it never runs.
+            outcome = await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            watch.abandon_if_running(work)
+            raise
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
 
-    def _done(self, _: object) -> None:
-        self.running -= 1
-
     def close(self) -> None:
         """Accept no more work. Threads still running are not waited for."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Watch:
+    """Keeps the counts of one piece of work right, on the event loop, whatever becomes of its caller."""
+
+    def __init__(self, workers: SyncWorkers, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
+        self._workers = workers
+        self._loop = loop
+        self._context = context
+        self._abandoned = False
+
+    def abandon_if_running(self, work: Future[Any]) -> None:
+        if work.running():
+            self._abandoned = True
+            self._workers.abandoned += 1
+            logger.warning("thread.abandoned", extra={"abandoned": self._workers.abandoned})
+
+    def ended(self, _: Future[Any]) -> None:
+        # Called on the thread; a loop that is closed has nothing left to count.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._count, context=self._context.copy())
+
+    def _count(self) -> None:
+        self._workers.running -= 1
+        if self._abandoned:
+            self._workers.abandoned -= 1
+            logger.warning("thread.ended", extra={"abandoned": self._workers.abandoned})
 
 
 current_workers: ContextVar[SyncWorkers | None] = ContextVar("action_server_sync_workers", default=None)

@@ -11,15 +11,23 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rasa_sdk import Tracker, ValidationAction
+from rasa_sdk import ActionExecutionRejection, Tracker, ValidationAction
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
+from action_server.errors import ActionServerError
 from action_server.threads import SyncWorkers, current_workers
 
 logger = logging.getLogger(__name__)
 
 Domain = dict[str, Any]
+
+# Said when a value was rejected because its validator failed, if the assistant's domain has such a response.
+REJECTED_RESPONSE = "utter_slot_rejected"
+# What authors raise on purpose.
+_MEANT = (ActionExecutionRejection, ActionNotFoundException, ActionMissingDomainException, ActionServerError)
+
 _original_validate: Callable[..., Awaitable[list[EventType]]] = ValidationAction.get_validation_events
 _original_extract: Callable[..., Awaitable[dict[str, Any]]] = ValidationAction._extract_slot
 
@@ -46,13 +54,10 @@ async def _get_validation_events(
         if method is None:
             logger.warning("slot.not_validated", extra={"slot": name, "problem": "there is no validate method"})
             continue
-        found = await workers.call(method, value, dispatcher, tracker, domain)
-        if isinstance(found, dict):
-            slots.update(found)
-            # So that the next validate method sees what this one decided.
-            tracker.slots.update(found)
-        else:
-            _log_wrong_return("slot.not_validated", name, found)
+        found = await _checked(workers, method, name, value, dispatcher, tracker, domain)
+        slots.update(found)
+        # So that the next validate method sees what this one decided.
+        tracker.slots.update(found)
     return [SlotSet(name, value) for name, value in slots.items()]
 
 
@@ -66,8 +71,39 @@ async def _extract_slot(
     return await _extracted(workers, method, slot_name, dispatcher, tracker, domain)
 
 
+async def _checked(
+    workers: SyncWorkers,
+    method: Callable[..., Any],
+    slot: str,
+    value: object,
+    dispatcher: CollectingDispatcher,
+    tracker: Tracker,
+    domain: Domain,
+) -> dict[str, Any]:
+    """Return what a validate method decided. One that fails has not accepted the value, so the slot is emptied."""
+    try:
+        found = await workers.call(method, value, dispatcher, tracker, domain)
+    except _MEANT:
+        raise
+    except Exception:
+        logger.exception("slot.not_validated", extra={"slot": slot, "problem": "the validate method failed"})
+    else:
+        if isinstance(found, dict):
+            return found
+        _log_wrong_return("slot.not_validated", slot, found)
+    if REJECTED_RESPONSE in (domain.get("responses") or {}):
+        dispatcher.utter_message(response=REJECTED_RESPONSE, slot=slot)
+    return {slot: None}
+
+
 async def _extracted(workers: SyncWorkers, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
-    found = await workers.call(method, *args)
+    try:
+        found = await workers.call(method, *args)
+    except _MEANT:
+        raise
+    except Exception:
+        logger.exception("slot.not_extracted", extra={"slot": slot, "problem": "the extract method failed"})
+        return {}
     if isinstance(found, dict):
         return found
     _log_wrong_return("slot.not_extracted", slot, found)

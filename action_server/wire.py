@@ -8,6 +8,7 @@ integers of any size have to come back as they went out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +65,17 @@ class Call:
     version: str | None = None
 
 
-def decode_call(body: bytes) -> Call:
+def decode_call(body: bytes, max_depth: int = 100) -> Call:
     """Decode the body of ``POST /webhook``.
 
     Raises:
-        RequestError: the body is not such a request; the message names the place and the problem, no values.
+        RequestError: the body is not such a request, or nests objects and lists deeper than ``max_depth``; the message
+            names the place and the problem, no values.
     """
+    if _is_deeper(body, max_depth):
+        raise RequestError(
+            f"the body nests objects and lists deeper than {max_depth}; raise --max-json-depth if it must"
+        )
     return call_from(_parse(body))
 
 
@@ -156,6 +162,30 @@ def encode_error(error: CallError) -> bytes:
 def _dump(value: object) -> bytes:
     # ASCII only: a lone surrogate of a user's message survives as an escape, and could not be encoded otherwise.
     return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+_TEXTS = re.compile(rb'"[^"]*"')
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
+
+
+def _is_deeper(body: bytes, limit: int) -> bool:
+    """Tell whether objects and lists are nested deeper than ``limit``, without decoding anything.
+
+    First everything goes that is no bracket, in a few passes in C over the whole body; then one pass for each level
+    takes the innermost pairs away.
+    """
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False
+    # Escaped backslashes first: of the quotes that are left, each one opens or closes a text.
+    structure = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
+    brackets = _TEXTS.sub(b"", structure.replace(b'""', b""))
+    for _ in range(limit):
+        rest = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(rest) == len(brackets):
+            # Nothing, or brackets that do not match: the decoder will say so, if they do not open for ever.
+            return rest.count(b"[") + rest.count(b"{") > limit
+        brackets = rest
+    return bool(brackets)
 
 
 def _parse(body: bytes) -> object:

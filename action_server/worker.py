@@ -9,24 +9,36 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 from rasa_sdk.plugin import plugin_manager
 from sanic import Sanic
 
-from action_server import loader, logs, services
-from action_server.app import create_app
+from action_server import __version__, loader, logs, services
+from action_server.app import AppParts, create_app
+from action_server.auth import Authenticator
 from action_server.errors import LifespanError, SettingsError, StartupError
 from action_server.executor import Executor
+from action_server.health import Readiness
+from action_server.metrics import Metrics
+from action_server.options import OptionsTable
 from action_server.places import one_line, place_of, place_of_failure
-from action_server.rpc import serve_grpc
+from action_server.privacy import Privacy, read_rules
+from action_server.registry import Registry
 from action_server.settings import Settings
+from action_server.tls import tls_context
+from action_server.tracing import Tracing, collectors_of
+from action_server.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
+
+    from action_server.once import OnceStore
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +46,13 @@ logger = logging.getLogger(__name__)
 _DRAIN_INTERVAL = 0.02
 
 
-def run(settings: Settings, sock: socket.socket | None, ready: Callable[[], None], stopping: Stopping) -> None:
+def run(
+    settings: Settings,
+    sock: socket.socket | None,
+    ready: Callable[[], None],
+    stopping: Stopping,
+    metrics_directory: Path | None = None,
+) -> None:
     """Serve until told to stop. ``sock`` listens already; ``ready`` is called once the worker takes calls.
 
     Raises:
@@ -44,13 +62,13 @@ def run(settings: Settings, sock: socket.socket | None, ready: Callable[[], None
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        executor = loop.run_until_complete(_serve(settings, sock, ready, stopping))
+        executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, metrics_directory))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
-    if executor.running_threads:
+    if executor.threads.running:
         # Python joins its threads at exit, and one of an action that never returns would keep the process for ever.
-        logger.warning("worker.threads_left", extra={"threads": executor.running_threads})
+        logger.warning("worker.threads_left", extra={"threads": executor.threads.running})
         logging.shutdown()
         os._exit(0)
 
@@ -98,13 +116,27 @@ class Stopping:
         self.stop()
 
 
+@dataclass
+class Assembly:
+    """The parts of one worker, put together and open."""
+
+    settings: Settings
+    executor: Executor
+    readiness: Readiness
+    metrics: Metrics | None = None
+
+
 @asynccontextmanager
-async def open_executor(settings: Settings) -> AsyncIterator[Executor]:
+async def assembled(settings: Settings, metrics_directory: Path | None = None) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
+
+    ``metrics_directory`` is where the workers of one supervisor count together; None for a worker on its own.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
+    # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
+    metrics = Metrics(metrics_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
     async with AsyncExitStack() as stack:
         try:
@@ -114,26 +146,44 @@ async def open_executor(settings: Settings) -> AsyncIterator[Executor]:
         except Exception as exc:
             logger.debug("services.not_opened", exc_info=True)
             raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
+        metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
+        options = settings.options
         executor = Executor(
             package.registry,
-            sync_workers=settings.sync_workers,
-            max_domains=settings.max_domains,
+            limits=settings.limits,
+            options=options,
+            middlewares=package.middlewares,
             services=opened,
+            metrics=metrics if settings.metrics else None,
+            once=await _once_store(stack, settings, package.registry, options),
+            tracing=_tracing(stack, settings),
+            privacy=_privacy(settings),
         )
         stack.callback(executor.close)
-        yield executor
+        metrics.threads(0, settings.sync_workers)
+        watchdog = _watchdog(stack, settings, metrics)
+        readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
+        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None)
 
 
 @asynccontextmanager
 async def serving(
-    executor: Executor, settings: Settings, sock: socket.socket, name: str = "action_server", *, only_one: bool = True
+    worker: Assembly, sock: socket.socket, name: str = "action_server", *, only_one: bool = True
 ) -> AsyncIterator[None]:
     """Serve HTTP on a listening socket within the block; afterwards running calls get ``settings.grace`` seconds.
 
     ``name`` is the Sanic app's and must be unique in a process; ``only_one`` as for :func:`create_app`.
     """
-    limit, cors = settings.max_request_bytes, settings.cors
-    app = create_app(executor, max_request_bytes=limit, cors_origins=cors, name=name, only_one=only_one)
+    settings = worker.settings
+    parts = AppParts(
+        worker.executor,
+        settings.request_limits,
+        worker.readiness,
+        Authenticator(settings.auth),
+        worker.metrics,
+        settings.cors,
+    )
+    app = create_app(parts, name=name, only_one=only_one)
     try:
         plugin_manager().hook.attach_sanic_app_extensions(app=app)
         # Serving starts below: a call that came in before the routes are ready would be answered with an error.
@@ -149,9 +199,12 @@ async def serving(
         await server.before_start()
         await server.start_serving()
         await server.after_start()
+        worker.readiness.state = "ready"
         try:
             yield
         finally:
+            # Probes see it at once; connections that are open, probes' among them, are served during the drain.
+            worker.readiness.state = "draining"
             await _drain(server, settings.grace)
             await server.before_stop()
             await server.after_stop()
@@ -159,22 +212,82 @@ async def serving(
         Sanic.unregister_app(app)
 
 
+async def _once_store(
+    stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
+) -> OnceStore | None:
+    """Open the store of actions that run once, if there is such an action."""
+    if not any(options.of(action.name, action.run).idempotent for action in registry):
+        return None
+    # Here, as a server without such actions need not pay for SQLAlchemy.
+    from platformdirs import user_data_dir
+
+    from action_server.database import DatabaseError
+    from action_server.once import OnceStore
+
+    database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    try:
+        store = await OnceStore.open(database, where="database")
+    except DatabaseError as exc:
+        raise SettingsError("database", one_line(exc)) from exc
+    stack.push_async_callback(store.close)
+    return store
+
+
+def _tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
+    tracing = Tracing.to(collectors_of(settings.endpoints, os.environ))
+    stack.callback(tracing.close)
+    tracing.share()
+    return tracing
+
+
+def _privacy(settings: Settings) -> Privacy:
+    rules, unknown = read_rules(settings.endpoints)
+    for key in unknown:
+        logger.warning("privacy.unknown_key", extra={"key": key})
+    return Privacy(rules)
+
+
+def _watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> LoopWatchdog | None:
+    if not settings.watchdog:
+        return None
+    watchdog = LoopWatchdog(settings.watchdog, metrics=metrics)
+    watchdog.start()
+    stack.callback(watchdog.stop)
+    return watchdog
+
+
+def _details(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
+    blocked = watchdog.recent() if watchdog is not None else []
+    return {
+        "blocked": [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in blocked],
+        "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
+        "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
+    }
+
+
 async def _serve(
-    settings: Settings, sock: socket.socket | None, ready: Callable[[], None], stopping: Stopping
+    settings: Settings,
+    sock: socket.socket | None,
+    ready: Callable[[], None],
+    stopping: Stopping,
+    metrics_directory: Path | None,
 ) -> Executor:
-    async with open_executor(settings) as executor:
-        facts = {"pid": os.getpid(), "actions": ",".join(sorted(action.name for action in executor.registry))}
-        logger.info("worker.loaded", extra=facts)
-        if sock is None:
-            ready()
-            await serve_grpc(executor, settings)
-            return executor
+    async with assembled(settings, metrics_directory) as worker:
+        names = ",".join(sorted(action.name for action in worker.executor.registry))
+        logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         stopping.arm()
-        async with serving(executor, settings, sock):
+        async with _serving_grpc(worker, settings) if sock is None else serving(worker, sock):
             ready()
             await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
-    return executor
+    return worker.executor
+
+
+def _serving_grpc(worker: Assembly, settings: Settings) -> AbstractAsyncContextManager[None]:
+    # Here, as a server of HTTP need not pay for gRPC: 75 ms and some megabytes.
+    from action_server.rpc import serving_grpc
+
+    return serving_grpc(worker.executor, settings)
 
 
 async def _drain(server: AsyncioServer, grace: float) -> None:
@@ -197,10 +310,4 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.ssl_certificate is None:
         return None
     password = settings.ssl_password.get_secret_value() if settings.ssl_password else None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        # Without a password OpenSSL would ask for one on the terminal and wait.
-        context.load_cert_chain(settings.ssl_certificate, settings.ssl_keyfile, password=password or "")
-    except (OSError, ssl.SSLError) as exc:
-        raise SettingsError("--ssl-certificate, --ssl-keyfile", f"cannot be used: {one_line(exc)}") from exc
-    return context
+    return tls_context(settings.ssl_certificate, settings.ssl_keyfile, password, settings.ssl_ca_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,21 @@ def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test configures, as the command line does, is gone for the next one."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    logging.disable(logging.NOTSET)
+    logging.captureWarnings(False)
+    for handler in [h for h in root.handlers if h not in handlers]:
+        root.removeHandler(handler)
+    for handler in [h for h in handlers if h not in root.handlers]:
+        root.addHandler(handler)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working directory that modules can be imported from; what was imported is forgotten afterwards."""
@@ -25,8 +41,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
     # Action classes of earlier tests' modules of the same name are subclasses until they are collected.
     gc.collect()
+    # The clinic's own package is imported by its tests, and would be taken for a test's package of the same name.
+    clinic = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "actions"}
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+    sys.modules.update(clinic)

@@ -18,6 +18,8 @@ from rasa_sdk.events import SlotSet
 from action_server import app as app_module
 from action_server import worker
 from action_server.executor import Executor
+from action_server.health import Readiness
+from action_server.limits import Limits
 from action_server.registry import Registry
 from action_server.server import listen
 from action_server.settings import Settings
@@ -65,11 +67,12 @@ async def client() -> AsyncIterator[Client]:
     registry = Registry()
     for function in (echo, reject, fail, domain_of):
         registry.register_function(f"action_{function.__name__}", function)
-    executor = Executor(registry, sync_workers=2, max_domains=2)
+    executor = Executor(registry, limits=Limits(sync_workers=2, max_domains=2))
     settings = Settings(max_request_bytes=LIMIT, cors=("https://clinic.example",), grace=0)
+    assembly = worker.Assembly(settings, executor, Readiness())
     sock = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    serving = worker.serving(executor, settings, sock, f"test-{uuid4().hex}", only_one=False)
+    serving = worker.serving(assembly, sock, f"test-{uuid4().hex}", only_one=False)
     async with serving, aiohttp.ClientSession() as session:
         yield Client(session, url)
     executor.close()

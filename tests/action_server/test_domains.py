@@ -14,6 +14,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from action_server.domains import Domains
 from action_server.errors import MissingDomainError, RequestError
 from action_server.executor import Executor
+from action_server.limits import Limits
 from action_server.registry import Registry
 from action_server.wire import Call
 
@@ -233,7 +234,7 @@ async def test_a_refused_domain_is_refused_by_the_executor_too() -> None:
         return []
 
     registry.register_function("action_book", book)
-    executor = Executor(registry, sync_workers=1, max_domains=2)
+    executor = Executor(registry, limits=Limits(sync_workers=1, max_domains=2))
     try:
         with pytest.raises(RequestError):
             await executor.run(call("d1", deep_domain()))

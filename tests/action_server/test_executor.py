@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,9 +25,11 @@ from action_server.errors import (
     MissingDomainError,
 )
 from action_server.executor import Executor
+from action_server.limits import Limits
 from action_server.registry import Registry
 from action_server.wire import Call
 
+LIMITS = Limits(sync_workers=4, max_domains=4)
 LOOP_THREAD = threading.main_thread().name
 
 
@@ -34,13 +37,13 @@ def executor_of(*actions: Action | type[Action], services: services.Services | N
     registry = Registry()
     for action in actions:
         registry.register_action(action)
-    return Executor(registry, sync_workers=4, max_domains=4, services=services)
+    return Executor(registry, limits=LIMITS, services=services)
 
 
 def executor_with(run: Callable[..., Any], name: str = "action_x") -> Executor:
     registry = Registry()
     registry.register_function(name, run)
-    return Executor(registry, sync_workers=4, max_domains=4)
+    return Executor(registry, limits=LIMITS)
 
 
 def a_call(action: str = "action_x", **fields: Any) -> Call:
@@ -156,7 +159,7 @@ async def test_no_more_synchronous_actions_run_at_once_than_there_are_threads() 
     executor = executor_with(run)
     await asyncio.gather(*(executor.run(a_call()) for _ in range(12)))
 
-    assert (most, executor.running_threads) == (4, 0)
+    assert (most, executor.threads.running) == (4, 0)
 
 
 async def test_messages_and_responses_are_answered_in_order() -> None:
@@ -260,12 +263,12 @@ async def test_a_thread_of_a_cancelled_call_still_counts_as_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert executor.running_threads == 1
+    assert executor.threads.running == 1
     go_on.set()
     await asyncio.to_thread(ended.wait, 30)
     # The pool tells the loop, which has to take a few turns to hear it.
     async for _ in turns():
-        if not executor.running_threads:
+        if not executor.threads.running:
             return
 
 
@@ -393,7 +396,7 @@ async def test_services_are_there_in_sync_and_async_actions() -> None:
     actions.register_function("action_sync", sync_run)
     actions.register_function("action_async", async_run)
     opened = services.Services(registry, asyncio.get_running_loop())
-    executor = Executor(actions, sync_workers=2, max_domains=2, services=opened)
+    executor = Executor(actions, limits=LIMITS, services=opened)
 
     for name in ("action_sync", "action_async"):
         answer = await executor.run(a_call(name))
@@ -441,10 +444,27 @@ async def test_synchronous_validators_run_on_threads_and_async_ones_on_the_loop(
 
 
 async def test_candidates_that_are_not_required_or_not_checked_are_treated_as_by_rasa_sdk() -> None:
-    """Not required: left out. No validator, or one that returns no dict: kept as it is."""
-    answer = await executor_of(ValidateParty).run(form_call(unchecked=1, other=2, bad=3))
+    """Not required: left out. No validator: kept as it is."""
+    answer = await executor_of(ValidateParty).run(form_call(unchecked=1, other=2))
 
-    assert slots_of(answer) == {"unchecked": 1, "bad": 3}
+    assert slots_of(answer) == {"unchecked": 1}
+
+
+@pytest.mark.parametrize(("responses", "said"), [({}, []), ({"utter_slot_rejected": []}, ["utter_slot_rejected"])])
+@pytest.mark.parametrize("candidates", [{"size": "four"}, {"bad": 3}], ids=["it raises", "it returns no dict"])
+async def test_a_validator_that_crashes_rejects_its_slot(
+    candidates: dict[str, Any], responses: dict[str, Any], said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The slot is emptied, the others are checked, the log has it, and the user hears it if the domain has words."""
+    call = form_call(**candidates, day="friday")
+    answer = await executor_of(ValidateParty).run(replace(call, domain={**FORM, "responses": responses}))
+
+    (slot,) = candidates
+    assert slots_of(answer)[slot] is None
+    assert slots_of(answer)["day"].startswith("friday")
+    assert [r["response"] for r in answer.responses] == said
+    (record,) = [r for r in caplog.records if r.msg == "slot.not_validated"]
+    assert vars(record)["slot"] == slot
 
 
 async def test_overrides_that_call_super_get_the_threads_too() -> None:

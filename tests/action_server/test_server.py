@@ -293,5 +293,5 @@ def test_a_key_that_cannot_be_opened_ends_the_start(certificate: Path, password:
     ended = run(certificate, ["run", "--port", "0", *flags, *(["--ssl-password", password] if password else [])])
 
     assert ended.returncode == 2
-    assert "error: --ssl-certificate, --ssl-keyfile: cannot be used" in ended.stderr
+    assert "error: --ssl-certificate, --ssl-keyfile: key.pem needs its password, --ssl-password" in ended.stderr
     assert "wrong" not in ended.stderr.split("error:")[1]

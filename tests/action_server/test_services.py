@@ -15,7 +15,7 @@ import svcs
 from action_server import current_call, services
 from action_server.errors import LifespanError, NoCallError, ServiceError
 from action_server.settings import Settings
-from action_server.worker import open_executor
+from action_server.worker import assembled
 from tests.processes import run, server
 from tests.projects import project
 
@@ -130,7 +130,7 @@ async def test_services_that_cannot_be_opened_are_an_error_of_the_start(folder: 
     project(folder, {"unopened.py": LIFESPAN})
 
     with pytest.raises(LifespanError, match=r"unopened.py:12: the services cannot be opened: KeyError: 'book'"):
-        async with open_executor(Settings(actions="unopened")):
+        async with assembled(Settings(actions="unopened")):
             pytest.fail("it opened")
 
 

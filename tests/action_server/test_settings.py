@@ -200,11 +200,11 @@ def test_a_flag_of_rasa_sdk_sets(flags: list[str], name: str, value: Any) -> Non
     assert read(*flags) == Settings(**{name: value})
 
 
-def test_every_setting_but_the_services_has_a_flag() -> None:
-    """Services are as their authors want them, and have no flags."""
+def test_every_setting_without_a_structure_of_its_own_has_a_flag() -> None:
+    """Services, credentials and options of single actions are no flags."""
     without = [name for name, field in Settings.model_fields.items() if settings.flag_of(field) is None]
 
-    assert without == ["services"]
+    assert without == ["action_options", "auth", "services"]
 
 
 def test_every_flag_says_what_it_does() -> None:
@@ -304,7 +304,7 @@ BAD_ENTRIES = [
     ("workers: {a: sEcReT}", "workers"),
     ("strict: sEcReT", "strict"),
     ("cors: {sEcReT: 1}", "cors"),
-    ("cors: [1]", "cors"),
+    ("cors: [1]", "cors.0"),
     ("log_level:", "log_level"),
     ("ssl_password: [sEcReT]", "ssl_password"),
     ("services: sEcReT", "services"),
@@ -332,7 +332,7 @@ def test_an_unknown_entry_of_the_file_is_refused(name: str) -> None:
     error = refused(file=f"action_server:\n  {name}: {SECRET}\n")
 
     assert error.where.startswith("endpoints.yml: action_server.")
-    assert "there is no such setting; there are actions, auto_reload, cors" in str(error)
+    assert "there is no such setting; there are action_options, actions, auth, auto_reload, " in str(error)
 
 
 def test_an_unknown_variable_of_ours_is_refused() -> None:

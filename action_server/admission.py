@@ -1,0 +1,104 @@
+"""How many calls run at once: of all actions together, and of each one that has a limit of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from action_server.deadlines import timeout_at
+from action_server.errors import SaturatedError
+
+
+@dataclass
+class _Gate:
+    """Lets ``limit`` in at once; the others wait in order."""
+
+    limit: int
+    inside: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    async def enter(self, queue_limit: int, patience: float, action: str, name: str) -> None:
+        if self.inside < self.limit and not self.waiting:
+            self.inside += 1
+            return
+        if len(self.waiting) >= queue_limit:
+            raise SaturatedError(action, name, patience)
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self.waiting.append(turn)
+        try:
+            # Not wait_for, which until Python 3.12 loses a cancellation that comes together with the turn.
+            async with timeout_at(loop.time() + patience):
+                await turn
+        except BaseException as exc:
+            if turn.done() and not turn.cancelled():
+                # The turn came in the same moment: it goes to the next one.
+                self.leave()
+            else:
+                self.waiting.remove(turn)
+            if isinstance(exc, asyncio.TimeoutError):
+                raise SaturatedError(action, name, patience) from None
+            raise
+
+    def leave(self) -> None:
+        """Hand the place to whoever waits longest, or free it."""
+        while self.waiting:
+            turn = self.waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.inside -= 1
+
+
+class Admission:
+    """Bounds the calls of one worker.
+
+    ``max_calls`` run at once, ``max_queue`` more wait for at most ``queue_timeout`` seconds; whoever comes after that
+    is refused, and told to come back.
+    """
+
+    def __init__(self, max_calls: int, max_queue: int, queue_timeout: float) -> None:
+        self._all = _Gate(max_calls)
+        self._of_action: dict[str, _Gate] = {}
+        self._max_queue = max_queue
+        self._queue_timeout = queue_timeout
+
+    @property
+    def running(self) -> int:
+        """How many calls are running."""
+        return self._all.inside
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._all.waiting) + sum(len(gate.waiting) for gate in self._of_action.values())
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether the next call would be refused."""
+        return self._all.inside >= self._all.limit and len(self._all.waiting) >= self._max_queue
+
+    @asynccontextmanager
+    async def enter(self, action: str, limit: int | None = None) -> AsyncIterator[None]:
+        """Hold a place for the block; ``limit`` is the action's own.
+
+        Raises:
+            SaturatedError: there is no place, and none became free in time.
+        """
+        gates = [self._all]
+        if limit is not None:
+            # The action's own gate first: who waits there takes no place from other actions.
+            gates.insert(0, self._of_action.setdefault(action, _Gate(limit)))
+        entered: list[_Gate] = []
+        try:
+            for gate in gates:
+                name = "max_calls" if gate is self._all else f"actions: {action}: max_calls"
+                await gate.enter(self._max_queue, self._queue_timeout, action, name)
+                entered.append(gate)
+            yield
+        finally:
+            for gate in reversed(entered):
+                gate.leave()

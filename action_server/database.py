@@ -1,0 +1,236 @@
+"""The database of the server's own state: a SQLite file, or PostgreSQL when there is more than one host.
+
+The rules that keep several processes on one SQLite file apart are those of ``actions/scheduling/database.py``: WAL, the
+write lock first, no BEGIN by the driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, MetaData, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from action_server.errors import ServiceError, SettingsError
+
+T = TypeVar("T")
+
+# How long a transaction waits for a connection, for the network and for the other writers, in seconds.
+PATIENCE = 5.0
+_WAL_PAUSE = 0.05
+_SQLITE_BUSY = 5  # https://sqlite.org/rescode.html#busy; above the lowest byte are its variants
+# Any number will do, as long as every process of this server takes the same one.
+_SCHEMA_LOCK = 0x0AC7_105E
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+class DatabaseError(ServiceError):
+    """The database did not answer: it is gone, locked, full or not ours to read. The cause says which."""
+
+    def __init__(self) -> None:
+        super().__init__("the action server's database did not answer")
+
+
+class Database:
+    """One database and its transactions.
+
+    A transaction runs to its end though its caller is cancelled: it takes milliseconds, and cut off in the middle it
+    would leave a connection in use, and a caller who cannot know. Made by :meth:`open`.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.dialect = engine.dialect.name
+        self._engine = engine
+        self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._running: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    async def open(
+        cls, url: str | Path, metadata: MetaData, *, patience: float = PATIENCE, where: str = "database"
+    ) -> Database:
+        """Open the database and create what is missing of ``metadata``; any number of processes may do so at once.
+
+        ``url`` is the path of a SQLite file or an URL such as ``postgresql://user@host/name``.
+
+        Raises:
+            SettingsError: the URL is none, or its driver is not installed; ``where`` is the setting it names.
+            DatabaseError: the database does not answer.
+        """
+        database = cls(_engine(_url(url, where), patience, where))
+        try:
+            await database._create(metadata, patience)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """Close every connection, as soon as what is running has ended."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._engine.dispose()
+
+    async def ping(self) -> None:
+        """Return if the database answers; raises :class:`DatabaseError` if not."""
+
+        async def ask(connection: AsyncConnection) -> None:
+            await connection.execute(text("SELECT 1"))
+
+        await self.read(ask)
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` in a transaction that only reads. Raises :class:`DatabaseError`."""
+        return await self._to_its_end(_transaction(self._engine, work))
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` in a transaction that writes. Raises :class:`DatabaseError`."""
+        return await self._to_its_end(_transaction(self._writing, work))
+
+    async def _to_its_end(self, transaction: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(transaction)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait({task})  # which leaves the task alone when the caller is cancelled
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # or asyncio complains when the caller is gone
+
+    async def _create(self, metadata: MetaData, patience: float) -> None:
+        if self.dialect == "sqlite":
+            await _switch_to_wal(self._engine, patience)
+
+        async def create(connection: AsyncConnection) -> None:
+            if self.dialect == "postgresql":
+                # Two processes that create the same table at once fail there, IF NOT EXISTS or not.
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
+            await connection.run_sync(metadata.create_all)
+
+        await self.write(create)
+
+
+async def _transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async with _connected(engine) as connection, connection.begin():
+        return await work(connection)
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Connect for the length of the block; whatever goes wrong with the database becomes :class:`DatabaseError`."""
+    try:
+        connection = await engine.connect()
+    except Exception as exc:
+        # Drivers raise their own kinds here, which SQLAlchemy hands on: asyncpg's errors, OSError, TimeoutError.
+        raise DatabaseError from exc
+    try:
+        yield connection
+    except (SQLAlchemyError, OSError, asyncio.TimeoutError) as exc:
+        raise DatabaseError from exc
+    finally:
+        await connection.close()
+
+
+def _url(url: str | Path, where: str) -> URL:
+    """Return the URL with the driver we use. No message shows it: a password may stand in it."""
+    if isinstance(url, Path) or "://" not in url:
+        if not str(url):
+            raise SettingsError(where, "is empty; give it the path of a SQLite file or an URL")
+        return URL.create("sqlite+aiosqlite", database=str(url))
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingsError(where, "is not an URL as SQLAlchemy reads it") from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise SettingsError(where, "must be the path of a SQLite file, sqlite:///path or postgresql://host/name")
+    if driver == "sqlite+aiosqlite" and parsed.database in (None, "", ":memory:"):
+        raise SettingsError(where, "names no file; what is in memory is not shared between workers")
+    return parsed.set(drivername=driver)
+
+
+def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite:
+        _make_private(Path(str(url.database)))
+    # One connection to a SQLite file: its writers take turns anyway, and a queue of tasks is fair and does not poll.
+    options: dict[str, Any] = (
+        {"pool_size": 1, "max_overflow": 0}
+        if sqlite
+        else {"pool_pre_ping": True, "connect_args": {"timeout": patience, "command_timeout": patience}}
+    )
+    try:
+        # hide_parameters: they may be people's data, and would stand in every error text.
+        engine = create_async_engine(url, pool_timeout=patience, hide_parameters=True, **options)
+    except ImportError as exc:
+        raise SettingsError(where, f"needs the package {exc.name}, which is not installed") from exc
+    if sqlite:
+        _configure_sqlite(engine, patience)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make the file and its folder if need be, readable by their owner alone; SQLite itself would let all read it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as exc:
+        raise DatabaseError from exc
+
+
+def _configure_sqlite(engine: AsyncEngine, patience: float) -> None:
+    def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # or the driver sends a BEGIN of its own
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")  # what was promised survives a power cut
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE takes the write lock first. A transaction that reads first and writes later fails at the write,
+        # without any waiting, if somebody else wrote in between.
+        statement = connection.get_execution_options().get("begin", "BEGIN")
+        if statement is not None:
+            connection.exec_driver_sql(statement)
+
+    event.listen(engine.sync_engine, "connect", configure)
+    event.listen(engine.sync_engine, "begin", begin)
+
+
+async def _switch_to_wal(engine: AsyncEngine, patience: float) -> None:
+    # The mode is stored in the file and cannot be changed inside of a transaction. When processes switch a new file at
+    # once, SQLite tells some of them "locked" at once, without waiting for its busy_timeout: hence the loop.
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            async with _connected(engine.execution_options(begin=None)) as connection:
+                await connection.execute(text("PRAGMA journal_mode = WAL"))
+            return
+        except DatabaseError as exc:
+            if not _is_busy(exc.__cause__) or time.monotonic() >= give_up:
+                raise
+            await asyncio.sleep(_WAL_PAUSE)
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    if not isinstance(error, OperationalError):
+        return False
+    # Before Python 3.11 the driver does not say; trying again until the time is up does no harm then.
+    code: int = getattr(error.orig, "sqlite_errorcode", _SQLITE_BUSY)
+    return code & 0xFF == _SQLITE_BUSY

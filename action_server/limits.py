@@ -1,0 +1,27 @@
+"""What one worker may do at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one worker. Times are in seconds; single actions may have options of their own."""
+
+    sync_workers: int = 40
+    max_domains: int = 16
+    max_calls: int = 500
+    max_queue: int = 500
+    queue_timeout: float = 10.0
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """Bounds of one request. Sizes are in bytes, times in seconds."""
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_json_depth: int = 100
+    header_timeout: float = 15.0
+    body_timeout: float = 30.0

@@ -1,0 +1,193 @@
+"""What is told of each call: one line in the log, its metrics and its span, whatever becomes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import Protocol
+
+from action_server.errors import (
+    ActionFailedError,
+    ActionNotFoundError,
+    ActionRejectedError,
+    ActionTimeoutError,
+    CallError,
+    MissingDomainError,
+    SaturatedError,
+)
+from action_server.idempotency import (
+    OutcomeUnknownError,
+    StillRunningError,
+    StoreUnavailableError,
+    UnreadableAnswerError,
+)
+from action_server.logs import CallContext
+from action_server.tracing import NO_SPAN, Tracing
+
+logger = logging.getLogger(__name__)
+
+OUTCOMES: dict[type[CallError], str] = {
+    ActionNotFoundError: "not_found",
+    MissingDomainError: "needs_domain",
+    ActionRejectedError: "rejected",
+    ActionFailedError: "failed",
+    ActionTimeoutError: "timed_out",
+    SaturatedError: "saturated",
+    StillRunningError: "still_running",
+    OutcomeUnknownError: "outcome_unknown",
+    UnreadableAnswerError: "outcome_unknown",
+    StoreUnavailableError: "store_unavailable",
+}
+
+# A name nobody registered is no label: whoever can call could make as many as they like.
+UNKNOWN = "unknown"
+
+
+class CallMetrics(Protocol):
+    """What is counted of calls. Names are of registered actions, or ``unknown``; times are in seconds."""
+
+    def call_started(self, action: str) -> None:
+        """Count a call as in flight."""
+        ...
+
+    def call_finished(
+        self, action: str, transport: str, outcome: str, waiting_seconds: float, running_seconds: float
+    ) -> None:
+        """Count a call that call_started() counted as finished."""
+        ...
+
+    def timed_out(self, action: str) -> None:
+        """Count a time-out."""
+        ...
+
+    def domain_requested(self, action: str) -> None:
+        """Count a 449."""
+        ...
+
+    def event_dropped(self, action: str, event: str) -> None:
+        """Count an event the engine would have refused."""
+        ...
+
+    def event_repaired(self, action: str, event: str) -> None:
+        """Count an event that was put right."""
+        ...
+
+    def queued(self, calls: int) -> None:
+        """Take note of how many calls wait for their turn."""
+        ...
+
+    def threads(self, busy: int, size: int) -> None:
+        """Take note of the threads for synchronous code."""
+        ...
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def timed_out(self, action: str) -> None:
+        """Count nothing."""
+
+    def domain_requested(self, action: str) -> None:
+        """Count nothing."""
+
+    def event_dropped(self, action: str, event: str) -> None:
+        """Count nothing."""
+
+    def event_repaired(self, action: str, event: str) -> None:
+        """Count nothing."""
+
+    def queued(self, calls: int) -> None:
+        """Count nothing."""
+
+    def threads(self, busy: int, size: int) -> None:
+        """Count nothing."""
+
+    def call_started(self, action: str) -> None:
+        """Count nothing."""
+
+    def call_finished(
+        self, action: str, transport: str, outcome: str, waiting_seconds: float, running_seconds: float
+    ) -> None:
+        """Count nothing."""
+
+
+class Observation:
+    """One call, from its arrival to its end; a context manager around all of it."""
+
+    def __init__(self, context: CallContext, metrics: CallMetrics, tracing: Tracing) -> None:
+        self._context = context
+        self._metrics = metrics
+        self._tracing = tracing
+        self._step = NO_SPAN
+        self._label = UNKNOWN
+        self._arrived = time.perf_counter()
+        self._started: float | None = None
+        self._failure: CallError | None = None
+        self._repeated = False
+
+    def known(self, action: str) -> None:
+        """Take note that the action exists."""
+        self._label = action
+        self._metrics.call_started(action)
+        self._step = self._tracing.step("queue")
+
+    def started(self) -> None:
+        """Take note that the call got its place and runs now."""
+        self._started = time.perf_counter()
+        self._step.end()
+        self._step = self._tracing.step("run")
+
+    def repeated(self) -> None:
+        """Take note that the answer is the one of an earlier call."""
+        self._repeated = True
+
+    def failed(self, error: CallError) -> None:
+        """Take note of a failure, also of one that is answered with 200."""
+        self._failure = error
+
+    def __enter__(self) -> Observation:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, exc: BaseException | None, __: TracebackType | None) -> None:
+        ended = time.perf_counter()
+        error = self._failure or (exc if isinstance(exc, CallError) else None)
+        outcome = _outcome(error, exc)
+        self._trace(error or exc)
+        started = self._started or ended
+        facts: dict[str, object] = {
+            "outcome": outcome,
+            "transport": self._context.transport,
+            "waiting_ms": _milliseconds(started - self._arrived),
+            "ms": _milliseconds(ended - started),
+            "bytes": self._context.size,
+        }
+        if error is not None and error.error_id is not None:
+            facts["error_id"] = error.error_id
+        if self._repeated:
+            facts["repeated"] = True
+        logger.info("action.finished", extra=facts)
+        if self._label is not UNKNOWN:
+            times = (started - self._arrived, ended - started)
+            self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
+            if outcome == "timed_out":
+                self._metrics.timed_out(self._label)
+            elif outcome == "needs_domain":
+                self._metrics.domain_requested(self._label)
+
+    def _trace(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._step.failed(failure)
+        self._step.end()
+        if failure is not None:
+            self._tracing.failed(failure)
+
+
+def _outcome(error: CallError | None, exc: BaseException | None) -> str:
+    if error is not None:
+        return OUTCOMES.get(type(error), "refused")
+    return "ok" if exc is None else "cancelled"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

@@ -1,0 +1,74 @@
+"""The TLS side of the HTTP server: its certificate, and whose client certificates it accepts."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from action_server.errors import SettingsError
+
+_CERTIFICATE = "--ssl-certificate, --ssl-keyfile"
+_CLIENT_CA = "--ssl-ca-file"
+
+
+def tls_context(
+    certificate: Path, key: Path | None, password: str | None, client_ca: Path | None = None
+) -> ssl.SSLContext:
+    """Make the context of a server; TLS 1.2 at least. With ``client_ca`` every client must show its certificate.
+
+    ``key`` may stand in the ``certificate`` file; ``password`` is the key's; ``client_ca`` holds the CAs that sign the
+    clients' certificates: no others are trusted.
+
+    Raises:
+        SettingsError: a file cannot be used; names the flag and the file.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _refuse_without(b"CERTIFICATE-----", certificate, _CERTIFICATE, "holds no certificate in PEM")
+    key_file = key or certificate
+    encrypted = b"ENCRYPTED" in _refuse_without(b"PRIVATE KEY-----", key_file, _CERTIFICATE, "holds no private key")
+    try:
+        # Without a password OpenSSL would ask for one on the terminal and wait.
+        context.load_cert_chain(certificate, key, password=password or "")
+    except (OSError, ValueError) as exc:
+        # A ValueError for a password that is longer than OpenSSL takes.
+        reason = _reason(exc)
+        problem = (
+            "needs its password, --ssl-password"
+            if encrypted and not reason
+            else f"cannot be used: {reason or 'not PEM'}"
+        )
+        raise SettingsError(_CERTIFICATE, f"{key_file} {problem}") from None
+    if client_ca is not None:
+        _require_clients(context, client_ca)
+    return context
+
+
+def _require_clients(context: ssl.SSLContext, client_ca: Path) -> None:
+    _refuse_without(b"CERTIFICATE-----", client_ca, _CLIENT_CA, "holds no certificate in PEM")
+    try:
+        context.load_verify_locations(client_ca)
+    except (OSError, ValueError) as exc:
+        raise SettingsError(_CLIENT_CA, f"{client_ca} cannot be used: {_reason(exc) or 'not PEM'}") from None
+    if not context.get_ca_certs():
+        # A client's own certificate loads too, and then no client fits.
+        raise SettingsError(_CLIENT_CA, f"{client_ca} holds no certificate of a CA")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+
+def _refuse_without(mark: bytes, file: Path, where: str, problem: str) -> bytes:
+    """Return what a file holds, as OpenSSL's own errors do not say which file it was and what it missed there."""
+    try:
+        content = file.read_bytes()
+    except OSError as exc:
+        raise SettingsError(where, f"{file} cannot be read: {exc.strerror}") from None
+    except ValueError:
+        raise SettingsError(where, "cannot be read: no file can have this name") from None
+    if mark not in content:
+        raise SettingsError(where, f"{file} {problem}")
+    return content
+
+
+def _reason(exc: OSError | ValueError) -> str:
+    """Return OpenSSL's reason; "" where it has none, as for a wrong password."""
+    return (exc.reason or "").lower().replace("_", " ") if isinstance(exc, ssl.SSLError) else ""
