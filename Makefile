@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean constraints
+.PHONY: help run test check format soak clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/.installed-dev  ## formatting, lint and types
 format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: $(VENV)/.installed-dev  ## two minutes of good, slow, failing and hostile calls, a worker killed half way
+	$(BIN)/python benchmarks/soak.py --seconds 120 --workers 2 --kill $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

@@ -123,11 +123,13 @@ def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool =
     ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
     """
     limits = parts.limits
-    app: SanicApp = Sanic(name, configure_logging=False, error_handler=_Errors(limits.max_bytes, parts.metrics))
+    app: SanicApp = Sanic(name, configure_logging=False, error_handler=_Errors(limits, parts.metrics))
     app.config.update(
         REQUEST_MAX_SIZE=limits.max_bytes,
         REQUEST_MAX_HEADER_SIZE=limits.max_header_bytes,
         REQUEST_TIMEOUT=limits.header_timeout,
+        # Ours, for protocol.py.
+        BODY_TIMEOUT=limits.body_timeout,
         RESPONSE_TIMEOUT=RESPONSE_TIMEOUT,
         KEEP_ALIVE_TIMEOUT=KEEP_ALIVE_TIMEOUT,
         ACCESS_LOG=False,
@@ -162,7 +164,7 @@ def _add_webhook(app: SanicApp, executor: Executor, limits: RequestLimits) -> No
         with executor.tracing.call(request.headers) as span:
             raw = await _read(request, limits)
             with executor.tracing.step("decode"):
-                body = inflate(raw, request.headers.get("content-encoding", ""), limits.max_bytes)
+                body = inflate(raw, ", ".join(request.headers.getall("content-encoding", [])), limits.max_bytes)
                 call = wire.decode_call(body, limits.max_json_depth)
             span.about(call)
             answer = await executor.run(call, request_id=request_id, size=len(raw))
@@ -196,6 +198,10 @@ async def _read(request: Request, limits: RequestLimits) -> bytes:
     """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
     if request.stream is None:
         return b""
+    announced = request.headers.get("content-length", "")
+    # Python reads no integers of thousands of digits.
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limits.max_bytes):
+        raise BodyTooLargeError(limits.max_bytes)
     pieces: list[bytes] = []
     size = 0
     loop = asyncio.get_running_loop()
@@ -225,14 +231,17 @@ def _request_id(request: Request) -> str:
 class _Errors(ErrorHandler):
     """Answers every error as JSON; never with a value of the request or the text of an unforeseen exception."""
 
-    def __init__(self, max_bytes: int, metrics: MetricsPage | None) -> None:
+    def __init__(self, limits: RequestLimits, metrics: MetricsPage | None) -> None:
         super().__init__()
-        self._max_bytes = max_bytes
+        self._max_bytes = limits.max_bytes
+        self._body_timeout = limits.body_timeout
         self._metrics = metrics
 
     def default(self, request: Request | None, exception: Exception) -> HTTPResponse:
         """Return the answer for an exception nobody handled before."""
         error, status, headers = self._understood(exception)
+        if request is not None:
+            _see_to_the_rest(request, 0.0 if isinstance(error, SlowBodyError) else self._body_timeout)
         if isinstance(error, (RequestError, UnauthorizedError)):
             # Calls that reach the executor are logged there.
             problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
@@ -259,6 +268,26 @@ class _Errors(ErrorHandler):
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return BodyTooLargeError(self._max_bytes)
         return RequestError(_HINTS.get(status, HTTPStatus(status).phrase))
+
+
+def _see_to_the_rest(request: Request, patience: float) -> None:
+    """Give what is left of a body that is not wanted ``patience`` seconds; then close the connection, or do so at once.
+
+    Sanic waits for it as long as it keeps connections alive.
+    """
+    stream: Any = request.stream
+    if stream is None or not stream.request_body:
+        return
+    if not patience:
+        stream.keep_alive = False
+        stream.request_body = None
+        return
+
+    def close_if_unread() -> None:
+        if stream.request is request and stream.request_body:
+            stream.protocol.abort()
+
+    asyncio.get_running_loop().call_later(patience, close_if_unread)
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument(
         "--url", metavar="URL", help="call a running server's webhook instead of starting one for the call"
     )
+    call.add_argument(
+        "--header",
+        metavar="NAME:VALUE",
+        action="append",
+        default=[],
+        help="with --url: send this header, a credential say",
+    )
     call.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
     _add_common_flags(call)
     call.set_defaults(verb=_call)
@@ -143,7 +150,8 @@ async def _call_and_show(args: argparse.Namespace, read: settings.Settings) -> i
     slots = parse_slots(args.slots)
     options = {"message": args.message, "sender_id": args.sender, "domain": _domain(args.domain)}
     if args.url:
-        reply = await client.call_action(args.url, args.action, slots, **options)
+        headers = dict(_header(pair) for pair in args.header)
+        reply = await client.call_action(args.url, args.action, slots, headers=headers, **options)
     else:
         async with client.own_server(read) as url:
             reply = await client.call_action(url, args.action, slots, **options)
@@ -187,6 +195,14 @@ def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             slots[name] = value
     return slots
+
+
+def _header(pair: str) -> tuple[str, str]:
+    name, colon, value = pair.partition(":")
+    if not colon or not name.strip() or not pair.isprintable():
+        # The value may be a credential.
+        raise SettingsError("--header", "is not NAME:VALUE")
+    return name.strip(), value.strip()
 
 
 def _domain(path: Path | None) -> Mapping[str, Any] | None:

@@ -62,8 +62,11 @@ async def call_action(
     message: str | None = None,
     sender_id: str = "default",
     domain: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """Send one webhook request to ``url``, which is used as it is: engines do not append ``/webhook`` either.
+
+    ``headers`` are sent along, a credential for example.
 
     Raises:
         UnreachableError: nothing answers there.
@@ -73,10 +76,10 @@ async def call_action(
     )
     start = time.perf_counter()
     try:
-        headers = {"Content-Type": "application/json"}
+        sent = {"Content-Type": "application/json", **(headers or {})}
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.post(url, data=body, headers=headers) as response,
+            session.post(url, data=body, headers=sent) as response,
         ):
             text = await response.text()
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as exc:

@@ -200,9 +200,12 @@ def _all_handlers() -> set[logging.Handler]:
 
 
 def _without_queries(record: logging.LogRecord) -> bool:
-    # Sanic writes whole URLs, and Rasa sends its token in the query.
+    # Sanic writes whole URLs, into tracebacks too, and Rasa sends its token in the query.
     record.msg, record.args = without_queries(record.getMessage()), None
-    return True
+    if record.exc_info:
+        record.exc_text = without_queries(logging.Formatter().formatException(record.exc_info))
+    # Whoever sends a body where none is read would fill the log with it.
+    return not record.msg.endswith("body not consumed.")
 
 
 def _file_handler(path: Path) -> logging.Handler:

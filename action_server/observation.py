@@ -167,13 +167,14 @@ class Observation:
         if self._repeated:
             facts["repeated"] = True
         logger.info("action.finished", extra=facts)
-        if self._label is not UNKNOWN:
-            times = (started - self._arrived, ended - started)
-            self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
-            if outcome == "timed_out":
-                self._metrics.timed_out(self._label)
-            elif outcome == "needs_domain":
-                self._metrics.domain_requested(self._label)
+        if self._label is UNKNOWN:
+            self._metrics.call_started(UNKNOWN)
+        times = (started - self._arrived, ended - started)
+        self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
+        if outcome == "timed_out":
+            self._metrics.timed_out(self._label)
+        elif outcome == "needs_domain":
+            self._metrics.domain_requested(self._label)
 
     def _trace(self, failure: BaseException | None) -> None:
         if failure is not None:

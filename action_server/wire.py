@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,24 +113,26 @@ def encode_call(
     domain: Mapping[str, Any] | None = None,
     version: str,
 ) -> bytes:
-    """Encode a request as an engine would send it in the first turn of a conversation.
+    """Encode a request as an engine would send it in the first turn of a conversation, which begins now.
 
     The slots stand at the end of the events, as a form's candidates do, so that ``validate_*`` actions see them.
     """
+    # Without a time, two calls would look like one that was sent again, to actions that run once.
+    now = time.time()
     events: list[JsonObject] = [
-        {"event": "action", "timestamp": None, "name": "action_session_start"},
-        {"event": "session_started", "timestamp": None},
-        {"event": "action", "timestamp": None, "name": "action_listen"},
+        {"event": "action", "timestamp": now, "name": "action_session_start"},
+        {"event": "session_started", "timestamp": now},
+        {"event": "action", "timestamp": now, "name": "action_listen"},
     ]
     latest: JsonObject = {"intent": {}, "entities": [], "text": message, "message_id": None, "metadata": {}}
     if message is not None:
-        events.append({"event": "user", "timestamp": None, "text": message, "parse_data": latest})
-    events += [{"event": "slot", "timestamp": None, "name": k, "value": v} for k, v in slots.items()]
+        events.append({"event": "user", "timestamp": now, "text": message, "parse_data": latest})
+    events += [{"event": "slot", "timestamp": now, "name": k, "value": v} for k, v in slots.items()]
     tracker = {
         "sender_id": sender_id,
         "slots": dict(slots),
         "latest_message": latest,
-        "latest_event_time": None,
+        "latest_event_time": now,
         "followup_action": None,
         "paused": False,
         "stack": [],

@@ -29,6 +29,7 @@ from action_server.metrics import Metrics
 from action_server.options import OptionsTable
 from action_server.places import one_line, place_of, place_of_failure
 from action_server.privacy import Privacy, read_rules
+from action_server.protocol import ImpatientHttpProtocol, ImpatientWebSocketProtocol
 from action_server.registry import Registry
 from action_server.settings import Settings
 from action_server.tls import tls_context
@@ -190,6 +191,7 @@ async def serving(
         server = await app.create_server(
             sock=sock,
             ssl=_tls(settings),
+            protocol=ImpatientWebSocketProtocol if app.websocket_enabled else ImpatientHttpProtocol,
             return_asyncio_server=True,
             asyncio_server_kwargs={"start_serving": False},
         )

@@ -16,7 +16,19 @@ PLATFORM = "action_server"
 # is a module like any other.
 TIERS: list[set[str]] = [
     {"errors", "event_schema", "jsonable", "places", "threads", "deadlines", "limits", "metrics_files"},
-    {"wire", "compression", "yaml_file", "registry", "services", "admission", "metrics", "secret", "web_token", "tls"},
+    {
+        "wire",
+        "compression",
+        "yaml_file",
+        "registry",
+        "services",
+        "admission",
+        "metrics",
+        "secret",
+        "web_token",
+        "tls",
+        "protocol",
+    },
     {"privacy", "tracing"},
     {"answers", "validation", "auth", "domains", "tracker", "health", "logs", "idempotency", "database"},
     {"middleware", "options", "observation", "watchdog", "once"},
