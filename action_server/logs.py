@@ -82,6 +82,8 @@ class LogSettings:
     format: LogFormat = "console"
     file: Path | None = None
     config_file: Path | None = None
+    # Of single loggers, by name.
+    levels: tuple[tuple[str, str], ...] = ()
 
 
 def configure(settings: LogSettings) -> None:
@@ -108,6 +110,8 @@ def configure(settings: LogSettings) -> None:
     logging.captureWarnings(True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(settings.library_level)
+    for name, level in settings.levels:
+        logging.getLogger(name).setLevel(level)
     for name in _SANIC:
         # Sanic brings its own handlers, which would print each of its lines a second time, in its own form.
         library = logging.getLogger(name)

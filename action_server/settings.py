@@ -91,6 +91,11 @@ class Settings(BaseModel):
     auto_reload: Annotated[
         bool, Flag(("--auto-reload",)), Field(description="start new workers when a file of the project changes")
     ] = False
+    dev: Annotated[
+        bool,
+        Flag(("--dev",)),
+        Field(description="for development: --auto-reload, and the log level DEBUG if none is set"),
+    ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
     log_level: Annotated[
         str, Flag(("--log-level",)), Field(description="DEBUG, INFO, WARNING or ERROR; -v, -vv and --quiet set it too")
@@ -100,6 +105,9 @@ class Settings(BaseModel):
         Flag(("--log-level-libraries",), "LOG_LEVEL_LIBRARIES"),
         Field(description="the level of Sanic, SQLAlchemy and other libraries"),
     ] = "ERROR"
+    log_levels: Annotated[
+        dict[str, str], Field(description="levels of single loggers by name, such as `my.bot: DEBUG`")
+    ] = {}
     log_format: Annotated[
         LogFormat, Flag(("--log-format",)), Field(description="console for people, json for machines")
     ] = "console"
@@ -206,6 +214,11 @@ class Settings(BaseModel):
             raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level
 
+    @field_validator("log_levels", mode="before")
+    @classmethod
+    def _are_levels(cls, value: object) -> object:
+        return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
+
     @field_validator("cors", mode="before")
     @classmethod
     def _is_a_list(cls, value: object) -> object:
@@ -232,7 +245,12 @@ class Settings(BaseModel):
     def logs(self) -> LogSettings:
         """How the processes of this server log."""
         return LogSettings(
-            self.log_level, self.log_level_libraries, self.log_format, self.log_file, self.logging_config_file
+            self.log_level,
+            self.log_level_libraries,
+            self.log_format,
+            self.log_file,
+            self.logging_config_file,
+            tuple(self.log_levels.items()),
         )
 
 
@@ -281,6 +299,8 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         values[name] = value
         flag = flag_of(Settings.model_fields[name])
         origins[name] = flag.names[-1] if flag else name
+    if values.get("dev") in (True, "true", "1"):
+        values = {"log_level": "DEBUG", **values, "auto_reload": True}
     try:
         return Settings(**values)
     except ValidationError as exc:

@@ -11,9 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sanic import Sanic
 
 import action_server
 from action_server import errors
+from action_server.app import AppParts, create_app
+from action_server.client import UnreachableError
+from action_server.database import DatabaseError
+from action_server.executor import Executor
+from action_server.idempotency import StillRunningError
+from action_server.metrics import Metrics
+from action_server.registry import Registry
 from action_server.settings import ENVIRONMENT_PREFIX, Settings, flag_of
 from tests.processes import ServerProcess, command, environment, run, server
 from tests.projects import project
@@ -44,12 +52,30 @@ def test_the_reference_has_every_setting() -> None:
 
 
 def test_the_reference_has_every_error() -> None:
-    """Each class of errors.py that is raised, and the command line's own."""
+    """Each class that is raised, wherever it is defined."""
     page = (ROOT / "docs" / "reference" / "webhook.md").read_text(encoding="utf-8")
-    classes = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, errors.ActionServerError)]
-    raised = [c.__name__ for c in classes if c not in (errors.ActionServerError, errors.CallError, errors.StartupError)]
+    bases = (errors.ActionServerError, errors.CallError, errors.StartupError)
+    raised = [c for c in _with_subclasses(errors.ActionServerError) if c not in bases]
 
-    assert [name for name in [*raised, "UnreachableError"] if f"`{name}`" not in page] == []
+    assert {errors.SettingsError, StillRunningError, UnreachableError, DatabaseError} <= set(raised)
+    assert [c.__name__ for c in raised if f"`{c.__name__}`" not in page] == []
+
+
+def _with_subclasses(cls: type[Exception]) -> list[type[Exception]]:
+    below = [found for sub in cls.__subclasses__() for found in _with_subclasses(sub)]
+    return [cls, *below] if cls.__module__.startswith("action_server.") else below
+
+
+def test_the_reference_has_every_endpoint() -> None:
+    """Method and path of each route."""
+    page = (ROOT / "docs" / "reference" / "webhook.md").read_text(encoding="utf-8")
+    parts = AppParts(Executor(Registry()), metrics=Metrics(enabled=False))
+    app = create_app(parts, name="test_docs", only_one=False)
+    routes = [f"{method} /{route.path}" for route in app.router.routes for method in route.methods]
+    Sanic.unregister_app(app)
+
+    assert len(routes) == 5
+    assert [route for route in routes if f"`{route}`" not in page] == []
 
 
 def test_all_public_names_can_be_imported() -> None:

@@ -287,3 +287,42 @@ def test_a_public_address_without_credentials_is_warned_about_once(tmp_path: Pat
 
     assert [line["event"] for line in public.log].count("server.open_to_everybody") == 1
     assert "server.open_to_everybody" not in [line["event"] for line in private.log]
+
+
+async def test_the_plug_in_hook_of_rasa_sdk_gets_the_sanic_app(tmp_path: Path) -> None:
+    """A package `rasa_sdk_plugins` adds routes and listeners, as under rasa-sdk."""
+    plugins = """
+        import pluggy
+        from sanic.response import json
+
+        hookimpl = pluggy.HookimplMarker("rasa_sdk")
+
+        class Plugin:
+            @hookimpl
+            def attach_sanic_app_extensions(self, app):
+                @app.get("/plugged")
+                async def plugged(request):
+                    return json({"plugged": app.ctx.started})
+
+                @app.before_server_start
+                async def start(app):
+                    app.ctx.started = True
+
+        def init_hooks(manager):
+            manager.register(Plugin())
+    """
+    project(tmp_path, {"actions.py": GREET, "rasa_sdk_plugins/__init__.py": plugins})
+    with server(tmp_path, "--workers", "2") as running:
+        assert await get(f"{running.url}/plugged") == (200, {"plugged": True})
+
+
+async def test_a_logger_has_the_level_endpoints_yml_gives_it(tmp_path: Path) -> None:
+    """In the workers, where it counts."""
+    levels = "action_server:\n  log_levels:\n    my.bot: ERROR\n"
+    project(tmp_path, {"actions.py": GREET, "endpoints.yml": levels})
+    with server(tmp_path) as running:
+        assert (await post(f"{running.url}/webhook", "action_greet"))[0] == 200
+        running.stop()
+
+    assert "greeting" not in [line["event"] for line in running.log]
+    assert "action.finished" in [line["event"] for line in running.log]

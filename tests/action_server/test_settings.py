@@ -204,7 +204,7 @@ def test_every_setting_without_a_structure_of_its_own_has_a_flag() -> None:
     """Services, credentials and options of single actions are no flags."""
     without = [name for name, field in Settings.model_fields.items() if settings.flag_of(field) is None]
 
-    assert without == ["action_options", "auth", "services"]
+    assert without == ["log_levels", "action_options", "auth", "services"]
 
 
 def test_every_flag_says_what_it_does() -> None:
@@ -510,3 +510,19 @@ def test_any_environment_is_read_or_refused_by_a_variables_name(environment: Map
     except SettingsError as exc:
         error = exc
     assert error is None or (error.where in environment and SECRET not in str(error))
+
+
+def test_dev_reloads_and_logs_everything() -> None:
+    """Unless a level is set."""
+    assert (read("--dev").auto_reload, read("--dev").log_level) == (True, "DEBUG")
+    assert read("--dev", "--quiet").log_level == "WARNING"
+
+
+def test_single_loggers_have_levels_of_their_own() -> None:
+    """By name, in endpoints.yml; a level that is none is refused."""
+    found = read(file="action_server:\n  log_levels: {my.bot: debug, aiohttp: ERROR}\n")
+
+    assert found.logs.levels == (("my.bot", "DEBUG"), ("aiohttp", "ERROR"))
+    assert refused(file="action_server:\n  log_levels: {my.bot: loud}\n").where.startswith(
+        "endpoints.yml: action_server"
+    )
