@@ -8,8 +8,6 @@ import io
 import json
 import logging
 import threading
-import time
-import timeit
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -134,21 +132,15 @@ def test_any_value_and_any_text_are_masked_without_an_error(value: Any, text: st
     assert isinstance(hidden.apply(f"{text}{value}{json.dumps(value)}"), str)
 
 
-def test_time_grows_with_the_text_and_not_faster() -> None:
-    """A megabyte with a hundred values, measured at 0.2 s; one pattern of all of them takes 12."""
-    hidden = masker({"email": [f"a{'a' * n}b" for n in range(100)]})
-    start = time.monotonic()
-    hidden.apply("a" * 1_000_000 + "ab")
-    assert time.monotonic() - start < 5
-
-
 def test_without_rules_there_is_nothing_to_pay() -> None:
-    """A call gets no masker, and a record costs one look; measured at 0.05 microseconds."""
+    """A call gets no masker, and a record is not touched."""
     assert Privacy().values_of({"email": "ann"}) is None
     with hiding(None):
         assert masking.get() is None
     record = logging.makeLogRecord({"msg": "x"})
-    assert min(timeit.repeat(lambda: mask_record(record), number=10_000, repeat=20)) / 10_000 < 1e-6
+    before = dict(vars(record))
+    assert mask_record(record)
+    assert vars(record) == before
 
 
 # Log records
