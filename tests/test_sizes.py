@@ -1,0 +1,70 @@
+"""Files of at most 400 lines, functions of at most 40; what is over that is listed here, and the list only shrinks."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 40
+FOLDERS = ("action_server", "actions", "benchmarks", "tests")
+
+# Lines a file has today. Splitting one is welcome; adding to one is not.
+LARGE_FILES: dict[str, int] = {
+    "action_server/doctor.py": 768,
+    "action_server/settings.py": 413,
+    "action_server/tracing.py": 504,
+    "benchmarks/soak.py": 737,
+    "tests/action_server/test_answers.py": 755,
+    "tests/action_server/test_auth.py": 465,
+    "tests/action_server/test_doctor.py": 689,
+    "tests/action_server/test_executor.py": 533,
+    "tests/action_server/test_idempotency.py": 1004,
+    "tests/action_server/test_jsonable.py": 500,
+    "tests/action_server/test_logs.py": 548,
+    "tests/action_server/test_metrics.py": 484,
+    "tests/action_server/test_privacy.py": 401,
+    "tests/action_server/test_settings.py": 528,
+    "tests/action_server/test_tracing.py": 574,
+    "tests/action_server/test_wire.py": 481,
+    "tests/hostile/cases.py": 732,
+}
+LARGE_FUNCTIONS: dict[str, int] = {
+    "action_server/cli.py:_parser": 46,
+    "action_server/once.py:once": 41,
+    "action_server/worker.py:serving": 44,
+}
+
+
+def sources() -> dict[str, str]:
+    files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    return {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for path in files
+        if "contract/payloads" not in str(path)
+    }
+
+
+def test_no_file_grows_over_its_size() -> None:
+    """The list is exact: who makes a file smaller takes its entry down."""
+    sizes = {name: len(text.splitlines()) for name, text in sources().items()}
+    large = {name: size for name, size in sizes.items() if size > MOST_LINES_OF_A_FILE}
+
+    assert {name: size for name, size in large.items() if size > LARGE_FILES.get(name, 0)} == {}
+    assert [name for name in LARGE_FILES if name not in large] == []
+
+
+def test_no_function_grows_over_its_size() -> None:
+    """The same for functions, docstrings included."""
+    large = {
+        f"{name}:{node.name}": node.end_lineno - node.lineno + 1
+        for name, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+    }
+
+    assert {name: size for name, size in large.items() if size > LARGE_FUNCTIONS.get(name, 0)} == {}
+    assert [name for name in LARGE_FUNCTIONS if name not in large] == []
