@@ -10,8 +10,9 @@ from action_server.idempotency import idempotent
 from action_server.logs import CallContext, current_call
 from action_server.middleware import Next, middleware
 from action_server.options import action_options
+from action_server.outbound import aiohttp_trace_config
 from action_server.registry import Registry
-from action_server.tracing import aiohttp_trace_config, outbound_headers
+from action_server.tracing import outbound_headers
 from action_server.wire import Call
 
 __version__ = "0.1.0"

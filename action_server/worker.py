@@ -27,6 +27,7 @@ from action_server.executor import Executor
 from action_server.health import Readiness
 from action_server.metrics import Metrics
 from action_server.options import OptionsTable
+from action_server.outbound import count_with
 from action_server.places import one_line, place_of, place_of_failure
 from action_server.privacy import Privacy, read_rules
 from action_server.protocol import ImpatientHttpProtocol, ImpatientWebSocketProtocol
@@ -162,6 +163,7 @@ async def assembled(settings: Settings, metrics_directory: Path | None = None) -
         )
         stack.callback(executor.close)
         metrics.threads(0, settings.sync_workers)
+        count_with(metrics)
         watchdog = _watchdog(stack, settings, metrics)
         readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
         yield Assembly(settings, executor, readiness, metrics if settings.metrics else None)

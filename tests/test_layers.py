@@ -31,7 +31,7 @@ TIERS: list[set[str]] = [
     },
     {"privacy", "tracing"},
     {"answers", "validation", "auth", "domains", "tracker", "health", "logs", "idempotency", "database"},
-    {"middleware", "options", "observation", "watchdog", "once"},
+    {"middleware", "options", "observation", "watchdog", "once", "outbound"},
     {"loader", "settings", "executor", "__init__"},
     {"app", "rpc"},
     {"worker"},
