@@ -31,8 +31,9 @@ from action_server.errors import (
 from action_server.idempotency import Idempotent
 from action_server.limits import Limits
 from action_server.logs import CallContext, calling
+from action_server.metrics import Metrics
 from action_server.middleware import Middleware, Next, around
-from action_server.observation import CallMetrics, NoMetrics, Observation
+from action_server.observation import Observation
 from action_server.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.privacy import Privacy, hiding
 from action_server.registry import RegisteredAction, Registry
@@ -80,7 +81,7 @@ class Executor:
         options: OptionsTable | None = None,
         middlewares: Iterable[Middleware] = (),
         services: Services | None = None,
-        metrics: CallMetrics | None = None,
+        metrics: Metrics | None = None,
         once: Once | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
@@ -92,7 +93,7 @@ class Executor:
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
         self._services = services
-        self._metrics = metrics or NoMetrics()
+        self._metrics = metrics or Metrics(enabled=False)
         self._once = once
         self.tracing = tracing or Tracing.off()
         self._privacy = privacy or Privacy()

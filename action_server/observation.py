@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from types import TracebackType
-from typing import Protocol
 
 from action_server.errors import (
     ActionFailedError,
@@ -23,6 +22,7 @@ from action_server.idempotency import (
     UnreadableAnswerError,
 )
 from action_server.logs import CallContext
+from action_server.metrics import Metrics
 from action_server.tracing import NO_SPAN, Tracing
 
 logger = logging.getLogger(__name__)
@@ -44,78 +44,10 @@ OUTCOMES: dict[type[CallError], str] = {
 UNKNOWN = "unknown"
 
 
-class CallMetrics(Protocol):
-    """What is counted of calls. Names are of registered actions, or ``unknown``; times are in seconds."""
-
-    def call_started(self, action: str) -> None:
-        """Count a call as in flight."""
-        ...
-
-    def call_finished(
-        self, action: str, transport: str, outcome: str, waiting_seconds: float, running_seconds: float
-    ) -> None:
-        """Count a call that call_started() counted as finished."""
-        ...
-
-    def timed_out(self, action: str) -> None:
-        """Count a time-out."""
-        ...
-
-    def domain_requested(self, action: str) -> None:
-        """Count a 449."""
-        ...
-
-    def event_dropped(self, action: str, event: str) -> None:
-        """Count an event the engine would have refused."""
-        ...
-
-    def event_repaired(self, action: str, event: str) -> None:
-        """Count an event that was put right."""
-        ...
-
-    def queued(self, calls: int) -> None:
-        """Take note of how many calls wait for their turn."""
-        ...
-
-    def threads(self, busy: int, size: int) -> None:
-        """Take note of the threads for synchronous code."""
-        ...
-
-
-class NoMetrics:
-    """Counts nothing."""
-
-    def timed_out(self, action: str) -> None:
-        """Count nothing."""
-
-    def domain_requested(self, action: str) -> None:
-        """Count nothing."""
-
-    def event_dropped(self, action: str, event: str) -> None:
-        """Count nothing."""
-
-    def event_repaired(self, action: str, event: str) -> None:
-        """Count nothing."""
-
-    def queued(self, calls: int) -> None:
-        """Count nothing."""
-
-    def threads(self, busy: int, size: int) -> None:
-        """Count nothing."""
-
-    def call_started(self, action: str) -> None:
-        """Count nothing."""
-
-    def call_finished(
-        self, action: str, transport: str, outcome: str, waiting_seconds: float, running_seconds: float
-    ) -> None:
-        """Count nothing."""
-
-
 class Observation:
     """One call, from its arrival to its end; a context manager around all of it."""
 
-    def __init__(self, context: CallContext, metrics: CallMetrics, tracing: Tracing) -> None:
+    def __init__(self, context: CallContext, metrics: Metrics, tracing: Tracing) -> None:
         self._context = context
         self._metrics = metrics
         self._tracing = tracing
