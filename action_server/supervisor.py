@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
@@ -34,6 +34,7 @@ _RESTART_PAUSE = 1.0
 _WATCH_INTERVAL = 0.3
 # How much longer than its grace a worker may take to end before it is killed.
 _END_MARGIN = 5.0
+_SIGNALS_AT_ONCE = 64
 
 _context = multiprocessing.get_context("spawn")
 
@@ -57,7 +58,8 @@ class Supervisor:
         self._seen: Snapshot = {}
         self._stopping = False
         self._draining = False
-        self._wake, self._waker = Pipe(duplex=False)
+        # Python writes here when a signal arrives: one that comes just before a wait begins would not end the wait.
+        self._wake, self._waker = socket.socketpair()
         self._metrics_directory: Path | None = None
         self._metrics: Metrics | None = None
 
@@ -86,7 +88,7 @@ class Supervisor:
         """Wait for something to happen, and see to it."""
         timeout = _WATCH_INTERVAL if self._settings.auto_reload else None
         missing = self._settings.workers - len(self._workers)
-        wait([self._wake, *(w.process.sentinel for w in self._workers)], _RESTART_PAUSE if missing else timeout)
+        self._wait([w.process.sentinel for w in self._workers], _RESTART_PAUSE if missing else timeout)
         for dead in [w for w in self._workers if not w.process.is_alive()]:
             self._workers.remove(dead)
             dead.channel.close()
@@ -99,6 +101,11 @@ class Supervisor:
             self._replace(self._settings.workers - len(self._workers))
         if self._settings.auto_reload and not self._stopping:
             self._renew_if_changed()
+
+    def _wait(self, things: Sequence[Connection | int], timeout: float | None = None) -> None:
+        """Wait until one of the things is ready, a signal has come or ``timeout`` seconds are over."""
+        if self._wake in wait([self._wake, *things], timeout):
+            self._wake.recv(_SIGNALS_AT_ONCE)
 
     def _replace(self, count: int) -> None:
         if count == 0:
@@ -154,7 +161,8 @@ class Supervisor:
         return _Worker(process, ours)
 
     def _await_ready(self, started: _Worker) -> None:
-        wait([started.channel, self._wake])
+        while not self._stopping and not started.channel.poll():
+            self._wait([started.channel])
         if self._stopping:
             return
         try:
@@ -191,21 +199,23 @@ class Supervisor:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._waker.setblocking(False)
+        previous_fd = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         try:
             yield
         finally:
+            signal.set_wakeup_fd(previous_fd)
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            self._wake.close()
+            self._waker.close()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._draining:
             for running in self._workers:
                 running.process.kill()
             os._exit(1)
-        if self._stopping:
-            return
         self._stopping = True
-        self._waker.send_bytes(b"stop")
 
 
 @dataclass(frozen=True)
