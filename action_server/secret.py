@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, SecretStr
 
 from action_server.errors import SettingsError
 
-# Rasa replaces these in its own files, this server does not: taken as it stands it would be a secret everybody knows.
+# Replaced in endpoints.yml only. Anywhere else it would be taken as it stands: a secret everybody knows.
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 _QUERY = re.compile(r"(?<=\?)[^\s?#\"']*=[^\s#\"']*")
 
@@ -61,7 +61,7 @@ def problem_of(secret: str) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in secret):
         return "holds a control character or is not UTF-8"
     if _PLACEHOLDER.search(secret):
-        return "is a placeholder: ${...} is not replaced here; use ACTION_SERVER__AUTH__... or `file:`"
+        return "is a placeholder: ${...} is replaced in endpoints.yml only"
     return None
 
 

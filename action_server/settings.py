@@ -19,6 +19,7 @@ from action_server.errors import SettingsError
 from action_server.limits import Limits, RequestLimits
 from action_server.logs import LogFormat, LogSettings
 from action_server.options import ActionOptions, OptionsTable
+from action_server.placeholders import expanded
 from action_server.yaml_file import read_yaml
 
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
@@ -287,10 +288,10 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     origins: dict[str, str] = {}
     from_environment = _from_environment(environment)
     if "endpoints" in given:
-        from_file = _from_file(Path(given["endpoints"]), "--endpoints")
+        from_file = _from_file(Path(given["endpoints"]), "--endpoints", environment)
     else:
         origin, path = from_environment.get("endpoints", ("", None))
-        from_file = _from_file(Path(path) if path else None, origin)
+        from_file = _from_file(Path(path) if path else None, origin, environment)
     for found in (from_file, from_environment):
         for name, (origin, value) in found.items():
             values[name] = _merged(values.get(name), value)
@@ -347,7 +348,7 @@ def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) ->
     target[last] = value
 
 
-def _from_file(path: Path | None, where: str) -> Found:
+def _from_file(path: Path | None, where: str, environment: Mapping[str, str]) -> Found:
     """Read the file's block. ``where`` names what gave the path; without a path it is the default, which may miss."""
     file = path or Path(DEFAULT_ENDPOINTS)
     if path is None and not file.exists():
@@ -371,7 +372,8 @@ def _from_file(path: Path | None, where: str) -> Found:
         if isinstance(value, bool) and field is not None and field.annotation in (int, float):
             # For Python true is the number 1.
             raise SettingsError(where, "must be a number")
-    return {str(name): (f"{file}: action_server.{name}", value) for name, value in block.items()}
+    origins = {name: f"{file}: action_server.{name}" for name in block}
+    return {str(name): (origins[name], expanded(value, origins[name], environment)) for name, value in block.items()}
 
 
 def _exists(file: Path) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import threading
 from asyncio import CancelledError
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -31,6 +30,7 @@ from action_server.errors import (
     SettingsError,
     UnauthorizedError,
 )
+from action_server.placeholders import expanded
 from action_server.wire import Call
 from action_server.yaml_file import read_yaml
 
@@ -48,7 +48,6 @@ DEFAULT_SERVICE_NAME = "rasa_sdk"
 # The caller's mistake, or the conversation's ordinary course: nobody has to look after such a span.
 _NO_FAULT = (RequestError, UnauthorizedError, ActionNotFoundError, ActionRejectedError, MissingDomainError)
 _LONGEST_ATTRIBUTE = 256
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 Transfer = Literal["grpc", "http/protobuf", "console"]
 
@@ -421,7 +420,7 @@ def _from_block(block: object, where: str, environment: Mapping[str, str]) -> Co
     kind = _BLOCKS.get(name)
     if kind is None:
         raise SettingsError(f"{where}.type", f"must be {' or '.join(_BLOCKS)}")
-    given = {str(key): _expanded(value, f"{where}.{key}", environment) for key, value in block.items()}
+    given = {str(key): expanded(value, f"{where}.{key}", environment) for key, value in block.items()}
     try:
         return kind.model_validate(given).collector()
     except ValidationError as exc:
@@ -430,17 +429,6 @@ def _from_block(block: object, where: str, environment: Mapping[str, str]) -> Co
     except (OSError, ValueError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else "no file can have this name"
         raise SettingsError(f"{where}.root_certificates", f"the file cannot be read: {problem}") from exc
-
-
-def _expanded(value: object, where: str, environment: Mapping[str, str]) -> object:
-    """Return a value with ``${VARIABLE}`` replaced, as the engine does in this file."""
-
-    def content(found: re.Match[str]) -> str:
-        if found[1] not in environment:
-            raise SettingsError(where, f"the environment variable {found[1]} is not set")
-        return environment[found[1]]
-
-    return _VARIABLE.sub(content, value) if isinstance(value, str) else value
 
 
 def _from_variables(exporters: Sequence[str], environment: Mapping[str, str]) -> tuple[Collector, ...]:

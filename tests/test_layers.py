@@ -19,6 +19,7 @@ TIERS: list[set[str]] = [
     {
         "wire",
         "compression",
+        "placeholders",
         "yaml_file",
         "registry",
         "services",

@@ -476,6 +476,38 @@ def test_services_of_the_environment_need_no_file() -> None:
     assert read(ACTION_SERVER__SERVICES__CRM__TOKEN="t").services == {"crm": {"token": "t"}}
 
 
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("url: https://${HOST}:${PORT}/x", "https://crm.example:8443/x"),
+        ("hosts: ['${HOST}', 1, {deep: '${PORT}'}]", ["crm.example", 1, {"deep": "8443"}]),
+        ("text: costs $5 or ${}", "costs $5 or ${}"),
+    ],
+    ids=["in a text", "at any depth", "nothing like one"],
+)
+def test_variables_in_the_file_are_replaced(entry: str, value: Any) -> None:
+    """Wherever they stand in a value, as Rasa does it."""
+    found = read(file=f"action_server:\n  services:\n    crm:\n      {entry}\n", HOST="crm.example", PORT="8443")
+
+    assert list(found.services["crm"].values()) == [value]
+
+
+def test_variables_replace_settings_of_the_server_too() -> None:
+    """A number as well; a secret is not shown."""
+    found = read(file="action_server: {port: '${PORT}', auth: {tokens: '${TOKEN}'}}", PORT="5056", TOKEN=SECRET)
+
+    assert found.port == 5056
+    assert SECRET not in repr(found)
+
+
+def test_a_variable_that_is_not_set_is_named_with_its_place() -> None:
+    """Not replaced by nothing: a password would be empty."""
+    error = refused(file="action_server: {services: {crm: {keys: ['a', '${NOT_SET}']}}}")
+
+    assert error.where == "endpoints.yml: action_server.services.crm.keys[1]"
+    assert "NOT_SET is not set" in str(error)
+
+
 def test_a_group_of_services_stands_over_a_single_value() -> None:
     """What the environment says last, counts."""
     assert read(file=SERVICES, ACTION_SERVER__SERVICES__CALENDAR__KIND="caldav").services["calendar"] == {
