@@ -13,10 +13,15 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from action_server import __version__, settings
 from action_server.errors import ActionServerError, SettingsError, StartupError
+
+if TYPE_CHECKING:
+    from action_server.health import ServicePinged
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _RUN_VERBS = ("run", "start")
 _DESCRIPTION = """\
@@ -49,16 +54,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"action-server {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
 
+    for add in (_add_run, _add_list, _add_call, _add_services, _add_doctor):
+        add(verbs)
+    return parser
+
+
+def _add_run(verbs: Verbs) -> None:
     for name in _RUN_VERBS:
         text = "serve the actions" if name == "run" else "the same as run; what the official image's users type"
         run = verbs.add_parser(name, help=text, description="Serve the actions of a package to dialogue engines.")
         settings.add_flags(run)
         run.set_defaults(verb=_run)
 
+
+def _add_list(verbs: Verbs) -> None:
     listing = verbs.add_parser("list", help="list the actions", description="List the actions of a package.")
     _add_common_flags(listing)
     listing.set_defaults(verb=_list)
 
+
+def _add_call(verbs: Verbs) -> None:
     call = verbs.add_parser("call", help="call one action", description=_CALL, epilog=_CALL_EXAMPLES)
     call.formatter_class = argparse.RawDescriptionHelpFormatter
     call.add_argument("action", metavar="NAME", help="the action's name, such as action_create_appointment")
@@ -81,6 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_common_flags(call)
     call.set_defaults(verb=_call)
 
+
+def _add_services(verbs: Verbs) -> None:
+    services = verbs.add_parser("services", help="ask every service whether it works", description=_SERVICES)
+    services.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=10.0, help="how long each may take (default: 10)"
+    )
+    _add_common_flags(services)
+    services.set_defaults(verb=_services)
+
+
+def _add_doctor(verbs: Verbs) -> None:
     doctor = verbs.add_parser("doctor", help="find what will fail at run time", description=_DOCTOR)
     doctor.formatter_class = argparse.RawDescriptionHelpFormatter
     doctor.add_argument("--url", metavar="URL", help="the url the engine calls, instead of the one of action_endpoint")
@@ -89,7 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON for machines")
     settings.add_flags(doctor)
     doctor.set_defaults(verb=_doctor)
-    return parser
 
 
 _CALL = """\
@@ -101,6 +126,10 @@ examples:
   action-server call action_check_urgent_slots appointment_type=urgent
   action-server call action_create_appointment appointment_type=general preferred_date="tomorrow at 10"
   action-server call validate_party_form party_size=4 --domain domain.yml --url http://localhost:5055/webhook"""
+
+_SERVICES = """\
+Open the services of the actions (databases, calendars, CRMs) as a worker does, ask each whether it works, and say in
+words what is wrong. Exit code 1: one of them does not work; 2: they cannot be opened."""
 
 _DOCTOR = """\
 Compare action_endpoint of Rasa's endpoints file with this server's settings, and show what will fail.
@@ -160,6 +189,30 @@ async def _call_and_show(args: argparse.Namespace, read: settings.Settings) -> i
     else:
         terminal.show_reply(_console(), args.action, slots, reply)
     return 0 if reply.status == 200 else 1
+
+
+def _services(args: argparse.Namespace) -> int:
+    from action_server import logs, terminal
+
+    read = settings.read(vars(args), os.environ)
+    # The table says what is wrong; the log would say it a second time, with tracebacks.
+    logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    with contextlib.redirect_stdout(sys.stderr):
+        pinged = asyncio.run(_ping_services(read, args.timeout))
+    if args.json:
+        rows = [{"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem} for p in pinged]
+        _print_json(rows)
+    else:
+        terminal.show_services(_console(), pinged)
+    return 0 if all(service.works for service in pinged) else 1
+
+
+async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+    from action_server import health, loader, worker
+
+    package = loader.load(read.actions, strict=read.strict)
+    async with contextlib.AsyncExitStack() as stack:
+        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
 
 
 def _doctor(args: argparse.Namespace) -> int:

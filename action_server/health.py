@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import svcs
@@ -37,20 +38,46 @@ class Readiness:
         return not reasons, {**body, **self.details()}
 
     async def _failing_services(self) -> list[str]:
-        if self.services is None:
-            return []
-        pings = self.services.container.get_pings()
-        found = await asyncio.gather(*(_problem(ping) for ping in pings))
-        return [problem for problem in found if problem is not None]
+        # Without the texts of the errors, which may hold a secret of an address; whoever probes may be anybody.
+        pinged = await ping_all(self.services, PING_TIMEOUT)
+        return [f"service {service.name} {service.failure}" for service in pinged if not service.works]
 
 
-async def _problem(ping: svcs.ServicePing) -> str | None:
-    """Return what is wrong with a service, without the text of its error, which may hold a secret of its address."""
+@dataclass(frozen=True)
+class ServicePinged:
+    """What a service answered, and how many milliseconds it took to know.
+
+    Attributes:
+        failure: what happened, in words that show nothing of the error's text; empty if the service works.
+        problem: the error's own words, for the operator alone.
+    """
+
+    name: str
+    milliseconds: float
+    failure: str = ""
+    problem: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether the ping came back without an error."""
+        return not self.failure
+
+
+async def ping_all(services: Services | None, timeout: float) -> Sequence[ServicePinged]:
+    """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
+    pings = services.container.get_pings() if services is not None else []
+    return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+
+
+async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
+    began = time.perf_counter()
+    failure = problem = ""
     try:
-        await asyncio.wait_for(ping.aping(), PING_TIMEOUT)
+        await asyncio.wait_for(ping.aping(), timeout)
     except asyncio.TimeoutError:
-        return f"service {ping.name} does not answer within {PING_TIMEOUT:g} s"
+        failure = problem = f"does not answer within {timeout:g} s"
     except Exception as exc:
         logger.warning("service.failing", extra={"service": ping.name}, exc_info=True)
-        return f"service {ping.name} fails: {type(exc).__name__}"
-    return None
+        failure = f"fails: {type(exc).__name__}"
+        problem = " ".join(str(exc).split()) or type(exc).__name__
+    return ServicePinged(ping.name, round((time.perf_counter() - began) * 1000, 1), failure, problem)

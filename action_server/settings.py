@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
 
 from action_server.auth import AuthSettings
 from action_server.errors import SettingsError
+from action_server.flags import Flag, add_flag_of, flag_of
 from action_server.limits import Limits, RequestLimits
 from action_server.logs import LogFormat, LogSettings
 from action_server.options import ActionOptions, OptionsTable
@@ -28,14 +27,6 @@ ENVIRONMENT_PREFIX = "ACTION_SERVER__"
 _NESTED = ("services", "auth")
 _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
 DEFAULT_ENDPOINTS = "endpoints.yml"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """How a setting is given on the command line, and rasa-sdk's own variable for it if there is one."""
-
-    names: tuple[str, ...]
-    variable: str | None = None
 
 
 class Settings(BaseModel):
@@ -266,15 +257,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_flag(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the flag of one setting, if it has one."""
-    field = Settings.model_fields[name]
-    flag = flag_of(field)
-    if flag is not None:
-        parser.add_argument(*flag.names, dest=name, default=None, help=_help(field), **_kind(field))
-
-
-def flag_of(field: FieldInfo) -> Flag | None:
-    """Return how a setting is given on the command line; None for one that is not."""
-    return next((m for m in field.metadata if isinstance(m, Flag)), None)
+    add_flag_of(parser, name, Settings.model_fields[name])
 
 
 def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
@@ -398,18 +381,3 @@ def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> Setting
     if first["type"] == "extra_forbidden" and not below:
         problem = f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
     return SettingsError(".".join([origins.get(name, name), *below]), problem)
-
-
-def _kind(field: FieldInfo) -> dict[str, Any]:
-    if field.annotation is bool:
-        return {"action": "store_const", "const": True}
-    if str(field.annotation).startswith("tuple"):
-        return {"nargs": "*", "metavar": "ORIGIN"}
-    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT", LogFormat: "console|json"}
-    return {"metavar": next((word for kind, word in metavars.items() if field.annotation == kind), "FILE")}
-
-
-def _help(field: FieldInfo) -> str:
-    default = field.default
-    shown = f" (default: {default})" if default not in (None, False, ()) else ""
-    return f"{field.description}{shown}".replace("%", "%%")

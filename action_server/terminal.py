@@ -14,6 +14,7 @@ from rich.text import Text
 
 from action_server.client import Reply
 from action_server.doctor import Finding
+from action_server.health import ServicePinged
 from action_server.registry import RegisteredAction
 
 _UNSET = object()
@@ -62,6 +63,18 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     counts = Counter(finding.severity for finding in findings)
     said = [f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items()]
     console.print(", ".join(said) or "nothing found", highlight=False)
+
+
+def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
+    """Print a table of services: name, whether it works, how long that took to know, and what is wrong."""
+    if not services:
+        console.print("no service was registered with a ping")
+        return
+    table = _table("service", "works", "ms", "what is wrong")
+    for service in services:
+        works = Text("yes", "green") if service.works else Text("no", "bold red")
+        table.add_row(Text(service.name), works, f"{service.milliseconds:g}", Text(service.problem))
+    console.print(table)
 
 
 def _show_message(console: Console, response: Mapping[str, Any]) -> None:

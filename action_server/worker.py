@@ -8,12 +8,12 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from rasa_sdk.plugin import plugin_manager
@@ -25,6 +25,7 @@ from action_server.auth import Authenticator
 from action_server.errors import LifespanError, SettingsError, StartupError
 from action_server.executor import Executor
 from action_server.health import Readiness
+from action_server.loader import LoadedPackage
 from action_server.metrics import Metrics
 from action_server.options import OptionsTable
 from action_server.outbound import count_with
@@ -141,13 +142,7 @@ async def assembled(settings: Settings, metrics_directory: Path | None = None) -
     metrics = Metrics(metrics_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
     async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(services.open(package.lifespan, settings.services))
-        except StartupError:
-            raise
-        except Exception as exc:
-            logger.debug("services.not_opened", exc_info=True)
-            raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
+        opened = await open_services(stack, package, settings.services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
         executor = Executor(
@@ -167,6 +162,17 @@ async def assembled(settings: Settings, metrics_directory: Path | None = None) -
         watchdog = _watchdog(stack, settings, metrics)
         readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
         yield Assembly(settings, executor, readiness, metrics if settings.metrics else None)
+
+
+async def open_services(stack: AsyncExitStack, package: LoadedPackage, config: Mapping[str, Any]) -> services.Services:
+    """Open what the package's lifespan opens; it is closed with the stack. Raises :class:`StartupError`."""
+    try:
+        return await stack.enter_async_context(services.open(package.lifespan, config))
+    except StartupError:
+        raise
+    except Exception as exc:
+        logger.debug("services.not_opened", exc_info=True)
+        raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
 
 
 @asynccontextmanager

@@ -19,10 +19,11 @@ from action_server.app import AppParts, create_app
 from action_server.client import UnreachableError
 from action_server.database import DatabaseError
 from action_server.executor import Executor
+from action_server.flags import flag_of
 from action_server.idempotency import StillRunningError
 from action_server.metrics import Metrics
 from action_server.registry import Registry
-from action_server.settings import ENVIRONMENT_PREFIX, Settings, flag_of
+from action_server.settings import ENVIRONMENT_PREFIX, Settings
 from tests.processes import ServerProcess, command, environment, run, server
 from tests.projects import project
 

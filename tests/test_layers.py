@@ -32,7 +32,7 @@ TIERS: list[set[str]] = [
     },
     {"privacy", "tracing"},
     {"answers", "validation", "auth", "domains", "tracker", "health", "logs", "idempotency", "database"},
-    {"middleware", "options", "observation", "watchdog", "once", "outbound"},
+    {"middleware", "options", "observation", "watchdog", "once", "outbound", "flags"},
     {"loader", "settings", "executor", "__init__"},
     {"app", "rpc"},
     {"worker"},

@@ -13,7 +13,6 @@ FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 # Lines a file has today. Splitting one is welcome; adding to one is not.
 LARGE_FILES: dict[str, int] = {
     "action_server/doctor.py": 768,
-    "action_server/settings.py": 413,
     "action_server/tracing.py": 504,
     "benchmarks/soak.py": 737,
     "tests/action_server/test_answers.py": 755,
@@ -31,7 +30,6 @@ LARGE_FILES: dict[str, int] = {
     "tests/hostile/cases.py": 732,
 }
 LARGE_FUNCTIONS: dict[str, int] = {
-    "action_server/cli.py:_parser": 46,
     "action_server/once.py:once": 41,
     "action_server/worker.py:serving": 44,
 }

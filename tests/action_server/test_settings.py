@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from action_server import settings
 from action_server.errors import SettingsError
+from action_server.flags import flag_of
 from action_server.logs import LogSettings
 from action_server.settings import Settings
 
@@ -202,7 +203,7 @@ def test_a_flag_of_rasa_sdk_sets(flags: list[str], name: str, value: Any) -> Non
 
 def test_every_setting_without_a_structure_of_its_own_has_a_flag() -> None:
     """Services, credentials and options of single actions are no flags."""
-    without = [name for name, field in Settings.model_fields.items() if settings.flag_of(field) is None]
+    without = [name for name, field in Settings.model_fields.items() if flag_of(field) is None]
 
     assert without == ["log_levels", "action_options", "auth", "services"]
 
@@ -474,38 +475,6 @@ def test_services_of_the_environment_stand_over_those_of_the_file() -> None:
 def test_services_of_the_environment_need_no_file() -> None:
     """A container has no endpoints.yml."""
     assert read(ACTION_SERVER__SERVICES__CRM__TOKEN="t").services == {"crm": {"token": "t"}}
-
-
-@pytest.mark.parametrize(
-    ("entry", "value"),
-    [
-        ("url: https://${HOST}:${PORT}/x", "https://crm.example:8443/x"),
-        ("hosts: ['${HOST}', 1, {deep: '${PORT}'}]", ["crm.example", 1, {"deep": "8443"}]),
-        ("text: costs $5 or ${}", "costs $5 or ${}"),
-    ],
-    ids=["in a text", "at any depth", "nothing like one"],
-)
-def test_variables_in_the_file_are_replaced(entry: str, value: Any) -> None:
-    """Wherever they stand in a value, as Rasa does it."""
-    found = read(file=f"action_server:\n  services:\n    crm:\n      {entry}\n", HOST="crm.example", PORT="8443")
-
-    assert list(found.services["crm"].values()) == [value]
-
-
-def test_variables_replace_settings_of_the_server_too() -> None:
-    """A number as well; a secret is not shown."""
-    found = read(file="action_server: {port: '${PORT}', auth: {tokens: '${TOKEN}'}}", PORT="5056", TOKEN=SECRET)
-
-    assert found.port == 5056
-    assert SECRET not in repr(found)
-
-
-def test_a_variable_that_is_not_set_is_named_with_its_place() -> None:
-    """Not replaced by nothing: a password would be empty."""
-    error = refused(file="action_server: {services: {crm: {keys: ['a', '${NOT_SET}']}}}")
-
-    assert error.where == "endpoints.yml: action_server.services.crm.keys[1]"
-    assert "NOT_SET is not set" in str(error)
 
 
 def test_a_group_of_services_stands_over_a_single_value() -> None:
