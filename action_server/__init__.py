@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from action_server import services
 from action_server.answers import Answer
 from action_server.deadlines import time_left
@@ -12,8 +14,12 @@ from action_server.middleware import Next, middleware
 from action_server.options import action_options
 from action_server.outbound import aiohttp_trace_config
 from action_server.registry import Registry
+from action_server.slots import Slots
 from action_server.tracing import outbound_headers
 from action_server.wire import Call
+
+if TYPE_CHECKING:
+    from action_server.database import Database, DatabaseError
 
 __version__ = "0.1.0"
 
@@ -22,8 +28,11 @@ __all__ = [
     "Answer",
     "Call",
     "CallContext",
+    "Database",
+    "DatabaseError",
     "Next",
     "Registry",
+    "Slots",
     "action_options",
     "aiohttp_trace_config",
     "current_call",
@@ -33,3 +42,13 @@ __all__ = [
     "services",
     "time_left",
 ]
+
+if not TYPE_CHECKING:  # or every name would be one of this package to mypy
+
+    def __getattr__(name: str) -> object:
+        # Looked up when it is asked for: who has no database need not pay for SQLAlchemy.
+        if name in ("Database", "DatabaseError"):
+            from action_server import database
+
+            return getattr(database, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,6 @@
-"""The database of the server's own state: a SQLite file, or PostgreSQL when there is more than one host.
+"""A database that any number of processes share: a SQLite file, or PostgreSQL when there is more than one host.
 
-The rules that keep several processes on one SQLite file apart are those of ``actions/scheduling/database.py``: WAL, the
-write lock first, no BEGIN by the driver.
+What keeps several processes on one SQLite file apart: WAL, the write lock first, no BEGIN by the driver.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, MetaData, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -39,11 +39,37 @@ _DRIVERS = {
 }
 
 
-class DatabaseError(ServiceError):
-    """The database did not answer: it is gone, locked, full or not ours to read. The cause says which."""
+# What SQLite says, word for word, and PostgreSQL's codes: https://postgresql.org/docs/current/errcodes-appendix.html
+_SQLITE_PROBLEMS = {
+    "database is locked": "it is locked by somebody else",
+    "database or disk is full": "its disk is full",
+    "attempt to write a readonly database": "it may not be written to",
+    "unable to open database file": "it cannot be opened",
+    "disk I/O error": "its disk cannot be read or written",
+    "database disk image is malformed": "it is damaged",
+    "file is not a database": "the file is not a database",
+}
+_POSTGRESQL_PROBLEMS = {
+    "28000": "it refuses the user",
+    "28P01": "it refuses the password",
+    "3D000": "it does not exist",
+    "42501": "the user may not do this",
+    "53100": "its disk is full",
+    "53300": "it has too many connections",
+    "55P03": "it is locked by somebody else",
+    "57P03": "it is starting or stopping",
+}
 
-    def __init__(self) -> None:
-        super().__init__("the action server's database did not answer")
+
+class DatabaseError(ServiceError):
+    """The database did not answer: it is gone, locked, full or not ours to read.
+
+    ``problem`` says which in a few words, if that is known; nothing of what was read or written is in it.
+    """
+
+    def __init__(self, problem: str | None = None) -> None:
+        super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
+        self.problem = problem
 
 
 class Database:
@@ -61,11 +87,18 @@ class Database:
 
     @classmethod
     async def open(
-        cls, url: str | Path, metadata: MetaData, *, patience: float = PATIENCE, where: str = "database"
+        cls,
+        url: str | Path,
+        create: Callable[[Connection], None],
+        *,
+        patience: float = PATIENCE,
+        where: str = "database",
     ) -> Database:
-        """Open the database and create what is missing of ``metadata``; any number of processes may do so at once.
+        """Open the database and let ``create`` make what it is to hold; any number of processes may do so at once.
 
-        ``url`` is the path of a SQLite file or an URL such as ``postgresql://user@host/name``.
+        ``url`` is the path of a SQLite file or an URL such as ``postgresql://user@host/name``. ``create`` runs in one
+        transaction, while no other process that opens the same database is in its own; ``patience`` is how many seconds
+        a transaction waits for a connection, for the network and for other writers.
 
         Raises:
             SettingsError: the URL is none, or its driver is not installed; ``where`` is the setting it names.
@@ -73,7 +106,7 @@ class Database:
         """
         database = cls(_engine(_url(url, where), patience, where))
         try:
-            await database._create(metadata, patience)
+            await database._create(create, patience)
         except BaseException:
             await database.close()
             raise
@@ -112,17 +145,17 @@ class Database:
         if not task.cancelled():
             task.exception()  # or asyncio complains when the caller is gone
 
-    async def _create(self, metadata: MetaData, patience: float) -> None:
+    async def _create(self, create: Callable[[Connection], None], patience: float) -> None:
         if self.dialect == "sqlite":
             await _switch_to_wal(self._engine, patience)
 
-        async def create(connection: AsyncConnection) -> None:
+        async def locked(connection: AsyncConnection) -> None:
             if self.dialect == "postgresql":
                 # Two processes that create the same table at once fail there, IF NOT EXISTS or not.
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
-            await connection.run_sync(metadata.create_all)
+            await connection.run_sync(create)
 
-        await self.write(create)
+        await self.write(locked)
 
 
 async def _transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -137,13 +170,23 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         connection = await engine.connect()
     except Exception as exc:
         # Drivers raise their own kinds here, which SQLAlchemy hands on: asyncpg's errors, OSError, TimeoutError.
-        raise DatabaseError from exc
+        raise DatabaseError(_problem(exc)) from exc
     try:
         yield connection
     except (SQLAlchemyError, OSError, asyncio.TimeoutError) as exc:
-        raise DatabaseError from exc
+        raise DatabaseError(_problem(exc)) from exc
     finally:
         await connection.close()
+
+
+def _problem(error: BaseException) -> str | None:
+    """Return in words of ours what is wrong: the error's own may hold what was to be written."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, (PoolTimeoutError, TimeoutError, asyncio.TimeoutError)):
+        return "it took too long"
+    if isinstance(cause, OSError):
+        return cause.strerror or "there is no connection"
+    return _SQLITE_PROBLEMS.get(str(cause)) or _POSTGRESQL_PROBLEMS.get(str(getattr(cause, "sqlstate", None)))
 
 
 def _url(url: str | Path, where: str) -> URL:
@@ -190,7 +233,7 @@ def _make_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as exc:
-        raise DatabaseError from exc
+        raise DatabaseError(f"it cannot be opened: {exc.strerror}") from exc
 
 
 def _configure_sqlite(engine: AsyncEngine, patience: float) -> None:

@@ -23,10 +23,17 @@
     │   └── RegistrationError          a class or function cannot be an action
     │       └── DuplicateActionError   two actions share a name (``--strict``)
     └── ServiceError                   an action asked for something that is not there
-        └── NoCallError                there is no running call to speak of
+        ├── NoCallError                there is no running call to speak of
+        ├── DegradedError              a service does not work that calls can do without
+        └── SlotValueError             a slot does not hold what the action declared
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ActionServerError(Exception):
@@ -207,3 +214,18 @@ class NoCallError(ServiceError, LookupError):
 
     def __init__(self) -> None:
         super().__init__("no action is running here: current_call() works inside an action's run()")
+
+
+class DegradedError(ServiceError):
+    """A ping's answer for a service that does not work and that calls can do without: the worker stays ready."""
+
+
+class SlotValueError(ServiceError, ValueError):
+    """Slots hold something else than the action's ``Slots`` class says; ``problems`` says what each should be.
+
+    No value is repeated: slots hold what users said.
+    """
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"slot {slot!r} {problem}" for slot, problem in problems.items()))
+        self.problems = dict(problems)

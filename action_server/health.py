@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import svcs
 
+from action_server.errors import DegradedError
 from action_server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -32,15 +33,12 @@ class Readiness:
         reasons = {"starting": ["the worker is starting"], "draining": ["the worker is stopping"]}.get(self.state, [])
         if self.is_saturated():
             reasons.append("all places for calls and in the queue are taken")
-        if not reasons:
-            reasons += await self._failing_services()
-        body: dict[str, object] = {"status": "not ready" if reasons else "ready", "reasons": reasons}
-        return not reasons, {**body, **self.details()}
-
-    async def _failing_services(self) -> list[str]:
         # Without the texts of the errors, which may hold a secret of an address; whoever probes may be anybody.
-        pinged = await ping_all(self.services, PING_TIMEOUT)
-        return [f"service {service.name} {service.failure}" for service in pinged if not service.works]
+        failing = [] if reasons else [s for s in await ping_all(self.services, PING_TIMEOUT) if not s.works]
+        reasons += [f"service {service.name} {service.failure}" for service in failing if service.is_needed]
+        degraded = [f"service {service.name} {service.failure}" for service in failing if not service.is_needed]
+        body: dict[str, object] = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        return not reasons, {**body, "degraded": degraded, **self.details()}
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,14 @@ class ServicePinged:
     Attributes:
         failure: what happened, in words that show nothing of the error's text; empty if the service works.
         problem: the error's own words, for the operator alone.
+        is_needed: whether a worker should get no calls while the service fails.
     """
 
     name: str
     milliseconds: float
     failure: str = ""
     problem: str = ""
+    is_needed: bool = True
 
     @property
     def works(self) -> bool:
@@ -72,12 +72,15 @@ async def ping_all(services: Services | None, timeout: float) -> Sequence[Servic
 async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
     began = time.perf_counter()
     failure = problem = ""
+    is_needed = True
     try:
         await asyncio.wait_for(ping.aping(), timeout)
     except asyncio.TimeoutError:
         failure = problem = f"does not answer within {timeout:g} s"
     except Exception as exc:
         logger.warning("service.failing", extra={"service": ping.name}, exc_info=True)
-        failure = f"fails: {type(exc).__name__}"
+        is_needed = not isinstance(exc, DegradedError)
+        cause = exc.__cause__ if isinstance(exc, DegradedError) and exc.__cause__ else exc
+        failure = f"fails: {type(cause).__name__}"
         problem = " ".join(str(exc).split()) or type(exc).__name__
-    return ServicePinged(ping.name, round((time.perf_counter() - began) * 1000, 1), failure, problem)
+    return ServicePinged(ping.name, round((time.perf_counter() - began) * 1000, 1), failure, problem, is_needed)

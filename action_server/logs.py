@@ -29,7 +29,20 @@ from action_server.yaml_file import read_yaml
 LogFormat = Literal["console", "json"]
 
 # Their own levels, set by LOG_LEVEL_LIBRARIES as in rasa-sdk: at DEBUG they would bury the actions' lines.
-_LIBRARIES = ("aiosqlite", "asyncio", "grpc", "opentelemetry", "sanic", "sqlalchemy", "svcs", "tzlocal", "urllib3")
+_LIBRARIES = (
+    "aiohttp",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "grpc",
+    "opentelemetry",
+    "sanic",
+    "sqlalchemy",
+    "stamina",
+    "svcs",
+    "tzlocal",
+    "urllib3",
+)
 _SANIC = ("sanic.root", "sanic.error", "sanic.access", "sanic.server")
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -155,7 +155,7 @@ class OnceStore:
             SettingsError: the URL is none, or its driver is not installed.
             DatabaseError: the database does not answer.
         """
-        database = await Database.open(url, metadata, patience=patience, where=where)
+        database = await Database.open(url, metadata.create_all, patience=patience, where=where)
         return cls(database, lease=lease, clock=clock)
 
     async def close(self, *, grace: float = GRACE) -> None:

@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 
 import svcs
 
-from action_server.errors import ServiceError
+from action_server.errors import DegradedError, ServiceError
+
+__all__ = ["DegradedError", "Lifespan", "Services", "activate", "activated", "blocking", "get", "open"]
 
 T = TypeVar("T")
 Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
@@ -45,12 +47,19 @@ def get(service_type: type[T]) -> T:
     Raises:
         ServiceError: no services are open here, or none is registered for the type.
     """
+    # svcs' own get() refuses what could be entered, an aiohttp.ClientSession for one, even if it never enters it.
+    getting: Coroutine[Any, Any, T] = _services().container.aget(service_type)
     try:
-        return _services().container.get(service_type)
+        getting.send(None)
+    except StopIteration as done:
+        found: T = done.value
+        return found
     except svcs.exceptions.ServiceNotFoundError:
         raise ServiceError(
             f"no service is registered for {service_type.__name__}; register it in the package's lifespan"
         ) from None
+    getting.close()
+    raise ServiceError(f"{service_type.__name__} has an async factory; register the value that it makes instead")
 
 
 def blocking(work: Coroutine[Any, Any, T]) -> T:

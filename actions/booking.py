@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from actions.choice import fitting
 from actions.dates import DateReader
-from actions.errors import DateInPastError, DateNotUnderstoodError, UnknownAppointmentTypeError
-from actions.scheduling.errors import SlotTakenError
+from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenError, UnknownAppointmentTypeError
+from actions.moments import Moments
 from actions.scheduling.hours import ClinicHours
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Slot, Window
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.port import SchedulingBackend
 from actions.wallclock import day_start, on_the_wall
 
@@ -62,10 +63,15 @@ class BookingRequest:
     appointment_type: object
     wish: object = None
     urgent_start: object = None
+    patient: Patient | None = None
 
 
 class BookingDesk:
-    """Books appointments for conversations. The same request again gets the booking it made the first time."""
+    """Books, moves and cancels appointments for conversations.
+
+    The same request again gets the booking it made the first time. Every method that looks at bookings or free times
+    may raise any `BackendError`.
+    """
 
     def __init__(
         self,
@@ -76,27 +82,66 @@ class BookingDesk:
         zone: ZoneInfo,
         horizon_days: int,
         clock: Clock,
+        locale: str = "en_GB",
     ) -> None:
         self._backend = backend
         self._hours = hours
         self._dates = dates
         self._kinds = kinds
         self.zone = zone
+        self.moments = Moments(zone, locale)
         self.horizon_days = horizon_days
         self._clock = clock
 
     async def book(self, request: BookingRequest) -> Booked | Declined:
-        """Book what is wished, or say why not; raises `UnknownAppointmentTypeError` and what the backend raises."""
+        """Book what is wished, or say why not; raises `UnknownAppointmentTypeError`."""
         kind = self._kind(request.appointment_type)
         now = self._clock()
         outcome = await (self._urgent if kind.name == URGENT else self._wished)(request, kind, now)
-        _logger.info(
-            "booking.answered",
-            extra={
-                "appointment_type": kind.name,
-                "answer": outcome.reason.value if isinstance(outcome, Declined) else "booked",
-            },
-        )
+        _log("booking.answered", kind, outcome, "booked")
+        return outcome
+
+    def refusal(self, wish: object, appointment_type: object) -> Reason | None:
+        """Return why a wish cannot be met whatever is free, None if it may be met.
+
+        An appointment type that there is not, or none yet, is one of the clinic's.
+        """
+        now = self._clock()
+        window = self._understood(wish, now)
+        if isinstance(window, Reason):
+            return window
+        reasons = [self._impossible(window, kind, now) for kind in self._kinds_of(appointment_type)]
+        return None if None in reasons else reasons[0]
+
+    async def offers(self, appointment_type: object, wish: object = None) -> Sequence[Slot]:
+        """Return the three free slots nearest to the wish, or to now if it names no time that is to come."""
+        now = self._clock()
+        window = self._understood(wish, now)
+        return await self._nearest(self._kinds_of(appointment_type)[0], _now_if_none(window, now), now)
+
+    async def upcoming(self, conversation: str) -> Sequence[Booking]:
+        """Return the bookings of a conversation that are not over, earliest first."""
+        return await self._backend.upcoming(conversation, self._clock())
+
+    async def chosen(self, conversation: str, choice: object) -> Sequence[Booking]:
+        """Return the upcoming bookings that a choice fits: a reference or words; without a choice all of them."""
+        return fitting(choice, await self.upcoming(conversation), self._dates, self.zone, self._clock())
+
+    async def cancel(self, conversation: str, booking: Booking) -> Booking | None:
+        """Cancel a booking of the conversation; None if it is there no more."""
+        return await self._backend.cancel(_key_of(conversation, booking))
+
+    async def reschedule(self, conversation: str, booking: Booking, wish: object) -> Booked | Declined | None:
+        """Move a booking to a wished time, or say why not; None if it is there no more.
+
+        A booking that is within the wish stays where it is, so that a repeat moves nothing. Raises
+        `UnknownAppointmentTypeError` for a type that the clinic gave up.
+        """
+        kind = self._kind(booking.appointment_type)
+        now = self._clock()
+        outcome = await self._moved(conversation, booking, wish, kind, now)
+        if outcome is not None:
+            _log("rescheduling.answered", kind, outcome, "rescheduled")
         return outcome
 
     async def urgent_slot(self, conversation: str) -> Slot | None:
@@ -115,23 +160,62 @@ class BookingDesk:
             raise UnknownAppointmentTypeError(list(self._kinds))
         return kind
 
-    async def _wished(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
+    def _kinds_of(self, wanted: object) -> Sequence[AppointmentType]:
         try:
-            window = self._dates.understand(request.wish, now)
+            return [self._kind(wanted)]
+        except UnknownAppointmentTypeError:
+            return list(self._kinds.values())
+
+    def _understood(self, wish: object, now: datetime) -> Window | Reason:
+        try:
+            return self._dates.understand(wish, now)
         except DateNotUnderstoodError:
-            return await self._decline(kind, Reason.NOT_UNDERSTOOD, Window.at(now), now)
+            return Reason.NOT_UNDERSTOOD
         except DateInPastError:
-            return await self._decline(kind, Reason.PAST, Window.at(now), now)
-        return await self._book_within(window, request.conversation, kind, now)
+            return Reason.PAST
+
+    def _impossible(self, window: Window, kind: AppointmentType, now: datetime) -> Reason | None:
+        if window.start >= self._horizon(now):
+            return Reason.TOO_FAR_AHEAD
+        return None if self._hours.slots(kind, self._still_bookable(window, now)) else Reason.CLOSED
+
+    async def _moved(
+        self, conversation: str, booking: Booking, wish: object, kind: AppointmentType, now: datetime
+    ) -> Booked | Declined | None:
+        window = self._understood(wish, now)
+        if isinstance(window, Reason):
+            return await self._decline(kind, window, Window.at(now), now)
+        if booking.slot.start in window:
+            return Booked(booking)
+        reason = self._impossible(window, kind, now)
+        if reason:
+            return await self._decline(kind, reason, window, now)
+        bookable = self._still_bookable(window, now)
+        # A time that only this very booking keeps from being free is no time that somebody else has.
+        own = [slot for slot in self._hours.slots(kind, bookable) if _overlap(slot, booking.slot)]
+        free = await self._backend.find_slots(kind, bookable)
+        for slot in sorted({*free, *own}, key=lambda slot: slot.start):
+            try:
+                moved = await self._backend.reschedule(_key_of(conversation, booking), slot)
+            except SlotTakenError:
+                continue
+            return Booked(moved) if moved else None
+        return await self._decline(kind, Reason.TAKEN, window, now)
+
+    async def _wished(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
+        window = self._understood(request.wish, now)
+        if isinstance(window, Reason):
+            return await self._decline(kind, window, Window.at(now), now)
+        return await self._book_within(window, request, kind, now)
 
     async def _urgent(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
         # An exact time is the answer to an offer. Anything else is met as soon as possible, and only if there is
         # nothing today or the next day does it matter which other day was said.
         picked = self._dates.moment(request.wish, now)
         if picked:
-            return await self._book_within(picked, request.conversation, kind, now)
+            return await self._book_within(picked, request, kind, now)
         told = self._dates.moment(request.urgent_start, now)
-        outcome = await self._book_within(self._urgent_window(now), request.conversation, kind, now, told)
+        outcome = await self._book_within(self._urgent_window(now), request, kind, now, told)
         if isinstance(outcome, Booked):
             return outcome
         if request.wish:
@@ -139,21 +223,19 @@ class BookingDesk:
         return replace(outcome, reason=Reason.NOTHING_URGENT)
 
     async def _book_within(
-        self, window: Window, conversation: str, kind: AppointmentType, now: datetime, first: Window | None = None
+        self, window: Window, request: BookingRequest, kind: AppointmentType, now: datetime, first: Window | None = None
     ) -> Booked | Declined:
         """Book the earliest free slot of the window, or the one that starts at `first` if that is free."""
-        key, held = await self._held(BookingKey(conversation, kind.name, window), now)
+        key, held = await self._held(BookingKey(request.conversation, kind.name, window), now)
         if held:
             return Booked(held)
-        if key.window.start >= self._horizon(now):
-            return await self._decline(kind, Reason.TOO_FAR_AHEAD, window, now)
-        bookable = self._still_bookable(key.window, now)
-        if not self._hours.slots(kind, bookable):
-            return await self._decline(kind, Reason.CLOSED, window, now)
-        free = await self._backend.find_slots(kind, bookable)
+        reason = self._impossible(key.window, kind, now)
+        if reason:
+            return await self._decline(kind, reason, window, now)
+        free = await self._backend.find_slots(kind, self._still_bookable(key.window, now))
         for slot in sorted(free, key=lambda slot: (first is None or slot.start not in first, slot.start)):
             try:
-                return Booked(await self._backend.book(key, slot))
+                return Booked(await self._backend.book(key, slot, request.patient))
             except SlotTakenError:
                 continue  # by somebody else, a moment ago
         return await self._decline(kind, Reason.TAKEN, window, now)
@@ -170,9 +252,12 @@ class BookingDesk:
         return key, held
 
     async def _decline(self, kind: AppointmentType, reason: Reason, wish: Window, now: datetime) -> Declined:
+        return Declined(kind, reason, await self._nearest(kind, wish, now))
+
+    async def _nearest(self, kind: AppointmentType, wish: Window, now: datetime) -> Sequence[Slot]:
         free = await self._backend.find_slots(kind, Window(now, self._horizon(now)))
         nearest = sorted(free, key=lambda slot: (wish.distance(slot.start), slot.start))[:_OFFERS]
-        return Declined(kind, reason, sorted(nearest, key=lambda slot: slot.start))
+        return sorted(nearest, key=lambda slot: slot.start)
 
     def _urgent_window(self, now: datetime) -> Window:
         today = on_the_wall(now, self.zone).date()
@@ -184,3 +269,20 @@ class BookingDesk:
     def _horizon(self, now: datetime) -> datetime:
         today = on_the_wall(now, self.zone).date()
         return day_start(today + timedelta(days=self.horizon_days + 1), self.zone)
+
+
+def _now_if_none(window: Window | Reason, now: datetime) -> Window:
+    return Window.at(now) if isinstance(window, Reason) else window
+
+
+def _key_of(conversation: str, booking: Booking) -> BookingKey:
+    return BookingKey(conversation, booking.appointment_type, Window.at(booking.slot.start))
+
+
+def _overlap(one: Slot, other: Slot) -> bool:
+    return one.resource == other.resource and one.start < other.end and other.start < one.end
+
+
+def _log(event: str, kind: AppointmentType, outcome: Booked | Declined, done: str) -> None:
+    answer = outcome.reason.value if isinstance(outcome, Declined) else done
+    _logger.info(event, extra={"appointment_type": kind.name, "answer": answer})

@@ -7,13 +7,23 @@ ClinicError
 │   └── DateInPastError             they name one that is over
 ├── UnknownAppointmentTypeError     the clinic offers no such appointment
 ├── NotBookedError                  what a synchronous caller hears instead of a reference
-└── SchedulingError                 drawn in `actions.scheduling.errors`
+└── BackendError                    a scheduling system or CRM did not do what it was asked; the text is for operators
+    ├── SlotTakenError              somebody else has that time: offer another
+    ├── InvalidRequestError         the system refused what was sent, or the port's contract was broken: do not retry
+    ├── AuthFailedError             the credentials are refused or may not do this: nothing happened, do not retry
+    ├── UnavailableError            nothing happened: the same call is safe to repeat
+    │   └── RateLimitedError        ... but not before `retry_after` seconds
+    └── OutcomeUnknownError         it may have happened: look the key up before anything is repeated
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actions.scheduling.models import Slot
 
 
 class ClinicError(Exception):
@@ -61,3 +71,42 @@ class NotBookedError(ClinicError):
         super().__init__(f"nothing was booked: {reason.replace('_', ' ')}")
         self.reason = reason
         self.offers = tuple(offers)
+
+
+class BackendError(ClinicError):
+    """Root of what a scheduling backend, a CRM or the transport to them raises.
+
+    The text says in one sentence what is wrong, for operators; no credential and nothing about a patient stands in it.
+    """
+
+
+class SlotTakenError(BackendError):
+    """Somebody else has the time, or a part of it."""
+
+    def __init__(self, slot: Slot) -> None:
+        super().__init__("the time is taken")
+        self.slot = slot
+
+
+class InvalidRequestError(BackendError):
+    """The system refused what was sent, or the caller broke the port's contract: repeating it does not help."""
+
+
+class AuthFailedError(BackendError):
+    """The credentials are refused, or they may not do this. Nothing happened."""
+
+
+class UnavailableError(BackendError):
+    """The backend did not do its work, and nothing is left of it: the same call is safe to repeat."""
+
+
+class RateLimitedError(UnavailableError):
+    """There were too many requests; `retry_after` is how many seconds to wait, None if the system did not say."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknownError(BackendError):
+    """The connection broke or the time ran out after the request was sent: it may have been carried out or not."""

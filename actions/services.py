@@ -2,39 +2,135 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Container, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+import aiohttp
 import svcs
 
+from action_server import Database, services
 from actions.booking import BookingDesk
+from actions.crm.embedded import EmbeddedCrm, EmbeddedCrmSettings, NoCrmSettings
+from actions.crm.hubspot import HubSpotCrm, HubSpotSettings
+from actions.crm.outbox import Outbox
+from actions.crm.port import CrmBackend
+from actions.crm.salesforce import SalesforceCrm
+from actions.database import open_database
 from actions.dates import DateReader
+from actions.errors import BackendError
+from actions.scheduling import caldav, fhir
 from actions.scheduling.embedded import EmbeddedBackend
 from actions.scheduling.hours import ClinicHours
+from actions.scheduling.ledger import Ledger
 from actions.scheduling.port import SchedulingBackend
-from actions.settings import ClinicSettings
+from actions.scheduling.remote import RemoteCalendar
+from actions.scheduling.sweeper import sweeping
+from actions.scheduling.synced import SyncedBackend
+from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
+from actions.transport import Transport, open_session
+
+_FHIR = "the FHIR server"
+# Below the time that a readiness probe gives all services together: a CRM that is slow must not make a worker unready.
+_CRM_PATIENCE = 1.5
 
 
 @asynccontextmanager
 async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncIterator[None]:
-    """Open the clinic's services; raises `ClinicSettingsError` or `UnavailableError` if that cannot be done."""
+    """Open the clinic's services; raises `ClinicSettingsError` or `UnavailableError` if that cannot be done.
+
+    A system elsewhere that does not answer is no reason not to start: that is what pings are for.
+    """
     settings = ClinicSettings.read(config)
     hours = clinic_hours(settings)
-    backend = await EmbeddedBackend.open(settings.database_path, hours)
-    try:
-        registry.register_value(SchedulingBackend, backend, ping=EmbeddedBackend.ping)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session())
+        database = await open_database(settings.database_location)
+        stack.push_async_callback(database.close)
+        outbox = _outbox(registry, settings, database, session)
+        ledger = Ledger(database, on_change=outbox.on_change if outbox else None)
+        backend = await _open_backend(stack, settings, ledger, hours, session)
+        if outbox is not None:
+            await stack.enter_async_context(outbox)
+        registry.register_value(SchedulingBackend, backend, ping=_ping)
         registry.register_value(BookingDesk, _desk(settings, backend, hours))
         yield
-    finally:
-        await backend.close()
 
 
 def clinic_hours(settings: ClinicSettings) -> ClinicHours:
     """Return the hours that the settings describe."""
     closed: Container[date] = settings.holidays.calendar() if settings.holidays else frozenset()
     return ClinicHours(settings.opening_hours, settings.zone, closed, timedelta(minutes=settings.start_every_minutes))
+
+
+async def _open_backend(
+    stack: AsyncExitStack, settings: ClinicSettings, ledger: Ledger, hours: ClinicHours, session: aiohttp.ClientSession
+) -> SchedulingBackend:
+    calendar = _calendar(settings, session)
+    if calendar is None:
+        embedded = EmbeddedBackend(ledger, hours)
+        stack.push_async_callback(embedded.close)
+        return embedded
+    synced = SyncedBackend(ledger, calendar, hours, system=_system(settings))
+    stack.push_async_callback(synced.close)
+    await stack.enter_async_context(sweeping(synced))
+    return synced
+
+
+def _calendar(settings: ClinicSettings, session: aiohttp.ClientSession) -> RemoteCalendar | None:
+    match settings.scheduling:
+        case caldav.CalDavSettings() as found:
+            return caldav.open_calendar(found, session, settings.zone)
+        case fhir.FhirSettings() as found:
+            credentials = fhir.fhir_credentials(session, _FHIR, found)
+            transport = Transport(session, _FHIR, found.url, credentials=credentials, settings=found.transport)
+            return fhir.FhirCalendar(found, transport)
+        case EmbeddedSchedulingSettings():
+            return None
+
+
+def _system(settings: ClinicSettings) -> str:
+    """Return what the ledger calls the calendar: the same for the same address, whatever else is set."""
+    scheduling = settings.scheduling
+    url = "" if isinstance(scheduling, EmbeddedSchedulingSettings) else scheduling.url
+    return f"{scheduling.type}-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
+def _outbox(
+    registry: svcs.Registry, settings: ClinicSettings, database: Database, session: aiohttp.ClientSession
+) -> Outbox | None:
+    """Return the outbox of the CRM, and register the CRM so that it can be asked whether it works."""
+    chosen = settings.crm
+    if isinstance(chosen, NoCrmSettings):
+        return None
+    crm: CrmBackend
+    match chosen:
+        case EmbeddedCrmSettings():
+            crm = EmbeddedCrm(database)
+        case HubSpotSettings():
+            crm = HubSpotCrm(chosen, session)
+        case _:
+            crm = SalesforceCrm(chosen, session)
+    outbox = Outbox(database, crm, chosen.outbox)
+    registry.register_value(CrmBackend, crm, ping=_ping_crm)
+    registry.register_value(Outbox, outbox, ping=Outbox.ping)
+    return outbox
+
+
+async def _ping(backend: SchedulingBackend) -> None:
+    await backend.ping()
+
+
+async def _ping_crm(crm: CrmBackend) -> None:
+    # Bookings do not need it: what it is to be told waits in the outbox.
+    try:
+        await asyncio.wait_for(crm.ping(), _CRM_PATIENCE)
+    except (BackendError, asyncio.TimeoutError) as exc:
+        text = str(exc) or f"does not answer within {_CRM_PATIENCE:g} s"
+        raise services.DegradedError(text) from exc
 
 
 def _desk(settings: ClinicSettings, backend: SchedulingBackend, hours: ClinicHours) -> BookingDesk:
@@ -46,6 +142,7 @@ def _desk(settings: ClinicSettings, backend: SchedulingBackend, hours: ClinicHou
         zone=settings.zone,
         horizon_days=settings.horizon_days,
         clock=_now,
+        locale=settings.locale,
     )
 
 

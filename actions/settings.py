@@ -6,22 +6,30 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import holidays
 import opening_hours
+from babel import Locale, UnknownLocaleError
 from platformdirs import user_data_dir
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from actions.crm.embedded import EmbeddedCrmSettings, NoCrmSettings
+from actions.crm.hubspot import HubSpotSettings
+from actions.crm.salesforce import SalesforceSettings
 from actions.dates import DateOrder
 from actions.errors import ClinicSettingsError
+from actions.scheduling.caldav import CalDavSettings
+from actions.scheduling.fhir import FhirSettings
 from actions.scheduling.models import AppointmentType
 
 _BLOCK = "services.clinic"
-_DRIVER = "sqlite+aiosqlite"
+_FILES = frozenset(("sqlite", "sqlite+aiosqlite"))
+_SERVERS = frozenset(("postgres", "postgresql", "postgresql+asyncpg"))
 _MINUTES_PER_DAY = 24 * 60
 
 
@@ -30,10 +38,12 @@ def _database(value: str) -> str:
         return value
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError("is not a database URL") from None
-    if url.drivername != _DRIVER or not url.database or url.database == ":memory:" or url.query:
-        raise ValueError(f"must be the path of a file, or {_DRIVER}:/// and the path")
+    if url.drivername in _SERVERS:
+        return value
+    if url.drivername not in _FILES or not url.database or url.database == ":memory:" or url.query:
+        raise ValueError("must be the path of a file, sqlite:///path or postgresql://host/name")
     return url.database
 
 
@@ -57,6 +67,13 @@ def _language(value: str) -> str:
     return value
 
 
+def _locale(value: str) -> str:
+    try:
+        return str(Locale.parse(value))
+    except (UnknownLocaleError, ValueError):
+        raise ValueError("is not a locale that dates can be written in, such as en_GB or de") from None
+
+
 def _start_every(value: int) -> int:
     if _MINUTES_PER_DAY % value:
         raise ValueError("must divide the day without a rest, as 15, 20, 30 and 60 do")
@@ -77,6 +94,18 @@ class AppointmentTypeSettings(_Settings):
 
     minutes: _Minutes
     resource: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
+class EmbeddedSchedulingSettings(_Settings):
+    """Appointments are kept in the clinic's own database and nowhere else."""
+
+    type: Literal["embedded"] = "embedded"
+
+
+SchedulingSettings = Annotated[EmbeddedSchedulingSettings | CalDavSettings | FhirSettings, Field(discriminator="type")]
+CrmSettings = Annotated[
+    EmbeddedCrmSettings | HubSpotSettings | SalesforceSettings | NoCrmSettings, Field(discriminator="type")
+]
 
 
 class HolidaySettings(_Settings):
@@ -115,7 +144,9 @@ class ClinicSettings(_Settings):
     """Everything about the clinic that is not code. The defaults describe a doctor's practice in Germany.
 
     Attributes:
-        database: the file of the appointments, as a path or as a ``sqlite+aiosqlite:///`` URL.
+        scheduling: the system that keeps the appointments, by its `type`: embedded, caldav or fhir.
+        crm: the system that is told of them, by its `type`: embedded, hubspot, salesforce or none.
+        database: the file of the appointments, or a ``postgresql://`` URL if they are shared between hosts.
         time_zone: where the clinic's clocks hang; hours and wishes are meant in it.
         opening_hours: OpenStreetMap's syntax. Its ``PH`` has no effect: `holidays` close the clinic.
         holidays: whose public holidays; null for a clinic that opens on them.
@@ -123,9 +154,12 @@ class ClinicSettings(_Settings):
         horizon_days: how many days ahead appointments are given.
         start_every_minutes: appointments start on this grid, counted from midnight.
         languages: in which dates are read besides English, as dateparser names them.
+        locale: how dates and times are written, as Babel names it: en_GB, en_US, de, fr.
         date_order: what 1.12. means: DMY the first of December, MDY the twelfth of January.
     """
 
+    scheduling: SchedulingSettings = EmbeddedSchedulingSettings()
+    crm: CrmSettings = EmbeddedCrmSettings()
     database: Annotated[str, Field(min_length=1), AfterValidator(_database)] = Field(default_factory=_default_database)
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Berlin"
     opening_hours: Annotated[str, AfterValidator(_opening_hours)] = "Mo-Fr 08:00-12:00,13:00-17:00"
@@ -136,7 +170,22 @@ class ClinicSettings(_Settings):
     horizon_days: Annotated[int, Field(ge=1, le=366)] = 60
     start_every_minutes: Annotated[_Minutes, AfterValidator(_start_every)] = 30
     languages: tuple[_Language, ...] = ("en",)
+    locale: Annotated[str, AfterValidator(_locale)] = "en_GB"
     date_order: DateOrder = "DMY"
+
+    @model_validator(mode="after")
+    def _every_resource_has_a_place(self) -> ClinicSettings:
+        match self.scheduling:
+            case CalDavSettings(calendars=places):
+                where = "calendars"
+            case FhirSettings(schedules=places):
+                where = "schedules"
+            case _:
+                return self
+        missing = sorted({kind.resource for kind in self.appointment_types.values()} - set(places))
+        if missing:
+            raise ValueError(f"scheduling.{where} has no entry for the resource {missing[0]} of appointment_types")
+        return self
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> ClinicSettings:
@@ -144,7 +193,7 @@ class ClinicSettings(_Settings):
         try:
             return cls.model_validate(config.get("clinic") or {})
         except ValidationError as exc:
-            raise ClinicSettingsError([_problem(error["loc"], error["msg"]) for error in exc.errors()]) from None
+            raise ClinicSettingsError([_problem(error) for error in exc.errors()]) from None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -152,9 +201,9 @@ class ClinicSettings(_Settings):
         return ZoneInfo(self.time_zone)
 
     @property
-    def database_path(self) -> Path:
-        """The file of the appointments."""
-        return Path(self.database).expanduser()
+    def database_location(self) -> str | Path:
+        """The file of the clinic's own data, or the URL of the PostgreSQL database that holds it."""
+        return self.database if "://" in self.database else Path(self.database).expanduser()
 
     @property
     def kinds(self) -> dict[str, AppointmentType]:
@@ -165,6 +214,11 @@ class ClinicSettings(_Settings):
         }
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    key = ".".join([_BLOCK, *(str(part) for part in location)])
-    return f"{key}: {message.removeprefix('Value error, ')}"
+def _problem(error: ErrorDetails) -> str:
+    # pydantic puts the `type` that was chosen into the place, after the key that it was chosen for.
+    chosen = {n + 1 for n, part in enumerate(error["loc"]) if part in ("scheduling", "crm", "auth")}
+    key = ".".join([_BLOCK, *(str(part) for n, part in enumerate(error["loc"]) if n not in chosen)])
+    if error["type"] == "union_tag_invalid":
+        # Its own message repeats what was given.
+        return f"{key}.type: must be one of {error['ctx']['expected_tags']}"
+    return f"{key}: {error['msg'].removeprefix('Value error, ')}"

@@ -24,7 +24,7 @@ LARGE_FILES: dict[str, int] = {
     "tests/action_server/test_logs.py": 548,
     "tests/action_server/test_metrics.py": 484,
     "tests/action_server/test_privacy.py": 401,
-    "tests/action_server/test_settings.py": 528,
+    "tests/action_server/test_settings.py": 529,
     "tests/action_server/test_tracing.py": 574,
     "tests/action_server/test_wire.py": 481,
     "tests/hostile/cases.py": 732,

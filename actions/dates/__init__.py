@@ -1,7 +1,7 @@
 """What "next Tuesday afternoon" means: from the words of a wish to the window in which an appointment may start.
 
-ISO 8601 comes first, then a small table of English, then dateparser. What none of them surely understands is not
-understood: nothing here ever guesses.
+ISO 8601 comes first, then a small table of English, into which a few languages are translated, then dateparser. What
+none of them surely understands is not understood: nothing here ever guesses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from actions.dates.days import DateOrder, Days, read_days
-from actions.dates.iso import read_moment
+from actions.dates.iso import read_day, read_moment
+from actions.dates.languages import translated
 from actions.dates.spoken import SpokenDays
 from actions.dates.times import DayTime, split_time
 from actions.errors import DateInPastError, DateNotUnderstoodError
@@ -24,7 +25,7 @@ __all__ = ["DateOrder", "DateReader"]
 # Nobody says a date in more characters, and the patterns below never see a novel.
 _LONGEST = 120
 _THIS_PART = re.compile(r"\bthis (morning|lunchtime|afternoon|evening)\b")
-_OPENING = re.compile(r"^(?:(?:on|for|how about|what about|maybe|perhaps) |[, ])+")
+_OPENING = re.compile(r"^(?:(?:on|for|how about|what about|maybe|perhaps|please) |[, ])+")
 _CLOSING = re.compile(r"(?: (?:on|please|thanks|thank you)|[,.!? ])+$")
 
 
@@ -34,6 +35,7 @@ class DateReader:
     def __init__(self, zone: ZoneInfo, languages: Sequence[str] = ("en",), order: DateOrder = "DMY") -> None:
         self._zone = zone
         self._order = order
+        self._languages = tuple(languages)
         self._spoken = SpokenDays(languages, order)
 
     def understand(self, wish: object, now: datetime) -> Window:
@@ -43,7 +45,7 @@ class DateReader:
         """
         text = _plain(wish)
         try:
-            window = read_moment(text, self._zone) or self._read_words(text, now)
+            window = read_moment(text, self._zone) or self._read_days(text) or self._read_words(text, now)
         except (ValueError, OverflowError) as exc:  # a date or time that the calendar does not have
             raise DateNotUnderstoodError from exc
         if window is None:
@@ -60,13 +62,27 @@ class DateReader:
             return None
         return None if window is None or window.is_over(now) else window
 
+    def _read_days(self, text: str) -> Window | None:
+        days = read_day(text)
+        return self._window(days, None) if days else None
+
     def _read_words(self, text: str, now: datetime) -> Window | None:
         today = on_the_wall(now, self._zone).date()
-        day_time, words = split_time(_THIS_PART.sub(r"today \1", text.replace("tonight", "today evening")))
-        words = _CLOSING.sub("", _OPENING.sub("", words))
+        window = self._read_english(text, today)
+        for language in self._languages:
+            if window is None and (wish := translated(text, language)):
+                window = self._read_english(wish, today)
+        if window is None:
+            day_time, words = _parts(text)
+            days = self._spoken.read(words, today) if words else None
+            window = self._window(days, day_time) if days else None
+        return window
+
+    def _read_english(self, text: str, today: date) -> Window | None:
+        day_time, words = _parts(text)
         if not words:
             return self._window(Days(today, today + timedelta(days=1)), day_time) if day_time else None
-        days = read_days(words, today, self._order) or self._spoken.read(words, today)
+        days = read_days(words, today, self._order)
         return self._window(days, day_time) if days else None
 
     def _window(self, days: Days, day_time: DayTime | None) -> Window | None:
@@ -79,6 +95,11 @@ class DateReader:
             instant = instant_of(start, self._zone)
             return Window.at(instant) if instant else None
         return Window(first_instant(start, self._zone), first_instant(_at(days.first, day_time.end), self._zone))
+
+
+def _parts(text: str) -> tuple[DayTime | None, str]:
+    day_time, words = split_time(_THIS_PART.sub(r"today \1", text.replace("tonight", "today evening")))
+    return day_time, _CLOSING.sub("", _OPENING.sub("", words))
 
 
 def _plain(wish: object) -> str:

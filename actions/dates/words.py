@@ -7,16 +7,16 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
-NUMBER = rf"(?:{'|'.join(_NUMBERS)})"
+NUMBER = rf"(?:{'|'.join(NUMBERS)})"
 
 
 def number(word: str) -> int:
     """Return the number that digits or a number word stand for; "a" and "an" are one."""
     if word in {"a", "an"}:
         return 1
-    return _NUMBERS.index(word) + 1 if word in _NUMBERS else int(word)
+    return NUMBERS.index(word) + 1 if word in NUMBERS else int(word)
 
 
 def weekday(word: str) -> int:

@@ -1,196 +1,87 @@
-"""The embedded backend: appointments in one SQLite file that any number of processes on the host may share."""
+"""The embedded backend: appointments in the clinic's own database alone, which any number of processes may share."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import datetime, timedelta, timezone
-from functools import wraps
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Row, Select, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-from actions.scheduling.database import (
-    bookings,
-    claims,
-    create_schema,
-    open_engine,
-    translated_errors,
-    writing,
-)
-from actions.scheduling.errors import InvalidRequestError, SlotTakenError
+from actions.database import open_database
+from actions.errors import InvalidRequestError
 from actions.scheduling.hours import ClinicHours
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Slot, Window
-
-# The unit in which a resource's time is claimed. Part of the stored data, not a setting: two bookings exclude each
-# other only if they were cut into the same cells, whatever the settings were when each of them was made.
-CELL = timedelta(minutes=5)
-
-# Without characters that look or sound alike: 0 O, 1 I L, 5 S, 8 B, U V.
-_REFERENCE_ALPHABET = "234679ACDEFGHJKMNPQRTWXYZ"
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _to_its_end(
-    method: Callable[Concatenate[EmbeddedBackend, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[EmbeddedBackend, P], Coroutine[Any, Any, T]]:
-    """Let a transaction run to its end though its caller is cancelled.
-
-    It takes milliseconds. Cut off in the middle, it would leave a connection whose thread still works on it, and a
-    caller who cannot know; this way a repeat finds the booking by its key.
-    """
-
-    @wraps(method)
-    async def call(self: EmbeddedBackend, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        task = asyncio.create_task(method(self, *args, **kwargs))
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return await asyncio.shield(task)
-
-    return call
+from actions.scheduling.ledger import Ledger, OnChange
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
+from actions.scheduling.records import Record, State
 
 
 class EmbeddedBackend:
-    """A `SchedulingBackend` on SQLite. A UNIQUE index on (resource, cell) is what prevents double bookings.
+    """A `SchedulingBackend` on the ledger. A UNIQUE index on (resource, cell) is what prevents double bookings.
 
-    A booking and its claims are inserted in one transaction that took the write lock first, so that a process killed
-    at any point leaves a whole booking or none.
+    A booking and its claims are written in one transaction, so that a process killed at any point leaves a whole
+    booking or none. A transaction runs to its end though its caller is cancelled: the repeat finds what it did.
     """
 
-    def __init__(self, engine: AsyncEngine, hours: ClinicHours) -> None:
-        self._engine = engine
-        self._writing = writing(engine)
+    def __init__(self, ledger: Ledger, hours: ClinicHours) -> None:
+        self._ledger = ledger
         self._hours = hours
-        self.running: set[asyncio.Task[Any]] = set()
 
     @classmethod
-    async def open(cls, path: Path, hours: ClinicHours) -> EmbeddedBackend:
-        """Open the file, creating it if need be; raises `UnavailableError` if that cannot be done."""
-        engine = open_engine(path)
-        try:
-            await create_schema(engine)
-        except BaseException:
-            await engine.dispose()
-            raise
-        return cls(engine, hours)
+    async def open(cls, url: str | Path, hours: ClinicHours, *, on_change: OnChange | None = None) -> EmbeddedBackend:
+        """Open the database, creating it if need be; raises `UnavailableError` if that cannot be done."""
+        return cls(Ledger(await open_database(url), on_change=on_change), hours)
 
     async def close(self) -> None:
-        """Close every connection, as soon as what is running has ended."""
-        await asyncio.gather(*self.running, return_exceptions=True)
-        await self._engine.dispose()
+        """Close the ledger, as soon as what is running has ended."""
+        await self._ledger.close()
 
-    @_to_its_end
     async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
         """Return the free slots that start in the window, earliest first."""
-        slots = self._hours.slots(kind, window)
-        if not slots:
-            return []
-        taken = select(claims.c.cell).where(
-            claims.c.resource == kind.resource,
-            claims.c.cell > slots[0].start - CELL,
-            claims.c.cell < slots[-1].end,
-        )
-        with translated_errors():
-            async with self._engine.connect() as connection:
-                cells = set(await connection.scalars(taken))
-        return [slot for slot in slots if cells.isdisjoint(_cells(slot))]
+        return await self._ledger.free(self._hours.slots(kind, window))
 
-    @_to_its_end
-    async def book(self, key: BookingKey, slot: Slot) -> Booking:
+    async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
         """Book the slot, or return the live booking that the key fits already."""
         if slot.start not in key.window:
             raise InvalidRequestError("the slot is outside of the key's window")
-        with translated_errors():
-            async with self._writing.begin() as connection:
-                held = (await connection.execute(_live(key))).first()
-                return _booking(held) if held else await self._insert(connection, key, slot)
+        while True:
+            record, _ = await self._ledger.claim(key, slot, patient or Patient(key.conversation))
+            if _is_booked(record) or await self._ledger.confirm(record):
+                return record.booking
 
-    @_to_its_end
     async def get(self, key: BookingKey) -> Booking | None:
         """Return the live booking that the key fits, the earliest one if there are several."""
-        with translated_errors():
-            async with self._engine.connect() as connection:
-                held = (await connection.execute(_live(key))).first()
-        return _booking(held) if held else None
+        record = await self._live(key)
+        return record.booking if record else None
 
-    @_to_its_end
+    async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the live bookings of a conversation that are not over, earliest first."""
+        return [record.booking for record in await self._ledger.upcoming(conversation, now) if _is_booked(record)]
+
     async def cancel(self, key: BookingKey) -> Booking | None:
         """Cancel the live booking that the key fits and return it; the booking stays on record."""
-        with translated_errors():
-            async with self._writing.begin() as connection:
-                held = (await connection.execute(_live(key))).first()
-                if held is None:
-                    return None
-                await connection.execute(delete(claims).where(claims.c.booking_id == held.id))
-                await connection.execute(update(bookings).where(bookings.c.id == held.id).values(cancelled=True))
-        return _booking(held)
+        while record := await self._live(key):
+            if await self._ledger.cancel(record):
+                return record.booking
+        return None
 
-    @_to_its_end
+    async def reschedule(self, key: BookingKey, slot: Slot) -> Booking | None:
+        """Move the live booking that the key fits to another slot and return it as it is now; None if there is none."""
+        while record := await self._live(key):
+            if record.slot == slot:
+                return record.booking
+            if moved := await self._ledger.claim_move(record, slot):
+                return moved[0].booking
+        # A repeat of a move whose reply was lost.
+        done = await self._ledger.moved(key, slot)
+        return done.booking if done else None
+
     async def ping(self) -> None:
-        """Return if the file can be read."""
-        with translated_errors():
-            async with self._engine.connect() as connection:
-                await connection.execute(select(bookings.c.id).limit(1))
+        """Return if the database can be read."""
+        await self._ledger.ping()
 
-    async def _insert(self, connection: AsyncConnection, key: BookingKey, slot: Slot) -> Booking:
-        reference = await _free_reference(connection)
-        row = {
-            "reference": reference,
-            "key": key.digest,
-            "conversation": key.conversation,
-            "appointment_type": key.appointment_type,
-            "resource": slot.resource,
-            "start": slot.start,
-            "end": slot.end,
-        }
-        inserted = await connection.execute(insert(bookings).returning(bookings.c.id), row)
-        booking_id = inserted.scalar_one()
-        try:
-            await connection.execute(
-                insert(claims),
-                [{"booking_id": booking_id, "resource": slot.resource, "cell": cell} for cell in _cells(slot)],
-            )
-        except IntegrityError as exc:
-            raise SlotTakenError(slot) from exc
-        return Booking(reference, key.appointment_type, slot)
+    async def _live(self, key: BookingKey) -> Record | None:
+        return next(filter(_is_booked, await self._ledger.live(key)), None)
 
 
-def _live(key: BookingKey) -> Select[Any]:
-    return (
-        select(bookings)
-        .where(
-            bookings.c.conversation == key.conversation,
-            bookings.c.appointment_type == key.appointment_type,
-            bookings.c.start >= key.window.start,
-            bookings.c.start < key.window.end,
-            ~bookings.c.cancelled,
-        )
-        .order_by(bookings.c.start)
-        .limit(1)
-    )
-
-
-def _booking(row: Row[Any]) -> Booking:
-    return Booking(row.reference, row.appointment_type, Slot(row.resource, row.start, row.end))
-
-
-def _cells(slot: Slot) -> Iterator[datetime]:
-    cell = slot.start - (slot.start - _EPOCH) % CELL
-    while cell < slot.end:
-        yield cell
-        cell += CELL
-
-
-async def _free_reference(connection: AsyncConnection) -> str:
-    while True:
-        reference = "APT-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6))
-        same = select(bookings.c.id).where(bookings.c.reference == reference)
-        if (await connection.execute(same)).first() is None:
-            return reference
+def _is_booked(record: Record) -> bool:
+    # Whatever is pending was begun in a system that the clinic does not use any more.
+    return record.state is State.CONFIRMED

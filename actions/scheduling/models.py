@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from enum import Enum
 
 # One instant as a window: it holds the start it was made for and no other.
 _INSTANT = timedelta(microseconds=1)
@@ -103,3 +104,36 @@ class Booking:
     reference: str
     appointment_type: str
     slot: Slot
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Who an appointment is for, as far as the conversation knows; `conversation` is the engine's sender id."""
+
+    conversation: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class Change(str, Enum):
+    """What became of a booking."""
+
+    BOOKED = "booked"
+    RESCHEDULED = "rescheduled"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class BookingChange:
+    """A booking was made, moved or cancelled, and it is final: what a CRM is told.
+
+    `booking` is the booking as it is now, or as it was when it was cancelled; `at` is when that became final (UTC).
+    `id` is unique to this change and the same whenever it is told again.
+    """
+
+    id: str
+    change: Change
+    booking: Booking
+    patient: Patient
+    at: datetime

@@ -204,6 +204,8 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
         "a.py:3: action 'a' is already registered at b.py:4",
     ),
     (errors.ServiceError("no service"), "no service"),
+    (errors.DegradedError("no CRM"), "no CRM"),
+    (errors.SlotValueError({"size": "must be a number"}), "slot 'size' must be a number"),
     (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
     (UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
 ]

@@ -879,7 +879,7 @@ async def test_the_executor_runs_a_marked_action_once(store: OnceStore) -> None:
 
 async def test_a_transaction_ends_though_its_caller_went_away(database_url: str) -> None:
     """It is all there, and its connection is free again; closing waits for it."""
-    database = await Database.open(database_url, once.metadata)
+    database = await Database.open(database_url, once.metadata.create_all)
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def work(connection: AsyncConnection) -> None:
@@ -900,7 +900,7 @@ async def test_a_transaction_ends_though_its_caller_went_away(database_url: str)
 
 async def test_a_transaction_that_fails_leaves_nothing(database_url: str) -> None:
     """Also when nobody is there any more to hear of it."""
-    database = await Database.open(database_url, once.metadata)
+    database = await Database.open(database_url, once.metadata.create_all)
 
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(once.calls.insert().values(FORGED))

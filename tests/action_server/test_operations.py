@@ -112,6 +112,7 @@ async def test_ready_says_so_and_why_not(tmp_path: Path) -> None:
     text = """
         from contextlib import asynccontextmanager
         from pathlib import Path
+        from action_server.services import DegradedError
 
         class Book:
             pass
@@ -119,6 +120,8 @@ async def test_ready_says_so_and_why_not(tmp_path: Path) -> None:
         def ping(book):
             if Path("broken").exists():
                 raise ConnectionError("password hunter2")
+            if Path("degraded").exists():
+                raise DegradedError("no CRM") from ConnectionError("password hunter2")
 
         @asynccontextmanager
         async def lifespan(registry, config):
@@ -128,7 +131,13 @@ async def test_ready_says_so_and_why_not(tmp_path: Path) -> None:
     project(tmp_path, {"actions.py": text})
     with server(tmp_path) as running:
         status, body = await get(f"{running.url}/ready")
+        assert (status, body["status"], body["reasons"], body["degraded"]) == (200, "ready", [], [])
+        (tmp_path / "degraded").touch()
+
+        status, body = await get(f"{running.url}/ready")
+
         assert (status, body["status"], body["reasons"]) == (200, "ready", [])
+        assert body["degraded"] == ["service actions.Book fails: ConnectionError"]
         (tmp_path / "broken").touch()
 
         status, body = await get(f"{running.url}/ready")

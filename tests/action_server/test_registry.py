@@ -232,7 +232,7 @@ def wrapped(*args: Any, **kwargs: Any) -> Any:
         (functools.partial(ignores), True),
         (print, True),
     ],
-    ids=lambda x: getattr(x, "__name__", str(x)),
+    ids=lambda x: getattr(x, "__name__", type(x).__name__ if callable(x) else str(x)),
 )
 def test_whether_an_action_reads_its_domain(function: Callable[..., Any], expected: bool) -> None:
     """False only where the code provably never looks at it; everything unclear counts as reading."""

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import svcs
 
@@ -46,6 +47,31 @@ async def test_a_package_without_a_lifespan_has_no_services() -> None:
     async with services.open(None, {}):
         with pytest.raises(ServiceError, match="no service is registered for Clock; register it in the package's life"):
             services.get(Clock)
+
+
+async def test_a_service_that_could_be_entered_is_got_as_it_is() -> None:
+    """An HTTP session, for one; it is the lifespan's to close."""
+    registry = svcs.Registry()
+    with services.activate(registry):
+        async with aiohttp.ClientSession() as session:
+            registry.register_value(aiohttp.ClientSession, session)
+
+            assert services.get(aiohttp.ClientSession) is session
+            assert services.get(aiohttp.ClientSession) is session
+            assert not session.closed
+
+
+async def test_a_service_that_must_be_awaited_is_refused() -> None:
+    """A synchronous action could not wait for it; the message says what to do."""
+
+    async def factory() -> list[int]:
+        await asyncio.sleep(0)
+        return []
+
+    registry = svcs.Registry()
+    registry.register_factory(list, factory)
+    with services.activate(registry), pytest.raises(ServiceError, match="list has an async factory"):
+        services.get(list)
 
 
 def test_outside_of_a_server_there_are_no_services_and_no_call() -> None:

@@ -8,12 +8,16 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from actions.booking import BookingDesk
+from actions.booking import BookingDesk, Clock
+from actions.database import open_database
 from actions.dates import DateReader
 from actions.scheduling.embedded import EmbeddedBackend
 from actions.scheduling.hours import ClinicHours
+from actions.scheduling.ledger import Ledger, OnChange
 from actions.scheduling.models import AppointmentType, Slot, Window
 from actions.scheduling.port import SchedulingBackend
+from actions.scheduling.remote import RemoteCalendar
+from actions.scheduling.synced import SETTLE_AFTER, SyncedBackend
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HALF_HOUR = timedelta(minutes=30)
@@ -61,7 +65,10 @@ def opening_hours(
 
 
 def booking_desk(
-    backend: SchedulingBackend, clock: FixedClock, kinds: Mapping[str, AppointmentType] = KINDS
+    backend: SchedulingBackend,
+    clock: FixedClock,
+    kinds: Mapping[str, AppointmentType] = KINDS,
+    locale: str = "en_GB",
 ) -> BookingDesk:
     """Return a desk of the clinic."""
     return BookingDesk(
@@ -72,9 +79,24 @@ def booking_desk(
         zone=BERLIN,
         horizon_days=60,
         clock=clock,
+        locale=locale,
     )
 
 
-async def open_backend(path: Path) -> EmbeddedBackend:
+async def open_backend(database: str | Path) -> EmbeddedBackend:
     """Open the clinic's appointment book."""
-    return await EmbeddedBackend.open(path, opening_hours())
+    return await EmbeddedBackend.open(database, opening_hours())
+
+
+async def open_synced(
+    database: str | Path,
+    calendar: RemoteCalendar,
+    *,
+    clock: Clock | None = None,
+    on_change: OnChange | None = None,
+    system: str = "calendar",
+    settle_after: timedelta = SETTLE_AFTER,
+) -> SyncedBackend:
+    """Open the clinic's appointment book that is kept in a calendar as well."""
+    ledger = Ledger(await open_database(database), on_change=on_change, clock=clock or FixedClock())
+    return SyncedBackend(ledger, calendar, opening_hours(), system=system, settle_after=settle_after)

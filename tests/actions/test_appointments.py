@@ -1,51 +1,22 @@
-"""What the actions say and which slots they set."""
+"""What the actions of a booking say and which slots they set."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import svcs
-from rasa_sdk import Action, Tracker
-from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk import Action
 
-from action_server import services
 from actions.appointments import ActionCheckUrgentSlots, ActionCreateAppointment
 from actions.booking import BookingDesk
-from actions.scheduling.errors import UnavailableError
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Slot, Window
+from actions.errors import UnavailableError
+from actions.scheduling.embedded import EmbeddedBackend
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from tests.actions.clinic import FixedClock, at, booking_desk
-
-SLOTS: dict[str, Any] = {
-    "appointment_type": None,
-    "preferred_date": None,
-    "urgent_slot": None,
-    "booking_reference": None,
-    "booking_status": None,
-}
-
-
-async def play(
-    registry: svcs.Registry, action: Action, sender: str = "c", stack: Sequence[dict[str, Any]] = (), **slots: Any
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Run an action; return its messages and the slots it set."""
-    dispatcher = CollectingDispatcher()
-    tracker = Tracker(sender, slots, {}, [], False, None, {}, None, list(stack))
-    with services.activate(registry):
-        events = await action.run(dispatcher, tracker, {})
-    assert all(event["event"] == "slot" for event in events)
-    return dispatcher.messages, {event["name"]: event["value"] for event in events}
-
-
-@pytest.fixture
-def broken(clock: FixedClock) -> svcs.Registry:
-    """Services whose appointment book does not answer."""
-    registry = svcs.Registry()
-    registry.register_value(BookingDesk, booking_desk(BrokenBackend(), clock))
-    return registry
+from tests.actions.conversation import FLOW, SLOTS, FailingBackend, play, texts
 
 
 async def test_a_booking_is_confirmed_with_full_date_and_reference(registry: svcs.Registry) -> None:
@@ -63,12 +34,12 @@ async def test_a_booking_is_confirmed_with_full_date_and_reference(registry: svc
 
 
 async def test_a_repeat_is_confirmed_in_the_same_words(registry: svcs.Registry) -> None:
-    """The user cannot tell a repeat from the first answer."""
+    """The user cannot tell a repeat from the first answer, and the slots are set as often."""
     slots = SLOTS | {"appointment_type": "specialist", "preferred_date": "Tuesday"}
 
-    assert await play(registry, ActionCreateAppointment(), **slots) == await play(
-        registry, ActionCreateAppointment(), **slots
-    )
+    first = await play(registry, ActionCreateAppointment(), **slots)
+
+    assert await play(registry, ActionCreateAppointment(), **slots | first[1]) == first
 
 
 async def test_a_taken_time_is_answered_with_three_times_as_text_and_buttons(registry: svcs.Registry) -> None:
@@ -76,18 +47,20 @@ async def test_a_taken_time_is_answered_with_three_times_as_text_and_buttons(reg
     slots = SLOTS | {"appointment_type": "general", "preferred_date": "2026-11-24T10:00"}
     await play(registry, ActionCreateAppointment(), "another", **slots)
 
-    [message], set_slots = await play(registry, ActionCreateAppointment(), **slots)
+    [why, offer], set_slots = await play(registry, ActionCreateAppointment(), **slots)
 
-    assert message["text"] == (
-        "There is no free general appointment at that time. The nearest free times are:\n"
-        "- Tuesday, 24 November 2026 at 09:00\n"
-        "- Tuesday, 24 November 2026 at 09:30\n"
-        "- Tuesday, 24 November 2026 at 10:30"
+    assert why["text"] == "No appointment of that type is free at that time."
+    assert offer["text"] == (
+        "The nearest free times are:\n"
+        "- Tuesday, 24 November 2026, 09:00\n"
+        "- Tuesday, 24 November 2026, 09:30\n"
+        "- Tuesday, 24 November 2026, 10:30"
     )
-    assert [button["title"] for button in message["buttons"]] == [
-        line.removeprefix("- ") for line in message["text"].splitlines()[1:]
+    assert offer["buttons"] == [
+        {"title": "Tue 24 Nov, 09:00", "payload": "2026-11-24T09:00"},
+        {"title": "Tue 24 Nov, 09:30", "payload": "2026-11-24T09:30"},
+        {"title": "Tue 24 Nov, 10:30", "payload": "2026-11-24T10:30"},
     ]
-    assert message["buttons"][0]["payload"] == "2026-11-24T09:00"
     assert set_slots == {"booking_status": "unavailable", "preferred_date": None}
     picked = SLOTS | {"appointment_type": "general", "preferred_date": "2026-11-24T09:00"}
     [confirmation], _ = await play(registry, ActionCreateAppointment(), **picked)
@@ -96,36 +69,37 @@ async def test_a_taken_time_is_answered_with_three_times_as_text_and_buttons(reg
 
 async def test_a_button_fills_the_slot_of_a_flow_without_asking_the_llm(registry: svcs.Registry) -> None:
     """In CALM's own syntax; a classic engine, which has no flows on its stack, gets the time as text."""
-    flow = [{"frame_id": "F1", "flow_id": "book_appointment", "step_id": "confirm_booking", "type": "flow"}]
-
-    [message], _ = await play(
-        registry, ActionCreateAppointment(), stack=flow, **SLOTS | {"appointment_type": "general"}
+    [_, offer], _ = await play(
+        registry, ActionCreateAppointment(), stack=FLOW, **SLOTS | {"appointment_type": "general"}
     )
 
-    assert message["buttons"][0]["payload"] == "/SetSlots(preferred_date=2026-11-23T08:00)"
+    assert offer["buttons"][0]["payload"] == "/SetSlots(preferred_date=2026-11-23T08:00)"
 
 
 @pytest.mark.parametrize(
-    ("wish", "reason"),
+    ("wish", "reason", "first"),
     [
-        (None, "I am not sure which day and time you mean."),
-        (42, "I am not sure which day and time you mean."),
-        (["tomorrow"], "I am not sure which day and time you mean."),
-        ("yesterday", "That time is already over."),
-        ("next Sunday", "The clinic has no general appointments at that time."),
-        ("1 March 2027", "Appointments can be booked up to 60 days ahead."),
+        (None, "I am not sure which day and time you mean.", "Monday, 23 November 2026, 08:00"),
+        (42, "I am not sure which day and time you mean.", "Monday, 23 November 2026, 08:00"),
+        (["tomorrow"], "I am not sure which day and time you mean.", "Monday, 23 November 2026, 08:00"),
+        ("yesterday", "That time is already over.", "Monday, 23 November 2026, 08:00"),
+        (
+            "next Sunday",
+            "The clinic has no appointments of that type at that time.",
+            "Monday, 30 November 2026, 08:00",
+        ),
+        ("1 March 2027", "Appointments can be booked up to 60 days ahead.", "Thursday, 21 January 2027, 15:30"),
     ],
 )
-async def test_each_refusal_says_what_is_wrong(registry: svcs.Registry, wish: object, reason: str) -> None:
-    """And offers three times."""
-    [message], set_slots = await play(
+async def test_each_refusal_says_what_is_wrong(registry: svcs.Registry, wish: object, reason: str, first: str) -> None:
+    """And offers the three nearest times."""
+    [why, offer], set_slots = await play(
         registry, ActionCreateAppointment(), **SLOTS | {"appointment_type": "general", "preferred_date": wish}
     )
 
-    assert message["text"].startswith(f"{reason} The nearest free times are:\n- Monday, 23 November 2026 at 08:00") or (
-        wish in {"next Sunday", "1 March 2027"} and message["text"].startswith(reason)
-    )
-    assert len(message["buttons"]) == 3
+    assert why["text"] == reason
+    assert offer["text"].startswith(f"The nearest free times are:\n- {first}\n")
+    assert len(offer["buttons"]) == 3
     assert set_slots["booking_status"] == "unavailable"
 
 
@@ -149,19 +123,19 @@ async def test_without_an_urgent_time_the_slot_is_empty_and_times_are_offered(
     clock.now = at("2026-11-27T18:00")
 
     [told], found = await play(registry, ActionCheckUrgentSlots(), **SLOTS)
-    [offered], set_slots = await play(
+    [why, offer], set_slots = await play(
         registry, ActionCreateAppointment(), **SLOTS | found | {"appointment_type": "urgent"}
     )
 
     assert found == {"urgent_slot": None}
-    assert told["text"] == "There is no free urgent appointment today or tomorrow."
-    assert offered["text"].startswith(f"{told['text']} The nearest free times are:\n- Monday, 30 November 2026")
+    assert told["text"] == why["text"] == "There is no free urgent appointment today or tomorrow."
+    assert offer["text"].startswith("The nearest free times are:\n- Monday, 30 November 2026")
     assert set_slots["booking_status"] == "unavailable"
 
 
 @pytest.mark.parametrize("value", [None, "cosmetic", 7, ["general"]])
 async def test_an_unknown_type_hears_the_known_ones(registry: svcs.Registry, value: object) -> None:
-    """Nothing is booked, and the wish is forgotten, so that no form repeats it for ever."""
+    """Nothing is booked, and no other date is asked for: it would not help."""
     [message], set_slots = await play(
         registry, ActionCreateAppointment(), **SLOTS | {"appointment_type": value, "preferred_date": "Tuesday"}
     )
@@ -169,7 +143,7 @@ async def test_an_unknown_type_hears_the_known_ones(registry: svcs.Registry, val
     assert message["text"] == (
         "I do not know that type of appointment. The clinic offers: general, specialist, urgent."
     )
-    assert set_slots == {"booking_status": "unavailable", "preferred_date": None}
+    assert set_slots == {"booking_status": "failed", "preferred_date": None}
 
 
 async def test_only_slots_of_the_assistant_are_set(registry: svcs.Registry) -> None:
@@ -184,7 +158,7 @@ async def test_only_slots_of_the_assistant_are_set(registry: svcs.Registry) -> N
     assert list(found) == ["urgent_slot"]
 
 
-async def test_a_clinic_without_urgent_appointments_says_so(backend: Any, clock: FixedClock) -> None:
+async def test_a_clinic_without_urgent_appointments_says_so(backend: EmbeddedBackend, clock: FixedClock) -> None:
     """The check does not crash on a type that the settings do not have."""
     registry = svcs.Registry()
     registry.register_value(BookingDesk, booking_desk(backend, clock, {}))
@@ -195,63 +169,68 @@ async def test_a_clinic_without_urgent_appointments_says_so(backend: Any, clock:
     assert found == {"urgent_slot": None}
 
 
-class BrokenBackend:
-    """A backend that is down."""
+class NotingBackend(FailingBackend):
+    """A backend with one free time, which notes for whom it is booked."""
+
+    def __init__(self) -> None:
+        super().__init__(UnavailableError("not asked for"))
+        self.patients: list[Patient | None] = []
 
     async def find_slots(self, kind: AppointmentType, window: Window) -> list[Slot]:
-        raise UnavailableError("down")
-
-    async def book(self, key: BookingKey, slot: Slot) -> Booking:
-        raise UnavailableError("down")
-
-    async def get(self, key: BookingKey) -> Booking | None:
-        raise UnavailableError("down")
-
-    async def cancel(self, key: BookingKey) -> Booking | None:
-        raise UnavailableError("down")
-
-    async def ping(self) -> None:
-        raise UnavailableError("down")
-
-
-async def test_a_book_that_does_not_answer_is_said_and_logged_without_the_users_words(
-    broken: svcs.Registry, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The user hears that asking again is safe; the log has no slot value."""
-    slots = SLOTS | {"appointment_type": "general", "preferred_date": "Tuesday at 10"}
-
-    [message], set_slots = await play(broken, ActionCreateAppointment(), "the-sender", **slots)
-    [told], found = await play(broken, ActionCheckUrgentSlots(), "the-sender", **slots)
-
-    assert message["text"] == told["text"]
-    assert "you will not be booked twice" in message["text"]
-    assert (set_slots, found) == (
-        {"booking_status": "unavailable", "preferred_date": None},
-        {"urgent_slot": None},
-    )
-    assert [record.message for record in caplog.records] == ["booking.unavailable"] * 2
-    assert "Tuesday" not in caplog.text
-    assert "the-sender" not in caplog.text
-
-
-async def test_a_full_clinic_offers_no_time_but_the_telephone(registry: svcs.Registry, clock: FixedClock) -> None:
-    """Without any free time within the horizon there is nothing to offer, and no empty list is said."""
-    every_half_hour = AppointmentType("marathon", at("2026-11-24") - at("2026-11-23"), "practice")
-    full = svcs.Registry()
-    full.register_value(BookingDesk, booking_desk(_EmptyBackend(), clock, {"marathon": every_half_hour}))
-
-    [message], _ = await play(full, ActionCreateAppointment(), appointment_type="marathon", preferred_date="Tuesday")
-
-    assert message["text"].endswith("There is no free time in the next 60 days, please call the clinic.")
-    assert message["buttons"] == []
-
-
-class _EmptyBackend(BrokenBackend):
-    async def find_slots(self, kind: AppointmentType, window: Window) -> list[Slot]:
-        return []
+        start = at("2026-11-24T10:00")
+        return [Slot(kind.resource, start, start + kind.duration)]
 
     async def get(self, key: BookingKey) -> Booking | None:
         return None
+
+    async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
+        self.patients.append(patient)
+        return Booking("APT-222222", key.appointment_type, slot)
+
+
+@pytest.mark.parametrize(
+    ("slots", "patient"),
+    [
+        ({}, Patient("c")),
+        (
+            {"patient_name": " Ada Lovelace ", "patient_email": "ada@example.com", "patient_phone": 4930901820},
+            Patient("c", "Ada Lovelace", "ada@example.com", "4930901820"),
+        ),
+        ({"patient_name": "", "patient_email": "not an address", "patient_phone": True}, Patient("c")),
+        ({"patient_name": {"first": "Ada"}, "patient_email": "x" * 500 + "@x", "patient_phone": "1\n2"}, Patient("c")),
+    ],
+    ids=["nothing known", "all known", "nothing useful", "nothing that is text"],
+)
+async def test_the_patient_is_who_the_slots_know(clock: FixedClock, slots: dict[str, Any], patient: Patient) -> None:
+    """Whoever filled them; what cannot be used stops no booking."""
+    backend, registry = NotingBackend(), svcs.Registry()
+    registry.register_value(BookingDesk, booking_desk(backend, clock))
+
+    _, set_slots = await play(
+        registry,
+        ActionCreateAppointment(),
+        **SLOTS | {"appointment_type": "general", "preferred_date": "2026-11-24T10:00"} | slots,
+    )
+
+    assert set_slots["booking_status"] == "booked"
+    assert backend.patients == [patient]
+
+
+async def test_a_full_clinic_offers_no_time_but_the_telephone(clock: FixedClock) -> None:
+    """Without any free time within the horizon there is nothing to offer, and no empty list is said."""
+    every_day = AppointmentType("marathon", at("2026-11-24") - at("2026-11-23"), "practice")
+    full = svcs.Registry()
+    full.register_value(BookingDesk, booking_desk(_EmptyBackend(), clock, {"marathon": every_day}))
+
+    messages, _ = await play(full, ActionCreateAppointment(), appointment_type="marathon", preferred_date="Tuesday")
+
+    assert texts(messages)[-1] == "There is no free time in the next 60 days, please call the clinic."
+    assert messages[-1]["buttons"] == []
+
+
+class _EmptyBackend(NotingBackend):
+    async def find_slots(self, kind: AppointmentType, window: Window) -> list[Slot]:
+        return []
 
 
 async def test_the_log_tells_the_answer_and_nothing_about_the_patient(

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 
 from actions.booking import Booked, BookingDesk, BookingRequest, Declined, Reason
-from actions.errors import UnknownAppointmentTypeError
+from actions.errors import OutcomeUnknownError, SlotTakenError, UnavailableError, UnknownAppointmentTypeError
 from actions.scheduling.embedded import EmbeddedBackend
-from actions.scheduling.errors import SlotTakenError
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Slot, Window
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.wallclock import on_the_wall
 from tests.actions.clinic import BERLIN, GENERAL, KINDS, FixedClock, at, booking_desk, slot_at
+from tests.actions.conversation import FailingBackend
 
 
 async def ask(
@@ -256,17 +256,18 @@ async def test_a_clinic_without_urgent_appointments_says_so(backend: EmbeddedBac
         await desk.urgent_slot("c")
 
 
-class LateBackend:
+class LateBackend(FailingBackend):
     """A backend whose free times are stale: all but the last one are taken when they are booked."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
+        super().__init__(UnavailableError("not asked for"))
         self.slots = slots
         self.asked: list[Slot] = []
 
     async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
         return self.slots
 
-    async def book(self, key: BookingKey, slot: Slot) -> Booking:
+    async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
         self.asked.append(slot)
         if slot != self.slots[-1]:
             raise SlotTakenError(slot)
@@ -275,11 +276,23 @@ class LateBackend:
     async def get(self, key: BookingKey) -> Booking | None:
         return None
 
-    async def cancel(self, key: BookingKey) -> Booking | None:
-        return None
 
-    async def ping(self) -> None:
-        return
+class ForgetfulBackend(LateBackend):
+    """A backend that says nothing about what became of a request."""
+
+    async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
+        self.asked.append(slot)
+        raise OutcomeUnknownError("the connection broke")
+
+
+async def test_after_an_unknown_outcome_no_other_time_is_tried(clock: FixedClock) -> None:
+    """It may be booked: the next free time would be a second appointment."""
+    backend = ForgetfulBackend([slot_at(f"2026-11-24T{hour}:00") for hour in ("08", "09")])
+
+    with pytest.raises(OutcomeUnknownError):
+        await ask(booking_desk(backend, clock), "Tuesday")
+
+    assert backend.asked == [slot_at("2026-11-24T08:00")]
 
 
 async def test_a_time_lost_to_somebody_faster_is_followed_by_the_next_one(clock: FixedClock) -> None:

@@ -1,29 +1,50 @@
-"""The embedded backend between real processes: races, and deaths at the worst moments."""
+"""Bookings between real processes, on both databases, with and without a calendar: races, and deaths anywhere."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from actions.booking import Booked, BookingRequest, Declined
-from tests.actions.booking_process import CUSTOMERS, WISH
-from tests.actions.clinic import FixedClock, booking_desk, open_backend
+from tests.actions.booking_process import CUSTOMERS, TIMES
+
+pytest_plugins = ["tests.databases"]
 
 ROOT = Path(__file__).parents[2]
-REQUEST = BookingRequest("the conversation", "general", WISH)
+
+
+ALONE, WITH_CALENDAR = "ledger alone", "with a calendar"
+RACES = [("sqlite", ALONE), ("sqlite", WITH_CALENDAR), ("postgresql", ALONE)]
+BOTH = ("database_url", "calendar_folder")
+
+# The times that are booked before and after each work.
+WORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "book": ((), ("09:00",)),
+    "move": (("09:00",), ("10:00",)),
+    "cancel": (("09:00",), ()),
+}
+
+
+@pytest.fixture
+def calendar_folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the calendar is, if there is one."""
+    if request.param == ALONE:
+        return "-"
+    folder = tmp_path / "calendar"
+    folder.mkdir()
+    return str(folder)
 
 
 @contextmanager
-def process(mode: str, database: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", "-m", "tests.actions.booking_process", mode, str(database)]
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-W", "error", "-m", "tests.actions.booking_process", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:
             yield child
@@ -42,76 +63,71 @@ def hear(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
-def at_once(mode: str, database: Path, count: int) -> list[str]:
-    """Let several processes do the same at the same moment; return the last line of each."""
+def at_once(mode: str, url: str, folder: str, count: int) -> list[list[Any]]:
+    """Let several processes do the same at the same moment; return what each says."""
     with ExitStack() as stack:
-        children = [stack.enter_context(process(mode, database)) for _ in range(count)]
+        children = [stack.enter_context(process(mode, url, folder)) for _ in range(count)]
         assert [hear(child) for child in children] == ["ready"] * count
         for child in children:
             say_go(child)
-        answers = [hear(child) for child in children]
+        answers = [[json.loads(line) for line in child.stdout or ()] for child in children]
         assert [child.wait(60) for child in children] == [0] * count
         return answers
 
 
-def rows(database: Path, table: str) -> int:
-    with closing(sqlite3.connect(database)) as connection:
-        count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-        return count
-
-
 def test_of_fifty_bookings_of_one_time_in_two_processes_one_wins(database: Path) -> None:
-    """One is booked, forty-nine hear "taken", and the file holds one booking with its six cells of five minutes."""
-    answers = at_once("race", database, 2)
+    """One is booked, forty-nine hear "taken"."""
+    answers = at_once("race-for-one", str(database), "-", 2)
 
-    total = sum((Counter(json.loads(answer)) for answer in answers), Counter[str]())
-    assert total == {"booked": 1, "taken": 2 * CUSTOMERS - 1}
-    assert (rows(database, "bookings"), rows(database, "claims")) == (1, 6)
-
-
-def test_processes_that_start_at_once_create_the_schema_together(database: Path) -> None:
-    """On a new file nobody fails, and the file ends up in WAL mode with its guard."""
-    assert at_once("create", database, 4) == ["created"] * 4
-
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        guards = connection.execute("SELECT name FROM pragma_index_list('claims') WHERE \"unique\" = 1").fetchall()
-        assert len(guards) == 1
-    assert rows(database, "bookings") == 0
+    total = sum((Counter(answer) for [answer] in answers), Counter[str]())
+    assert total == {"booked": 1, "taken": CUSTOMERS - 1}
 
 
-@pytest.mark.parametrize("moment", ["stop-before-claims", "stop-before-commit"])
-async def test_a_process_killed_inside_of_the_transaction_leaves_no_half_booking(moment: str, database: Path) -> None:
-    """Nothing is left; the repeat books, and one more repeat gets the same reference."""
-    with process(moment, database) as child:
-        assert hear(child) == "standing still"
-        child.kill()
-        child.wait(60)
+@pytest.mark.parametrize(BOTH, RACES, indirect=BOTH)
+def test_of_two_hundred_bookings_of_ten_times_in_four_processes_ten_win(
+    database_url: str, calendar_folder: str
+) -> None:
+    """Each time is given once, and none is left. One request two hundred times is one booking, whoever writes first."""
+    answers = at_once("race", database_url, calendar_folder, 4)
 
-    assert (rows(database, "bookings"), rows(database, "claims")) == (0, 0)
-    backend = await open_backend(database)
-    desk = booking_desk(backend, FixedClock())
-    first, second = await desk.book(REQUEST), await desk.book(REQUEST)
-    await backend.close()
-    assert isinstance(first, Booked)
-    assert first == second
-    assert (rows(database, "bookings"), rows(database, "claims")) == (1, 6)
+    total = Counter(outcome for outcomes, _ in answers for outcome in outcomes)
+    assert total.pop("taken") == 4 * CUSTOMERS - TIMES
+    assert list(total.values()) == [1] * TIMES
+    references = [reference for _, references in answers for reference in references]
+    assert len(references) == 4
+    assert len(set(references)) == 1
 
 
-async def test_a_process_killed_before_it_could_reply_has_booked(database: Path) -> None:
-    """The repeat gets the reference of the booking that the dead process made; everybody else hears "taken"."""
-    with process("stop-before-reply", database) as child:
-        reference = hear(child)
-        assert hear(child) == "standing still"
-        child.kill()
-        child.wait(60)
+def test_processes_that_start_at_once_create_the_tables_together(database_url: str) -> None:
+    """On an empty database nobody fails."""
+    assert at_once("create", database_url, "-", 2) == [["created"]] * 2
 
-    backend = await open_backend(database)
-    desk = booking_desk(backend, FixedClock())
-    repeat = await desk.book(REQUEST)
-    other = await desk.book(BookingRequest("another conversation", "general", WISH))
-    await backend.close()
-    assert isinstance(repeat, Booked)
-    assert repeat.booking.reference == reference
-    assert isinstance(other, Declined)
-    assert other.reason.value == "taken"
+
+@pytest.mark.parametrize(BOTH, [*RACES, ("postgresql", WITH_CALENDAR)], indirect=BOTH)
+def test_a_process_killed_at_any_step_leaves_nothing_hanging(database_url: str, calendar_folder: str) -> None:
+    """Ledger and calendar agree after the sweeper has been: what was begun is done or undone. A repeat does it once,
+    before the sweeper or after it.
+    """
+    with process("die", database_url, calendar_folder) as child:
+        lines = [json.loads(line) for line in child.stdout or ()]
+        assert child.wait(60) == 0
+
+    for work, (before, after) in WORKS.items():
+        deaths = [line for line in lines if line["work"] == work]
+        assert [line["status"] for line in deaths] == [9] * (len(deaths) - 1) + [0]
+        reached = {tuple(line["swept"]["bookings"]) for line in deaths if not line["repeat first"]}
+        assert reached == {before, after}
+        assert {tuple(line["repeated"]["bookings"]) for line in deaths} == {after}
+    for line in lines:
+        for state in (line["swept"], line["repeated"]):
+            _assert_in_step(state, calendar_folder != "-")
+
+
+def _assert_in_step(state: dict[str, Any], has_calendar: bool) -> None:
+    """An hour is one booking, its twelve cells of five minutes and its two halves in the calendar: no more, no less."""
+    assert state["unsettled"] == 0
+    hours = [start[:2] for start in state["bookings"]]
+    assert state["claimed"] == [f"{hour}:{minute:02}" for hour in hours for minute in range(0, 60, 5)]
+    if has_calendar:
+        assert state["files"] == [f"{hour}{minute}" for hour in hours for minute in ("00", "30")]
+        assert state["entries"] == [uid for uid in state["uids"] for _ in range(2)]

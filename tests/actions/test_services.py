@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import svcs
@@ -16,11 +16,12 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from action_server import services
 from action_server.errors import NoCallError
+from action_server.health import Readiness
 from action_server.logs import CallContext, calling
 from actions import create_booking_in_crm, lifespan
 from actions.booking import Booked, BookingDesk, BookingRequest
-from actions.errors import ClinicSettingsError, NotBookedError, UnknownAppointmentTypeError
-from actions.scheduling.errors import UnavailableError
+from actions.crm.outbox import Outbox
+from actions.errors import ClinicSettingsError, NotBookedError, UnavailableError, UnknownAppointmentTypeError
 from actions.scheduling.port import SchedulingBackend
 from tests.actions.clinic import at
 from tests.actions.seed import ActionCreateAppointment
@@ -83,9 +84,11 @@ async def test_the_lifespan_opens_a_clinic_that_books_and_answers_pings(database
     """What the server does in each worker; the clock is the real one, the bookings lie in the future."""
     async with services.open(lifespan, clinic(database)) as opened:
         outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
-        [ping] = opened.container.get_pings()
-        assert ping.is_async
-        await ping.aping()
+        pings = opened.container.get_pings()
+        assert {ping.name.rpartition(".")[2] for ping in pings} == {"SchedulingBackend", "CrmBackend", "Outbox"}
+        assert all(ping.is_async for ping in pings)
+        for ping in pings:
+            await ping.aping()
 
     assert isinstance(outcome, Booked)
     assert outcome.booking.slot.start > datetime.now(timezone.utc)
@@ -107,6 +110,44 @@ async def test_the_backend_is_replaceable_behind_its_port(database: Path) -> Non
     async with services.open(lifespan, clinic(database)) as opened:
         backend = opened.container.get_abstract(SchedulingBackend)
         await backend.ping()
+
+
+async def test_a_calendar_that_does_not_answer_is_no_reason_not_to_start(database: Path) -> None:
+    """Its ping says in words what is wrong, and a booking ends in an error that says that nothing happened."""
+    calendars = {"practice": "/practice/", "specialist": "/specialist/"}
+    scheduling = {"type": "caldav", "url": "http://127.0.0.1:9/", "calendars": calendars}
+
+    async with services.open(lifespan, clinic(database, scheduling=scheduling)) as opened:
+        backend = opened.container.get_abstract(SchedulingBackend)
+        with pytest.raises(UnavailableError, match="the CalDAV server"):
+            await backend.ping()
+        with pytest.raises(UnavailableError):
+            await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
+
+
+async def test_a_crm_that_is_down_costs_no_booking_and_no_readiness(database: Path) -> None:
+    """It is degraded; what it is to be told waits."""
+    crm = {"type": "hubspot", "token": "t", "base_url": "http://127.0.0.1:9"}
+
+    async with services.open(lifespan, clinic(database, crm=crm)) as opened:
+        outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
+        waiting = await services.get(Outbox).pending()
+        ready, body = await Readiness(opened, state="ready").check()
+
+    assert isinstance(outcome, Booked)
+    assert (waiting.waiting, waiting.parked) == (1, 0)
+    assert (ready, body["reasons"]) == (True, [])
+    assert [text.partition(" fails")[0] for text in cast(list[str], body["degraded"])] == [
+        "service actions.crm.port.CrmBackend"
+    ]
+
+
+async def test_without_a_crm_nothing_is_kept_for_one(database: Path) -> None:
+    """Neither a service nor a row."""
+    async with services.open(lifespan, clinic(database, crm={"type": "none"})) as opened:
+        await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
+
+        assert [ping.name for ping in opened.container.get_pings()] == ["actions.scheduling.port.SchedulingBackend"]
 
 
 async def test_bad_settings_stop_the_start_with_one_sentence(database: Path) -> None:

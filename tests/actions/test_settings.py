@@ -27,24 +27,29 @@ def test_without_settings_the_clinic_is_a_practice_in_germany() -> None:
         "urgent": timedelta(minutes=30),
     }
     assert settings.kinds["urgent"].resource == settings.kinds["general"].resource
-    assert settings.database_path.parts[-2:] == ("action-server", "clinic.sqlite3")
-    assert settings.database_path.is_absolute()
+    assert isinstance(settings.database_location, Path)
+    assert settings.database_location.parts[-2:] == ("action-server", "clinic.sqlite3")
+    assert settings.database_location.is_absolute()
     assert ClinicSettings.read({"clinic": None}) == settings
 
 
 @pytest.mark.parametrize(
-    ("database", "path"),
+    ("database", "location"),
     [
         ("clinic.db", Path("clinic.db")),
         ("/var/lib/clinic.db", Path("/var/lib/clinic.db")),
         ("~/clinic.db", Path.home() / "clinic.db"),
         ("sqlite+aiosqlite:///clinic.db", Path("clinic.db")),
         ("sqlite+aiosqlite:////var/lib/clinic.db", Path("/var/lib/clinic.db")),
+        ("sqlite:///clinic.db", Path("clinic.db")),
+        ("postgresql://u:p@host/clinic", "postgresql://u:p@host/clinic"),
+        ("postgresql+asyncpg://host/clinic", "postgresql+asyncpg://host/clinic"),
+        ("postgres://host/clinic?ssl=require", "postgres://host/clinic?ssl=require"),
     ],
 )
-def test_the_database_is_a_path_or_a_url(database: str, path: Path) -> None:
-    """Both name a file."""
-    assert ClinicSettings.read({"clinic": {"database": database}}).database_path == path
+def test_the_database_is_a_file_or_a_server(database: str, location: str | Path) -> None:
+    """A path and a URL of SQLite name a file; a URL of PostgreSQL stays what it is."""
+    assert ClinicSettings.read({"clinic": {"database": database}}).database_location == location
 
 
 def test_values_from_the_environment_are_text_and_are_understood() -> None:
@@ -74,7 +79,9 @@ SECRET = "s3cret-value"
     ("key", "value"),
     [
         ("database", ""),
-        ("database", f"postgresql+asyncpg://u:{SECRET}@h/db"),
+        ("database", f"postgresql+psycopg://u:{SECRET}@h/db"),
+        ("database", f"mysql://u:{SECRET}@h/db"),
+        ("database", f"postgresql://u:{SECRET}@h:port/db"),
         ("database", "sqlite+aiosqlite://"),
         ("database", "sqlite+aiosqlite:///:memory:"),
         ("database", f"sqlite+aiosqlite:///x.db?key={SECRET}"),
@@ -98,6 +105,13 @@ SECRET = "s3cret-value"
         ("appointment_types", {"general": {"minutes": 30}}),
         ("appointment_types", {"Not A Name": {"minutes": 30, "resource": "r"}}),
         ("openning_hours", SECRET),
+        ("scheduling", {"type": SECRET}),
+        ("scheduling", {"type": "embedded", "url": SECRET}),
+        ("scheduling", {"type": "caldav", "url": SECRET, "calendars": {"practice": "/a/", "specialist": "/b/"}}),
+        ("scheduling", {"type": "fhir", "url": "http://h", "auth": {"type": SECRET}, "schedules": {"a": "Schedule/1"}}),
+        ("crm", {"type": "hubspot", "token": SECRET, "token_file": "f"}),
+        ("crm", {"type": "salesforce", "client_secret": SECRET}),
+        ("crm", SECRET),
     ],
 )
 def test_a_bad_setting_is_one_sentence_that_names_the_key_and_no_value(key: str, value: Any) -> None:
@@ -109,6 +123,34 @@ def test_a_bad_setting_is_one_sentence_that_names_the_key_and_no_value(key: str,
     assert text.startswith(f"the clinic's settings cannot be used: services.clinic.{key}")
     assert "\n" not in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (
+            {"scheduling": {"type": "exchange"}},
+            "services.clinic.scheduling.type: must be one of 'embedded', 'caldav', 'f",
+        ),
+        ({"crm": {"type": "hubspot"}}, "services.clinic.crm: give either token or token_file"),
+        ({"crm": {"type": "hubspot", "key": 1}}, "services.clinic.crm.key: Extra inputs are not permitted"),
+        (
+            {"scheduling": {"type": "caldav", "url": "http://h/", "calendars": {"practice": "/a/"}}},
+            "services.clinic: scheduling.calendars has no entry for the resource specialist of appointment_types",
+        ),
+        (
+            {"scheduling": {"type": "fhir", "url": "http://h/", "schedules": {"specialist": "Schedule/1"}}},
+            "services.clinic: scheduling.schedules has no entry for the resource practice of appointment_types",
+        ),
+    ],
+    ids=["an unknown system", "nothing to log in with", "an unknown key", "no calendar", "no schedule"],
+)
+def test_a_bad_setting_of_a_system_elsewhere_is_named(setting: dict[str, Any], said: str) -> None:
+    """By its key in the file; the type that was chosen is no part of it."""
+    with pytest.raises(ClinicSettingsError) as caught:
+        ClinicSettings.read({"clinic": setting})
+
+    assert said in str(caught.value)
 
 
 def test_every_bad_setting_is_named_at_once() -> None:

@@ -1,0 +1,169 @@
+"""Conditions: Jinja first, then a pypred predicate over `slots` and `context`.
+
+pypred 0.4.0 is what engines evaluate with. Its own entry point builds its parser anew for each predicate, prints to
+standard error that its tables are out of date and writes new ones into its installation; here the parser is built once,
+in memory, and says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Template, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from ply import lex, yacc  # type: ignore[import-untyped]
+from pypred import Predicate, ast  # type: ignore[import-untyped]
+from pypred import parser as grammar
+from pypred.predicate import LiteralResolver  # type: ignore[import-untyped]
+
+# Sandboxed: the templates are those of whoever wrote the project.
+_JINJA = SandboxedEnvironment(autoescape=False)
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+# Stands for what Jinja makes while nothing is rendered.
+_MADE = "made_by_jinja"
+_building = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a condition came to: its text, the text after Jinja, the result, why it is False without being decided
+    (``error``, empty otherwise), and the values of the names in it. A name that is not there has no value."""
+
+    text: str
+    rendered: str
+    value: bool
+    error: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render_template(text: str, values: Mapping[str, Any]) -> str:
+    """Render a Jinja template. Raises whatever the template raises."""
+    return _template(text).render(values)
+
+
+@lru_cache(maxsize=1024)
+def _template(text: str) -> Template:
+    return _JINJA.from_string(text)
+
+
+def evaluate(text: str, slots: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> Evaluation:
+    """Evaluate a condition. Whatever goes wrong makes it False, as in engines, and is told in ``error``."""
+    document = {"slots": slots, "context": context or {}}
+    try:
+        rendered = render_template(text, document) if "{" in text else text
+    except Exception as exc:  # noqa: BLE001 - a template may raise anything
+        return Evaluation(text, text, False, f"Jinja cannot render it: {_line(exc)}")
+    predicate = _parsed(rendered)
+    errors = _errors(predicate)
+    if errors:
+        return Evaluation(text, rendered, False, "; ".join(errors))
+    values = dict(_values(predicate, document))
+    try:
+        return Evaluation(text, rendered, bool(predicate.evaluate(document)), values=values)
+    except Exception as exc:  # noqa: BLE001 - comparing None with a number, looking into a number, ...
+        return Evaluation(text, rendered, False, f"cannot be evaluated: {_line(exc)}", values)
+
+
+def errors_of(text: str) -> list[str]:
+    """Say what keeps a condition from ever being evaluated, without evaluating it; empty if nothing does."""
+    try:
+        _JINJA.parse(text)
+    except TemplateError as exc:
+        return [f"Jinja cannot read it: {_line(exc)}"]
+    return _errors(_parsed(_without_jinja(text)))
+
+
+def names_in(text: str) -> frozenset[str]:
+    """Return the names a condition looks up ("slots.age"); those that Jinja makes are not among them."""
+    predicate = _parsed(_without_jinja(text))
+    return frozenset(n for n in _literals(predicate.ast) if _MADE not in n) if predicate.is_valid() else frozenset()
+
+
+def tree_of(text: str) -> Any:
+    """Return the parsed predicate, a tree of pypred's nodes; None if it does not parse."""
+    predicate = _parsed(_without_jinja(text))
+    return predicate.ast if predicate.is_valid() else None
+
+
+class _Quiet(Predicate):
+    """A predicate that is parsed by the one parser of this process."""
+
+    def __init__(self, text: str) -> None:
+        LiteralResolver.__init__(self)
+        self.predicate = text
+        self.ast: Any = None
+        self.ast_validated = False
+        self.ast_valid = False
+        self.ast_errors: Any = None
+        with _building:
+            self._parse(text)
+
+    def _parse(self, text: str) -> None:
+        lexer_of_all, parser = _grammar()
+        lexer = lexer_of_all.clone()
+        lexer.lineno = 1
+        self.lexer_errors: list[Any] = []
+        self.parser_errors: list[Any] = []
+        lexer.errors = self.lexer_errors
+        lexer.parser = parser
+        parser.errors = self.parser_errors
+        try:
+            self.ast = parser.parse(text, lexer=lexer)
+        except Exception as exc:  # noqa: BLE001 - SyntaxError, and what ply itself trips over
+            self.ast_validated = True
+            self.ast_errors = {"errors": [str(exc) or type(exc).__name__], "regex": {}}
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> tuple[Any, Any]:
+    silent = yacc.NullLogger()
+    parser = yacc.yacc(module=grammar, debug=False, write_tables=False, errorlog=silent, tabmodule="no_such_tables")
+    return lex.lex(module=grammar, errorlog=lex.NullLogger()), parser
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> _Quiet:
+    return _Quiet(text)
+
+
+def _errors(predicate: _Quiet) -> list[str]:
+    if predicate.is_valid():
+        return []
+    found = predicate.errors()
+    return [*found["errors"]] or ["it is not a predicate"]
+
+
+def _without_jinja(text: str) -> str:
+    return _EXPRESSION.sub(_MADE, text)
+
+
+def _literals(node: Any) -> Iterator[str]:
+    if isinstance(node, ast.Literal):
+        if node.value[0] not in "'\"":
+            yield node.value
+    elif isinstance(node, ast.LiteralSet):
+        for element in node.value:
+            yield from _literals(element)
+    elif isinstance(node, ast.Node):
+        for child in (getattr(node, "left", None), getattr(node, "right", None)):
+            yield from _literals(child)
+
+
+def _values(predicate: _Quiet, document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in _literals(predicate.ast):
+        try:
+            value = predicate.resolve_identifier(document, name)
+        except TypeError:
+            # A slot that is empty has nothing below it.
+            continue
+        if not isinstance(value, ast.Undefined):
+            yield name, value
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -1,0 +1,129 @@
+"""The actions for appointments that somebody has: list them, cancel one, move one to another time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType
+from rasa_sdk.executor import CollectingDispatcher
+
+from action_server import services
+from actions.booking import BookingDesk, Declined
+from actions.errors import BackendError, UnknownAppointmentTypeError
+from actions.responses import Speaker
+from actions.scheduling.models import Booking
+from actions.slots import ClinicSlots, Outcome
+
+
+class ActionListAppointments(Action):
+    """Say which appointments the conversation has."""
+
+    def name(self) -> str:
+        """Return the action's name."""
+        return "action_list_appointments"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """List them; sets `appointments_found` to "some", "nothing" or, if the book did not answer, "unknown"."""
+        desk = services.get(BookingDesk)
+        speaker = Speaker(dispatcher, tracker, domain, desk)
+        try:
+            bookings = await desk.upcoming(tracker.sender_id)
+        except BackendError as exc:
+            speaker.fail(exc, unknown="utter_clinic_unavailable")
+            return Outcome.new(tracker, appointments_found="unknown").changed()
+        if not bookings:
+            speaker.say("utter_no_appointments")
+            return Outcome.new(tracker, appointments_found="nothing").changed()
+        speaker.say_bookings("utter_your_appointments", bookings)
+        return Outcome.new(tracker, appointments_found="some").changed()
+
+
+class ActionCancelAppointment(Action):
+    """Cancel the appointment that `appointment_choice` names; without a choice the only one."""
+
+    def name(self) -> str:
+        """Return the action's name."""
+        return "action_cancel_appointment"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Cancel; sets `booking_status` to "cancelled", "kept", "unavailable" (no such one) or "failed".
+
+        An assistant with the slot `cancellation_confirmed` has to have asked: anything but True keeps the appointment.
+        """
+        desk = services.get(BookingDesk)
+        speaker = Speaker(dispatcher, tracker, domain, desk)
+        slots = ClinicSlots.read(tracker)
+        asks = "cancellation_confirmed" in slots.known
+        try:
+            booking = await _only(speaker, desk, tracker, slots)
+            if booking is None:
+                return _answered(tracker, slots, "unavailable")
+            if asks and not slots.cancellation_confirmed:
+                speaker.say_booking("utter_appointment_kept", booking)
+                return _answered(tracker, slots, "kept")
+            cancelled = await desk.cancel(tracker.sender_id, booking)
+        except BackendError as exc:
+            speaker.fail(exc, unknown="utter_change_unknown")
+            return _answered(tracker, slots, "failed")
+        if cancelled is None:
+            speaker.say("utter_appointment_not_found")
+            return _answered(tracker, slots, "unavailable")
+        speaker.say_booking("utter_appointment_cancelled", cancelled)
+        return _answered(tracker, slots, "cancelled")
+
+
+class ActionRescheduleAppointment(Action):
+    """Move the appointment that `appointment_choice` names, without a choice the only one, to `preferred_date`."""
+
+    def name(self) -> str:
+        """Return the action's name."""
+        return "action_reschedule_appointment"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Move it; sets `booking_status` to "rescheduled", "unavailable" (ask for another time) or "failed" (do not).
+
+        Whatever happens, the old time is kept until the new one is certain.
+        """
+        desk = services.get(BookingDesk)
+        speaker = Speaker(dispatcher, tracker, domain, desk)
+        slots = ClinicSlots.read(tracker)
+        try:
+            booking = await _only(speaker, desk, tracker, slots)
+            if booking is None:
+                return _answered(tracker, slots, "failed")
+            outcome = await desk.reschedule(tracker.sender_id, booking, slots.preferred_date)
+        except (UnknownAppointmentTypeError, BackendError) as exc:
+            speaker.fail(exc, unknown="utter_change_unknown")
+            return _answered(tracker, slots, "failed")
+        if outcome is None:
+            speaker.say("utter_appointment_not_found")
+            return _answered(tracker, slots, "failed")
+        if isinstance(outcome, Declined):
+            speaker.refuse(outcome.reason)
+            speaker.offer(outcome.offers)
+            slots.preferred_date = None
+            return [*Outcome.new(tracker, booking_status="unavailable").changed(), *slots.changed()]
+        speaker.say_booking("utter_appointment_rescheduled", outcome.booking)
+        reference = outcome.booking.reference
+        return _answered(tracker, slots, "rescheduled", booking_reference=reference)
+
+
+async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Booking | None:
+    """Return the one appointment that is meant; say it if there is none, or more than one."""
+    fitting = await desk.chosen(tracker.sender_id, slots.appointment_choice)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        speaker.say("utter_appointment_ambiguous")
+    else:
+        speaker.say("utter_no_appointments" if slots.appointment_choice is None else "utter_appointment_not_found")
+    return None
+
+
+def _answered(tracker: Tracker, slots: ClinicSlots, status: str, **values: str) -> list[EventType]:
+    # What was asked for is done or given up. A flow forgets it by itself; a form would find its questions answered.
+    slots.appointment_choice = None
+    slots.preferred_date = None
+    slots.cancellation_confirmed = None
+    return [*Outcome.new(tracker, booking_status=status, **values).changed(), *slots.changed()]

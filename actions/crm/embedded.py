@@ -1,0 +1,92 @@
+"""The embedded CRM: contacts and what happened with them, in the clinic's own database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import String, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from action_server import Database
+from actions.crm.delivery import OutboxSettings
+from actions.crm.models import Activity, Contact
+from actions.crm.tables import activities, contacts
+from actions.crm.upsert import insert_into
+from actions.database import translated_errors
+from actions.errors import InvalidRequestError
+
+
+class EmbeddedCrmSettings(BaseModel):
+    """The embedded CRM needs nothing; it is in the clinic's database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: Literal["embedded"] = "embedded"
+    outbox: OutboxSettings = OutboxSettings()
+
+
+class NoCrmSettings(BaseModel):
+    """Nothing is told to anybody, and nothing is kept to be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: Literal["none"] = "none"
+
+
+class EmbeddedCrm:
+    """A `CrmBackend` on the clinic's database: UNIQUE columns keep contacts and activities single."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def upsert_contact(self, contact: Contact) -> str:
+        """Make the contact, or bring it up to date, and return its number."""
+        now = datetime.now(timezone.utc)
+        details = {"name": contact.name, "email": contact.email, "phone": contact.phone}
+        row = {"key": contact.key, "created_at": now, "updated_at": now, **details}
+
+        async def work(connection: AsyncConnection) -> str:
+            inserting = insert_into(connection, contacts).values(row)
+            known = {name: func.coalesce(inserting.excluded[name], contacts.c[name]) for name in details}
+            upserting = inserting.on_conflict_do_update(
+                index_elements=[contacts.c.key], set_={**known, "updated_at": now}
+            )
+            return str((await connection.execute(upserting.returning(contacts.c.id))).scalar_one())
+
+        with translated_errors():
+            return await self._database.write(work)
+
+    async def log_activity(self, contact_id: str, activity: Activity) -> None:
+        """Log the activity once; raises `InvalidRequestError` if there is no such contact."""
+        row = {
+            "id": activity.id,
+            "change": activity.change.value,
+            "reference": activity.reference,
+            "appointment_type": activity.appointment_type,
+            "start": activity.start,
+            "end": activity.end,
+            "at": activity.at,
+            "logged_at": datetime.now(timezone.utc),
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            contact = await connection.scalar(select(contacts.c.id).where(cast(contacts.c.id, String) == contact_id))
+            if contact is None:
+                raise InvalidRequestError("the embedded CRM has no such contact")
+            inserting = insert_into(connection, activities).values(contact_id=contact, **row)
+            await connection.execute(inserting.on_conflict_do_nothing())
+
+        with translated_errors():
+            await self._database.write(work)
+
+    async def ping(self) -> None:
+        """Return if the tables can be read."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(select(contacts.c.id).limit(1))
+            await connection.execute(select(activities.c.id).limit(1))
+
+        with translated_errors():
+            await self._database.read(work)

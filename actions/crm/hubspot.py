@@ -1,0 +1,268 @@
+"""HubSpot as the CRM: a contact for each patient, and a meeting on its timeline for whatever became of an appointment.
+
+Both are found again by properties of ours that HubSpot keeps unique, never by its search, which lags behind what was
+written. https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+from actions.crm.delivery import OutboxSettings
+from actions.crm.models import Activity, Contact
+from actions.crm.names import first_and_last
+from actions.errors import InvalidRequestError, UnavailableError
+from actions.scheduling.models import Change
+from actions.transport import BaseUrl, Response, Transport, TransportSettings
+from actions.transport.credentials import Secret, bearer
+
+_logger = logging.getLogger(__name__)
+
+_EXISTING = re.compile(r"Existing ID:\s*(\d+)")
+_NOT_UNIQUE = "CONFLICTING_UNIQUE_VALUE"
+# HubSpot's number for "meeting to contact".
+# https://developers.hubspot.com/docs/api-reference/latest/crm/associations/associate-records/guide
+_MEETING_TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 200}
+_OUTCOMES = {Change.BOOKED: "SCHEDULED", Change.RESCHEDULED: "RESCHEDULED", Change.CANCELLED: "CANCELED"}
+# Locked while it is changed in bulk, and moving to another data centre.
+# https://developers.hubspot.com/docs/api-reference/error-handling
+_NOT_NOW = (423, 477)
+# Looking a contact up and making it are two requests, between which others may make or merge it.
+_TRIES = 3
+
+_Property = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
+
+
+class HubSpotSettings(BaseModel):
+    """Where HubSpot is, and which of its properties are ours.
+
+    Attributes:
+        token: of a private app, or `token_file` with it: scopes `crm.objects.contacts.read` and `.write`.
+        api_version: a date such as 2026-03, or v3 for the paths that HubSpot had before.
+        id_property: of contacts, text, with unique values: holds the contact's key.
+        activity_property: of meetings, text, with unique values: holds the activity's id.
+        unknown_name: the last name of somebody who gave neither a name nor an email address.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: Literal["hubspot"]
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    base_url: BaseUrl = "https://api.hubapi.com"
+    api_version: Annotated[str, StringConstraints(pattern=r"^(v3|20\d\d-\d\d)$")] = "2026-03"
+    id_property: _Property = "action_server_contact"
+    activity_property: _Property = "action_server_activity"
+    unknown_name: Annotated[str, Field(min_length=1, max_length=80)] = "Unknown"
+    outbox: OutboxSettings = OutboxSettings()
+    # Below the 100 requests in 10 s that HubSpot grants the smallest accounts, for all of their integrations together.
+    transport: TransportSettings = TransportSettings(rate=(60, 10.0))
+
+    @model_validator(mode="after")
+    def _has_one_token(self) -> HubSpotSettings:
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("give either token or token_file")
+        return self
+
+
+class HubSpotCrm:
+    """A `CrmBackend` on HubSpot.
+
+    A contact is the one with our key or, failing that, the one with the patient's email address, which then gets our
+    key: HubSpot has one contact for an address. What people wrote into such a contact is not overwritten, since anybody
+    can say anybody's address to an assistant.
+    """
+
+    def __init__(self, settings: HubSpotSettings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._transport = Transport(
+            session,
+            "HubSpot",
+            settings.base_url,
+            credentials=bearer(Secret("HubSpot's token", settings.token, settings.token_file)),
+            settings=settings.transport,
+        )
+
+    async def upsert_contact(self, contact: Contact) -> str:
+        """Make the contact, or bring it up to date, and return HubSpot's record id."""
+        details = _details(contact)
+        for _ in range(_TRIES):
+            found = await self._update(contact.key, details) or await self._create(contact.key, details)
+            if found:
+                return found
+        raise UnavailableError("HubSpot says that the contact exists, and does not find it")
+
+    async def log_activity(self, contact_id: str, activity: Activity) -> None:
+        """Log the activity as a meeting; HubSpot refuses a second one with its id, which is how a repeat ends."""
+        told = f"Reference {activity.reference}, {activity.change.value} at {_instant(activity.at)}"
+        meeting = {
+            "properties": {
+                self._settings.activity_property: activity.id,
+                "hs_timestamp": _instant(activity.start),
+                "hs_meeting_title": f"Appointment {activity.change.value}: {activity.appointment_type}",
+                "hs_meeting_body": told,
+                "hs_meeting_start_time": _instant(activity.start),
+                "hs_meeting_end_time": _instant(activity.end),
+                "hs_meeting_outcome": _OUTCOMES[activity.change],
+            },
+            "associations": [{"to": {"id": contact_id}, "types": [_MEETING_TO_CONTACT]}],
+        }
+        answer = await self._request("POST", "meetings", json=meeting)
+        if answer.status == 201:
+            return
+        if _says_it_exists(answer) and await self._is_logged(activity.id):
+            return
+        raise _refusal("the activity", answer)
+
+    async def ping(self) -> None:
+        """Return if HubSpot answers, takes the token and has our two properties; nothing is written."""
+        properties = {"contacts": self._settings.id_property, "meetings": self._settings.activity_property}
+        for kind, name in properties.items():
+            listed = await self._request("GET", kind, params={"limit": "1", "properties": name})
+            if listed.status != 200:
+                raise _refusal(f"to list {kind}; is api_version right?", listed)
+            # No record has this value; 404 says that one could be found by it, 400 that there is no such property.
+            answer = await self._request("GET", f"{kind}/{secrets.token_hex(16)}", params={"idProperty": name})
+            if answer.status not in (200, 404):
+                raise InvalidRequestError(f"HubSpot has no property {name} with unique values for {kind}")
+
+    async def _update(self, key: str, details: Mapping[str, str]) -> str | None:
+        """Bring the contact with our key up to date; return its id, None if there is none."""
+        path = f"contacts/{quote(key, safe='')}"
+        by_key = {"idProperty": self._settings.id_property}
+        if details:
+            answer = await self._request("PATCH", path, params=by_key, json={"properties": details})
+        else:
+            answer = await self._request("GET", path, params=by_key)
+        if answer.status == 200:
+            return _id(answer)
+        if answer.status == 404:
+            return None
+        if "email" in details and _says_it_exists(answer):
+            # Another contact has the address. Merging the two cannot be undone, so that is left to people.
+            _logger.warning("crm.email_of_another_contact")
+            return await self._update(key, _without(details, {"email"}))
+        return await self._update(key, _accepted(details, answer))
+
+    async def _create(self, key: str, details: Mapping[str, str]) -> str | None:
+        """Make the contact, or give our key to the one that has its address; None if somebody else was faster."""
+        properties = {self._settings.id_property: key, **details}
+        if not details.keys() & {"email", "firstname", "lastname"}:
+            properties["lastname"] = self._settings.unknown_name
+        answer = await self._request("POST", "contacts", json={"properties": properties})
+        if answer.status == 201:
+            return _id(answer)
+        if _says_it_exists(answer):
+            existing = _EXISTING.search(answer.text)
+            return await self._adopt(existing[1], key, details) if existing else None
+        return await self._create(key, _accepted(details, answer))
+
+    async def _adopt(self, contact_id: str, key: str, details: Mapping[str, str]) -> str | None:
+        ours = self._settings.id_property
+        wanted = ",".join([ours, "email", "firstname", "lastname", "phone"])
+        answer = await self._request("GET", f"contacts/{contact_id}", params={"properties": wanted})
+        if answer.status != 200:
+            return None
+        has: Mapping[str, Any] = answer.json().get("properties") or {}
+        if has.get(ours) == key:
+            return None
+        if has.get("firstname") or has.get("lastname"):
+            details = _without(details, {"firstname", "lastname"})
+        missing = {name: value for name, value in details.items() if not has.get(name)}
+        changes = {"properties": {ours: key, **missing}}
+        answer = await self._request("PATCH", f"contacts/{contact_id}", json=changes)
+        if answer.status == 200:
+            return _id(answer)
+        if _says_it_exists(answer) or answer.status == 404:
+            return None
+        _accepted(missing, answer)
+        return await self._adopt(contact_id, key, {})
+
+    async def _is_logged(self, activity_id: str) -> bool:
+        by_id = {"idProperty": self._settings.activity_property}
+        answer = await self._request("GET", f"meetings/{quote(activity_id, safe='')}", params=by_id)
+        return answer.status == 200
+
+    async def _request(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: object = None
+    ) -> Response:
+        # Every write here may be repeated: our unique properties keep a second one from making a second record.
+        version = self._settings.api_version
+        root = "/crm/v3/objects" if version == "v3" else f"/crm/objects/{version}"
+        answer = await self._transport.request(
+            method, f"{root}/{path}", params=params, json=json, repeatable=True, name=path.partition("/")[0]
+        )
+        if answer.status in _NOT_NOW:
+            raise UnavailableError(f"HubSpot is busy with these records ({answer.status})")
+        return answer
+
+
+def _details(contact: Contact) -> dict[str, str]:
+    """Return HubSpot's properties for what is known."""
+    details = first_and_last(contact.name, "firstname", "lastname")
+    return details | {name: value for name in ("email", "phone") if (value := getattr(contact, name))}
+
+
+def _without(details: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    return {name: value for name, value in details.items() if name not in names}
+
+
+def _says_it_exists(answer: Response) -> bool:
+    return answer.status == 409 or (answer.status == 400 and _NOT_UNIQUE in answer.text)
+
+
+def _accepted(details: Mapping[str, str], answer: Response) -> dict[str, str]:
+    """Return the details without those that HubSpot took exception to; raise if the refusal is about anything else.
+
+    An address that is none is better left out than a reason not to tell the CRM of the appointment.
+    """
+    refused = {name for name, _ in _invalid(answer)}
+    if answer.status != 400 or not refused or not refused <= details.keys():
+        raise _refusal("the contact", answer)
+    _logger.warning("crm.details_refused", extra={"details": sorted(refused)})
+    return _without(details, refused)
+
+
+def _invalid(answer: Response) -> list[tuple[str, str]]:
+    """Return name and error of each property that HubSpot refused; its message is text with a JSON list at the end."""
+    try:
+        message = str(answer.json().get("message"))
+        found = json.loads(message[message.index("[") :])
+        return [(str(item["name"]), str(item["error"])) for item in found]
+    except (InvalidRequestError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _refusal(what: str, answer: Response) -> InvalidRequestError:
+    # HubSpot's own message repeats the values; names, codes and the id that its support asks for do not.
+    try:
+        said = answer.json()
+    except InvalidRequestError as exc:
+        return exc
+    reasons = [f"{error} of {name}" for name, error in _invalid(answer)] or [str(said.get("category", "no category"))]
+    text = ", ".join(reasons)
+    return InvalidRequestError(
+        f"HubSpot refused {what}: {answer.status}, {text}, correlation id {said.get('correlationId')}"
+    )
+
+
+def _id(answer: Response) -> str:
+    found = answer.json().get("id")
+    if not isinstance(found, str) or not found:
+        raise InvalidRequestError(f"HubSpot answered {answer.status} without a record's id")
+    return found
+
+
+def _instant(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

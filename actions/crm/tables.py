@@ -1,0 +1,77 @@
+"""The CRM's tables: the outbox with its leases, and the contacts and activities of the embedded CRM."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+
+from actions.tables import UtcDateTime, metadata
+
+# What waits to be delivered. A row that was delivered keeps its id for a while, so that a change which is told twice
+# is not delivered twice, and nothing about the patient.
+outbox = Table(
+    "crm_outbox",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("contact", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    # How often in a row the CRM could not be told of it, and how often it refused to be told.
+    Column("failures", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("problem", String),
+    Column("name", String),
+    Column("email", String),
+    Column("phone", String),
+    Column("change", String(16)),
+    Column("reference", String),
+    Column("appointment_type", String),
+    Column("start", UtcDateTime),
+    Column("end", UtcDateTime),
+    Column("at", UtcDateTime),
+)
+Index("crm_outbox_of_a_contact", outbox.c.state, outbox.c.contact, outbox.c.seq)
+
+# Who delivers for a contact right now. Taking one is a conditional upsert, so that two processes never both have it.
+leases = Table(
+    "crm_leases",
+    metadata,
+    Column("contact", String(64), primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+secrets = Table(
+    "crm_secrets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", String(64), nullable=False),
+)
+
+contacts = Table(
+    "crm_contacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("name", String),
+    Column("email", String),
+    Column("phone", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+activities = Table(
+    "crm_activities",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("contact_id", ForeignKey(contacts.c.id), nullable=False, index=True),
+    Column("change", String(16), nullable=False),
+    Column("reference", String, nullable=False),
+    Column("appointment_type", String, nullable=False),
+    Column("start", UtcDateTime, nullable=False),
+    Column("end", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("logged_at", UtcDateTime, nullable=False),
+)

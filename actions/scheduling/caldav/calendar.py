@@ -1,0 +1,294 @@
+"""Appointments in CalDAV calendars, next to what people at the clinic write there themselves.
+
+What is in the calendar. An appointment is one event: type, name and reference as its title, start and end, CLASS
+PRIVATE, TRANSP OPAQUE. It is the object of the appointment's last cell. For every other cell of its time there is a
+claim: an object that holds a transparent event of one minute, 28 years back, where no calendar program shows it and no
+query for a time finds it. (Not a task or a journal entry, which many calendars do not take, and not a cancelled event,
+which some programs show struck through.)
+
+Why the guard holds. CalDAV's only atomic test is on a name: `PUT` with `If-None-Match: *` succeeds once. So the names
+are made from the start of the cell and nothing else, and whoever wants a part of a time meets all others who want it
+at the name of a cell. Cells are claimed in ascending order, so that two writers cannot wait for each other's; the
+loser removes what it has. The event comes last, so whoever sees an event sees a whole appointment.
+
+People do not write into cells: their programs choose names of their own. So the event is tentative at first, and its
+writer looks: if anybody else's event overlaps, it removes its own and says that the time is taken; if not, the event
+becomes a confirmed one. Everybody writes first and looks then (or does not look, as people), so the writer sees every
+event that was there before its own. What stays possible is that somebody writes by hand after that look. A writer that
+was killed before it looked leaves a tentative event, and whoever settles its booking looks instead.
+
+The look also keeps cells in order that lost their guard: that of another grid, that of a claim that somebody deleted.
+A claim whose event is gone (deleted by hand) no longer counts once it is older than any writer can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone, tzinfo
+
+from actions.errors import (
+    AuthFailedError,
+    BackendError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    SlotTakenError,
+    UnavailableError,
+)
+from actions.scheduling.caldav.busy import UNREADABLE, Span, Spans, busy, counts, events_in, span_of, stamp_of
+from actions.scheduling.caldav.cells import Grid, name_of
+from actions.scheduling.caldav.collection import Collection, Created, StoredObject
+from actions.scheduling.caldav.content import (
+    TENTATIVE,
+    Part,
+    cells_to_go,
+    confirmed,
+    content,
+    entry_uid,
+    parts_of,
+)
+from actions.scheduling.caldav.settings import CalDavSettings
+from actions.scheduling.models import Slot
+from actions.scheduling.remote import Entry
+from actions.transport import Transport
+
+_log = logging.getLogger(__name__)
+
+# How often one object is tried while others write and remove it at the same time.
+_TRIES = 4
+# A server may mean whole days and times without a zone in another zone than the clinic; none is further away.
+_ANY_ZONE = timedelta(days=1)
+# Longer than any writer takes, its retries and a sweeper's work after its death included.
+_ABANDONED = timedelta(minutes=15)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class CalDavCalendar:
+    """A `RemoteCalendar` on a CalDAV server; `zone` is where the clinic's whole days begin.
+
+    The transport's base URL is the server's origin: calendars are called by their whole addresses.
+    """
+
+    def __init__(
+        self,
+        settings: CalDavSettings,
+        transport: Transport,
+        zone: tzinfo,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._settings = settings
+        self._grid = Grid(settings.cell_minutes)
+        self._zone = zone
+        self._clock = clock
+        self._collections = {
+            resource: Collection(transport, resource, settings.address(resource)) for resource in settings.calendars
+        }
+        # With `create`: calendars that are known to be there.
+        self._made: set[str] = set()
+
+    async def free(self, candidates: Sequence[Slot]) -> Sequence[Slot]:
+        """Return those of the candidates whose time nobody has. They are of one resource and in order of time."""
+        if not candidates:
+            return []
+        collection = await self._collection(candidates[0].resource)
+        cells = [*self._grid.cells_of(candidates[0]), *self._grid.cells(candidates[-1].start, _end(candidates))]
+        within = Span(cells[0], cells[-1] + self._grid.length)
+        stored = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
+        return await asyncio.to_thread(self._free, candidates, stored, within)
+
+    def _free(self, candidates: Sequence[Slot], stored: Sequence[StoredObject], within: Span) -> Sequence[Slot]:
+        # An event that was written by a host with this grid keeps all of its cells, though it ends within the last.
+        names = {one.name for one in stored}
+        spans = Spans(
+            self._cells_kept(one.name, span) for one in stored for span in busy(one.content, self._zone, within)
+        )
+        return [
+            slot
+            for slot in candidates
+            if not spans.overlap(Span(slot.start, slot.end))
+            and names.isdisjoint(name_of(cell) for cell in self._grid.cells_of(slot))
+        ]
+
+    def _cells_kept(self, name: str, span: Span) -> Span:
+        cells = self._grid.cells(span.start, span.end)
+        return Span(cells[0], cells[-1] + self._grid.length) if name == name_of(cells[-1]) else span
+
+    async def write(self, entry: Entry) -> None:
+        """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then."""
+        collection = await self._collection(entry.slot.resource)
+        claimed = False
+        try:
+            for part in parts_of(entry, self._grid):
+                await self._claim(collection, entry, part)
+                claimed = True
+            await self._look(collection, entry)
+        except (SlotTakenError, InvalidRequestError, AuthFailedError, UnavailableError) as exc:
+            if claimed:
+                await self._give_back(collection, entry, exc)
+            raise
+
+    async def find(self, entry: Entry) -> bool:
+        """Return whether the whole entry is there, at its time.
+
+        An event whose writer was killed before it could look is looked after here: it is not found if anybody else has
+        an event at its time. The caller repeats the write then, which gives way.
+        """
+        collection = await self._collection(entry.slot.resource)
+        *claims, event = parts_of(entry, self._grid)
+        own = await collection.get(event.name)
+        if own is None or own.uid != event.uid or not self._is_at(own, entry.slot):
+            return False
+        for part in claims:
+            claim = await collection.get(part.name)
+            if claim is None or claim.uid != part.uid:
+                return False
+        if own.status == TENTATIVE:
+            try:
+                await self._look(collection, entry)
+            except (SlotTakenError, OutcomeUnknownError):
+                return False
+        return True
+
+    async def remove(self, entry: Entry) -> None:
+        """Remove what there is of the entry, also if people moved its event to another time of the day."""
+        collection = await self._collection(entry.slot.resource)
+        if not await self._remove_parts(collection, entry):
+            # Written on another grid, or renamed by some program: it is found by its time.
+            for stored in await collection.query(entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE):
+                await self._remove_own(collection, entry, stored)
+
+    async def ping(self) -> None:
+        """Return if every calendar is there and can be written, raise what is wrong if not."""
+        for resource in self._collections:
+            collection = await self._collection(resource)
+            await collection.check()
+
+    async def _collection(self, resource: str) -> Collection:
+        collection = self._collections.get(resource)
+        if collection is None:
+            raise InvalidRequestError(f"no calendar is configured for the resource {resource}: see caldav.calendars")
+        if self._settings.create and resource not in self._made:
+            await collection.make()
+            self._made.add(resource)
+        return collection
+
+    async def _claim(self, collection: Collection, entry: Entry, part: Part) -> None:
+        """Write one object unless it is there; raises `SlotTakenError` if somebody else's is."""
+        text = content(entry, part, self._clock(), self._settings.patient_name)
+        created = Created.NAME_TAKEN
+        for _ in range(_TRIES):
+            created = await collection.create(part.name, text)
+            if created is Created.DONE:
+                return
+            holder = await self._holder(collection, part)
+            if holder is None:
+                # Given back in between; or there is another reason, which is the same next time.
+                continue
+            if holder.uid == part.uid:
+                return
+            if not await self._is_abandoned(collection, part.cell, holder):
+                raise SlotTakenError(entry.slot)
+            _log.info("caldav.claim_abandoned", extra={"resource": entry.slot.resource})
+            await collection.delete(holder)
+        if created is Created.UID_ELSEWHERE:
+            raise InvalidRequestError(f"{collection.words} has an entry of this uid under another name")
+        if await collection.is_missing():
+            raise InvalidRequestError(f"{collection.words} does not exist")
+        raise SlotTakenError(entry.slot)
+
+    async def _holder(self, collection: Collection, part: Part) -> StoredObject | None:
+        try:
+            return await collection.get(part.name)
+        except BackendError as exc:
+            # It may be ourselves: the answer to a first try may have been lost.
+            raise OutcomeUnknownError(f"{collection.words}: whose a claim is cannot be asked: {exc}") from exc
+
+    async def _is_abandoned(self, collection: Collection, cell: datetime, holder: StoredObject) -> bool:
+        """Return whether a cell is held by an old claim whose event is gone: somebody deleted it by hand."""
+        to_go = cells_to_go(holder.uid or "")
+        if holder.uid is None or to_go is None or not self._is_old(holder):
+            return False
+        event = await collection.get(name_of(cell + to_go * self._grid.length))
+        return event is None or event.uid != entry_uid(holder.uid)
+
+    def _is_old(self, holder: StoredObject) -> bool:
+        try:
+            return self._clock() - stamp_of(events_in(holder.content)[0]) > _ABANDONED
+        except UNREADABLE:
+            return False
+
+    async def _look(self, collection: Collection, entry: Entry) -> None:
+        """Make the entry's event a confirmed one; raises `SlotTakenError` if anybody else has an event at its time.
+
+        One that is confirmed has won: whoever writes at its time after that does so knowingly. Raises
+        `OutcomeUnknownError` if the event is gone: people deleted it, or somebody else looked and gave way.
+        """
+        slot = entry.slot
+        for _ in range(_TRIES):
+            stored = await collection.query(slot.start - _ANY_ZONE, slot.end + _ANY_ZONE)
+            own, taken = await asyncio.to_thread(self._seen, entry, stored)
+            if own is None:
+                raise OutcomeUnknownError(f"{collection.words}: an entry was removed while it was written")
+            if own.status != TENTATIVE:
+                return
+            if taken:
+                raise SlotTakenError(slot)
+            if await self._confirm(collection, own):
+                return
+
+    async def _confirm(self, collection: Collection, own: StoredObject) -> bool:
+        """Confirm an event that nobody else's overlaps; return False if it has changed since the look."""
+        try:
+            return await collection.replace(own, confirmed(own.content))
+        except BackendError as exc:
+            # It is as good as confirmed; who finds it looks once more.
+            _log.warning("caldav.not_confirmed", extra={"problem": str(exc)})
+            return True
+
+    def _seen(self, entry: Entry, stored: Sequence[StoredObject]) -> tuple[StoredObject | None, bool]:
+        """Return the entry's own event, and whether one of the others keeps a part of its time."""
+        within = Span(entry.slot.start, entry.slot.end)
+        own = [one for one in stored if one.uid == entry.uid]
+        others = [one for one in stored if one.uid != entry.uid]
+        return next(iter(own), None), any(busy(one.content, self._zone, within) for one in others)
+
+    async def _give_back(self, collection: Collection, entry: Entry, reason: BackendError) -> None:
+        try:
+            await self._remove_parts(collection, entry)
+        except BackendError as exc:
+            raise OutcomeUnknownError(f"an entry may have been left behind ({exc}), after: {reason}") from reason
+
+    async def _remove_parts(self, collection: Collection, entry: Entry) -> bool:
+        """Remove the entry's objects, the event first; return whether the event was there."""
+        found = False
+        for part in reversed(parts_of(entry, self._grid)):
+            stored = await collection.get(part.name)
+            removed = stored is not None and await self._remove_own(collection, entry, stored)
+            found = found or (removed and part.is_event)
+        return found
+
+    async def _remove_own(self, collection: Collection, entry: Entry, stored: StoredObject) -> bool:
+        """Remove an object if it is the entry's; people may change it while it is removed."""
+        own: StoredObject | None = stored
+        for _ in range(_TRIES):
+            if own is None or own.uid is None or entry_uid(own.uid) != entry.uid:
+                return False
+            if await collection.delete(own):
+                return True
+            own = await collection.get(stored.name)
+        raise UnavailableError(f"{collection.words}: an entry changes all the time and was not removed")
+
+    def _is_at(self, stored: StoredObject, slot: Slot) -> bool:
+        try:
+            event = events_in(stored.content)[0]
+            return counts(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
+        except UNREADABLE:
+            return False
+
+
+def _end(candidates: Sequence[Slot]) -> datetime:
+    return max(slot.end for slot in candidates)

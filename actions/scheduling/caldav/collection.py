@@ -1,0 +1,235 @@
+"""One calendar collection on a server: its objects by name, conditional writes, and what the server says in words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from urllib.parse import quote
+
+from actions.errors import (
+    AuthFailedError,
+    BackendError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
+from actions.scheduling.caldav.busy import UNREADABLE, events_in
+from actions.scheduling.caldav.multistatus import (
+    CALDAV,
+    DAV,
+    Found,
+    calendar_query,
+    mkcalendar,
+    names_in,
+    parse,
+    propfind,
+)
+from actions.transport import Response, Transport
+
+_CALENDAR_DATA = "text/calendar; charset=utf-8"
+_XML = {"Content-Type": "application/xml; charset=utf-8"}
+_COMPONENTS = f"{CALDAV}supported-calendar-component-set"
+_CONFLICTS = (409, 412)
+_NOT_CONDITIONS = {f"{DAV}error", f"{DAV}responsedescription"}
+_MISSING = (404, 410)
+# Failures of writes that are known to have changed nothing: a condition that is not met or a permission; no space.
+_SAID = (403, 507)
+# Xandikos locks a calendar for the length of each write, and answers others with this instead of letting them wait:
+# seconds until they try again, give or take a half.
+_LOCKED, _LOCKED_PAUSES = 423, (0.02, 0.05, 0.1, 0.2, 0.4)
+# For logs: a calendar's path may be somebody's name.
+_OBJECT = "{calendar}/{object}"
+_CALENDAR = "{calendar}"
+_WRITES = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
+
+
+class Created(Enum):
+    """What became of a new object."""
+
+    DONE = auto()
+    NAME_TAKEN = auto()
+    # Another object may have the name as well; no object of a calendar may have the uid of another.
+    UID_ELSEWHERE = auto()
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """A calendar object as the server has it. `etag` changes with every change of it."""
+
+    name: str
+    etag: str
+    content: str
+
+    @property
+    def uid(self) -> str | None:
+        """The uid of what is in it; None if that cannot be read."""
+        return self._property("UID")
+
+    @property
+    def status(self) -> str | None:
+        """The status of the event in it, TENTATIVE for example; None if it has none."""
+        return self._property("STATUS")
+
+    def _property(self, name: str) -> str | None:
+        try:
+            return next((str(event[name]) for event in events_in(self.content)), None)
+        except UNREADABLE:
+            return None
+
+
+class Collection:
+    """The calendar of a resource; `url` ends in a slash."""
+
+    def __init__(self, transport: Transport, resource: str, url: str) -> None:
+        self._transport = transport
+        self._url = url
+        self.words = f"the calendar of {resource} ({url})"
+        self._resource = resource
+
+    async def get(self, name: str) -> StoredObject | None:
+        """Return the object of that name, or None if there is none."""
+        answer = await self._transport.request("GET", self._address(name), name=_OBJECT)
+        if answer.status in _MISSING:
+            return None
+        self._require(answer, 200)
+        return StoredObject(name, _strong(answer.headers.get("ETag", "")), answer.text)
+
+    async def create(self, name: str, content: bytes) -> Created:
+        """Write an object if there is none of that name. After an unknown outcome it may be this very one."""
+        headers = {"Content-Type": _CALENDAR_DATA, "If-None-Match": "*"}
+        answer = await self._write("PUT", name, headers, content)
+        if answer.status in _CONFLICTS:
+            # Radicale says 409 for a uid that is elsewhere and 412 for a name that is taken, Xandikos 412 for both.
+            same_uid = f"{CALDAV}no-uid-conflict" in names_in(answer.body)
+            return Created.UID_ELSEWHERE if same_uid else Created.NAME_TAKEN
+        self._require(answer, 200, 201, 204)
+        return Created.DONE
+
+    async def replace(self, stored: StoredObject, content: bytes) -> bool:
+        """Write an object anew; return False if it has changed since it was read."""
+        headers = {"Content-Type": _CALENDAR_DATA, "If-Match": self._version(stored)}
+        answer = await self._write("PUT", stored.name, headers, content)
+        if answer.status in (*_CONFLICTS, *_MISSING):
+            return False
+        self._require(answer, 200, 201, 204)
+        return True
+
+    async def delete(self, stored: StoredObject) -> bool:
+        """Delete an object; return False if it has changed since it was read. One that is gone is deleted."""
+        answer = await self._write("DELETE", stored.name, {"If-Match": self._version(stored)})
+        if answer.status in _CONFLICTS:
+            return False
+        self._require(answer, 200, 202, 204, *_MISSING)
+        return True
+
+    async def query(self, start: datetime, end: datetime) -> Sequence[StoredObject]:
+        """Return the objects that have an event between the two instants."""
+        body, headers = calendar_query(start, end), {**_XML, "Depth": "1"}
+        answer = await self._transport.request("REPORT", self._url, headers=headers, data=body, name=_CALENDAR)
+        self._require(answer, 207)
+        return [
+            StoredObject(found.name, _strong(found.text(f"{DAV}getetag")), found.text(f"{CALDAV}calendar-data"))
+            for found in parse(answer.body, answer.system)
+            if f"{CALDAV}calendar-data" in found.properties
+        ]
+
+    async def is_missing(self) -> bool:
+        """Return whether there is nothing at the address."""
+        return await self._describe() is None
+
+    async def make(self) -> None:
+        """Create the calendar unless it is there."""
+        if not await self.is_missing():
+            return
+        body = mkcalendar(self._resource)
+        answer = await self._transport.request(
+            "MKCALENDAR", self._url, headers=_XML, data=body, accept=_SAID, name=_CALENDAR
+        )
+        # Servers refuse a second one too, Xandikos with 403: somebody else may have been faster.
+        if answer.status >= 300 and await self.is_missing():
+            text = f"{self.words} does not exist and cannot be created: {answer.system} answered {answer.status}"
+            raise InvalidRequestError(text + _conditions(answer))
+
+    async def check(self) -> None:
+        """Return if the calendar is there and can be written; raises what is wrong, in words."""
+        found = await self._describe()
+        if found is None:
+            raise InvalidRequestError(f"{self.words} does not exist; create it there, or set create: true")
+        if f"{CALDAV}calendar" not in (found.children(f"{DAV}resourcetype") or ()):
+            raise InvalidRequestError(f"{self.words} is not a calendar, but another resource of the server")
+        kinds = {kind.get("name", "").upper() for kind in found.properties.get(_COMPONENTS, ())}
+        if kinds and "VEVENT" not in kinds:
+            raise InvalidRequestError(f"{self.words} takes no events, only {', '.join(sorted(kinds))}")
+        privileges = found.children(f"{DAV}current-user-privilege-set")
+        if privileges and not privileges & _WRITES:
+            raise AuthFailedError(f"{self.words} can be read with these credentials, but not written")
+
+    def _version(self, stored: StoredObject) -> str:
+        if not stored.etag:
+            raise InvalidRequestError(f"{self.words}: the server gives no ETag, so nothing can be changed safely")
+        return stored.etag
+
+    async def _write(self, method: str, name: str, headers: Mapping[str, str], data: bytes | None = None) -> Response:
+        for pause in (*_LOCKED_PAUSES, None):
+            # Conditional, so that sending it twice does no more than sending it once.
+            answer = await self._transport.request(
+                method, self._address(name), headers=headers, data=data, repeatable=True, accept=_SAID, name=_OBJECT
+            )
+            if answer.status != _LOCKED or answer.uncertain or pause is None:
+                break
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not a secret)
+        return answer
+
+    def _address(self, name: str) -> str:
+        return self._url + quote(name, safe="")
+
+    async def _describe(self) -> Found | None:
+        body = propfind(f"{DAV}resourcetype", f"{DAV}current-user-privilege-set", _COMPONENTS)
+        headers = {**_XML, "Depth": "0"}
+        try:
+            answer = await self._transport.request("PROPFIND", self._url, headers=headers, data=body, name=_CALENDAR)
+        except AuthFailedError as exc:
+            raise AuthFailedError(f"{self.words}: {exc}") from None
+        if answer.status in _MISSING:
+            return None
+        if answer.status == 405:
+            raise InvalidRequestError(f"{self.words}: {answer.system} does not speak WebDAV there")
+        self._require(answer, 207)
+        found = next(iter(parse(answer.body, answer.system)), None)
+        return None if found is None or found.status in _MISSING else found
+
+    def _require(self, answer: Response, *statuses: int) -> None:
+        """Raise what the status means, unless it is one of `statuses`."""
+        if answer.status not in statuses:
+            error = self._error(answer)
+            raise OutcomeUnknownError(str(error)) if answer.uncertain else error
+
+    def _error(self, answer: Response) -> BackendError:
+        conditions = _conditions(answer)
+        if answer.status == 403 and (not conditions or "need-privileges" in conditions):
+            return AuthFailedError(f"{self.words} may not be written with these credentials (403)")
+        if answer.status == _LOCKED:
+            return UnavailableError(f"{self.words} is locked (423)")
+        if answer.status == 507:
+            return UnavailableError(f"{self.words} is full (507)")
+        if 300 <= answer.status < 400:
+            return InvalidRequestError(f"{self.words} has moved: {answer.system} answered {answer.status}")
+        if answer.status in _MISSING:
+            return InvalidRequestError(f"{self.words} does not exist")
+        return InvalidRequestError(f"{self.words}: {answer.system} answered {answer.status}{conditions}")
+
+
+def _conditions(answer: Response) -> str:
+    """Return, in brackets, what a server says was not met: it names that as elements of its error (RFC 4918, 16)."""
+    names = names_in(answer.body) - {f"{DAV}error", f"{DAV}responsedescription"}
+    found = sorted(name.rpartition("}")[2] for name in names if name.startswith((DAV, CALDAV)))
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _strong(etag: str) -> str:
+    # Proxies that compress mark ETags as weak; the server behind them compares its own, which is not.
+    return etag.strip().removeprefix("W/")

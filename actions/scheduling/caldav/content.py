@@ -1,0 +1,135 @@
+"""What is written into the calendar: the event that people see, and the claims that they do not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from icalendar import Calendar, Event, vText
+
+from actions.scheduling.caldav.cells import Grid, name_of
+from actions.scheduling.remote import Entry
+
+_PRODUCT = "-//action-server//clinic//EN"
+# The status of an event whose writer has not looked yet whether anybody else has the time.
+TENTATIVE = "TENTATIVE"
+_LONGEST_NAME = 80
+# Letters of some scripts are joined or kept apart by these two; everything else that is not seen is left out.
+_JOINERS = "\u200c\u200d"
+
+# The calendar repeats itself after 28 years, so a claim lies on the same weekday and never on a day that does not
+# exist. Nobody looks there, and no query for a time of today finds it.
+YEARS_BACK = 28
+_BACK = timedelta(days=YEARS_BACK * 365 + YEARS_BACK // 4)
+
+_CLAIM = re.compile(r"(?P<uid>.+)-claim-(?P<number>\d{1,4})-of-(?P<count>\d{1,4})", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object of an entry: the cell it claims, its uid, and how many cells there are before and after it."""
+
+    cell: datetime
+    uid: str
+    number: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """The object's name in the collection."""
+        return name_of(self.cell)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether this is the event; it claims the last cell."""
+        return self.number == self.count
+
+
+def parts_of(entry: Entry, grid: Grid) -> Sequence[Part]:
+    """Return the objects of an entry, in the order in which they are written: claims first, the event last."""
+    cells = grid.cells_of(entry.slot)
+    return [
+        Part(
+            cell,
+            entry.uid if number == len(cells) else f"{entry.uid}-claim-{number}-of-{len(cells)}",
+            number,
+            len(cells),
+        )
+        for number, cell in enumerate(cells, 1)
+    ]
+
+
+def entry_uid(uid: str) -> str:
+    """Return the uid of the entry that an object with this uid is a part of."""
+    claim = _CLAIM.fullmatch(uid)
+    return claim["uid"] if claim else uid
+
+
+def cells_to_go(uid: str) -> int | None:
+    """Return how many cells after a claim its event is; None if the uid is not that of a claim."""
+    claim = _CLAIM.fullmatch(uid)
+    return int(claim["count"]) - int(claim["number"]) if claim else None
+
+
+def content(entry: Entry, part: Part, stamp: datetime, with_name: bool) -> bytes:
+    """Return the text of one object of the entry; `stamp` is when it is written."""
+    event = _appointment(entry, with_name) if part.is_event else _claim(entry, part)
+    event.add("uid", part.uid)
+    event.add("dtstamp", stamp.replace(microsecond=0))
+    event.add("class", "PRIVATE")
+    calendar = Calendar()
+    calendar.add("prodid", _PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    text: bytes = calendar.to_ical()
+    return text
+
+
+def confirmed(text: str) -> bytes:
+    """Return the text of an event with another status, and whatever people wrote into it."""
+    calendar = Calendar.from_ical(text)
+    for event in calendar.events:
+        event["STATUS"] = vText("CONFIRMED")
+    found: bytes = calendar.to_ical()
+    return found
+
+
+def _appointment(entry: Entry, with_name: bool) -> Event:
+    name = plain(entry.patient.name or "") if with_name else ""
+    kind, reference = plain(entry.appointment_type), plain(entry.reference)
+    event = Event()
+    event.add("summary", f"{kind}: {name} ({reference})" if name else f"{kind} ({reference})")
+    event.add("description", f"Booked by the assistant. Reference: {reference}")
+    event.add("dtstart", entry.slot.start)
+    event.add("dtend", entry.slot.end)
+    event.add("status", TENTATIVE)
+    event.add("transp", "OPAQUE")
+    return event
+
+
+def _claim(entry: Entry, part: Part) -> Event:
+    start = part.cell - _BACK
+    event = Event()
+    event.add("summary", f"Part {part.number} of {part.count} of {plain(entry.reference)}")
+    event.add(
+        "description",
+        f"Not an appointment: keeps other programs from booking a part of {plain(entry.reference)}, "
+        f"{YEARS_BACK} years after this. It goes away with it.",
+    )
+    event.add("related-to", entry.uid)
+    event.add("dtstart", start)
+    event.add("dtend", start + timedelta(minutes=1))
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def plain(text: str) -> str:
+    """Return one line of text, of reasonable length, without characters that control what is shown."""
+    seen = "".join(
+        character if character in _JOINERS or unicodedata.category(character)[0] not in "CZ" else " "
+        for character in text
+    )
+    return " ".join(seen.split())[:_LONGEST_NAME]

@@ -1,0 +1,219 @@
+"""The few resources of FHIR R4 that an appointment is made of, read from and written as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from actions.scheduling.models import Slot
+from actions.scheduling.remote import Entry
+
+Resource = Mapping[str, Any]
+
+# https://hl7.org/fhir/R4/datatypes.html#instant. Python reads neither Z nor odd fractions before 3.11.
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+# What a Slot is that an appointment fills, and one of another division of the day that it only touches.
+_BUSY, _TOUCHED = "busy", "busy-unavailable"
+# Who had the appointment is no longer to be expected.
+_GONE = frozenset({"cancelled", "entered-in-error"})
+
+
+def instant(value: object) -> datetime | None:
+    """Return a FHIR `instant` in UTC, or None if it is none."""
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    seconds, fraction, offset = match.groups()
+    try:
+        read = datetime.fromisoformat(f"{seconds}.{(fraction or '0')[:6]:0<6}{'+00:00' if offset == 'Z' else offset}")
+        return read.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def text(moment: datetime) -> str:
+    """Return an instant in UTC as FHIR writes it; what is less than a second is cut off."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def version(resource: Resource) -> str | None:
+    """Return which version of the resource this is."""
+    meta = resource.get("meta")
+    found = meta.get("versionId") if isinstance(meta, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _identifiers(resource: Resource, system: str) -> set[str]:
+    return {
+        one["value"] for one in _objects(resource.get("identifier")) if one.get("system") == system and "value" in one
+    }
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _local(reference: object, kind: str) -> str | None:
+    """Return `kind/id` of a reference, which may be relative, a whole URL, or to one version; None if it is another."""
+    value = reference.get("reference") if isinstance(reference, dict) else None
+    match = re.search(
+        rf"(?:^|/)({kind}/[A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?$", value if isinstance(value, str) else ""
+    )
+    return match[1] if match else None
+
+
+@dataclass(frozen=True)
+class FhirSlot:
+    """A Slot: a stretch of a Schedule that is free or not. `resource` is all of it, to be written back."""
+
+    resource: Resource
+    id: str
+    schedule: str | None
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def read(cls, resource: Resource) -> FhirSlot | None:
+        """Read a Slot; None if it has no id or no time."""
+        start, end = instant(resource.get("start")), instant(resource.get("end"))
+        name = resource.get("id")
+        if resource.get("resourceType") != "Slot" or not isinstance(name, str) or start is None or end is None:
+            return None
+        return cls(resource, name, _local(resource.get("schedule"), "Schedule"), start, end)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether an appointment can be made in it; one that is overbooked has room for nobody."""
+        return self.resource.get("status") == "free" and self.resource.get("overbooked") is not True
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it is a mistake that says nothing about the time."""
+        return self.resource.get("status") == "entered-in-error"
+
+    def claims(self, system: str) -> set[str]:
+        """Return the uids that the Slot carries: at most one, the entry it was claimed for."""
+        return _identifiers(self.resource, system)
+
+    def overlaps(self, slot: Slot) -> bool:
+        """Say whether it takes up any of the time."""
+        return self.start < slot.end and slot.start < self.end
+
+    def is_inside(self, wanted: Slot) -> bool:
+        """Say whether an appointment at that time fills it."""
+        return wanted.start <= self.start and self.end <= wanted.end
+
+    def is_held(self, system: str, uid: str, wanted: Slot) -> bool:
+        """Say whether the entry of this uid, at that time, has it."""
+        return self.resource.get("status") == self._status_for(wanted) and uid in self.claims(system)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an appointment fills it."""
+        return self.resource.get("status") == _BUSY
+
+    def is_in_the_way(self, system: str, wanted: Slot) -> bool:
+        """Say whether it keeps the time from being free.
+
+        One that another entry only touches does not, unless it is all inside of the time: that entry's own Slots say
+        which time is taken.
+        """
+        touched = self.resource.get("status") == _TOUCHED and bool(self.claims(system))
+        return not self.is_free and (not touched or self.is_inside(wanted))
+
+    def claimed(self, system: str, uid: str, wanted: Slot) -> Resource:
+        """Return the resource as it is while the entry has it; what entry had it before is no longer of interest."""
+        kept = [one for one in _objects(self.resource.get("identifier")) if one.get("system") != system]
+        return {
+            **self.resource,
+            "status": self._status_for(wanted),
+            "identifier": [*kept, {"system": system, "value": uid}],
+        }
+
+    def released(self, system: str, uid: str, wanted: Slot) -> Resource:
+        """Return the resource as it was before; a state that people gave it meanwhile stays."""
+        given = _objects(self.resource.get("identifier"))
+        kept = [one for one in given if (one.get("system"), one.get("value")) != (system, uid)]
+        rest = {name: value for name, value in self.resource.items() if name != "identifier"}
+        if self.is_held(system, uid, wanted) and self.claims(system) == {uid}:
+            rest["status"] = "free"
+        return {**rest, "identifier": kept} if kept else rest
+
+    def _status_for(self, wanted: Slot) -> str:
+        return _BUSY if self.is_inside(wanted) else _TOUCHED
+
+
+def covers(slots: Iterable[FhirSlot], wanted: Slot) -> bool:
+    """Say whether the time is exactly one Slot, or several without a gap; they are given in order of start."""
+    reached = {wanted.start}
+    for slot in slots:
+        if slot.start in reached and slot.end <= wanted.end:
+            reached.add(slot.end)
+    return wanted.end in reached
+
+
+def is_live(appointment: Resource) -> bool:
+    """Say whether somebody is to be expected."""
+    return appointment.get("status") not in _GONE
+
+
+def is_at(appointment: Resource, slot: Slot) -> bool:
+    """Say whether the Appointment is at the time."""
+    return (instant(appointment.get("start")), instant(appointment.get("end"))) == (slot.start, slot.end)
+
+
+def has_identifier(resource: Resource, system: str, value: str) -> bool:
+    """Say whether the resource is known by this identifier."""
+    return value in _identifiers(resource, system)
+
+
+def slots_of(appointment: Resource) -> set[str]:
+    """Return the ids of the Slots that the Appointment fills."""
+    found = (_local(one, "Slot") for one in _objects(appointment.get("slot")))
+    return {name.removeprefix("Slot/") for name in found if name}
+
+
+def actors_of(schedule: Resource) -> list[Mapping[str, Any]]:
+    """Return the references to who or what has the Schedule's time."""
+    return [one for one in _objects(schedule.get("actor")) if "reference" in one or "identifier" in one]
+
+
+def slot_references(slots: Iterable[FhirSlot]) -> list[dict[str, str]]:
+    """Return references to Slots."""
+    return [{"reference": f"Slot/{slot.id}"} for slot in slots]
+
+
+def appointment(
+    entry: Entry,
+    system: str,
+    *,
+    slots: Sequence[FhirSlot],
+    actors: Sequence[Mapping[str, Any]],
+    coding: Mapping[str, str] | None,
+    created: datetime,
+) -> dict[str, Any]:
+    """Return the Appointment of an entry; `actors` are the references of everybody who takes part."""
+    slot, patient = entry.slot, entry.patient
+    contact = ", ".join(
+        f"{name}: {value}" for name, value in (("phone", patient.phone), ("email", patient.email)) if value
+    )
+    found: dict[str, Any] = {
+        "resourceType": "Appointment",
+        "identifier": [
+            {"system": system, "value": entry.uid},
+            {"system": f"{system}{':' if system.startswith('urn:') else '/'}reference", "value": entry.reference},
+        ],
+        "status": "booked",
+        "appointmentType": {**({"coding": [dict(coding)]} if coding else {}), "text": entry.appointment_type},
+        "description": f"{entry.appointment_type} ({entry.reference})",
+        "start": text(slot.start),
+        "end": text(slot.end),
+        "minutesDuration": int((slot.end - slot.start).total_seconds() // 60),
+        "slot": slot_references(slots),
+        "created": text(created),
+        "participant": [{"actor": dict(actor), "status": "accepted"} for actor in actors],
+    }
+    return {**found, "comment": contact} if contact else found

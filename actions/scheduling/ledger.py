@@ -1,0 +1,267 @@
+"""The ledger: every booking and the time it claims, in the clinic's own database. Each method is one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from action_server import Database
+from actions.database import translated_errors
+from actions.scheduling import records
+from actions.scheduling.models import BookingChange, BookingKey, Change, Patient, Slot, Window
+from actions.scheduling.records import Record, State
+from actions.scheduling.remote import Entry
+from actions.tables import bookings
+
+T = TypeVar("T")
+
+OnChange = Callable[[AsyncConnection, BookingChange], Awaitable[None]]
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(timezone.utc)
+
+
+class Ledger:
+    """Bookings in four states, and the claims that keep two of them from having the same time.
+
+    `on_change` hears of what is final, in the transaction that makes it so: the two happen together or not at all. The
+    id of a change is the entry's uid and the change (at most 48 characters).
+
+    A record is written under the version that the writer knows (`Record.changed`); who knows an old one gets None or
+    False, and nothing is changed. Every method raises `UnavailableError` if the database does not answer: nothing is
+    left then. A transaction that began runs to its end though its caller is cancelled.
+    """
+
+    def __init__(
+        self, database: Database, *, on_change: OnChange | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._database = database
+        self._on_change = on_change
+        self.clock = clock
+
+    async def close(self) -> None:
+        """Close the database, as soon as what is running has ended."""
+        await self._database.close()
+
+    async def ping(self) -> None:
+        """Return if the tables can be read."""
+        await self._find(bookings.c.id == 0)
+
+    async def free(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Return those of one resource's slots, which are in order of time, whose time nobody has claimed."""
+        if not slots:
+            return []
+        with translated_errors():
+            cells = await self._database.read(lambda connection: records.taken_cells(connection, slots))
+        return [slot for slot in slots if cells.isdisjoint(records.cells_of(slot))]
+
+    async def live(self, key: BookingKey) -> list[Record]:
+        """Return the bookings that the key fits, confirmed or pending, in order of time."""
+        return await self._find(records.fits(key), records.is_live())
+
+    async def upcoming(self, conversation: str, now: datetime) -> list[Record]:
+        """Return the bookings of a conversation that are not over, confirmed or pending, in order of time."""
+        return await self._find(bookings.c.conversation == conversation, bookings.c.end > now, records.is_live())
+
+    async def being_cancelled(self, key: BookingKey) -> Record | None:
+        """Return the booking that the key fits whose cancellation began and has not come to its end."""
+        began = (bookings.c.state == State.CANCELLING.value) & bookings.c.confirmed_at.is_not(None)
+        found = await self._find(records.fits(key), began, ~records.is_replaced())
+        return found[0] if found else None
+
+    async def moved(self, key: BookingKey, slot: Slot) -> Record | None:
+        """Return the booking at the slot that was moved there from a time that the key fits."""
+        there = BookingKey(key.conversation, key.appointment_type, Window.at(slot.start))
+        confirmed = bookings.c.state == State.CONFIRMED.value
+
+        async def work(connection: AsyncConnection) -> Record | None:
+            for record in await records.find(connection, records.fits(there), confirmed):
+                if await records.find(connection, bookings.c.id == record.replaces, records.fits(key)):
+                    return record
+            return None
+
+        with translated_errors():
+            return await self._database.read(work)
+
+    async def reread(self, record_id: int) -> Record:
+        """Return a record as it is now."""
+        with translated_errors():
+            return await self._database.read(lambda connection: records.reread(connection, record_id))
+
+    async def unsettled(self, system: str, age: timedelta) -> list[Record]:
+        """Return what has been pending or cancelling in a system for so long, the oldest first."""
+        open_states = bookings.c.state.in_((State.PENDING.value, State.CANCELLING.value))
+        old = bookings.c.changed <= self.clock() - age
+        found = await self._find(open_states, old, bookings.c.system == system)
+        return sorted(found, key=lambda record: record.changed)
+
+    async def claim(
+        self, key: BookingKey, slot: Slot, patient: Patient, system: str | None = None
+    ) -> tuple[Record, bool]:
+        """Return the booking that the key fits, or claim the slot for a new one; and whether it is new.
+
+        In a system elsewhere it begins as pending, without one it is confirmed. Raises `SlotTakenError`.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[Record, bool]:
+            held = await records.find(connection, records.fits(key), records.is_live())
+            if held:
+                return held[0], False
+            reference = await records.free_reference(connection)
+            entry = Entry(str(uuid.uuid4()), slot, reference, key.appointment_type, patient)
+            return await self._add(connection, key, entry, system), True
+
+        return await self._write(key.conversation, work)
+
+    async def claim_move(self, record: Record, slot: Slot, system: str | None = None) -> tuple[Record, bool] | None:
+        """Claim the slot as the time that a confirmed booking moves to, and give up what other move of it is pending.
+
+        Returns the new record, or the pending one of the same move, and whether it is new; None if the booking is not
+        as it was known. Without a system the move is complete, with one it begins. Raises `SlotTakenError`.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[Record, bool] | None:
+            current = await records.reread(connection, record.id)
+            if current.state is not State.CONFIRMED:
+                return None
+            for pending in await self._pending_moves(connection, current):
+                if pending.slot == slot:
+                    return pending, False
+                await records.advance(connection, pending, State.CANCELLING, self.clock())
+            old = current.entry
+            key = BookingKey(old.patient.conversation, old.appointment_type, Window.at(slot.start))
+            entry = Entry(str(uuid.uuid4()), slot, old.reference, old.appointment_type, old.patient)
+            return await self._add(connection, key, entry, system, current), True
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def confirm(self, record: Record) -> Record | None:
+        """Confirm a record whose entry is known to be in its system, whoever else works on it.
+
+        What it replaces is `cancelling` afterwards. None if it was given up meanwhile, or what it was to replace is no
+        booking any more: it is `cancelling` then, since its entry is there and has to go.
+        """
+
+        async def work(connection: AsyncConnection) -> Record | None:
+            current = await records.reread(connection, record.id)
+            if current.state is State.CONFIRMED:
+                return current
+            old = await records.reread(connection, current.replaces) if current.replaces else None
+            if current.state is State.PENDING and (old is None or old.state is State.CONFIRMED):
+                return await self._make_final(connection, current, old)
+            # Never confirmed, as far as anybody has to be told: if it was once, its end was told.
+            await records.advance(connection, current, State.CANCELLING, self.clock(), confirmed_at=None)
+            return None
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def renew(self, record: Record) -> Record | None:
+        """Take note that somebody works on the record now, and knows its last version."""
+        return await self._advance(record, record.state)
+
+    async def release(self, record: Record) -> bool:
+        """End a pending record of which nothing is in its system, nor on its way there."""
+        return await self._advance(record, State.CANCELLED) is not None
+
+    async def give_up(self, record: Record) -> Record | None:
+        """Let a pending record end as soon as its entry is known to be gone: it keeps its time until then."""
+        return await self._advance(record, State.CANCELLING)
+
+    async def begin_cancel(self, record: Record) -> Record | None:
+        """Begin to cancel a confirmed booking: its key is free, its time is not."""
+        return await self._end(record, State.CANCELLING)
+
+    async def cancel(self, record: Record) -> Record | None:
+        """Cancel a confirmed booking that has no entry, or none any more."""
+        return await self._end(record, State.CANCELLED)
+
+    async def restore(self, record: Record) -> Record | None:
+        """Undo `begin_cancel`; None if there is another booking under its key by now."""
+
+        async def work(connection: AsyncConnection) -> Record | None:
+            same_key = (bookings.c.key == record.key) & bookings.c.replaces.is_(None) & records.is_live()
+            if record.replaces is None and await records.find(connection, same_key):
+                return None
+            return await records.advance(connection, record, State.CONFIRMED, self.clock())
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def finish(self, record: Record) -> None:
+        """End a record whose entry is known to be gone; if it was a booking that did not move, it is cancelled now."""
+
+        async def work(connection: AsyncConnection) -> None:
+            current = await records.reread(connection, record.id)
+            if current.state is not State.CANCELLING:
+                return
+            ended = await records.advance(connection, current, State.CANCELLED, self.clock())
+            is_replaced = await records.find(connection, bookings.c.id == record.id, records.is_replaced())
+            if ended and ended.confirmed_at and not is_replaced:
+                await self._tell(connection, ended, Change.CANCELLED)
+
+        await self._write(record.entry.patient.conversation, work)
+
+    async def _find(self, *conditions: ColumnElement[bool]) -> list[Record]:
+        with translated_errors():
+            return await self._database.read(lambda connection: records.find(connection, *conditions))
+
+    async def _write(self, conversation: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async def locked(connection: AsyncConnection) -> T:
+            await records.lock(connection, conversation)
+            return await work(connection)
+
+        with translated_errors():
+            return await self._database.write(locked)
+
+    async def _advance(self, record: Record, state: State) -> Record | None:
+        return await self._write(
+            record.entry.patient.conversation,
+            lambda connection: records.advance(connection, record, state, self.clock()),
+        )
+
+    async def _add(
+        self, connection: AsyncConnection, key: BookingKey, entry: Entry, system: str | None, old: Record | None = None
+    ) -> Record:
+        record = await records.add(connection, key, entry, self.clock(), system, old)
+        return record if system else await self._make_final(connection, record, old)
+
+    async def _make_final(self, connection: AsyncConnection, record: Record, old: Record | None) -> Record:
+        now = self.clock()
+        final = await records.advance(connection, record, State.CONFIRMED, now, confirmed_at=now)
+        if old is not None:
+            await records.hand_over_claims(connection, old, record)
+            await records.advance(connection, old, State.CANCELLING if old.system else State.CANCELLED, now)
+        if final is None:
+            raise AssertionError("the conversation is locked and the record was read in this transaction")
+        await self._tell(connection, final, Change.RESCHEDULED if old else Change.BOOKED)
+        return final
+
+    async def _end(self, record: Record, state: State) -> Record | None:
+        async def work(connection: AsyncConnection) -> Record | None:
+            ended = await records.advance(connection, record, state, self.clock())
+            if ended is None:
+                return None
+            for pending in await self._pending_moves(connection, record):
+                await records.advance(connection, pending, State.CANCELLING, self.clock())
+            if state is State.CANCELLED:
+                await self._tell(connection, ended, Change.CANCELLED)
+            return ended
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def _pending_moves(self, connection: AsyncConnection, record: Record) -> list[Record]:
+        pending = bookings.c.state == State.PENDING.value
+        return await records.find(connection, bookings.c.replaces == record.id, pending)
+
+    async def _tell(self, connection: AsyncConnection, record: Record, change: Change) -> None:
+        if self._on_change is not None:
+            told = f"{record.entry.uid}:{change.value}"
+            await self._on_change(
+                connection, BookingChange(told, change, record.booking, record.entry.patient, self.clock())
+            )

@@ -1,0 +1,209 @@
+"""One booking as the ledger keeps it, and the statements that read and write it within the ledger's transactions."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actions.errors import SlotTakenError
+from actions.scheduling.models import Booking, BookingKey, Patient, Slot
+from actions.scheduling.remote import Entry
+from actions.tables import bookings, claims
+
+# The unit in which a resource's time is claimed. Part of the stored data, not a setting: two bookings exclude each
+# other only if they were cut into the same cells, whatever the settings were when each of them was made.
+CELL = timedelta(minutes=5)
+
+# Without characters that look or sound alike: 0 O, 1 I L, 5 S, 8 B, U V.
+_REFERENCE_ALPHABET = "234679ACDEFGHJKMNPQRTWXYZ"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_TICK = timedelta(microseconds=1)
+
+
+class State(str, Enum):
+    """How far a booking has come. All but a cancelled one have their time."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A booking as it was read. `changed` is its version: who writes names the one that they know."""
+
+    id: int
+    key: str
+    entry: Entry
+    state: State
+    changed: datetime
+    confirmed_at: datetime | None
+    system: str | None
+    replaces: int | None
+
+    @property
+    def slot(self) -> Slot:
+        """The time it has."""
+        return self.entry.slot
+
+    @property
+    def booking(self) -> Booking:
+        """The booking as its patient knows it."""
+        return Booking(self.entry.reference, self.entry.appointment_type, self.entry.slot)
+
+
+def cells_of(slot: Slot) -> Iterator[datetime]:
+    """Return the cells that a slot takes up, wholly or in part, in order of time."""
+    cell = slot.start - (slot.start - _EPOCH) % CELL
+    while cell < slot.end:
+        yield cell
+        cell += CELL
+
+
+def fits(key: BookingKey) -> ColumnElement[bool]:
+    """Return the condition that a key fits a row, whatever its state."""
+    return (
+        (bookings.c.conversation == key.conversation)
+        & (bookings.c.appointment_type == key.appointment_type)
+        & (bookings.c.start >= key.window.start)
+        & (bookings.c.start < key.window.end)
+    )
+
+
+def is_live() -> ColumnElement[bool]:
+    """Return the condition that a row is somebody's booking. One that shall replace another is not, until it does."""
+    confirmed = bookings.c.state == State.CONFIRMED.value
+    return confirmed | ((bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_(None))
+
+
+def is_replaced() -> ColumnElement[bool]:
+    """Return the condition that a row's booking has moved on to another row."""
+    newer = bookings.alias("newer")
+    return exists(select(newer.c.id).where(newer.c.replaces == bookings.c.id, newer.c.confirmed_at.is_not(None)))
+
+
+async def find(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[Record]:
+    """Return the records that meet the conditions, in order of time."""
+    statement = select(bookings).where(*conditions).order_by(bookings.c.start, bookings.c.id)
+    return [_record(row) for row in await connection.execute(statement)]
+
+
+async def reread(connection: AsyncConnection, record_id: int) -> Record:
+    """Return a record as it is now."""
+    [record] = await find(connection, bookings.c.id == record_id)
+    return record
+
+
+async def taken_cells(connection: AsyncConnection, slots: Sequence[Slot]) -> set[datetime]:
+    """Return the cells that are claimed between the first slot and the last; all of them are of one resource."""
+    taken = select(claims.c.cell).where(
+        claims.c.resource == slots[0].resource,
+        claims.c.cell > slots[0].start - CELL,
+        claims.c.cell < max(slot.end for slot in slots),
+    )
+    return set(await connection.scalars(taken))
+
+
+async def add(
+    connection: AsyncConnection,
+    key: BookingKey,
+    entry: Entry,
+    now: datetime,
+    system: str | None,
+    replaces: Record | None = None,
+) -> Record:
+    """Add a pending record and claim its time, except what the one it replaces has; raises `SlotTakenError`."""
+    row = {
+        "uid": entry.uid,
+        "reference": entry.reference,
+        "key": key.digest,
+        "conversation": entry.patient.conversation,
+        "name": entry.patient.name,
+        "email": entry.patient.email,
+        "phone": entry.patient.phone,
+        "appointment_type": entry.appointment_type,
+        "resource": entry.slot.resource,
+        "start": entry.slot.start,
+        "end": entry.slot.end,
+        "state": State.PENDING.value,
+        "changed": now,
+        "system": system,
+        "replaces": replaces.id if replaces else None,
+    }
+    record_id = (await connection.execute(insert(bookings).returning(bookings.c.id), row)).scalar_one()
+    own = set(cells_of(replaces.slot)) if replaces and replaces.slot.resource == entry.slot.resource else set()
+    # In order of time, so that no two transactions wait for each other.
+    cells = [
+        {"booking_id": record_id, "resource": entry.slot.resource, "cell": cell}
+        for cell in cells_of(entry.slot)
+        if cell not in own
+    ]
+    try:
+        if cells:
+            await connection.execute(insert(claims), cells)
+    except IntegrityError as exc:
+        raise SlotTakenError(entry.slot) from exc
+    return await reread(connection, record_id)
+
+
+async def advance(
+    connection: AsyncConnection, record: Record, state: State, now: datetime, **values: Any
+) -> Record | None:
+    """Bring a record into a state, and give its time back if that is its end; None if it is not as it was known."""
+    changed = max(now, record.changed + _TICK)
+    same = (bookings.c.id == record.id) & (bookings.c.changed == record.changed)
+    statement = update(bookings).where(same).values(state=state.value, changed=changed, **values)
+    if (await connection.execute(statement)).rowcount == 0:
+        return None
+    if state is State.CANCELLED:
+        await connection.execute(delete(claims).where(claims.c.booking_id == record.id))
+    return await reread(connection, record.id)
+
+
+async def hand_over_claims(connection: AsyncConnection, old: Record, new: Record) -> None:
+    """Give the record what it has in common with the one that it replaces."""
+    common = claims.c.cell.in_(list(cells_of(new.slot))) & (claims.c.resource == new.slot.resource)
+    await connection.execute(update(claims).where(claims.c.booking_id == old.id, common).values(booking_id=new.id))
+
+
+async def lock(connection: AsyncConnection, conversation: str) -> None:
+    """Wait until nobody else writes for this conversation, and keep them waiting until the transaction ends.
+
+    The write lock of SQLite does that for all conversations together.
+    """
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:8], "big", signed=True)
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+async def free_reference(connection: AsyncConnection) -> str:
+    """Return a reference that nobody has, nor ever had."""
+    while True:
+        reference = "APT-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6))
+        if not await find(connection, bookings.c.reference == reference):
+            return reference
+
+
+def _record(row: Row[Any]) -> Record:
+    patient = Patient(row.conversation, row.name, row.email, row.phone)
+    slot = Slot(row.resource, row.start, row.end)
+    return Record(
+        row.id,
+        row.key,
+        Entry(row.uid, slot, row.reference, row.appointment_type, patient),
+        State(row.state),
+        row.changed,
+        row.confirmed_at,
+        row.system,
+        row.replaces,
+    )

@@ -1,0 +1,326 @@
+"""A backend that keeps appointments in the ledger and in a calendar elsewhere, and the two in step."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, SlotTakenError, UnavailableError
+from actions.scheduling.hours import ClinicHours
+from actions.scheduling.ledger import Ledger
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
+from actions.scheduling.records import Record, State
+from actions.scheduling.remote import RemoteCalendar
+
+_logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SETTLE_AFTER = timedelta(seconds=30)
+# How long closing waits for what is running, in seconds. What is cut off then, the sweeper settles.
+GRACE = 5.0
+
+
+class SyncedBackend:
+    """A `SchedulingBackend` on a ledger and a `RemoteCalendar`.
+
+    A time is claimed in the ledger first, then written to the calendar on the condition that nobody has it there, then
+    confirmed. Every step may be the last one of its process: a repeat of the call settles at once what is left, anybody
+    else (the sweeper) does so after `settle_after`.
+
+    **A claim is given back only when nothing of its entry can be in the calendar any more.** At once, if this call
+    alone has worked on the record and its only write was refused. After a write whose outcome is unknown, the
+    claim stays: the write may still be on its way. It is confirmed if the entry is found, and else written again under
+    its uid, which ends with certainty whenever the first one arrives. If that cannot be had, the record is left pending
+    or `cancelling`, and is not touched before nobody has worked on it for `settle_after`. Since each request is given
+    up after a third of that, and a record is taken over before it is written for the second time, whatever was on its
+    way has arrived by then. Only then is the entry removed, and the claim given back after that.
+
+    A booking of the ledger that was made without the calendar (`system` says which one has it) stays in the ledger
+    alone.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        calendar: RemoteCalendar,
+        hours: ClinicHours,
+        *,
+        system: str,
+        settle_after: timedelta = SETTLE_AFTER,
+    ) -> None:
+        """`system` names the calendar in the ledger, for good: another name means another calendar (40 characters)."""
+        self._ledger = ledger
+        self._calendar = calendar
+        self._hours = hours
+        self._system = system
+        self.settle_after = settle_after
+        self._limit = settle_after.total_seconds() / 3
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def close(self, *, grace: float = GRACE) -> None:
+        """Let what is running end for `grace` seconds, cut off what is left, and close the ledger."""
+        if self._running:
+            _, left = await asyncio.wait(self._running, timeout=grace)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        await self._ledger.close()
+
+    async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
+        """Return the slots that start in the window and are free here and in the calendar, earliest first."""
+        candidates = await self._ledger.free(self._hours.slots(kind, window))
+        return await self._ask(self._calendar.free(candidates)) if candidates else []
+
+    async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
+        """Book the slot, or return the live booking that the key fits already."""
+        if slot.start not in key.window:
+            raise InvalidRequestError("the slot is outside of the key's window")
+        return await self._in_turn(key, partial(self._book, key, slot, patient or Patient(key.conversation)))
+
+    async def get(self, key: BookingKey) -> Booking | None:
+        """Return the live booking that the key fits, the earliest one if there are several.
+
+        What people deleted in the calendar is no booking any more, and is cancelled here as well.
+        """
+        for record in await self._ledger.live(key):
+            if booked := await self._as_kept(record):
+                return booked.booking
+        return None
+
+    async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the live bookings of a conversation that are not over, earliest first."""
+        found = await self._ledger.upcoming(conversation, now)
+        kept = await asyncio.gather(*(self._as_kept(record) for record in found))
+        return [record.booking for record in kept if record]
+
+    async def cancel(self, key: BookingKey) -> Booking | None:
+        """Cancel the live booking that the key fits and return it; the booking stays on record.
+
+        After `OutcomeUnknownError` it will be cancelled, by a repeat or by the sweeper.
+        """
+        return await self._in_turn(key, partial(self._cancel, key))
+
+    async def reschedule(self, key: BookingKey, slot: Slot) -> Booking | None:
+        """Move the live booking that the key fits to another slot and return it as it is now; None if there is none.
+
+        A calendar does not know that a new entry is to replace an old one: if the two overlap, the time is taken.
+        """
+        return await self._in_turn(key, partial(self._reschedule, key, slot))
+
+    async def ping(self) -> None:
+        """Return if bookings can be made here and in the calendar."""
+        await self._ledger.ping()
+        await self._ask(self._calendar.ping())
+
+    async def unsettled(self, age: timedelta | None = None) -> list[Record]:
+        """Return what has been pending or cancelling for so long (`settle_after`), the oldest first."""
+        return await self._ledger.unsettled(self._system, self.settle_after if age is None else age)
+
+    async def settle(self, record: Record) -> State | None:
+        """Bring an unsettled record to its end and return which; None if somebody else works on it.
+
+        An entry that is not in the calendar as a whole is not written again: nobody was told that it would be.
+        """
+        taken = await self._ledger.renew(record)
+        if taken is None:
+            return None
+        if taken.state is State.PENDING:
+            if await self._ask(self._calendar.find(taken.entry)):
+                return State.CONFIRMED if await self._confirm(taken) else State.CANCELLING
+            taken = await self._ledger.give_up(taken)
+            if taken is None:
+                return None
+        await self._change(self._calendar.remove(taken.entry))
+        await self._ledger.finish(taken)
+        return State.CANCELLED
+
+    async def _book(self, key: BookingKey, slot: Slot, patient: Patient) -> Booking:
+        while True:
+            record, is_new = await self._ledger.claim(key, slot, patient, self._system)
+            if is_new:
+                return (await self._complete(record)).booking
+            if record.state is State.CONFIRMED:
+                if await self._as_kept(record):
+                    return record.booking
+                continue
+            # Left by an earlier call, whose slot may have been another. If that one is taken, there is no booking yet.
+            with suppress(SlotTakenError):
+                return (await self._resume(record)).booking
+
+    async def _cancel(self, key: BookingKey) -> Booking | None:
+        for record in await self._ledger.live(key):
+            if record.state is State.PENDING:
+                booked = await self._as_kept(record)
+                if booked is None:
+                    await self._ledger.give_up(record)
+                    continue
+                record = booked
+            if record.system != self._system:
+                if await self._ledger.cancel(record):
+                    return record.booking
+            elif ending := await self._ledger.begin_cancel(record):
+                return await self._remove_or_restore(ending)
+        # A repeat of a cancellation whose outcome was unknown.
+        began = await self._ledger.being_cancelled(key)
+        ending = await self._ledger.renew(began) if began else None
+        return await self._remove(ending) if ending else None
+
+    async def _reschedule(self, key: BookingKey, slot: Slot) -> Booking | None:
+        for record in await self._ledger.live(key):
+            booked = await self._as_kept(record)
+            if booked is None:
+                continue
+            if booked.slot == slot:
+                return booked.booking
+            claimed = await self._ledger.claim_move(booked, slot, self._system)
+            if claimed is None:
+                continue
+            moved, is_new = claimed
+            return (await (self._complete(moved) if is_new else self._resume(moved))).booking
+        # A repeat of a move whose reply was lost.
+        done = await self._ledger.moved(key, slot)
+        return done.booking if done else None
+
+    async def _as_kept(self, record: Record) -> Record | None:
+        """Return the record as the calendar has it, confirmed; None if its entry is not there (any more)."""
+        if record.system != self._system:
+            return record if record.state is State.CONFIRMED else None
+        if record.state is State.PENDING:
+            return await self._confirm(record) if await self._ask(self._calendar.find(record.entry)) else None
+        if record.slot.end <= self._ledger.clock():
+            return record  # calendars forget, and what is over cannot be cancelled
+        try:
+            if await self._ask(self._calendar.find(record.entry)):
+                return record
+        except BackendError as exc:
+            _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
+            return record
+        if await self._ledger.cancel(record):
+            _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
+            return None
+        current = await self._ledger.reread(record.id)
+        return current if current.state is State.CONFIRMED else None
+
+    async def _complete(self, record: Record) -> Record:
+        """Write the entry of a new record, or release the record."""
+        try:
+            await self._change(self._calendar.write(record.entry))
+        except OutcomeUnknownError:
+            return await self._resume(record)
+        except BackendError:
+            await self._certainly(self._ledger.release(record))
+            raise
+        return await self._confirmed(record)
+
+    async def _resume(self, record: Record) -> Record:
+        """Take over a pending record whose entry may be in the calendar, or on its way there.
+
+        Raises `SlotTakenError`, and gives the record up, if somebody else has the time; whatever else goes wrong is
+        an `OutcomeUnknownError`, and leaves it pending.
+        """
+        while (taken := await self._certainly(self._ledger.renew(record))) is None:
+            record = await self._certainly(self._ledger.reread(record.id))
+            if record.state is State.CONFIRMED:
+                return record
+            if record.state is not State.PENDING:
+                raise OutcomeUnknownError("another process gave this booking up")
+        try:
+            if not await self._ask(self._calendar.find(taken.entry)):
+                await self._change(self._calendar.write(taken.entry))
+        except SlotTakenError:
+            await self._certainly(self._ledger.give_up(taken))
+            raise
+        except BackendError as exc:
+            raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
+        return await self._confirmed(taken)
+
+    async def _confirmed(self, record: Record) -> Record:
+        confirmed = await self._certainly(self._confirm(record))
+        if confirmed is None:
+            raise OutcomeUnknownError("another process gave this booking up while it was written")
+        return confirmed
+
+    async def _confirm(self, record: Record) -> Record | None:
+        confirmed = await self._ledger.confirm(record)
+        # What it replaces has to go now; if it was given up meanwhile, its own entry has to.
+        await self._tidy_up(confirmed.replaces if confirmed else record.id)
+        return confirmed
+
+    async def _tidy_up(self, record_id: int | None) -> None:
+        """Remove what is to be removed; the sweeper comes to what cannot be removed now."""
+        if record_id is None:
+            return
+        try:
+            record = await self._ledger.reread(record_id)
+            if record.state is State.CANCELLING:
+                await self._change(self._calendar.remove(record.entry))
+                await self._ledger.finish(record)
+        except BackendError as exc:
+            _logger.warning("booking.left_to_the_sweeper", extra={"problem": str(exc)})
+
+    async def _remove_or_restore(self, record: Record) -> Booking:
+        try:
+            await self._change(self._calendar.remove(record.entry))
+        except OutcomeUnknownError:
+            return await self._remove(record)
+        except BackendError as exc:
+            if await self._certainly(self._ledger.restore(record)) is None:
+                raise OutcomeUnknownError("the booking is being cancelled") from exc
+            raise
+        await self._certainly(self._ledger.finish(record))
+        return record.booking
+
+    async def _remove(self, record: Record) -> Booking:
+        try:
+            await self._change(self._calendar.remove(record.entry))
+        except BackendError as exc:
+            raise OutcomeUnknownError(f"the booking is being cancelled: {exc}") from exc
+        await self._certainly(self._ledger.finish(record))
+        return record.booking
+
+    async def _certainly(self, step: Awaitable[T]) -> T:
+        """Await a step of the ledger after something was sent: if it fails, something may be left."""
+        try:
+            return await step
+        except UnavailableError as exc:
+            raise OutcomeUnknownError(str(exc)) from exc
+
+    async def _ask(self, request: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(request, self._limit)
+        except asyncio.TimeoutError as exc:
+            raise UnavailableError(f"the calendar did not answer within {self._limit:g} s") from exc
+
+    async def _change(self, request: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(request, self._limit)
+        except asyncio.TimeoutError as exc:
+            raise OutcomeUnknownError(f"the calendar did not answer within {self._limit:g} s") from exc
+
+    async def _in_turn(self, key: BookingKey, work: Callable[[], Awaitable[T]]) -> T:
+        """Do one work after the other for a conversation, each to its end though its caller is cancelled."""
+
+        async def turn() -> T:
+            async with self._turns.setdefault(key.conversation, asyncio.Lock()):
+                return await work()
+
+        task = asyncio.create_task(turn())
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait({task})  # which leaves the task alone when the caller is cancelled
+        if task.cancelled():
+            raise OutcomeUnknownError("the worker is closing")
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # or asyncio complains when the caller is gone

@@ -1,0 +1,154 @@
+"""What is understood without a model: a table of messages, each with what it must come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from action_server.flows.commands.offline import OfflineUnderstanding
+from action_server.flows.commands.port import (
+    CancelFlow,
+    CannotHandle,
+    ChitChat,
+    Clarify,
+    Command,
+    DialogueView,
+    FlowView,
+    HumanHandoff,
+    RepeatBotMessages,
+    SetSlot,
+    SkipQuestion,
+    SlotView,
+    StartFlow,
+)
+
+BOOK, LIST, CANCEL = "book_appointment", "list_appointments", "cancel_appointment"
+FLOWS = (
+    FlowView(BOOK, "book an appointment", "Book a medical appointment for the user."),
+    FlowView(LIST, "list your appointments", "Show the appointments that the user has booked."),
+    FlowView(CANCEL, "cancel an appointment", "Cancel one of the user's appointments."),
+)
+KIND = ("appointment_type", "categorical", ("general", "specialist", "urgent"))
+
+
+def slot(name: str, kind: str, values: tuple[Any, ...] = (), value: Any = None, flow: str = BOOK) -> SlotView:
+    return SlotView(name, kind, "", value, values, (flow,))
+
+
+def view(message: str, asked: str = "", active: str = "", kind: str | None = None) -> DialogueView:
+    return DialogueView(
+        message,
+        flows=FLOWS,
+        slots=(
+            slot(*KIND, value=kind),
+            slot("preferred_date", "text"),
+            slot("confirmed", "bool"),
+            slot("party_size", "float"),
+            slot("toppings", "list"),
+            slot("really", "bool", flow=CANCEL),
+        ),
+        active_flow=active,
+        active_flow_slots=("appointment_type", "preferred_date"),
+        asked_slot=asked,
+    )
+
+
+async def understood(seen: DialogueView) -> list[Command]:
+    return list((await OfflineUnderstanding().understand(seen)).commands)
+
+
+@pytest.mark.parametrize(
+    ("message", "commands"),
+    [
+        ("I want to book an appointment", [StartFlow(BOOK)]),
+        ("booking please", [StartFlow(BOOK)]),
+        ("I want to bookk an apointment", [StartFlow(BOOK)]),
+        ("I need to see someone urgently", [StartFlow(BOOK), SetSlot("appointment_type", "urgent")]),
+        ("book a SPECIALIST appointment", [StartFlow(BOOK), SetSlot("appointment_type", "specialist")]),
+        ("book or cancel", [Clarify((BOOK, CANCEL))]),
+        ("show my appointments", [StartFlow(LIST)]),
+        ("cancel my appointment", [StartFlow(CANCEL)]),
+        ("appointments", [Clarify((BOOK, LIST, CANCEL))]),
+        ("cancel", [StartFlow(CANCEL)]),
+        ("hello", [ChitChat()]),
+        ("Hi!", [ChitChat()]),
+        ("I'd like to talk to a human", [HumanHandoff()]),
+        ("say that again please", [RepeatBotMessages()]),
+        ("what is the weather", [CannotHandle()]),
+        ("no", [CannotHandle()]),
+        ("?!", [CannotHandle()]),
+        ("", [CannotHandle()]),
+        ("Ärger mit dem Knie", [CannotHandle()]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_without_a_question(message: str, commands: list[Command]) -> None:
+    """Flows by their own words, and by what their categories may hold."""
+    assert await understood(view(message)) == commands
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "commands"),
+    [
+        ("appointment_type", "urgent", [SetSlot("appointment_type", "urgent")]),
+        ("appointment_type", "It's quite urgent!", [SetSlot("appointment_type", "urgent")]),
+        ("appointment_type", "a speciallist", [SetSlot("appointment_type", "specialist")]),
+        ("appointment_type", "general or urgent", [CannotHandle()]),
+        ("appointment_type", "tomorrow", [CannotHandle()]),
+        ("preferred_date", "next Tuesday at 10", [SetSlot("preferred_date", "next Tuesday at 10")]),
+        ("preferred_date", "  tomorrow ", [SetSlot("preferred_date", "tomorrow")]),
+        ("preferred_date", "cancel", [CancelFlow()]),
+        ("preferred_date", "no, never mind", [CancelFlow()]),
+        ("preferred_date", "show my appointments", [StartFlow(LIST)]),
+        ("preferred_date", "I'd rather not say", [SkipQuestion()]),
+        ("confirmed", "yes please", [SetSlot("confirmed", True)]),
+        ("confirmed", "Nope", [SetSlot("confirmed", False)]),
+        ("confirmed", "yes and no", [CannotHandle()]),
+        ("confirmed", "what does that mean", [CannotHandle()]),
+        ("party_size", "four people", [SetSlot("party_size", 4)]),
+        ("party_size", "twenty-five", [SetSlot("party_size", 25)]),
+        ("party_size", "2.5", [SetSlot("party_size", 2.5)]),
+        ("party_size", "-3", [SetSlot("party_size", -3)]),
+        ("party_size", "2 or 3", [CannotHandle()]),
+        ("party_size", "many", [CannotHandle()]),
+        ("toppings", "cheese, ham and olives", [SetSlot("toppings", ["cheese", "ham", "olives"])]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_after_a_question(asked: str, message: str, commands: list[Command]) -> None:
+    """The answer is meant for the slot that was asked for, unless it says something else."""
+    assert await understood(view(message, asked, BOOK)) == commands
+
+
+@pytest.mark.parametrize(
+    "message", ["no, I meant specialist", "actually make it specialist", "specialist", "sorry, a specialist please"]
+)
+async def test_a_correction_while_something_else_is_asked(message: str) -> None:
+    """A value of another category, not an answer to the question for a date."""
+    seen = view(message, "preferred_date", BOOK, kind="general")
+
+    assert await understood(seen) == [SetSlot("appointment_type", "specialist")]
+
+
+async def test_what_is_already_so_is_no_correction() -> None:
+    """The words then are the answer."""
+    seen = view("a general one on Tuesday", "preferred_date", BOOK, kind="general")
+
+    assert await understood(seen) == [SetSlot("preferred_date", "a general one on Tuesday")]
+
+
+async def test_it_says_why() -> None:
+    """The words that decided, or what it would have needed."""
+    because = (await OfflineUnderstanding().understand(view("I need to see someone urgently"))).because
+    helpless = (await OfflineUnderstanding().understand(view("tomorrow", "appointment_type", BOOK))).because
+
+    assert because == "book_appointment: “urgent” is a value of appointment_type"
+    assert "one of general, specialist, urgent" in helpless
+
+
+async def test_the_same_message_is_understood_the_same_way() -> None:
+    """Whatever came before."""
+    seen, rules = view("appointments"), OfflineUnderstanding()
+
+    assert {str(await rules.understand(seen)) for _ in range(20)} == {str(await rules.understand(seen))}

@@ -1,0 +1,148 @@
+"""Databases that processes share: what opening one does, and what their failures say. Races: test_idempotency*.py."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import action_server
+from action_server import Database, DatabaseError
+
+pytest_plugins = ["tests.databases"]
+
+
+def create(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE IF NOT EXISTS words (word VARCHAR NOT NULL UNIQUE)"))
+
+
+async def add(connection: AsyncConnection) -> None:
+    await connection.execute(text("INSERT INTO words VALUES ('word')"))
+
+
+async def count(connection: AsyncConnection) -> int:
+    return len((await connection.execute(text("SELECT word FROM words"))).all())
+
+
+def test_importing_the_package_does_not_import_sqlalchemy() -> None:
+    """`Database` is looked up when it is asked for; other names are not there at all."""
+    script = (
+        "import sys, action_server; assert 'sqlalchemy' not in sys.modules; "
+        "from action_server import Database, DatabaseError; assert 'sqlalchemy' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+    assert action_server.Database is Database
+    with pytest.raises(AttributeError, match="module 'action_server' has no attribute 'Nonsense'"):
+        _ = action_server.Nonsense  # type: ignore[attr-defined]
+
+
+async def test_what_is_created_is_there_when_the_database_is_open(database_url: str) -> None:
+    """And is not made twice; reading and writing are transactions of their own."""
+    for words in (0, 1):
+        database = await Database.open(database_url, create)
+        await database.ping()
+        assert await database.read(count) == words
+        if not words:
+            await database.write(add)
+        await database.close()
+
+
+async def test_creating_runs_for_one_after_the_other(database_url: str) -> None:
+    """Each sees what those before it made: migrations need that."""
+    seen: list[int] = []
+
+    def grow(connection: Connection) -> None:
+        create(connection)
+        words = connection.execute(text("SELECT count(*) FROM words")).scalar_one()
+        seen.append(words)
+        connection.execute(text("INSERT INTO words VALUES (:word)"), {"word": f"word {words}"})
+
+    for database in await asyncio.gather(*(Database.open(database_url, grow) for _ in range(4))):
+        await database.close()
+
+    assert seen == [0, 1, 2, 3]
+
+
+async def test_creating_that_fails_leaves_nothing(database_url: str) -> None:
+    """Tables included; an error of the caller's own comes through as it is."""
+
+    def fail(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE words (word VARCHAR)"))
+        raise LookupError("a migration is missing")
+
+    with pytest.raises(LookupError):
+        await Database.open(database_url, fail)
+
+    def anew(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE words (other VARCHAR)"))
+
+    await (await Database.open(database_url, anew)).close()
+
+
+async def test_an_error_names_the_problem_and_no_data(database_url: str) -> None:
+    """What was to be written may be about people."""
+    database = await Database.open(database_url, create)
+    await database.write(add)
+
+    with pytest.raises(DatabaseError) as caught:
+        await database.write(add)
+
+    assert str(caught.value) == "the action server's database did not answer"
+    assert caught.value.problem is None
+    await database.close()
+
+
+async def test_a_locked_file_says_so(tmp_path: Path) -> None:
+    """After as long as a transaction may wait."""
+    file = tmp_path / "state.sqlite3"
+    database = await Database.open(file, create, patience=0.05)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError, match="did not answer: it is locked by somebody else") as caught:
+            await database.write(add)
+        assert isinstance(caught.value.__cause__, OperationalError)
+    await database.close()
+
+
+async def test_a_file_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    """No database, a folder, a folder that is a file."""
+    (tmp_path / "text").write_text("This is no database, and long enough to be seen as none. " * 20)
+    problems = {
+        tmp_path / "text": "the file is not a database",
+        tmp_path: "it cannot be opened: Is a directory",
+        tmp_path / "text" / "state": "it cannot be opened: ",
+    }
+
+    for path, problem in problems.items():
+        with pytest.raises(DatabaseError, match=problem):
+            await Database.open(path, create)
+
+
+async def test_a_file_that_stays_locked_cannot_be_opened(tmp_path: Path) -> None:
+    """Start-up gives up in the end."""
+    file = tmp_path / "state.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match="it is locked by somebody else"):
+            await Database.open(file, create, patience=0.1)
+
+
+async def test_a_server_that_refuses_says_why(postgresql: str) -> None:
+    """No such database, no such user, nobody there; neither password nor host is in the words."""
+    problems = {
+        postgresql.replace("/postgres?", "/nowhere?"): "it does not exist",
+        "postgresql://u:hunter2@127.0.0.1:1/x": "Connect call failed",
+    }
+    for url, problem in problems.items():
+        with pytest.raises(DatabaseError, match=problem) as caught:
+            await Database.open(url, create)
+        assert "hunter2" not in str(caught.value)

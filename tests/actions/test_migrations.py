@@ -1,0 +1,194 @@
+"""The clinic's tables from nothing, from version 0.1.0 and from a version to come, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import logging
+from collections.abc import Callable
+from contextlib import redirect_stdout
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from action_server import Database
+from actions.crm.tables import outbox
+from actions.database import open_database
+from actions.errors import UnavailableError
+from actions.migrations import VERSION_TABLE, upgrade
+from actions.tables import metadata
+from tests.actions.clinic import open_backend, slot_at
+from tests.actions.scheduling_contract import ELEVEN, TEN, key_of, try_to_book
+
+pytest_plugins = ["tests.databases"]
+
+# As `create_all` of version 0.1.0 made them; types are those of each database.
+OF_0_1_0 = """
+CREATE TABLE bookings (
+    id {serial}, reference VARCHAR(16) NOT NULL, "key" VARCHAR(64) NOT NULL, conversation VARCHAR NOT NULL,
+    appointment_type VARCHAR NOT NULL, resource VARCHAR NOT NULL, start {instant} NOT NULL, "end" {instant} NOT NULL,
+    cancelled BOOLEAN DEFAULT {false} NOT NULL, PRIMARY KEY (id), UNIQUE (reference)
+);
+CREATE INDEX bookings_of_a_conversation ON bookings (conversation, start);
+CREATE UNIQUE INDEX one_live_booking_per_key ON bookings ("key") WHERE NOT cancelled;
+CREATE TABLE claims (
+    booking_id INTEGER NOT NULL, resource VARCHAR NOT NULL, cell {instant} NOT NULL,
+    CONSTRAINT one_claim_per_cell UNIQUE (resource, cell), FOREIGN KEY(booking_id) REFERENCES bookings (id)
+);
+CREATE INDEX ix_claims_booking_id ON claims (booking_id);
+INSERT INTO bookings (reference, "key", conversation, appointment_type, resource, start, "end", cancelled) VALUES
+    ('APT-AAAAAA', '{digest}', 'c', 'general', 'practice', '{day} 09:00:00', '{day} 09:30:00', {false}),
+    ('APT-CCCCCC', 'other', 'd', 'general', 'practice', '{day} 10:00:00', '{day} 10:30:00', {true});
+INSERT INTO claims SELECT id, resource, start FROM bookings WHERE NOT cancelled
+"""
+TYPES = {
+    "sqlite": {"serial": "INTEGER NOT NULL", "instant": "DATETIME", "false": "0", "true": "1"},
+    "postgresql": {"serial": "SERIAL NOT NULL", "instant": "TIMESTAMP", "false": "false", "true": "true"},
+}
+
+
+def make_0_1_0(connection: Connection) -> None:
+    statements = OF_0_1_0.format(**TYPES[connection.dialect.name], digest=key_of("c").digest, day="2026-11-24")
+    for statement in statements.split(";"):
+        connection.execute(text(statement))
+
+
+async def prepared(url: str, prepare: Callable[[Connection], None] | str) -> None:
+    def execute(connection: Connection) -> None:
+        connection.execute(text(str(prepare)))
+
+    await (await Database.open(url, execute if isinstance(prepare, str) else prepare)).close()
+
+
+async def seen(url: str, look: Callable[[Connection], object]) -> object:
+    database = await Database.open(url, lambda _connection: None)
+    found = await database.read(lambda connection: connection.run_sync(look))
+    await database.close()
+    return found
+
+
+def differences(connection: Connection) -> list[object]:
+    assert outbox.metadata is metadata
+    assert {*metadata.tables, VERSION_TABLE} == set(inspect(connection).get_table_names())
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return [found for found in compare_metadata(context, metadata) if VERSION_TABLE not in str(found)]
+
+
+def guards(connection: Connection) -> set[str]:
+    """Everything that is unique: indexes with their conditions, where the database tells them, and constraints."""
+    tables = inspect(connection)
+    found = set()
+    for table in ("bookings", "claims"):
+        for index in tables.get_indexes(table):
+            if index["unique"]:
+                options = index.get("dialect_options", {})
+                condition = options.get("sqlite_where", options.get("postgresql_where"))
+                found.add(f"{index['name']} {index['column_names']} {'partial' if condition is not None else ''}")
+        found |= {f"{unique['column_names']}" for unique in tables.get_unique_constraints(table)}
+    return found
+
+
+@pytest.mark.parametrize("prepare", [lambda _connection: None, make_0_1_0], ids=["nothing", "0.1.0"])
+async def test_the_tables_are_those_of_the_metadata(prepare: Callable[[Connection], None], database_url: str) -> None:
+    """However the database began, and however often it is opened; the guards are there."""
+    await prepared(database_url, prepare)
+    for _ in range(2):
+        await (await open_database(database_url)).close()
+
+    assert await seen(database_url, differences) == []
+    assert {
+        "['uid']",
+        "['resource', 'cell']",
+        "one_live_booking_per_key ['key'] partial",
+        "one_booking_per_reference ['reference'] partial",
+    } <= await seen(database_url, guards)  # type: ignore[operator]
+
+
+async def test_bookings_of_version_0_1_0_are_kept(database_url: str) -> None:
+    """They are found by their key, keep their time, and can be moved and cancelled; new ones come after them."""
+    await prepared(database_url, make_0_1_0)
+    backend = await open_backend(database_url)
+
+    booking = await backend.get(key_of("c"))
+    assert booking is not None
+    assert (booking.reference, booking.slot) == ("APT-AAAAAA", TEN)
+    assert await backend.get(key_of("d")) is None
+    assert await try_to_book(backend, "another", TEN) == "taken"
+    assert await try_to_book(backend, "d", ELEVEN) == "booked"
+    moved = await backend.reschedule(key_of("c"), slot_at("2026-11-24T12:30"))
+    assert moved is not None
+    assert moved.reference == booking.reference
+    assert await backend.cancel(key_of("c")) == moved
+    assert await try_to_book(backend, "another", TEN) == "booked"
+    await backend.close()
+
+
+async def test_processes_take_version_0_1_0_over_together(database_url: str) -> None:
+    """One of them changes the tables, the others wait for it."""
+    await prepared(database_url, make_0_1_0)
+
+    databases = await asyncio.gather(*(open_database(database_url) for _ in range(4)))
+
+    for database in databases:
+        await database.close()
+    assert await seen(database_url, differences) == []
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    """Whoever goes back to an older version hears why it does not start."""
+    await (await open_database(database_url)).close()
+    await prepared(database_url, "UPDATE clinic_version SET version_num = '9999'")
+
+    with pytest.raises(UnavailableError, match="a newer version of this program made the clinic's database"):
+        await open_database(database_url)
+
+
+async def test_another_programs_table_is_not_taken_over(database_url: str) -> None:
+    """A table of that name is left as it is."""
+    await prepared(database_url, "CREATE TABLE bookings (hotel VARCHAR)")
+
+    with pytest.raises(UnavailableError, match="another program's"):
+        await open_database(database_url)
+    assert await seen(database_url, lambda connection: inspect(connection).get_table_names()) == ["bookings"]
+
+
+async def test_a_failed_migration_leaves_the_tables_as_they_were(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start finds what there was before."""
+    await prepared(database_url, make_0_1_0)
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.op.create_index", _fail)
+        with pytest.raises(UnavailableError):
+            await open_database(database_url)
+
+    backend = await open_backend(database_url)
+    assert await backend.get(key_of("c")) is not None
+    await backend.close()
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise UnavailableError("the disk is full")
+
+
+async def test_migrations_are_quiet(database_url: str) -> None:
+    """Logging is the server's, and so is its output."""
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), logging.getLogger("alembic").level)
+    output = io.StringIO()
+    with redirect_stdout(output):
+        await (await open_database(database_url)).close()
+
+    assert output.getvalue() == ""
+    assert (root.level, list(root.handlers), logging.getLogger("alembic").level) == before
+
+
+def test_the_server_can_import_every_module_below_actions() -> None:
+    """It does so at its start; what is alembic's alone is in no package."""
+    module = importlib.import_module("actions.migrations")
+
+    assert module.upgrade is upgrade
+    assert not any((folder / "__init__.py").exists() for folder in module._FOLDER.iterdir() if folder.is_dir())
