@@ -42,6 +42,7 @@ from action_server.idempotency import (
     StoreUnavailableError,
     UnreadableAnswerError,
 )
+from action_server.lazy import read_call
 from action_server.limits import RequestLimits
 
 SanicApp = Sanic[Any, Any]
@@ -165,7 +166,7 @@ def _add_webhook(app: SanicApp, executor: Executor, limits: RequestLimits) -> No
             raw = await _read(request, limits)
             with executor.tracing.step("decode"):
                 body = inflate(raw, ", ".join(request.headers.getall("content-encoding", [])), limits.max_bytes)
-                call = wire.decode_call(body, limits.max_json_depth)
+                call = read_call(body, limits.max_json_depth)
             span.about(call)
             answer = await executor.run(call, request_id=request_id, size=len(raw))
         return _json(wire.encode_reply(answer.events, answer.responses), headers={"X-Request-ID": request_id})

@@ -19,6 +19,7 @@ from action_server import validation
 from action_server.admission import Admission
 from action_server.answers import Answer, answer_of
 from action_server.deadlines import DeadlinePassed, time_left, within
+from action_server.domain_files import DomainFiles
 from action_server.domains import Domains
 from action_server.errors import (
     ActionFailedError,
@@ -27,6 +28,7 @@ from action_server.errors import (
     ActionTimeoutError,
     CallError,
     MissingDomainError,
+    RequestError,
 )
 from action_server.idempotency import Idempotent
 from action_server.limits import Limits
@@ -46,6 +48,8 @@ from action_server.wire import Call
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Limits()
+# The action's own word; or it read a part of the request that is malformed, which shows only then.
+_NO_FAILURES = (ActionRejectedError, ActionNotFoundError, MissingDomainError, RequestError)
 
 
 class Once(Protocol):
@@ -85,11 +89,12 @@ class Executor:
         once: Once | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
+        domain_files: DomainFiles | None = None,
     ) -> None:
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads = SyncWorkers(limits.sync_workers)
-        self._domains = Domains(limits.max_domains)
+        self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
         self._services = services
@@ -121,7 +126,7 @@ class Executor:
             ActionFailedError: the action raised anything else; the details are in the log.
         """
         context = CallContext(call.action, call.sender_id, transport, request_id, size)
-        masker = self._privacy.values_of(call.tracker.get("slots") or {}, call.tracker.get("events") or ())
+        masker = self._privacy.masker_of(call)
         with (
             calling(context),
             hiding(masker),
@@ -201,8 +206,7 @@ class Executor:
     def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
         """Answer for an action that failed, by its policy; or raise what stands for the failure."""
         error = _meaning(running, exc)
-        if isinstance(error, (ActionRejectedError, ActionNotFoundError, MissingDomainError)):
-            # The action's own word, not a failure.
+        if isinstance(error, _NO_FAILURES):
             raise error from exc
         policy = policy or running.options.policy_for(exc)
         facts = {"error_id": error.error_id, "then": policy.then}
@@ -226,7 +230,7 @@ def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, An
     if policy.then == "say":
         return []
     slot = running.call.action.removeprefix("validate_")
-    if slot != running.call.action and slot in (running.call.tracker.get("slots") or {}):
+    if slot != running.call.action and slot in (running.call.part("slots") or {}):
         # CALM calls `validate_<slot>` for a candidate. A 500 would leave it in the slot, unchecked.
         return [SlotSet(slot, None)]
     return None

@@ -192,7 +192,7 @@ def key_of(rule: Idempotent, call: Call) -> str:
 def lifetime_of(rule: Idempotent, call: Call) -> timedelta:
     """Return for how long the answer of a call is the answer of its repeats."""
     within = rule.within or A_DAY
-    if rule.key or any(_has_a_time(event) for event in _turn(call.tracker)):
+    if rule.key or any(_has_a_time(event) for event in _turn(call)):
         return within
     return min(within, A_MINUTE)
 
@@ -246,7 +246,7 @@ def _mark(action: Marked, rule: Idempotent) -> Marked:
 
 
 def _job(rule: Idempotent, call: Call) -> JsonObject:
-    slots = call.tracker.get("slots") or {}
+    slots = call.part("slots") or {}
     for name in rule.key:
         if name not in slots:
             # Engines send every slot of the domain, so this is a slip of the pen in the rule, and a dangerous one:
@@ -258,20 +258,19 @@ def _job(rule: Idempotent, call: Call) -> JsonObject:
 
 
 def _place(call: Call) -> JsonObject:
-    tracker = call.tracker
     return {
         "by": "turn",
         "conversation": call.sender_id,
-        "events": len(tracker.get("events") or ()),
-        "turn": _turn(tracker),
-        "stack": tracker.get("stack") or [],
-        "loop": tracker.get("active_loop") or tracker.get("active_form") or {},
+        "events": len(call.part("events") or ()),
+        "turn": _turn(call),
+        "stack": call.part("stack") or [],
+        "loop": call.part("active_loop") or call.part("active_form") or {},
     }
 
 
-def _turn(tracker: JsonObject) -> list[JsonObject]:
+def _turn(call: Call) -> list[JsonObject]:
     """Return the events from the last ``user`` event on; all of them before the first message."""
-    events = tracker.get("events") or []
+    events = call.part("events") or []
     starts = (index for index in range(len(events) - 1, -1, -1) if events[index]["event"] == "user")
     turn: list[JsonObject] = events[next(starts, 0) :]
     return turn

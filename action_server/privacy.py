@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action_server.errors import SettingsError
 from action_server.jsonable import jsonable
+from action_server.wire import Call
 from action_server.yaml_file import read_yaml
 
 # Shorter ones are masked as whole words only: a slot with "m" would otherwise take every m out of the log.
@@ -129,6 +130,10 @@ class Privacy:
         """
         return Masker(self._rules, slots, events) if self._rules else None
 
+    def masker_of(self, call: Call) -> Masker | None:
+        """Return what masks the values of a call, as :meth:`values_of`; decodes nothing before it is used."""
+        return _OfCall(self._rules, call) if self._rules else None
+
 
 class Masker:
     """Hides the values of masked slots in texts. Made for one call; may be used by its threads."""
@@ -158,10 +163,14 @@ class Masker:
             at = end
         return "".join([*pieces, text[at:]])
 
+    def _held(self) -> tuple[Mapping[str, Any], Iterable[Any]]:
+        return self._slots, self._events
+
     def _all_forms(self) -> dict[str, tuple[str, Rule]]:
         if not self._collected:
-            held = [(slot, self._slots.get(slot)) for slot in self._rules]
-            events = (e for e in self._events if isinstance(e, dict) and e.get("event") == "slot")
+            slots, events = self._held()
+            held = [(slot, slots.get(slot)) for slot in self._rules]
+            events = (e for e in events if isinstance(e, dict) and e.get("event") == "slot")
             self._add([*held, *((str(e.get("name")), e.get("value")) for e in events)])
             self._collected = True
         return self._forms
@@ -175,6 +184,17 @@ class Masker:
                 if rule is not None:
                     _collect(value, rule, forms)
             self._forms = forms
+
+
+class _OfCall(Masker):
+    """Reads a call's slots and events when something is logged that may hold them."""
+
+    def __init__(self, rules: Mapping[str, Rule], call: Call) -> None:
+        super().__init__(rules, {})
+        self._call = call
+
+    def _held(self) -> tuple[Mapping[str, Any], Iterable[Any]]:
+        return self._call.part("slots") or {}, self._call.part("events") or ()
 
 
 def _collect(value: object, rule: Rule, forms: dict[str, tuple[str, Rule]]) -> None:

@@ -60,7 +60,7 @@ class Supervisor:
         self._draining = False
         # Python writes here when a signal arrives: one that comes just before a wait begins would not end the wait.
         self._wake, self._waker = socket.socketpair()
-        self._metrics_directory: Path | None = None
+        self._directory: Path | None = None
         self._metrics: Metrics | None = None
 
     def run(self) -> None:
@@ -75,14 +75,14 @@ class Supervisor:
                     self._watch()
             finally:
                 self._stop(self._workers)
-                if self._metrics_directory is not None:
-                    cleanup(self._metrics_directory)
+                if self._directory is not None:
+                    cleanup(self._directory)
 
     def _count_together(self) -> None:
-        """Give the workers a place where each finds what the others counted."""
+        """Give the workers a place where each finds what the others counted, and the domains they were sent."""
+        self._directory = prepare_directory()
         if self._settings.metrics:
-            self._metrics_directory = prepare_directory()
-            self._metrics = Metrics(self._metrics_directory)
+            self._metrics = Metrics(self._directory)
 
     def _watch(self) -> None:
         """Wait for something to happen, and see to it."""
@@ -153,7 +153,7 @@ class Supervisor:
         ours, theirs = Pipe()
         process = _context.Process(
             target=_work,
-            args=(self._settings, self._sock, theirs, self._metrics_directory),
+            args=(self._settings, self._sock, theirs, self._directory),
             name="action-server-worker",
         )
         process.start()
@@ -189,8 +189,8 @@ class Supervisor:
             self._forget(ending)
 
     def _forget(self, gone: _Worker) -> None:
-        if self._metrics_directory is not None and gone.process.pid is not None:
-            forget_worker(self._metrics_directory, gone.process.pid)
+        if self._metrics is not None and self._directory is not None and gone.process.pid is not None:
+            forget_worker(self._directory, gone.process.pid)
 
     def _count_reload(self, *, ok: bool) -> None:
         if self._metrics is not None:
@@ -226,14 +226,14 @@ class _Report:
     files: Snapshot = field(default_factory=dict)
 
 
-def _work(settings: Settings, sock: socket.socket | None, channel: Connection, metrics_directory: Path | None) -> None:
+def _work(settings: Settings, sock: socket.socket | None, channel: Connection, shared_directory: Path | None) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on as SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stopping = worker.Stopping(signal.SIGTERM, parent=channel)
     try:
         worker.run(
-            settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping, metrics_directory
+            settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping, shared_directory
         )
     except StartupError as exc:
         channel.send(_Report(problem=str(exc)))

@@ -277,7 +277,7 @@ class _RecordedSpan(Span):
         self.end()
 
     def about(self, call: Call) -> None:
-        message = call.tracker.get("latest_message") or {}
+        message = call.part("latest_message") or {}
         facts = {
             "next_action": call.action,
             "version": call.version,

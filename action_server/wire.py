@@ -2,7 +2,8 @@
 
 The rules are those of real engines (Rasa Open Source 3.6 and Rasa Pro 3.21): which keys may be missing, which
 may be null. The standard library's decoder is used on purpose: engines write ``NaN`` and lone surrogates, and
-integers of any size have to come back as they went out.
+integers of any size have to come back as they went out. :mod:`action_server.lazy` reads most requests faster and must
+come to the same.
 """
 
 from __future__ import annotations
@@ -65,6 +66,20 @@ class Call:
     domain_digest: str | None = None
     version: str | None = None
 
+    @property
+    def brings_domain(self) -> bool:
+        """Whether the engine sent a domain."""
+        return self.domain is not None
+
+    @property
+    def domain_bytes(self) -> bytes | None:
+        """The domain's JSON as it came; None if there is no domain, or it came in another form."""
+        return None
+
+    def part(self, name: str) -> Any:
+        """Return one field of the tracker, None if it is missing."""
+        return self.tracker.get(name)
+
 
 def decode_call(body: bytes, max_depth: int = 100) -> Call:
     """Decode the body of ``POST /webhook``.
@@ -73,7 +88,7 @@ def decode_call(body: bytes, max_depth: int = 100) -> Call:
         RequestError: the body is not such a request, or nests objects and lists deeper than ``max_depth``; the message
             names the place and the problem, no values.
     """
-    if _is_deeper(body, max_depth):
+    if is_deeper(body, max_depth):
         raise RequestError(
             f"the body nests objects and lists deeper than {max_depth}; raise --max-json-depth if it must"
         )
@@ -169,9 +184,11 @@ def _dump(value: object) -> bytes:
 
 _TEXTS = re.compile(rb'"[^"]*"')
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
+# One kind of brackets is enough to count levels; whether they match is the decoder's business.
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
 
 
-def _is_deeper(body: bytes, limit: int) -> bool:
+def is_deeper(body: bytes, limit: int) -> bool:
     """Tell whether objects and lists are nested deeper than ``limit``, without decoding anything.
 
     First everything goes that is no bracket, in a few passes in C over the whole body; then one pass for each level
@@ -180,13 +197,13 @@ def _is_deeper(body: bytes, limit: int) -> bool:
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     # Escaped backslashes first: of the quotes that are left, each one opens or closes a text.
-    structure = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_STRUCTURE)
+    structure = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_BRACKETS, _NOT_STRUCTURE)
     brackets = _TEXTS.sub(b"", structure.replace(b'""', b""))
     for _ in range(limit):
-        rest = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        rest = brackets.replace(b"[]", b"")
         if len(rest) == len(brackets):
             # Nothing, or brackets that do not match: the decoder will say so, if they do not open for ever.
-            return rest.count(b"[") + rest.count(b"{") > limit
+            return rest.count(b"[") > limit
         brackets = rest
     return bool(brackets)
 
@@ -223,13 +240,22 @@ def _tracker(payload: JsonObject) -> JsonObject:
         problem = "is missing; it must be" if tracker is None else f"is {_word(tracker)}; it must be"
         raise RequestError(f"tracker {problem} an object")
     _check_fields(tracker, _TRACKER_FIELDS, "tracker.")
-    for index, event in enumerate(tracker.get("events") or ()):
-        _check_event(event, index)
-    _check_objects(tracker.get("stack"), "tracker.stack")
-    message = tracker.get("latest_message") or {}
-    _check_fields(message, (("entities", list),), "tracker.latest_message.")
-    _check_objects(message.get("entities"), "tracker.latest_message.entities")
+    for name in ("events", "stack", "latest_message"):
+        check_part(name, tracker.get(name))
     return tracker
+
+
+def check_part(name: str, value: Any) -> None:
+    """Check what is inside of a field of the tracker, which is of its type already. Raises :class:`RequestError`."""
+    if name == "events":
+        for index, event in enumerate(value or ()):
+            _check_event(event, index)
+    elif name == "stack":
+        _check_objects(value, "tracker.stack")
+    elif name == "latest_message":
+        message = value or {}
+        _check_fields(message, (("entities", list),), "tracker.latest_message.")
+        _check_objects(message.get("entities"), "tracker.latest_message.entities")
 
 
 def _check_fields(value: JsonObject, fields: Sequence[tuple[str, type]], prefix: str) -> None:

@@ -22,6 +22,7 @@ from sanic import Sanic
 from action_server import __version__, loader, logs, services
 from action_server.app import AppParts, create_app
 from action_server.auth import Authenticator
+from action_server.domain_files import DomainFiles
 from action_server.errors import LifespanError, SettingsError, StartupError
 from action_server.executor import Executor
 from action_server.health import Readiness
@@ -54,7 +55,7 @@ def run(
     sock: socket.socket | None,
     ready: Callable[[], None],
     stopping: Stopping,
-    metrics_directory: Path | None = None,
+    shared_directory: Path | None = None,
 ) -> None:
     """Serve until told to stop. ``sock`` listens already; ``ready`` is called once the worker takes calls.
 
@@ -65,7 +66,7 @@ def run(
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, metrics_directory))
+        executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -130,16 +131,17 @@ class Assembly:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, metrics_directory: Path | None = None) -> AsyncIterator[Assembly]:
+async def assembled(settings: Settings, shared_directory: Path | None = None) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
-    ``metrics_directory`` is where the workers of one supervisor count together; None for a worker on its own.
+    ``shared_directory`` is where the workers of one supervisor count together and find domains that others were sent;
+    None for a worker on its own.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
-    metrics = Metrics(metrics_directory, version=__version__, enabled=settings.metrics)
+    metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
     async with AsyncExitStack() as stack:
         opened = await open_services(stack, package, settings.services)
@@ -155,6 +157,7 @@ async def assembled(settings: Settings, metrics_directory: Path | None = None) -
             once=await _once_store(stack, settings, package.registry, options),
             tracing=_tracing(stack, settings),
             privacy=_privacy(settings),
+            domain_files=DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None,
         )
         stack.callback(executor.close)
         metrics.threads(0, settings.sync_workers)
@@ -280,9 +283,9 @@ async def _serve(
     sock: socket.socket | None,
     ready: Callable[[], None],
     stopping: Stopping,
-    metrics_directory: Path | None,
+    shared_directory: Path | None,
 ) -> Executor:
-    async with assembled(settings, metrics_directory) as worker:
+    async with assembled(settings, shared_directory) as worker:
         names = ",".join(sorted(action.name for action in worker.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         stopping.arm()

@@ -15,7 +15,7 @@ PLATFORM = "action_server"
 # The one list of tiers. A module imports from lower tiers only, not from its own. The package itself (its public names)
 # is a module like any other.
 TIERS: list[set[str]] = [
-    {"errors", "event_schema", "jsonable", "places", "threads", "deadlines", "limits", "metrics_files"},
+    {"errors", "event_schema", "jsonable", "places", "threads", "deadlines", "limits", "metrics_files", "domain_files"},
     {
         "wire",
         "compression",
@@ -31,7 +31,7 @@ TIERS: list[set[str]] = [
         "tls",
         "protocol",
     },
-    {"privacy", "tracing"},
+    {"privacy", "tracing", "lazy"},
     {"answers", "validation", "auth", "domains", "tracker", "health", "logs", "idempotency", "database"},
     {"middleware", "options", "observation", "watchdog", "once", "outbound", "flags"},
     {"loader", "settings", "executor", "__init__"},

@@ -289,41 +289,6 @@ def test_a_value_nested_as_deep_as_people_nest_is_read() -> None:
     assert decode(payload(tracker=tracker(slots={"s": value}))).tracker["slots"]["s"] == value
 
 
-def nested(levels: int) -> bytes:
-    return b"[" * levels + b"]" * levels
-
-
-@pytest.mark.parametrize(
-    ("body", "deeper"),
-    [
-        (nested(8), False),
-        (nested(9), True),
-        (b'{"a":' * 9 + b"1" + b"}" * 9, True),
-        (json.dumps([["[[[[[[[[[[", '\\" [[[[[[[[[[', "\\\\"]] * 5).encode(), False),
-        (json.dumps([[], {}] * 1000).encode(), False),
-        (b"[" * 9, True),
-        (b"]" * 100 + b"[" * 8, False),
-    ],
-    ids=["at the limit", "one over", "objects", "brackets in texts", "many beside each other", "open", "only closed"],
-)
-def test_depth_is_limited_before_anything_is_decoded(body: bytes, deeper: bool) -> None:
-    """Brackets in texts do not count; what does not match is left to the decoder."""
-    with pytest.raises(RequestError) as refused:
-        wire.decode_call(body, max_depth=8)
-
-    assert ("raise --max-json-depth" in str(refused.value)) is deeper
-
-
-@given(st.recursive(st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=40), st.integers(1, 12))
-def test_the_depth_that_is_measured_is_the_real_one(value: object, limit: int) -> None:
-    """Whatever the texts hold, escapes and brackets included."""
-
-    def depth(of: object) -> int:
-        return 1 + max(map(depth, of), default=0) if isinstance(of, list) else 0
-
-    assert wire._is_deeper(json.dumps(value).encode(), limit) is (depth(value) > limit)
-
-
 # Properties: whatever arrives, the outcome is a Call or a RequestError that repeats nothing of it.
 
 secrets = st.uuids().map(lambda n: f"{MARK}-{n}")

@@ -129,6 +129,18 @@ async def test_a_hostile_request_gets_its_answer_and_harms_nobody(target: Target
     assert closed == case.closed
 
 
+@pytest.mark.parametrize("case", GROUPS["body"], ids=lambda case: case.name[:60])
+async def test_a_hostile_body_that_nobody_reads_harms_nobody(target: Target, case: Case) -> None:
+    """What an action does not read is not decoded: it may then be answered, and holds nothing up."""
+    assert isinstance(case.send, bytes)
+    unread = Case(case.name, case.send.replace(b"action_echo", b"action_idle"), case.answers, case.closed)
+    found, _, heard = await answers(target, unread)
+    await assert_healthy(target)
+
+    assert not [secret for secret in SECRETS if secret.encode() in heard]
+    assert found in ([200], []) or matches(found, case), f"{found} {heard[-500:]!r}"
+
+
 def test_the_table_is_long_and_its_names_differ() -> None:
     """At least sixty cases, of every kind."""
     names = [f"{group}: {case.name}" for group, cases in GROUPS.items() for case in cases]
