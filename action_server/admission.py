@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from action_server.deadlines import timeout_at
@@ -20,10 +18,15 @@ class _Gate:
     inside: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
-    async def enter(self, queue_limit: int, patience: float, action: str, name: str) -> None:
+    def try_to_enter(self) -> bool:
+        """Take a place if there is one at once."""
         if self.inside < self.limit and not self.waiting:
             self.inside += 1
-            return
+            return True
+        return False
+
+    async def enter(self, queue_limit: int, patience: float, action: str, name: str) -> None:
+        """Wait for a place."""
         if len(self.waiting) >= queue_limit:
             raise SaturatedError(action, name, patience)
         loop = asyncio.get_running_loop()
@@ -81,24 +84,47 @@ class Admission:
         """Whether the next call would be refused."""
         return self._all.inside >= self._all.limit and len(self._all.waiting) >= self._max_queue
 
-    @asynccontextmanager
-    async def enter(self, action: str, limit: int | None = None) -> AsyncIterator[None]:
-        """Hold a place for the block; ``limit`` is the action's own.
+    def enter(self, action: str, limit: int | None = None) -> _Stay:
+        """Hold a place for an ``async with`` block; ``limit`` is the action's own.
 
         Raises:
             SaturatedError: there is no place, and none became free in time.
         """
-        gates = [self._all]
-        if limit is not None:
-            # The action's own gate first: who waits there takes no place from other actions.
-            gates.insert(0, self._of_action.setdefault(action, _Gate(limit)))
-        entered: list[_Gate] = []
+        if limit is None:
+            return _Stay(self, action, (self._all,))
+        # The action's own gate first: who waits there takes no place from other actions.
+        return _Stay(self, action, (self._of_action.setdefault(action, _Gate(limit)), self._all))
+
+    async def wait(self, gate: _Gate, action: str) -> None:
+        """Wait for a place behind one gate."""
+        name = "max_calls" if gate is self._all else f"actions: {action}: max_calls"
+        await gate.enter(self._max_queue, self._queue_timeout, action, name)
+
+
+class _Stay:
+    """A place for one call, from the beginning of a block to its end."""
+
+    __slots__ = ("_action", "_admission", "_entered", "_gates")
+
+    def __init__(self, admission: Admission, action: str, gates: tuple[_Gate, ...]) -> None:
+        self._admission = admission
+        self._action = action
+        self._gates = gates
+        self._entered = 0
+
+    async def __aenter__(self) -> None:
         try:
-            for gate in gates:
-                name = "max_calls" if gate is self._all else f"actions: {action}: max_calls"
-                await gate.enter(self._max_queue, self._queue_timeout, action, name)
-                entered.append(gate)
-            yield
-        finally:
-            for gate in reversed(entered):
-                gate.leave()
+            for gate in self._gates:
+                if not gate.try_to_enter():
+                    await self._admission.wait(gate, self._action)
+                self._entered += 1
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        for gate in self._gates[: self._entered][::-1]:
+            gate.leave()

@@ -44,6 +44,8 @@ def answer_of(
 
     ``returned`` may be a list, a tuple or another iterable of events, one event, or None. ``version`` is the engine's.
     """
+    if returned == [] and not messages:
+        return Answer([], [])
     known = known_to(version)
     notes = _Notes(action, noted)
     events = (_event(notes, item, known) for item in _as_events(notes, returned))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Coroutine, Generator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout_at
@@ -15,6 +15,8 @@ else:
     from async_timeout import timeout_at
 
 __all__ = ["DeadlinePassed", "time_left", "timeout_at", "within"]
+
+T = TypeVar("T")
 
 # A reading of time.monotonic(), which is also the clock of asyncio's event loops.
 _deadline: ContextVar[float | None] = ContextVar("action_server_deadline", default=None)
@@ -34,28 +36,75 @@ def time_left() -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-@asynccontextmanager
-async def within(seconds: float | None) -> AsyncIterator[None]:
-    """Cancel the block when ``seconds`` are over; None sets no limit. A limit around it is never extended.
+async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work``, and cancel it when ``seconds`` are over; None sets no limit. A limit around it is never extended.
 
     Raises:
-        DeadlinePassed: they were over. A ``TimeoutError`` of the block's own passes as it is.
+        DeadlinePassed: they were over. A ``TimeoutError`` of the work's own passes as it is.
     """
     outer = _deadline.get()
     deadline = outer if seconds is None else time.monotonic() + seconds
     if outer is not None and deadline is not None:
         deadline = min(outer, deadline)
     token = _deadline.set(deadline)
+    try:
+        return await (work if deadline is None else _Limited(work, deadline))
+    finally:
+        _deadline.reset(token)
+
+
+class _Limited:
+    """Awaits work; a timer is set only when the work has to wait for something: most never does."""
+
+    __slots__ = ("_deadline", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any], deadline: float) -> None:
+        self._work = work
+        self._deadline = deadline
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._work.__await__()
+        try:
+            waiting = next(steps)
+        except StopIteration as done:
+            return done.value
+        return (yield from _cut(_Begun(steps, waiting), self._deadline).__await__())
+
+
+class _Begun:
+    """Awaits the rest of work that waits for something already."""
+
+    __slots__ = ("_steps", "_waiting")
+
+    def __init__(self, steps: Generator[Any, Any, Any], waiting: Any) -> None:
+        self._steps = steps
+        self._waiting = waiting
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waiting = self._waiting
+        while True:
+            error: BaseException | None = None
+            sent = None
+            try:
+                sent = yield waiting
+            except BaseException as exc:  # noqa: BLE001 - handed on
+                error = exc
+            try:
+                waiting = self._steps.send(sent) if error is None else self._steps.throw(error)
+            except StopIteration as done:
+                return done.value
+
+
+async def _cut(work: Awaitable[T], deadline: float) -> T:
     limit = timeout_at(deadline)
     try:
         async with limit:
-            yield
-    except TimeoutError as exc:
+            return await work
+    # On Python 3.10 the two are different.
+    except (TimeoutError, asyncio.TimeoutError) as exc:
         if _has_expired(limit):
             raise DeadlinePassed from exc
         raise
-    finally:
-        _deadline.reset(token)
 
 
 def _has_expired(limit: Any) -> bool:

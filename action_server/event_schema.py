@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 JsonObject = dict[str, Any]
@@ -47,6 +48,7 @@ class KnownEvents:
         return name in self.names or any(name.startswith(family) for family in self.families)
 
 
+@lru_cache(maxsize=16)
 def known_to(version: str | None) -> KnownEvents:
     """Return the events an engine of this version accepts.
 

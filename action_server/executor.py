@@ -62,7 +62,7 @@ class Once(Protocol):
         ...
 
 
-@dataclass
+@dataclass(slots=True)
 class _Running:
     """A call while it runs: what its steps need to know of each other."""
 
@@ -151,36 +151,34 @@ class Executor:
     async def _admitted(self, running: _Running) -> Answer:
         """Run a call within its time, once there is a place for it."""
         try:
-            async with (
-                within(running.options.timeout),
-                self.admission.enter(running.call.action, running.options.max_calls),
-            ):
-                running.seen.started()
-                return await self._through_middleware(running)
+            return await within(running.options.timeout, self._in_its_turn(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, running.options.on_timeout)
 
-    async def _through_middleware(self, running: _Running) -> Answer:
-        async def innermost(call: Call) -> Answer:
-            try:
-                return await self._once_or_every_time(running, call)
-            except asyncio.CancelledError as exc:
-                if _is_cancelled_from_outside():
-                    raise
-                return self._after_failure(running, exc)
-            except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
-                return self._after_failure(running, exc)
+    async def _in_its_turn(self, running: _Running) -> Answer:
+        async with self.admission.enter(running.call.action, running.options.max_calls):
+            running.seen.started()
+            if not self._middlewares:
+                return await self._innermost(running, running.call)
+            run: Next = around(self._middlewares, partial(self._innermost, running))
+            return await run(running.call)
 
-        run: Next = around(self._middlewares, innermost) if self._middlewares else innermost
-        return await run(running.call)
-
-    async def _once_or_every_time(self, running: _Running, call: Call) -> Answer:
-        rule = running.options.idempotent
-        if not rule or self._once is None:
+    async def _innermost(self, running: _Running, call: Call) -> Answer:
+        try:
+            if running.options.idempotent and self._once is not None:
+                return await self._run_once(running, call, running.options.idempotent, self._once)
             return await self._run_action(running, call)
+        except asyncio.CancelledError as exc:
+            if _is_cancelled_from_outside():
+                raise
+            return self._after_failure(running, exc)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
+            return self._after_failure(running, exc)
+
+    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, once: Once) -> Answer:
         left = time_left()
         wait = {} if left is None else {"wait": left}
-        answer, is_repeat = await self._once.answer(rule, call, partial(self._run_action, running, call), **wait)
+        answer, is_repeat = await once.answer(rule, call, partial(self._run_action, running, call), **wait)
         if is_repeat:
             running.seen.repeated()
         return answer
@@ -188,8 +186,12 @@ class Executor:
     async def _run_action(self, running: _Running, call: Call) -> Answer:
         token = current_workers.set(self.threads)
         dispatcher = running.dispatcher
+        action = running.action
         try:
-            returned = await self.threads.call(running.action.run, dispatcher, tracker_of(call), running.domain)
+            if action.is_async:
+                returned = await action.run(dispatcher, tracker_of(call), running.domain)
+            else:
+                returned = await self.threads.call(action.run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:
                 logger.warning("stream.left_open")
                 await dispatcher.stream_end()

@@ -87,6 +87,18 @@ class Observation:
         outcome = _outcome(error, exc)
         self._trace(error or exc)
         started = self._started or ended
+        if logger.isEnabledFor(logging.INFO):
+            self._log(outcome, error, started, ended)
+        if self._label is UNKNOWN:
+            self._metrics.call_started(UNKNOWN)
+        times = (started - self._arrived, ended - started)
+        self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
+        if outcome == "timed_out":
+            self._metrics.timed_out(self._label)
+        elif outcome == "needs_domain":
+            self._metrics.domain_requested(self._label)
+
+    def _log(self, outcome: str, error: CallError | None, started: float, ended: float) -> None:
         facts: dict[str, object] = {
             "outcome": outcome,
             "transport": self._context.transport,
@@ -99,14 +111,6 @@ class Observation:
         if self._repeated:
             facts["repeated"] = True
         logger.info("action.finished", extra=facts)
-        if self._label is UNKNOWN:
-            self._metrics.call_started(UNKNOWN)
-        times = (started - self._arrived, ended - started)
-        self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
-        if outcome == "timed_out":
-            self._metrics.timed_out(self._label)
-        elif outcome == "needs_domain":
-            self._metrics.domain_requested(self._label)
 
     def _trace(self, failure: BaseException | None) -> None:
         if failure is not None:

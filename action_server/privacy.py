@@ -11,7 +11,6 @@ import logging
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -276,17 +275,21 @@ def _merged(hits: list[_Hit]) -> Iterator[tuple[int, int, str]]:
 masking: ContextVar[Masker | None] = ContextVar("action_server_masking", default=None)
 
 
-@contextmanager
-def hiding(masker: Masker | None) -> Iterator[None]:
+class hiding:  # noqa: N801 - used as a function, and cheaper than one that yields
     """Mask with ``masker`` what is logged within the block, by its threads and tasks, too."""
-    if masker is None:
-        yield
-        return
-    token = masking.set(masker)
-    try:
-        yield
-    finally:
-        masking.reset(token)
+
+    __slots__ = ("_masker", "_token")
+
+    def __init__(self, masker: Masker | None) -> None:
+        self._masker = masker
+
+    def __enter__(self) -> None:
+        if self._masker is not None:
+            self._token = masking.set(self._masker)
+
+    def __exit__(self, *_: object) -> None:
+        if self._masker is not None:
+            masking.reset(self._token)
 
 
 def mask_record(record: logging.LogRecord) -> bool:

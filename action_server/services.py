@@ -88,14 +88,19 @@ def activate(registry: svcs.Registry) -> Iterator[Services]:
         yield services
 
 
-@contextmanager
-def activated(services: Services | None) -> Iterator[None]:
+class activated:  # noqa: N801 - used as a function, and cheaper than one that yields
     """Make ``services`` the ones actions get within the block."""
-    token = _active.set(services)
-    try:
-        yield
-    finally:
-        _active.reset(token)
+
+    __slots__ = ("_services", "_token")
+
+    def __init__(self, services: Services | None) -> None:
+        self._services = services
+
+    def __enter__(self) -> None:
+        self._token = _active.set(self._services)
+
+    def __exit__(self, *_: object) -> None:
+        _active.reset(self._token)
 
 
 @asynccontextmanager

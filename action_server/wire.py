@@ -177,9 +177,12 @@ def encode_error(error: CallError) -> bytes:
     return _dump(body)
 
 
+# ASCII only: a lone surrogate of a user's message survives as an escape, and could not be encoded otherwise.
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _dump(value: object) -> bytes:
-    # ASCII only: a lone surrogate of a user's message survives as an escape, and could not be encoded otherwise.
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return _to_json(value).encode("ascii")
 
 
 _TEXTS = re.compile(rb'"[^"]*"')
