@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -92,6 +93,7 @@ _REASONS = {
 }
 _REQUEST_ID = "x-request-id"
 _LONGEST_REQUEST_ID = 128
+_random = random.Random()  # noqa: S311 - for ids of requests
 
 
 class MetricsPage(Protocol):
@@ -124,7 +126,7 @@ def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool =
     ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
     """
     limits = parts.limits
-    app: SanicApp = Sanic(name, configure_logging=False, error_handler=_Errors(limits, parts.metrics))
+    app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(limits, parts.metrics))
     app.config.update(
         REQUEST_MAX_SIZE=limits.max_bytes,
         REQUEST_MAX_HEADER_SIZE=limits.max_header_bytes,
@@ -141,7 +143,7 @@ def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool =
         configure_cors(app, list(parts.cors_origins))
     if parts.authenticator is not None and parts.authenticator.enabled:
         _close(app, parts.authenticator)
-    _add_webhook(app, parts.executor, limits)
+    _add_webhook(app, parts)
     _add_pages(app, parts)
     return app
 
@@ -158,18 +160,32 @@ def _close(app: SanicApp, authenticator: Authenticator) -> None:
     app.signal("http.routing.before")(check)
 
 
-def _add_webhook(app: SanicApp, executor: Executor, limits: RequestLimits) -> None:
+async def answered(
+    parts: AppParts, body: bytes | Awaitable[bytes], encoding: str, headers: Mapping[str, str], request_id: str
+) -> bytes:
+    """Run the call of a request and return the body of its 200. ``encoding`` is the body's, ``body`` may still arrive.
+
+    Raises:
+        CallError: there is no 200; :class:`Errors` knows the answer.
+    """
+    tracing = parts.executor.tracing
+    with tracing.call(headers) as span:
+        raw = body if isinstance(body, bytes) else await body
+        with tracing.step("decode"):
+            plain = inflate(raw, encoding, parts.limits.max_bytes) if encoding else raw
+            call = read_call(plain, parts.limits.max_json_depth)
+        span.about(call)
+        answer = await parts.executor.run(call, request_id=request_id, size=len(raw))
+    return wire.encode_reply(answer.events, answer.responses)
+
+
+def _add_webhook(app: SanicApp, parts: AppParts) -> None:
     @app.post("/webhook", stream=True)
     async def webhook(request: Request) -> HTTPResponse:
-        request_id = _request_id(request)
-        with executor.tracing.call(request.headers) as span:
-            raw = await _read(request, limits)
-            with executor.tracing.step("decode"):
-                body = inflate(raw, ", ".join(request.headers.getall("content-encoding", [])), limits.max_bytes)
-                call = read_call(body, limits.max_json_depth)
-            span.about(call)
-            answer = await executor.run(call, request_id=request_id, size=len(raw))
-        return _json(wire.encode_reply(answer.events, answer.responses), headers={"X-Request-ID": request_id})
+        request_id = request_id_of(request.headers.get(_REQUEST_ID, ""))
+        encoding = ", ".join(request.headers.getall("content-encoding", []))
+        reply = await answered(parts, _read(request, parts.limits), encoding, request.headers, request_id)
+        return _json(reply, headers={"X-Request-ID": request_id})
 
 
 def _add_pages(app: SanicApp, parts: AppParts) -> None:
@@ -221,15 +237,15 @@ async def _read(request: Request, limits: RequestLimits) -> bytes:
         pieces.append(piece)
 
 
-def _request_id(request: Request) -> str:
-    """Return the caller's id of the request if it is fit for a log and a header, otherwise one of our own."""
-    given = request.headers.get(_REQUEST_ID, "")
+def request_id_of(given: str) -> str:
+    """Return the caller's id of a request if it is fit for a log and a header, otherwise one of our own."""
     if given and len(given) <= _LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
-        return str(given)
-    return secrets.token_hex(8)
+        return given
+    # To find a line by, not to keep anybody out.
+    return f"{_random.getrandbits(64):016x}"
 
 
-class _Errors(ErrorHandler):
+class Errors(ErrorHandler):
     """Answers every error as JSON; never with a value of the request or the text of an unforeseen exception."""
 
     def __init__(self, limits: RequestLimits, metrics: MetricsPage | None) -> None:
@@ -240,20 +256,25 @@ class _Errors(ErrorHandler):
 
     def default(self, request: Request | None, exception: Exception) -> HTTPResponse:
         """Return the answer for an exception nobody handled before."""
-        error, status, headers = self._understood(exception)
+        body, status, headers = self.answer(exception)
         if request is not None:
-            _see_to_the_rest(request, 0.0 if isinstance(error, SlowBodyError) else self._body_timeout)
+            _see_to_the_rest(request, 0.0 if isinstance(exception, SlowBodyError) else self._body_timeout)
+            if _REQUEST_ID in request.headers:
+                headers = {**headers, "X-Request-ID": request_id_of(request.headers[_REQUEST_ID])}
+        return _json(body, status, headers)
+
+    def answer(self, exception: BaseException) -> tuple[bytes, int, dict[str, str]]:
+        """Return body, status and headers of the answer for an exception, and tell the log and the metrics."""
+        error, status, headers = self._understood(exception)
         if isinstance(error, (RequestError, UnauthorizedError)):
             # Calls that reach the executor are logged there.
             problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
             logger.warning("call.refused", extra={"status": status, "problem": problem})
             if self._metrics is not None:
                 self._metrics.refused(_REASONS.get(status, "malformed"))
-        if request is not None and _REQUEST_ID in request.headers:
-            headers = {**headers, "X-Request-ID": _request_id(request)}
-        return _json(wire.encode_error(error), status, headers)
+        return wire.encode_error(error), status, headers
 
-    def _understood(self, exception: Exception) -> tuple[CallError, int, dict[str, str]]:
+    def _understood(self, exception: BaseException) -> tuple[CallError, int, dict[str, str]]:
         if isinstance(exception, CallError):
             return exception, STATUSES[type(exception)], exception.headers
         if isinstance(exception, SanicException) and exception.status_code:

@@ -163,7 +163,10 @@ def encode_call(
 
 def encode_reply(events: Sequence[JsonObject], responses: Sequence[JsonObject]) -> bytes:
     """Encode the body of a 200: both keys always, in rasa-sdk's order. The values must be JSON already."""
-    return _dump({"events": events, "responses": responses})
+    return _dump({"events": events, "responses": responses}) if events or responses else _EMPTY_REPLY
+
+
+_EMPTY_REPLY = b'{"events":[],"responses":[]}'
 
 
 def encode_error(error: CallError) -> bytes:

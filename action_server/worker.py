@@ -20,11 +20,12 @@ from rasa_sdk.plugin import plugin_manager
 from sanic import Sanic
 
 from action_server import __version__, loader, logs, services
-from action_server.app import AppParts, create_app
+from action_server.app import AppParts, SanicApp, create_app
 from action_server.auth import Authenticator
 from action_server.domain_files import DomainFiles
 from action_server.errors import LifespanError, SettingsError, StartupError
 from action_server.executor import Executor
+from action_server.fast import fast_protocol
 from action_server.health import Readiness
 from action_server.loader import LoadedPackage
 from action_server.metrics import Metrics
@@ -202,7 +203,7 @@ async def serving(
         server = await app.create_server(
             sock=sock,
             ssl=_tls(settings),
-            protocol=ImpatientWebSocketProtocol if app.websocket_enabled else ImpatientHttpProtocol,
+            protocol=_protocol(parts, app),
             return_asyncio_server=True,
             asyncio_server_kwargs={"start_serving": False},
         )
@@ -223,6 +224,12 @@ async def serving(
             await server.after_stop()
     finally:
         Sanic.unregister_app(app)
+
+
+def _protocol(parts: AppParts, app: SanicApp) -> Any:
+    if app.websocket_enabled:
+        return ImpatientWebSocketProtocol
+    return fast_protocol(parts, app, ImpatientHttpProtocol)
 
 
 async def _once_store(

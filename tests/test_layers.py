@@ -36,6 +36,7 @@ TIERS: list[set[str]] = [
     {"middleware", "options", "observation", "watchdog", "once", "outbound", "flags"},
     {"loader", "settings", "executor", "__init__"},
     {"app", "rpc"},
+    {"fast"},
     {"worker"},
     {"supervisor"},
     {"server"},

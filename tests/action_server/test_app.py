@@ -259,7 +259,7 @@ async def test_an_unforeseen_error_of_the_server_itself_leaks_nothing(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("hunter2")
 
-    monkeypatch.setattr(app_module, "inflate", broken)
+    monkeypatch.setattr(app_module, "read_call", broken)
 
     status, body = await client.call("action_echo")
 
