@@ -112,6 +112,15 @@ class _Stay:
         self._gates = gates
         self._entered = 0
 
+    def at_once(self) -> bool:
+        """Take the place if nobody has to be waited for; :meth:`leave` gives it back."""
+        for gate in self._gates:
+            if not gate.try_to_enter():
+                self.leave()
+                return False
+            self._entered += 1
+        return True
+
     async def __aenter__(self) -> None:
         try:
             for gate in self._gates:
@@ -119,12 +128,14 @@ class _Stay:
                     await self._admission.wait(gate, self._action)
                 self._entered += 1
         except BaseException:
-            self._leave()
+            self.leave()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Give back what was taken."""
         for gate in self._gates[: self._entered][::-1]:
             gate.leave()
+        self._entered = 0

@@ -141,8 +141,9 @@ class Executor:
             try:
                 return await self._admitted(running)
             finally:
-                self._metrics.queued(self.admission.waiting)
-                self._metrics.threads(self.threads.running, self.threads.limit)
+                if self._metrics.enabled:
+                    self._metrics.queued(self.admission.waiting)
+                    self._metrics.threads(self.threads.running, self.threads.limit)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
@@ -156,12 +157,21 @@ class Executor:
             return self._after_failure(running, exc, running.options.on_timeout)
 
     async def _in_its_turn(self, running: _Running) -> Answer:
-        async with self.admission.enter(running.call.action, running.options.max_calls):
-            running.seen.started()
-            if not self._middlewares:
-                return await self._innermost(running, running.call)
-            run: Next = around(self._middlewares, partial(self._innermost, running))
-            return await run(running.call)
+        place = self.admission.enter(running.call.action, running.options.max_calls)
+        if place.at_once():
+            try:
+                return await self._through_middlewares(running)
+            finally:
+                place.leave()
+        async with place:
+            return await self._through_middlewares(running)
+
+    def _through_middlewares(self, running: _Running) -> Awaitable[Answer]:
+        running.seen.started()
+        if not self._middlewares:
+            return self._innermost(running, running.call)
+        run: Next = around(self._middlewares, partial(self._innermost, running))
+        return run(running.call)
 
     async def _innermost(self, running: _Running, call: Call) -> Answer:
         try:

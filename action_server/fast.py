@@ -22,6 +22,10 @@ from action_server.app import RESPONSE_TIMEOUT, AppParts, Errors, SanicApp, answ
 from action_server.errors import UnauthorizedError
 
 _REQUEST_LINE = "POST /webhook HTTP/1.1"
+# As aiohttp writes it, and with it every engine.
+_LENGTH = b"\r\nContent-Length: "
+# How many different ones are remembered. With a trace or an id of its own each request is different.
+_MOST_HEADS = 256
 # With one of these, or with any header twice, a request is not the usual one.
 _UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 # What a client may send while its call still runs; Sanic's own limit.
@@ -37,21 +41,45 @@ _OK = b"\r\n".join(
 
 
 class Head(NamedTuple):
-    """What the headers of a usual request say. ``headers`` are by lower-case name; ``end`` is where the body begins."""
+    """What the headers of a usual request say. ``headers`` are by lower-case name."""
 
     headers: dict[str, str]
-    length: int
     keep_alive: bool
-    end: int
 
 
-def head_of(data: bytes, longest: int) -> Head | None:
-    """Read the headers of a usual request; None if it is any other."""
-    end = data.find(b"\r\n\r\n", 0, longest)
-    if end < 0:
-        return None
+class Heads:
+    """Reads the headers of usual requests. An engine's differ in nothing but the length of the body."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._known: dict[bytes, Head] = {}
+
+    def read(self, data: bytes) -> tuple[Head, int, int] | None:
+        """Return the headers, where the body begins and how long it is; None if this is any other request."""
+        end = data.find(b"\r\n\r\n", 0, self._longest)
+        # With the line break before it, it is that header and not a part of another one.
+        name = data.find(_LENGTH, 0, end)
+        if end < 0 or name < 0:
+            return None
+        digits = data[name + len(_LENGTH) : data.index(b"\r", name + 2)]
+        if not digits.isdigit() or len(digits) > 18:
+            return None
+        key = data[: name + len(_LENGTH)] + data[name + len(_LENGTH) + len(digits) : end]
+        head = self._known.get(key)
+        if head is None:
+            head = head_of(data[:end])
+            if head is None:
+                return None
+            if len(self._known) >= _MOST_HEADS:
+                self._known.clear()
+            self._known[key] = head
+        return head, end + 4, int(digits)
+
+
+def head_of(data: bytes) -> Head | None:
+    """Read the request line and headers of a usual request, each header once; None if it is any other."""
     try:
-        request_line, *lines = data[:end].decode("ascii").split("\r\n")
+        request_line, *lines = data.decode("ascii").split("\r\n")
     except UnicodeDecodeError:
         return None
     if request_line != _REQUEST_LINE or not "".join(lines).isprintable():
@@ -63,11 +91,9 @@ def head_of(data: bytes, longest: int) -> Head | None:
         # A folded line, or a name that some would read as another one.
         if not colon or " " in name:
             return None
-    length, connection = headers.get("content-length", ""), headers.get("connection", "keep-alive").lower()
+    connection = headers.get("connection", "keep-alive").lower()
     usual = len(headers) == len(lines) and _UNUSUAL.isdisjoint(headers) and connection in ("keep-alive", "close")
-    if not usual or not length.isdecimal() or len(length) > 18:
-        return None
-    return Head(headers, int(length), connection == "keep-alive", end + 4)
+    return Head(headers, connection == "keep-alive") if usual else None
 
 
 @dataclass
@@ -83,6 +109,7 @@ class Webhook:
         assert isinstance(errors, Errors)  # noqa: S101 - create_app made it
         self.errors = errors
         self.limits = self.parts.limits
+        self.heads = Heads(self.limits.max_header_bytes)
         authenticator = self.parts.authenticator
         self.authenticator = authenticator if authenticator is not None and authenticator.enabled else None
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
@@ -95,9 +122,9 @@ class Webhook:
             given["loop"].call_later(self.tick, self._sweep, given["loop"], given["connections"])
         return WebhookProtocol(self, given)
 
-    def lets_in(self, head: Head) -> bool:
+    def lets_in(self, head: Head, length: int) -> bool:
         """Tell whether a request has what the server asks of every one; if not, Sanic's route tells the client."""
-        if not 0 < head.length <= self.limits.max_bytes:
+        if not 0 < length <= self.limits.max_bytes:
             return False
         if self.authenticator is not None:
             try:
@@ -146,7 +173,7 @@ class WebhookProtocol(asyncio.Protocol):
         self._head: Head | None = None
         # What was received of a request that is not complete, and how much is missing; what came after it too early.
         self._pieces: list[bytes] = []
-        self._missing = 0
+        self._missing = self._body_at = 0
         self._early: list[bytes] = []
 
     def connection_made(self, transport: Any) -> None:
@@ -166,11 +193,12 @@ class WebhookProtocol(asyncio.Protocol):
         self._since = self._loop.time()
         head = self._head
         if head is None:
-            self._head = head = head_of(data, self._webhook.limits.max_header_bytes)
-            if head is None or not self._webhook.lets_in(head):
+            found = self._webhook.heads.read(data)
+            if found is None or not self._webhook.lets_in(found[0], found[2]):
                 self._hand_over(data)
                 return
-            self._missing = head.end + head.length
+            self._head, self._body_at, length = found
+            head, self._missing = self._head, self._body_at + length
         self._missing -= len(data)
         if self._missing < 0:
             self._hand_over(data)
@@ -178,10 +206,10 @@ class WebhookProtocol(asyncio.Protocol):
             self._pieces.append(data)
         elif self._pieces:
             pieces, self._pieces = [*self._pieces, data], []
-            pieces[0] = pieces[0][head.end :]
+            pieces[0] = pieces[0][self._body_at :]
             self._begin(b"".join(pieces), head)
         else:
-            self._begin(data[head.end :], head)
+            self._begin(data[self._body_at :], head)
 
     def pause_writing(self) -> None:
         """Read nothing more from a client that does not fetch its answers."""

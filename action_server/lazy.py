@@ -50,7 +50,7 @@ class _Body(msgspec.Struct, gc=False):
 
 _split = msgspec.json.Decoder(_Body).decode
 _decode = msgspec.json.Decoder().decode
-_OBJECT, _LIST, _NULL = b"{[n"
+_OBJECT_OR_NULL, _LIST_OR_NULL, _NULL = b"{n", b"[n", b"n"[0]
 # How engines begin an event; in a text the quotes would be escaped.
 _EVENT = b'{"event":'
 _BLANKS = b" \t\r\n"
@@ -256,16 +256,10 @@ def _fields(call: Call) -> tuple[object, ...]:
 
 def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
     """Tell whether each part is the object or list it must be, or null, or missing, by its first byte."""
-    kinds = (
-        (tracker.slots, _OBJECT),
-        (tracker.latest_message, _OBJECT),
-        (tracker.events, _LIST),
-        (tracker.active_loop, _OBJECT),
-        (tracker.stack, _LIST),
-        (tracker.active_form, _OBJECT),
-        (domain, _OBJECT),
-    )
-    return all(not raw or memoryview(raw)[0] in (kind, _NULL) for raw, kind in kinds)
+    for raw in (tracker.slots, tracker.latest_message, tracker.active_loop, tracker.active_form, domain):
+        if raw and memoryview(raw)[0] not in _OBJECT_OR_NULL:
+            return False
+    return all(not raw or memoryview(raw)[0] in _LIST_OR_NULL for raw in (tracker.events, tracker.stack))
 
 
 def _decoded(part: bytes, depth: int) -> Any:

@@ -107,7 +107,7 @@ class Metrics:
 
     def __init__(self, directory: Path | None = None, *, version: str = "", enabled: bool = True) -> None:
         self._version = version
-        self._enabled = enabled
+        self.enabled = enabled
         self._started = time.time()
         self._known: frozenset[str] = frozenset()
         self._actions: dict[str, _OfAction] = {}
@@ -223,7 +223,7 @@ class Metrics:
 
     def sample_process(self) -> None:
         """Measure this worker's process. To be called every few seconds, so that no worker's numbers are old."""
-        if not self._enabled:
+        if not self.enabled:
             return
         with self._sampling:
             self._series["action_server_workers"].set(1)
@@ -243,7 +243,7 @@ class Metrics:
 
         Takes some milliseconds for each worker: call it on a thread. Empty when metrics are off.
         """
-        if not self._enabled:
+        if not self.enabled:
             return b"", "text/plain; charset=utf-8"
         from prometheus_client.exposition import choose_encoder
 

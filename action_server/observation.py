@@ -47,6 +47,8 @@ UNKNOWN = "unknown"
 class Observation:
     """One call, from its arrival to its end; a context manager around all of it."""
 
+    __slots__ = ("_arrived", "_context", "_failure", "_label", "_metrics", "_repeated", "_started", "_step", "_tracing")
+
     def __init__(self, context: CallContext, metrics: Metrics, tracing: Tracing) -> None:
         self._context = context
         self._metrics = metrics
@@ -61,14 +63,17 @@ class Observation:
     def known(self, action: str) -> None:
         """Take note that the action exists."""
         self._label = action
-        self._metrics.call_started(action)
-        self._step = self._tracing.step("queue")
+        if self._metrics.enabled:
+            self._metrics.call_started(action)
+        if self._tracing.is_on:
+            self._step = self._tracing.step("queue")
 
     def started(self) -> None:
         """Take note that the call got its place and runs now."""
         self._started = time.perf_counter()
-        self._step.end()
-        self._step = self._tracing.step("run")
+        if self._tracing.is_on:
+            self._step.end()
+            self._step = self._tracing.step("run")
 
     def repeated(self) -> None:
         """Take note that the answer is the one of an earlier call."""
@@ -85,14 +90,18 @@ class Observation:
         ended = time.perf_counter()
         error = self._failure or (exc if isinstance(exc, CallError) else None)
         outcome = _outcome(error, exc)
-        self._trace(error or exc)
+        if self._tracing.is_on:
+            self._trace(error or exc)
         started = self._started or ended
         if logger.isEnabledFor(logging.INFO):
             self._log(outcome, error, started, ended)
+        if self._metrics.enabled:
+            self._count(outcome, started - self._arrived, ended - started)
+
+    def _count(self, outcome: str, waited: float, ran: float) -> None:
         if self._label is UNKNOWN:
             self._metrics.call_started(UNKNOWN)
-        times = (started - self._arrived, ended - started)
-        self._metrics.call_finished(self._label, self._context.transport, outcome, *times)
+        self._metrics.call_finished(self._label, self._context.transport, outcome, waited, ran)
         if outcome == "timed_out":
             self._metrics.timed_out(self._label)
         elif outcome == "needs_domain":

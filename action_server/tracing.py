@@ -93,6 +93,8 @@ class Tracing:
     def __init__(self, provider: TracerProvider | None = None) -> None:
         self.provider = provider
         self._recorder = None if provider is None else _Recorder(provider)
+        # Whether anything is traced.
+        self.is_on = self._recorder is not None
 
     @classmethod
     def off(cls) -> Tracing:
@@ -113,11 +115,6 @@ class Tracing:
         except Exception as exc:
             # Their texts quote the values of variables, which may hold credentials.
             raise SettingsError("OTEL_*", f"OpenTelemetry refuses its settings ({type(exc).__name__})") from exc
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is traced."""
-        return self._recorder is not None
 
     def share(self) -> None:
         """Send what actions trace themselves the same way: become OpenTelemetry's global provider, if it has none."""

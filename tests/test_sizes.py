@@ -13,7 +13,7 @@ FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 # Lines a file has today. Splitting one is welcome; adding to one is not.
 LARGE_FILES: dict[str, int] = {
     "action_server/doctor.py": 768,
-    "action_server/tracing.py": 504,
+    "action_server/tracing.py": 501,
     "benchmarks/soak.py": 737,
     "tests/action_server/test_answers.py": 755,
     "tests/action_server/test_auth.py": 465,
