@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from tests.projects import project
 
 ROOT = Path(__file__).parents[2]
 
+# How the calls begin that are not sent slowly.
+USUAL_LINE = b"POST /webhook HTTP/1.1\r\n"
 # How long a server may take to hang up: its time limit, the interval in which it looks, and a busy machine.
 HANGS_UP_WITHIN = TIMEOUT * 3
 # Over the whole table, at the peak: one bomb of 60 MB that is inflated would be seen.
@@ -125,6 +128,27 @@ async def test_a_hostile_request_gets_its_answer_and_harms_nobody(target: Target
     assert b"Traceback" not in heard
     assert b"\nX-Injected" not in heard
     assert b"\rX-Injected" not in heard
+    assert matches(found, case), f"{found} {heard[-500:]!r}"
+    assert closed == case.closed
+
+
+USUAL = [
+    pytest.param(case, id=f"{group}: {case.name[:60]}")
+    for group, cases in GROUPS.items()
+    for case in cases
+    if isinstance(case.send, bytes) and case.send.startswith(USUAL_LINE) and not case.defect
+]
+
+
+@pytest.mark.parametrize("case", USUAL)
+async def test_a_hostile_call_gets_the_same_answer_from_the_plain_route(target: Target, case: Case) -> None:
+    """A header that usual requests do not have leads there."""
+    assert isinstance(case.send, bytes)
+    plain = dataclasses.replace(case, send=case.send.replace(USUAL_LINE, USUAL_LINE + b"TE: trailers\r\n", 1))
+    found, closed, heard = await answers(target, plain)
+    await assert_healthy(target)
+
+    assert not [secret for secret in SECRETS if secret.encode() in heard]
     assert matches(found, case), f"{found} {heard[-500:]!r}"
     assert closed == case.closed
 
