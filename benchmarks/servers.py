@@ -1,0 +1,147 @@
+"""The servers that are compared, each a process of its own on a free port of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import pinned
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVED = Path(__file__).resolve().parent / "served"
+PATIENCE = 60.0
+TOKEN = "bench-token-0815"  # noqa: S105 - made up
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a server is started. ``{port}`` in its command is the port."""
+
+    command: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    core: int | None = 0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers. ``seconds`` is how long that took."""
+
+    url: str
+    pid: int
+    seconds: float
+
+
+def _ours(*flags: str, core: int | None = 0, **variables: str) -> Kind:
+    """Our server as far as it does what rasa-sdk does: no metrics, and no line in the log for each call."""
+    command = (sys.executable, "-m", "action_server", "run", "--host", "127.0.0.1", "--port", "{port}", *flags)
+    given = {f"ACTION_SERVER__{name.upper()}": value for name, value in variables.items()}
+    return Kind(
+        (*command, "--actions", "bench_actions"),
+        {"ACTION_SERVER__METRICS": "false", "ACTION_SERVER__LOG_LEVEL": "WARNING", **given},
+        core,
+    )
+
+
+def _rasa(core: int | None = 0, **variables: str) -> Kind:
+    return Kind((sys.executable, "-m", "rasa_sdk", "--actions", "bench_actions", "-p", "{port}"), variables, core)
+
+
+_TRACED = Kind(
+    _ours().command,
+    {
+        **_ours().variables,
+        # A collector that is not there: spans are made, and lost when they are sent.
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "LOG_LEVEL_LIBRARIES": "CRITICAL",
+    },
+)
+
+KINDS: dict[str, Kind] = {
+    "ours": _ours(),
+    "rasa-sdk": _rasa(),
+    "bare Sanic": Kind((sys.executable, "limit.py", "{port}")),
+    "Sanic + orjson": Kind((sys.executable, "limit.py", "{port}", "orjson")),
+    "ours, 64 threads": _ours("--sync-workers", "64"),
+    "with a token": _ours(auth__tokens=TOKEN),
+    "with metrics": _ours(metrics="true"),
+    "with a line in the log": _ours(log_level="INFO"),
+    "with traces": _TRACED,
+    "as it is shipped": _ours(metrics="true", log_level="INFO"),
+    "ours, 2 workers": _ours("--workers", "2", core=None),
+    "rasa-sdk, 2 workers": _rasa(core=None, ACTION_SERVER_SANIC_WORKERS="2"),
+}
+
+
+@contextmanager
+def running(names: list[str]) -> Iterator[dict[str, Running]]:
+    """Run servers within the block."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(started(KINDS[name])) for name in names}
+
+
+@contextmanager
+def started(kind: Kind) -> Iterator[Running]:
+    """Run one server within the block; it is killed at the end."""
+    port = _free_port()
+    command = pinned([part.format(port=port) for part in kind.command], kind.core)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACTION_SERVER", "OTEL_"))}
+    begun = time.perf_counter()
+    process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603
+        command,
+        cwd=SERVED,
+        env={**kept, "PYTHONPATH": str(ROOT), **kind.variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await(url, process)
+        yield Running(url, process.pid, time.perf_counter() - begun)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def post(url: str, body: bytes) -> int:
+    """Send one call and return the status."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+    request = urllib.request.Request(f"{url}/webhook", body, headers)  # noqa: S310 - our own server
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
+            response.read()
+            return int(response.status)
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+def _await(url: str, process: subprocess.Popen[Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=1):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(0.01)
+    raise RuntimeError(f"{process.args!r} does not answer")
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
