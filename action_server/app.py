@@ -161,7 +161,11 @@ def _close(app: SanicApp, authenticator: Authenticator) -> None:
 
 
 async def answered(
-    parts: AppParts, body: bytes | Awaitable[bytes], encoding: str, headers: Mapping[str, str], request_id: str
+    parts: AppParts,
+    body: bytes | memoryview | Awaitable[bytes],
+    encoding: str,
+    headers: Mapping[str, str],
+    request_id: str,
 ) -> bytes:
     """Run the call of a request and return the body of its 200. ``encoding`` is the body's, ``body`` may still arrive.
 
@@ -170,9 +174,9 @@ async def answered(
     """
     tracing = parts.executor.tracing
     with tracing.call(headers) as span:
-        raw = body if isinstance(body, bytes) else await body
+        raw = body if isinstance(body, (bytes, memoryview)) else await body
         with tracing.step("decode"):
-            plain = inflate(raw, encoding, parts.limits.max_bytes) if encoding else raw
+            plain = inflate(bytes(raw), encoding, parts.limits.max_bytes) if encoding else raw
             call = read_call(plain, parts.limits.max_json_depth)
         span.about(call)
         answer = await parts.executor.run(call, request_id=request_id, size=len(raw))

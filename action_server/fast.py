@@ -133,7 +133,7 @@ class Webhook:
                 return False
         return True
 
-    async def answer(self, body: bytes, head: Head) -> bytes:
+    async def answer(self, body: bytes | memoryview, head: Head) -> bytes:
         """Return the whole answer of HTTP."""
         given = head.headers.get("x-request-id", "")
         request_id = request_id_of(given)
@@ -206,10 +206,10 @@ class WebhookProtocol(asyncio.Protocol):
             self._pieces.append(data)
         elif self._pieces:
             pieces, self._pieces = [*self._pieces, data], []
-            pieces[0] = pieces[0][self._body_at :]
-            self._begin(b"".join(pieces), head)
+            self._begin(b"".join([memoryview(pieces[0])[self._body_at :], *pieces[1:]]), head)
         else:
-            self._begin(data[self._body_at :], head)
+            # Not a copy: for a long body that costs as much as splitting it.
+            self._begin(memoryview(data)[self._body_at :], head)
 
     def pause_writing(self) -> None:
         """Read nothing more from a client that does not fetch its answers."""
@@ -247,10 +247,10 @@ class WebhookProtocol(asyncio.Protocol):
         elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
             self._transport.close()
 
-    def _begin(self, body: bytes, head: Head) -> None:
+    def _begin(self, body: bytes | memoryview, head: Head) -> None:
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
 
-    async def _answer(self, body: bytes, head: Head) -> None:
+    async def _answer(self, body: bytes | memoryview, head: Head) -> None:
         answer = await self._webhook.answer(body, head)
         transport = self._transport
         self._task = self._head = None

@@ -64,7 +64,7 @@ class _Doubt(Exception):  # noqa: N818 - answered by decoding everything
     """The fast decoder, or a check of what it gave, hesitates."""
 
 
-def read_call(body: bytes, max_depth: int = 100) -> Call:
+def read_call(body: bytes | memoryview, max_depth: int = 100) -> Call:
     """Read the body of ``POST /webhook``, as :func:`action_server.wire.decode_call` does and with its errors.
 
     What is wrong inside of events, slots, entities, the stack or the domain shows when they are read: then the
@@ -73,11 +73,11 @@ def read_call(body: bytes, max_depth: int = 100) -> Call:
     try:
         found = _split(body)
     except _HESITATION:
-        return wire.decode_call(body, max_depth)
+        return wire.decode_call(bytes(body), max_depth)
     tracker = found.tracker
     sender = tracker.sender_id or found.sender_id
     if sender is None or not found.next_action or not _are_of_their_kinds(tracker, found.domain):
-        return wire.decode_call(body, max_depth)
+        return wire.decode_call(bytes(body), max_depth)
     return LazyCall.of(found, sender, Parts(body, found, max_depth))
 
 
@@ -147,7 +147,7 @@ class Parts:
 
     __slots__ = ("_body", "_found", "_later", "_max_depth", "_tail", "_values", "_whole")
 
-    def __init__(self, body: bytes, found: _Body, max_depth: int) -> None:
+    def __init__(self, body: bytes | memoryview, found: _Body, max_depth: int) -> None:
         self._body = body
         self._found = found
         self._max_depth = max_depth
@@ -171,7 +171,7 @@ class Parts:
         """Decode everything, by the exact rules. Raises :class:`RequestError`."""
         with _reading:
             if self._whole is None:
-                whole = wire.decode_call(self._body, self._max_depth)
+                whole = wire.decode_call(bytes(self._body), self._max_depth)
                 for name, value in self._values.items():
                     if name != "domain" and whole.tracker.get(name):
                         whole.tracker[name] = value

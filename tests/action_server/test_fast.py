@@ -87,8 +87,8 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     bodies: list[bytes] = []
     real = Webhook.answer
 
-    async def answer(self: Webhook, body: bytes, head: fast.Head) -> bytes:
-        bodies.append(body)
+    async def answer(self: Webhook, body: bytes | memoryview, head: fast.Head) -> bytes:
+        bodies.append(bytes(body))
         return await real(self, body, head)
 
     monkeypatch.setattr(Webhook, "answer", answer)
