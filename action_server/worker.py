@@ -19,7 +19,7 @@ import uvloop
 from rasa_sdk.plugin import plugin_manager
 from sanic import Sanic
 
-from action_server import __version__, loader, logs, services
+from action_server import __version__, loader, logs, memory, services
 from action_server.app import AppParts, SanicApp, create_app
 from action_server.auth import Authenticator
 from action_server.domain_files import DomainFiles
@@ -295,6 +295,7 @@ async def _serve(
     async with assembled(settings, shared_directory) as worker:
         names = ",".join(sorted(action.name for action in worker.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
+        memory.settle()
         stopping.arm()
         async with _serving_grpc(worker, settings) if sock is None else serving(worker, sock):
             ready()

@@ -15,7 +15,18 @@ PLATFORM = "action_server"
 # The one list of tiers. A module imports from lower tiers only, not from its own. The package itself (its public names)
 # is a module like any other.
 TIERS: list[set[str]] = [
-    {"errors", "event_schema", "jsonable", "places", "threads", "deadlines", "limits", "metrics_files", "domain_files"},
+    {
+        "errors",
+        "event_schema",
+        "jsonable",
+        "places",
+        "threads",
+        "deadlines",
+        "limits",
+        "metrics_files",
+        "domain_files",
+        "memory",
+    },
     {
         "wire",
         "compression",
