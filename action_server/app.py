@@ -173,14 +173,22 @@ async def answered(
         CallError: there is no 200; :class:`Errors` knows the answer.
     """
     tracing = parts.executor.tracing
-    with tracing.call(headers) as span:
+    if tracing.is_on:
+        with tracing.call(headers) as span:
+            raw = body if isinstance(body, (bytes, memoryview)) else await body
+            with tracing.step("decode"):
+                call = _call_of(raw, encoding, parts.limits)
+            span.about(call)
+            answer = await parts.executor.run(call, request_id=request_id, size=len(raw))
+    else:
         raw = body if isinstance(body, (bytes, memoryview)) else await body
-        with tracing.step("decode"):
-            plain = inflate(bytes(raw), encoding, parts.limits.max_bytes) if encoding else raw
-            call = read_call(plain, parts.limits.max_json_depth)
-        span.about(call)
+        call = _call_of(raw, encoding, parts.limits)
         answer = await parts.executor.run(call, request_id=request_id, size=len(raw))
     return wire.encode_reply(answer.events, answer.responses)
+
+
+def _call_of(raw: bytes | memoryview, encoding: str, limits: RequestLimits) -> wire.Call:
+    return read_call(inflate(bytes(raw), encoding, limits.max_bytes) if encoding else raw, limits.max_json_depth)
 
 
 def _add_webhook(app: SanicApp, parts: AppParts) -> None:

@@ -127,34 +127,32 @@ class Executor:
         """
         context = CallContext(call.action, call.sender_id, transport, request_id, size)
         masker = self._privacy.masker_of(call)
-        with (
-            calling(context),
-            hiding(masker),
-            activated(self._services),
-            Observation(context, self._metrics, self.tracing) as seen,
-        ):
-            action = self.registry.get(call.action)
-            seen.known(action.name)
-            options = self._options.of(action.name, action.run)
-            domain = self._domains.domain_for(call, needed=action.reads_domain)
-            running = _Running(call, action, options, domain, dispatcher or CollectingDispatcher(), seen)
-            try:
-                return await self._admitted(running)
-            finally:
-                if self._metrics.enabled:
-                    self._metrics.queued(self.admission.waiting)
-                    self._metrics.threads(self.threads.running, self.threads.limit)
+        observation = Observation(context, self._metrics, self.tracing)
+        if masker is None:
+            with calling(context), activated(self._services), observation as seen:
+                return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+        with calling(context), hiding(masker), activated(self._services), observation as seen:
+            return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
         self.threads.close()
 
-    async def _admitted(self, running: _Running) -> Answer:
+    async def _observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
         """Run a call within its time, once there is a place for it."""
+        action = self.registry.get(call.action)
+        seen.known(action.name)
+        options = self._options.of(action.name, action.run)
+        domain = self._domains.domain_for(call, needed=action.reads_domain)
+        running = _Running(call, action, options, domain, dispatcher, seen)
         try:
-            return await within(running.options.timeout, self._in_its_turn(running))
+            return await within(options.timeout, self._in_its_turn(running))
         except DeadlinePassed as exc:
-            return self._after_failure(running, exc, running.options.on_timeout)
+            return self._after_failure(running, exc, options.on_timeout)
+        finally:
+            if self._metrics.enabled:
+                self._metrics.queued(self.admission.waiting)
+                self._metrics.threads(self.threads.running, self.threads.limit)
 
     async def _in_its_turn(self, running: _Running) -> Answer:
         place = self.admission.enter(running.call.action, running.options.max_calls)

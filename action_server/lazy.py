@@ -135,7 +135,7 @@ class LazyCall(Call):
     @property
     def parts(self) -> Parts | None:
         """What the tracker's parts are read from; None once the tracker is a dict, which anybody may change."""
-        return None if self._parts.is_whole else self._parts
+        return None if self._parts.found_whole is not None else self._parts
 
     def part(self, name: str) -> Any:
         """Return one field of the tracker, decoding no more than that."""
@@ -145,38 +145,31 @@ class LazyCall(Call):
 class Parts:
     """The parts of one body: each is decoded once, and everybody gets the same object."""
 
-    __slots__ = ("_body", "_found", "_later", "_max_depth", "_tail", "_values", "_whole")
+    __slots__ = ("_body", "_found", "_later", "_max_depth", "_tail", "_values", "fields", "found_whole")
 
     def __init__(self, body: bytes | memoryview, found: _Body, max_depth: int) -> None:
         self._body = body
         self._found = found
+        # The tracker's plain fields, as attributes.
+        self.fields = found.tracker
         self._max_depth = max_depth
         self._values: dict[str, Any] = {}
-        self._whole: Call | None = None
+        # The whole call, once it was decoded.
+        self.found_whole: Call | None = None
         # Events that were read from the end, and that were added, before all of them were decoded.
         self._tail: list[JsonObject] = []
         self._later: list[Any] = []
 
-    @property
-    def fields(self) -> Any:
-        """The tracker's plain fields, as attributes."""
-        return self._found.tracker
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether everything has been decoded."""
-        return self._whole is not None
-
     def whole(self) -> Call:
         """Decode everything, by the exact rules. Raises :class:`RequestError`."""
         with _reading:
-            if self._whole is None:
+            if self.found_whole is None:
                 whole = wire.decode_call(bytes(self._body), self._max_depth)
                 for name, value in self._values.items():
                     if name != "domain" and whole.tracker.get(name):
                         whole.tracker[name] = value
-                self._whole = whole
-            return self._whole
+                self.found_whole = whole
+            return self.found_whole
 
     def has(self, name: str) -> bool:
         """Tell whether a part is there and not null."""
@@ -221,8 +214,8 @@ class Parts:
             return self.whole().tracker.get(name)
         if name == "events":
             return self._events()
-        if self._whole is not None:
-            return self._whole.domain if name == "domain" else self._whole.tracker.get(name)
+        if self.found_whole is not None:
+            return self.found_whole.domain if name == "domain" else self.found_whole.tracker.get(name)
         if not self.has(name):
             return None
         try:
@@ -236,7 +229,7 @@ class Parts:
 
     def _events(self) -> list[Any]:
         events: list[Any] | None = None
-        if self._whole is None and self.has("events"):
+        if self.found_whole is None and self.has("events"):
             try:
                 events = _decoded(self.raw("events"), self._max_depth - 2)
                 wire.check_part("events", events)
@@ -259,7 +252,10 @@ def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
     for raw in (tracker.slots, tracker.latest_message, tracker.active_loop, tracker.active_form, domain):
         if raw and memoryview(raw)[0] not in _OBJECT_OR_NULL:
             return False
-    return all(not raw or memoryview(raw)[0] in _LIST_OR_NULL for raw in (tracker.events, tracker.stack))
+    for raw in (tracker.events, tracker.stack):  # noqa: SIM110 - a generator costs more than what it does
+        if raw and memoryview(raw)[0] not in _LIST_OR_NULL:
+            return False
+    return True
 
 
 def _decoded(part: bytes, depth: int) -> Any:
