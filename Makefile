@@ -8,10 +8,10 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak clean constraints
+.PHONY: help run test check format soak bench bench-report clean constraints
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed-run  ## serve the clinic's actions on http://127.0.0.1:5055 (ARGS="--port 5056 ...")
 	$(BIN)/action-server run --host 127.0.0.1 --actions actions $(ARGS)
@@ -33,6 +33,12 @@ format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 
 soak: $(VENV)/.installed-dev  ## two minutes of good, slow, failing and hostile calls, a worker killed half way
 	$(BIN)/python benchmarks/soak.py --seconds 120 --workers 2 --kill $(ARGS)
+
+bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half an hour (ARGS=--quick); needs wrk
+	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/performance.md from the last result
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"
