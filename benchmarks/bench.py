@@ -55,6 +55,9 @@ def cases() -> Iterator[Case]:
         yield Case("connections", f"S, {connections}", Load(small, connections))
     for size in ("S", "M"):
         yield Case("one connection per call", size, Load(payloads.body(size, "action_noop"), 64, keep_alive=False))
+    for size in ("S", "M"):
+        unusual = Load(payloads.body(size, "action_noop"), headers=(("TE", "trailers"),))
+        yield Case("plain route", size, unusual)
     packed = (("Content-Encoding", "deflate"),)
     for size in ("S", "M"):
         deflated = payloads.deflated(size, "action_noop")

@@ -21,12 +21,18 @@ TITLES = {
     "noop": "An action that does nothing, 64 connections (XL 16), keep-alive",
     "connections": "The same by number of connections",
     "one connection per call": "One connection for each call, as engines do it, 64 at once",
+    "plain route": "The plain route, which everything unusual takes (here: a header `TE: trailers`)",
     "deflated": "Compressed requests",
     "actions": "Actions that do something, 64 connections",
     "waiting actions": "Actions that wait for 50 ms, 64 connections, 64 threads",
     "features": "What each feature costs (S, 64 connections)",
     "workers": "Two workers on two cores that the load needs as well",
 }
+
+COLUMNS = (
+    *("load", "server", "calls/s (least - most)", "p50 ms", "p99 ms", "CPU us/call", "MiB"),
+    *("x rasa-sdk", "x bare Sanic"),
+)
 
 Samples = list[dict[str, Any]]
 
@@ -52,20 +58,20 @@ def main() -> int:
 def about(facts: dict[str, Any]) -> Iterator[str]:
     """Say where the numbers come from."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    how = f"{facts['rounds']} rounds, {facts['seconds']} s for each load, {facts['minutes']} minutes in all"
+    where = f"{facts['cores']} cores ({facts['processor']}), {facts['system']}, Python {facts['python']}"
     yield (
-        f"Measured on {facts['when']} at commit {facts['commit']} in {facts['minutes']} minutes: {facts['rounds']} rounds "
-        f"of {facts['seconds']} s for each load; {facts['cores']} cores ({facts['processor']}), {facts['system']}, "
-        f"Python {facts['python']}, {versions}. Other work on the machine before it: a load of {facts['load_before']:.1f}."
+        f"Measured on {facts['when']} at commit {facts['commit']}: {how}; {where}, {versions}. "
+        f"The machine's load before it was {facts['load_before']:.1f}."
     )
 
 
 def medians(samples: Samples, group: str) -> dict[str, dict[str, float]]:
     """Return calls a second by case and server."""
     found: dict[str, dict[str, float]] = {}
-    for case, server in dict.fromkeys((s["case"], s["server"]) for s in samples if s["group"] == group):
-        rates = [
-            s["requests_per_second"] for s in samples if (s["group"], s["case"], s["server"]) == (group, case, server)
-        ]
+    of_group = [s for s in samples if s["group"] == group]
+    for case, server in dict.fromkeys((s["case"], s["server"]) for s in of_group):
+        rates = [s["requests_per_second"] for s in of_group if (s["case"], s["server"]) == (case, server)]
         found.setdefault(case, {})[server] = statistics.median(rates)
     return found
 
@@ -76,8 +82,8 @@ def groups(samples: Samples) -> Iterator[str]:
         rows = list(_rows([s for s in samples if s["group"] == group]))
         if rows:
             yield from ("", f"### {title}", "")
-            yield "| load | server | calls/s (least - most) | p50 ms | p99 ms | CPU us/call | MiB | x rasa-sdk | x bare Sanic |"
-            yield "|---|---|---|---|---|---|---|---|---|"
+            yield f"| {' | '.join(COLUMNS)} |"
+            yield "|---" * len(COLUMNS) + "|"
             yield from rows
 
 
@@ -128,7 +134,7 @@ def _ratio(rates: dict[str, float], name: str, to: str) -> str:
 
 
 def _median(samples: Samples, key: str) -> float:
-    return statistics.median(sample[key] for sample in samples)
+    return float(statistics.median(sample[key] for sample in samples))
 
 
 def _number(value: float) -> str:
