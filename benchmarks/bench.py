@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks import load, payloads, probes
 from benchmarks.load import Load
-from benchmarks.servers import KINDS, TOKEN, Running, post, running
+from benchmarks.servers import KINDS, TOKEN, Running, post, running, settle
 
 RESULT = Path(__file__).resolve().parent / "result.json"
 COMPARED = ("ours", "rasa-sdk", "bare Sanic")
@@ -120,6 +120,7 @@ def measured(wanted: list[Case], up: dict[str, Running], rounds: int, seconds: i
             for name in order.sample(case.servers, len(case.servers)):
                 long_enough = max(seconds, LEAST_SECONDS.get(case.name.rpartition(" ")[2], 0))
                 both_cores = KINDS[name].core is None
+                settle(up[name].url)
                 found = load.run(up[name].url, case.load, long_enough, up[name].pid, None if both_cores else 1)
                 sys.stdout.write(f"{number + 1}/{rounds} {case.group}: {case.name}: {name}: {found}\n")
                 sys.stdout.flush()

@@ -68,6 +68,7 @@ def alternating(server: Running) -> int:
 
 def health_p99(server: Running) -> float:
     """Return the 99th percentile of ``/health`` while 64 clients call an action that blocks for 50 ms, in seconds."""
+    post(server.url, payloads.first("action_noop"))
     flood = Load(payloads.body("S", "action_sync_50"), 64)
     thread = threading.Thread(target=load.run, args=(server.url, flood, 4, server.pid))
     thread.start()

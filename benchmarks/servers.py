@@ -127,6 +127,17 @@ def post(url: str, body: bytes) -> int:
         return exc.code
 
 
+def settle(url: str) -> None:
+    """Wait until a server has worked off what a load left behind: rasa-sdk runs blocked calls to their end."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=0.2):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(0.1)
+
+
 def _await(url: str, process: subprocess.Popen[Any]) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
