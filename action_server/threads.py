@@ -49,10 +49,11 @@ class SyncWorkers:
         watch = _Watch(self, loop, context)
         work.add_done_callback(watch.ended)
         try:
-            # Cancelled while it waits for a thread, it never runs.
-            outcome = await asyncio.wrap_future(work)
+            outcome = await watch.outcome
         except asyncio.CancelledError:
-            watch.abandon_if_running(work)
+            # Cancelled while it waits for a thread, it never runs.
+            if not work.cancel():
+                watch.abandon_if_running(work)
             raise
         if outcome.error is not None:
             raise outcome.error
@@ -64,13 +65,17 @@ class SyncWorkers:
 
 
 class _Watch:
-    """Keeps the counts of one piece of work right, on the event loop, whatever becomes of its caller."""
+    """Brings the outcome of one piece of work to the event loop, and keeps the counts right whatever becomes of it.
+
+    ``asyncio.wrap_future`` would wake the loop a second time for each piece.
+    """
 
     def __init__(self, workers: SyncWorkers, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
         self._workers = workers
         self._loop = loop
         self._context = context
         self._abandoned = False
+        self.outcome: asyncio.Future[_Outcome] = loop.create_future()
 
     def abandon_if_running(self, work: Future[Any]) -> None:
         if work.running():
@@ -78,13 +83,18 @@ class _Watch:
             self._workers.abandoned += 1
             logger.warning("thread.abandoned", extra={"abandoned": self._workers.abandoned})
 
-    def ended(self, _: Future[Any]) -> None:
+    def ended(self, work: Future[Any]) -> None:
         # Called on the thread; a loop that is closed has nothing left to count.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._count, context=self._context.copy())
+            self._loop.call_soon_threadsafe(self._end, work, context=self._context.copy())
 
-    def _count(self) -> None:
+    def _end(self, work: Future[Any]) -> None:
         self._workers.running -= 1
+        if not self.outcome.done():
+            if work.cancelled():
+                self.outcome.cancel()
+            else:
+                self.outcome.set_result(work.result())
         if self._abandoned:
             self._workers.abandoned -= 1
             logger.warning("thread.ended", extra={"abandoned": self._workers.abandoned})
