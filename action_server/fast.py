@@ -206,7 +206,9 @@ class WebhookProtocol(asyncio.Protocol):
             self._pieces.append(data)
         elif self._pieces:
             pieces, self._pieces = [*self._pieces, data], []
-            self._begin(b"".join([memoryview(pieces[0])[self._body_at :], *pieces[1:]]), head)
+            # Empty if the headers came alone, as aiohttp sends them. One piece that is left is not copied either.
+            first = memoryview(pieces[0])[self._body_at :]
+            self._begin(b"".join([first, *pieces[1:]] if first else pieces[1:]), head)
         else:
             # Not a copy: for a long body that costs as much as splitting it.
             self._begin(memoryview(data)[self._body_at :], head)

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from rasa_sdk import FormValidationAction
 
 from action_server import app as app_module
 from action_server import lazy, wire
@@ -39,6 +40,14 @@ async def two_slots(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
     return [] if (tracker.get_slot("a"), tracker.get_slot("b")) == ("x", None) else [{}]
 
 
+class ValidateForm(FormValidationAction):
+    def name(self) -> str:
+        return "validate_form"
+
+    def validate_a(self, value: Any, *_: Any) -> dict[str, Any]:
+        return {"a": value.upper()}
+
+
 async def with_domain(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
     return [] if len(domain["slots"]) == 500 else [{}]
 
@@ -59,6 +68,7 @@ def webhook() -> Iterator[Webhook]:
     registry = Registry()
     for function in (noop, two_slots, with_domain):
         registry.register_function(f"action_{function.__name__}", function)
+    registry.register_action(ValidateForm)
     options = OptionsTable(ActionOptions(timeout=30.0), {})
     parts = AppParts(Executor(registry, options=options, metrics=Metrics(enabled=False)))
     app = create_app(parts, name=f"test-{uuid4().hex}", only_one=False)
@@ -92,6 +102,17 @@ async def test_what_an_action_does_not_read_is_not_decoded(webhook: Webhook, dec
 
     assert b'"events":[]' in await webhook.answer(body("action_two_slots", 4000, domain=DOMAIN), HEAD)
     assert decoded == [b'{"a": "x", "b": null}']
+
+
+async def test_a_form_reads_its_candidates_and_nothing_before_them(webhook: Webhook, decoded: list[bytes]) -> None:
+    """Its own slots are added to the events without decoding those."""
+    domain = {"forms": {"form": {"required_slots": ["a", "b"]}}}
+    call = json.loads(body("validate_form", 4000, domain=domain))
+    call["tracker"]["events"] += [{"event": "slot", "name": "a", "value": "new"}]
+    answer = await webhook.answer(json.dumps(call).encode(), HEAD)
+
+    assert b'"name":"a","value":"NEW"' in answer
+    assert sum(map(len, decoded)) < 1000
 
 
 async def test_a_domain_is_decoded_once(webhook: Webhook, decoded: list[bytes]) -> None:
