@@ -12,10 +12,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_server import __version__, settings
+from action_server import __version__, flow_verbs, settings
 from action_server.errors import ActionServerError, SettingsError, StartupError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # As `python -m` does it: the console script's own folder would come first, and the project beside us not at all.
     if sys.path[0] != os.getcwd():
         sys.path.insert(0, os.getcwd())
-    args = _parser().parse_args(given)
     try:
+        args = _parser(given).parse_args(given)
         code: int = args.verb(args)
     except StartupError as exc:
         print(f"error: {exc}", file=sys.stderr)  # noqa: T201
@@ -49,13 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("action-server", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"action-server {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
 
     for add in (_add_run, _add_list, _add_call, _add_services, _add_doctor):
         add(verbs)
+    flow_verbs.add(verbs, given)
     return parser
 
 
@@ -146,7 +148,8 @@ def _add_common_flags(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from action_server import server
 
-    server.serve(settings.read(vars(args), os.environ))
+    read = settings.read(vars(args), os.environ)
+    server.serve(read, on_code=partial(flow_verbs.check_in_background, read) if read.dev else None)
     return 0
 
 

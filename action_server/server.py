@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 
 from action_server import logs, worker
 from action_server.auth import Authenticator, is_public
@@ -21,8 +22,8 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT.
+def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. ``on_code`` is called after each time that supervised workers start on new code.
 
     Raises:
         StartupError: the server cannot start.
@@ -37,7 +38,7 @@ def serve(settings: Settings) -> None:
         stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open)).run()
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code).run()
     logger.info("server.stopped")
 
 

@@ -48,12 +48,22 @@ class _Worker:
 
 
 class Supervisor:
-    """Keeps ``settings.workers`` workers on one listening socket. ``ready`` is called once all of them take calls."""
+    """Keeps ``settings.workers`` workers on one listening socket.
 
-    def __init__(self, settings: Settings, sock: socket.socket | None, ready: Callable[[], None]) -> None:
+    ``ready`` is called once all of them take calls, ``on_code`` then and after each reload.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sock: socket.socket | None,
+        ready: Callable[[], None],
+        on_code: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._sock = sock
         self._ready = ready
+        self._on_code = on_code or (lambda: None)
         self._workers: list[_Worker] = []
         self._seen: Snapshot = {}
         self._stopping = False
@@ -71,6 +81,7 @@ class Supervisor:
                 self._workers = self._start(self._settings.workers)
                 if not self._stopping:
                     self._ready()
+                    self._on_code()
                 while not self._stopping:
                     self._watch()
             finally:
@@ -137,6 +148,7 @@ class Supervisor:
         old, self._workers = self._workers, renewed
         self._stop(old)
         logger.info("reload.done", extra={"files": files})
+        self._on_code()
 
     def _start(self, count: int) -> list[_Worker]:
         """Start workers and wait until they are ready. Raises :class:`StartupError` when one of them is not."""

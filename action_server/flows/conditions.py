@@ -58,14 +58,15 @@ def evaluate(text: str, slots: Mapping[str, Any], context: Mapping[str, Any] | N
         rendered = render_template(text, document) if "{" in text else text
     except Exception as exc:  # noqa: BLE001 - a template may raise anything
         return Evaluation(text, text, False, f"Jinja cannot render it: {_line(exc)}")
-    predicate = _parsed(rendered)
-    errors = _errors(predicate)
-    if errors:
-        return Evaluation(text, rendered, False, "; ".join(errors))
-    values = dict(_values(predicate, document))
+    values: dict[str, Any] = {}
     try:
+        predicate = _parsed(rendered)
+        errors = _errors(predicate)
+        if errors:
+            return Evaluation(text, rendered, False, "; ".join(errors))
+        values = dict(_values(predicate, document))
         return Evaluation(text, rendered, bool(predicate.evaluate(document)), values=values)
-    except Exception as exc:  # noqa: BLE001 - comparing None with a number, looking into a number, ...
+    except Exception as exc:  # noqa: BLE001 - comparing None with a number, one without end, ...
         return Evaluation(text, rendered, False, f"cannot be evaluated: {_line(exc)}", values)
 
 

@@ -1,4 +1,4 @@
-"""Listens to the action server's log while conversations are played, for what the answer of a failed call leaves out."""
+"""Listens to the log while conversations are played, for what the answer of a failed call leaves out."""
 
 from __future__ import annotations
 

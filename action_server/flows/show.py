@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from action_server.flows.commands.port import CannotHandle, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.failures import FailedCall
+from action_server.flows.project import PATTERNS_FILE
 from action_server.flows.script import command_as_json
 from action_server.flows.trace import ActionCall, BotMessage, Decision, StepTaken, Turn
 
@@ -130,29 +132,38 @@ def _details(details: Mapping[str, Any]) -> str:
 
 
 def _step(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]:
-    name = "" if step.kind in ("end", "followup") or step.step.endswith(step.what) else f"{step.step}  "
-    passed_over = "  (passed over)" if step.skipped else ""
-    resumed = "goes on after " if step.kind == "resumed" else ""
-    place = f"  {step.at}" if step.at and step.kind != "end" and not _is_ours(step) else ""
-    yield _dim(f"    {resumed}{name}{step.what}{passed_over}{place}")
-    if step.call is not None:
-        yield from _call(step.call, failed, "      ")
+    # The engine's own patterns ask for actions that hardly any project has.
+    if not (step.skipped and _is_the_engines(step)):
+        name = "" if step.kind in ("end", "followup") or _has_no_id(step) else f"{step.step}  "
+        passed_over = "  (passed over)" if step.skipped else ""
+        resumed = "goes on after " if step.kind == "resumed" else ""
+        place = f"  {step.at}" if step.at and step.kind != "end" and not _is_the_engines(step) else ""
+        yield _dim(f"    {resumed}{name}{step.what}{passed_over}{place}")
+        if step.call is not None:
+            yield from _call(step.call, failed, "      ")
+        for note in step.notes:
+            yield _dim(f"      {note}")
     for decision in step.decisions:
         yield _dim(f"      {_decision(decision)}")
-    for note in step.notes:
-        yield _dim(f"      {note}")
 
 
-def _is_ours(step: StepTaken) -> bool:
-    # The engine's own patterns: their file says nothing to the reader.
-    return step.at is not None and step.at.file.endswith("action_server/flows/patterns.yml")
+def _is_the_engines(step: StepTaken) -> bool:
+    """Tell a step of a pattern that the project does not have: its place says nothing to the reader."""
+    return step.at is not None and Path(step.at.file).resolve() == PATTERNS_FILE
+
+
+def _has_no_id(step: StepTaken) -> bool:
+    # Made of the flow's id, a number and what the step does, which stands beside it.
+    return step.step.removeprefix(f"{step.flow}_")[:1].isdecimal()
 
 
 def _decision(decision: Decision) -> str:
     found = ", ".join(f"{name} = {value(v)}" for name, v in decision.values.items())
-    leads = f", goes to {decision.led_to}" if decision.led_to and decision.value else ""
-    error = f" ({decision.error})" if decision.error else ""
-    return f"if {decision.condition}: {str(decision.value).lower()}{error}{f'; {found}' if found else ''}{leads}"
+    parts = [f"if {decision.rendered or decision.condition}: {str(decision.value).lower()}"]
+    parts += [f" ({decision.error})"] if decision.error else []
+    parts += [f"; {found}"] if found else []
+    parts += [f", goes to {decision.led_to}"] if decision.led_to and decision.value else []
+    return "".join(parts)
 
 
 def _call(call: ActionCall, failed: Sequence[FailedCall], indent: str) -> Iterator[Line]:

@@ -44,6 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--understand",
         metavar=("HOW", "FILE"),
         nargs="+",
+        action=_Understand,
         default=["offline"],
         help="who understands the user: offline (rules, the default), llm (the model of config.yml and endpoints.yml), "
         "or scripted FILE",
@@ -60,8 +61,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         help=f"set a setting of the actions' services; {TEMPORARY} in it is a new folder for each conversation",
     )
+    parser.set_defaults(behind=[])
     for name in ("actions", "endpoints", "strict"):
         server_settings.add_flag(parser, name)
+
+
+class _Understand(argparse.Action):
+    """Takes what is its own; what stands behind it are arguments of the verb, kept as ``behind``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        own = 2 if values[0] == "scripted" else 1
+        namespace.understand, namespace.behind = values[:own], values[own:]
 
 
 def flags_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -249,5 +265,3 @@ def _group(config: Mapping[str, Any]) -> str | None:
         if isinstance(llm, Mapping) and "CommandGenerator" in str(component.get("name")) and llm.get("model_group"):
             return str(llm["model_group"])
     return None
-
-

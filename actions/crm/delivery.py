@@ -130,6 +130,9 @@ class Postman:
         # After a failure one delivery finds out whether the CRM is back.
         most = 1 if self._failures else self._settings.at_once
         for delivery in await self._queue.claim(most - len(self._running), self._lease):
+            if self._stopping:
+                # `stop` waits for those that ran when it was called; this one is given back with all others.
+                break
             task = asyncio.create_task(self._deliver(delivery))
             self._running.add(task)
             task.add_done_callback(self._ended)

@@ -63,7 +63,7 @@ def basic(username: str, password: str, encoding: str = "latin-1") -> tuple[str,
 
 
 def signed(secret: str = JWT_SECRET, **changes: object) -> str:
-    claims = {"iss": "id", "aud": "actions", "sub": "rasa", "exp": time.time() + 60, **changes}
+    claims = {"iss": "id", "aud": "actions", "sub": "rasa", "exp": time.time() + 3600, **changes}
     return jwt.encode(claims, secret, "HS256")
 
 

@@ -17,17 +17,21 @@ from action_server.app import STATUSES
 from action_server.client import UnreachableError
 from action_server.database import DatabaseError
 from action_server.errors import ActionServerError, CallError, ServiceError, StartupError
+from action_server.flows.commands.llm import UnderstandingError
+from action_server.flows.commands.scripted import ScriptEndedError
+from action_server.flows.e2e.runner import FixtureError
+from action_server.flows.places import Place, UnsupportedError
 
 # What the command line alone raises, and answers with exit code 1.
-COMMAND_LINE_ERRORS = {UnreachableError}
+COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, UnderstandingError, UnreachableError, UnsupportedError}
 KINDS = (CallError, StartupError, ServiceError)
 
 
 def every_error(root: type[ActionServerError] = ActionServerError) -> Iterator[type[ActionServerError]]:
     """All errors of the package below ``root``; every module of it is imported for them."""
-    for module in pkgutil.iter_modules(action_server.__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"action_server.{module.name}")
+    for module in pkgutil.walk_packages(action_server.__path__, "action_server."):
+        if module.name != "action_server.__main__":
+            importlib.import_module(module.name)
     found = [root]
     while found:
         error = found.pop()
@@ -207,6 +211,10 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     (errors.DegradedError("no CRM"), "no CRM"),
     (errors.SlotValueError({"size": "must be a number"}), "slot 'size' must be a number"),
     (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
+    (FixtureError(["a", "b"]), "a fixture sets what is no slot of the domain: a, b"),
+    (ScriptEndedError("hi"), "the script has no commands for the message 'hi'"),
+    (UnderstandingError("http://x refuses"), "http://x refuses"),
+    (UnsupportedError("a sub agent", Place(file="f.yml", line=3)), "f.yml:3: a sub agent"),
     (UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
 ]
 

@@ -340,7 +340,8 @@ def test_the_commented_settings_are_accepted_once_they_are_uncommented(tmp_path:
     path = tmp_path / "endpoints.yml"
     path.write_text((start + block).replace("\n# ", "\n").removeprefix("# "), encoding="utf-8")
 
-    services = settings.read({"endpoints": path}, {}).services
+    services = settings.read({"endpoints": path}, {"CALDAV_PASSWORD": "hunter2"}).services
 
     assert services["clinic"]["database"] == "appointments.sqlite3"
+    assert services["clinic"]["scheduling"]["password"] == "hunter2"
     ClinicSettings.read(services)

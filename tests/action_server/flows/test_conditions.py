@@ -182,3 +182,10 @@ def test_it_is_silent_and_writes_nothing(tmp_path: Path) -> None:
     assert done.stdout == f"{copied / '__init__.py'}\n"
     assert tables.read_text() == "_tabversion = '1.0'\n"
     assert {path.name for path in tmp_path.iterdir()} == {"pypred"}
+
+
+def test_a_condition_without_end_is_false_and_says_so() -> None:
+    """It is too deep for the evaluator; the conversation goes on."""
+    found = evaluate(" and ".join(["slots.kind == 'small'"] * 3000), {"kind": "small"})
+
+    assert (found.value, bool(found.error)) == (False, True)

@@ -1,0 +1,1 @@
+"""Whether code, domain, flows, rules, stories and forms agree with each other, without running any of them."""

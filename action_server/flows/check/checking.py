@@ -1,0 +1,126 @@
+"""Checks a project: reads it, applies all rules, leaves out what is silenced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from action_server.errors import SettingsError
+from action_server.flows.check.action_rules import check_actions
+from action_server.flows.check.code import Code, read_code
+from action_server.flows.check.code_rules import check_code
+from action_server.flows.check.findings import Finding, Findings
+from action_server.flows.check.flow_rules import check_flows
+from action_server.flows.check.reading import check_reading
+from action_server.flows.check.response_rules import check_responses, check_slots
+from action_server.flows.check.silencing import comments_in, read_ignored, silence
+from action_server.flows.check.sources import Sources, read_sources
+from action_server.flows.check.stories import check_forms, check_stories
+from action_server.flows.check.subject import Subject
+from action_server.flows.project import Project, read_project
+from action_server.places import shorten
+from action_server.registry import Registry
+
+_TOPICS: Sequence[Callable[[Subject], None]] = (
+    check_reading,
+    check_flows,
+    check_responses,
+    check_slots,
+    check_stories,
+    check_forms,
+    check_actions,
+    check_code,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to check. ``domain``, ``data`` and ``endpoints`` are for projects that keep these elsewhere.
+
+    ``load`` imports the actions, as the server does; ``registry`` is for those that have done so.
+    """
+
+    root: Path
+    actions: str = "actions"
+    domain: Path | None = None
+    data: Path | None = None
+    endpoints: Path | None = None
+    load: bool = True
+    registry: Registry | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, in the order of files and lines, and what was looked at."""
+
+    findings: tuple[Finding, ...]
+    project: Project
+    sources: Sources
+    code: Code
+
+    @property
+    def errors(self) -> int:
+        """Return how many findings are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """Return how many findings are warnings."""
+        return len(self.findings) - self.errors
+
+
+def check(request: Request) -> Report:
+    """Check a project.
+
+    Raises:
+        SettingsError: there is no such folder, or the table in pyproject.toml is wrong.
+    """
+    root = request.root
+    if not root.is_dir():
+        raise SettingsError("--project", f"there is no folder {root}")
+    for name in ("domain", "data", "endpoints"):
+        path: Path | None = getattr(request, name)
+        if path is not None and not path.exists():
+            raise SettingsError(f"--{name}", f"there is no {path}")
+    ignored = read_ignored(root)
+    project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints)
+    sources = read_sources(project, root, request.domain, request.data, Path.cwd())
+    code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
+    findings = Findings()
+    subject = Subject(project, sources, code, findings, root)
+    for check_topic in _TOPICS:
+        check_topic(subject)
+    files = [*sources.trees, *_python_files(code)]
+    comments = list(comments_in(files))
+    judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
+    return Report(tuple(silence(findings.sorted(), comments, ignored, judged)), project, sources, code)
+
+
+def check_text(root: Path, actions: str, endpoints: Path | None = None) -> list[Finding]:
+    """Check a project without importing its actions, for processes that must not.
+
+    Returns no findings if there is no project in the folder. Raises `SettingsError` as `check` does.
+    """
+    if not any((root / name).exists() for name in ("domain.yml", "domain.yaml", "domain")):
+        return []
+    return list(check(Request(root, actions, endpoints=endpoints, load=False)).findings)
+
+
+def project_folder(here: Path) -> Path:
+    """Return the folder of the project somebody means who names none: this one, or `assistant` in it."""
+    for folder in (here, here / "assistant"):
+        if any((folder / name).exists() for name in ("domain.yml", "domain.yaml", "domain")):
+            return folder
+    return here
+
+
+def _judges_code(subject: Subject) -> bool:
+    return subject.is_whole and not subject.code.failure and not subject.sources.has_projects_beside
+
+
+def _python_files(code: Code) -> list[str]:
+    if code.path is None:
+        return []
+    files = [code.path] if code.path.is_file() else sorted(code.path.rglob("*.py"))
+    return [shorten(str(file)) for file in files]

@@ -1,0 +1,206 @@
+"""The actions' code: what the server would register, and what its text says."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from action_server import loader
+from action_server.errors import ActionServerError, LoadError, RegistrationError
+from action_server.flows.check.python_facts import PythonFacts
+from action_server.flows.check.python_reader import read_package
+from action_server.flows.places import Place
+from action_server.places import shorten
+from action_server.registry import Registry
+
+_PLACE = re.compile(r"(.+):(\d+)")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An action that the server would register. ``source`` is the qualified name of its class or function."""
+
+    name: str
+    source: str
+    at: Place
+
+
+@dataclass(frozen=True)
+class Code:
+    """The package of actions. ``path`` is None if there is none. ``failure`` says why it was not loaded (empty
+    otherwise), ``twice`` holds name, place that counts and place that does not, of names registered twice.
+
+    ``knows_all_names`` is false if there may be actions whose names nobody has found out.
+    """
+
+    package: str
+    path: Path | None
+    facts: PythonFacts
+    registered: tuple[Registered, ...] = ()
+    failure: str = ""
+    failed_at: Place | None = None
+    is_import_failure: bool = False
+    knows_all_names: bool = False
+    twice: tuple[tuple[str, Place, Place], ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the actions."""
+        return frozenset(action.name for action in self.registered)
+
+
+def read_code(package: str, folders: Sequence[Path], *, load: bool = True, registry: Registry | None = None) -> Code:
+    """Find a package in one of these folders or among the installed ones, read its text and, with ``load``, import it.
+
+    With ``registry``, what somebody has loaded already is taken instead. Never raises for what is in the package.
+    """
+    path = _locate(package, folders)
+    facts = read_package(path, package) if path is not None else PythonFacts()
+    if path is None:
+        return Code(package, None, facts)
+    if registry is not None:
+        return Code(package, path, facts, _registered(registry), knows_all_names=True)
+    if not load:
+        return _from_text(Code(package, path, facts))
+    return _loaded(package, path, facts, folders)
+
+
+def _locate(package: str, folders: Sequence[Path]) -> Path | None:
+    parts = package.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    for folder in [*folders, *(Path(entry or ".") for entry in sys.path)]:
+        path = folder.joinpath(*parts)
+        if (path / "__init__.py").is_file() or (path.is_dir() and any(path.glob("*.py"))):
+            return path
+        if path.with_suffix(".py").is_file():
+            return path.with_suffix(".py")
+    return None
+
+
+def _loaded(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path]) -> Code:
+    code = Code(package, path, facts)
+    with _searched_first(_root_of(path, package), folders), _watched() as twice:
+        try:
+            # What the actions' modules print when they are imported is none of the report.
+            with contextlib.redirect_stdout(sys.stderr):
+                registry = loader.load(package).registry
+        except RegistrationError as exc:
+            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=False)
+        except LoadError as exc:
+            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=True)
+        except ActionServerError as exc:
+            return _failed(code, str(exc), _place_in(str(exc)), is_import=True)
+    return Code(package, path, facts, _registered(registry), knows_all_names=True, twice=tuple(twice))
+
+
+def _registered(registry: Registry) -> tuple[Registered, ...]:
+    return tuple(Registered(a.name, a.source, _place(a.place) or Place(file=a.place)) for a in registry)
+
+
+def _failed(code: Code, failure: str, at: Place | None, *, is_import: bool) -> Code:
+    found = _from_text(code)
+    return Code(
+        code.package,
+        code.path,
+        code.facts,
+        found.registered,
+        failure,
+        at or Place(file=shorten(str(code.path))),
+        is_import,
+        found.knows_all_names,
+    )
+
+
+def _from_text(code: Code) -> Code:
+    """Take the names that the text alone tells."""
+    actions = code.facts.actions
+    parents = {base for cls in actions for base in cls.bases}
+    unnamed = [cls for cls in actions if cls.action_name is None and cls.name not in parents]
+    has_hook = any("register_actions" in module.strings for module in code.facts.modules) or _defines_hook(code)
+    registered = tuple(Registered(c.action_name, c.source, c.at) for c in actions if c.action_name is not None)
+    knows_all = not unnamed and not code.facts.unread and not has_hook and not _imports_from_elsewhere(code)
+    return Code(code.package, code.path, code.facts, registered, knows_all_names=knows_all)
+
+
+def _defines_hook(code: Code) -> bool:
+    return any("register_actions" in text for text in _texts(code))
+
+
+def _imports_from_elsewhere(code: Code) -> bool:
+    """Tell whether an action could come with an import of something that is neither the SDK nor the package's own."""
+    imported = re.compile(
+        rf"^\s*from\s+(?!rasa_sdk\b|action_server\b|\.|{re.escape(code.package)}\b)\S+\s+import\s+.*\bAction[A-Z]",
+        re.MULTILINE,
+    )
+    return any(imported.search(text) for text in _texts(code))
+
+
+def _texts(code: Code) -> Iterator[str]:
+    path = code.path
+    for file in [] if path is None else [path] if path.is_file() else sorted(path.rglob("*.py")):
+        with contextlib.suppress(OSError):
+            yield file.read_text(encoding="utf-8", errors="replace")
+
+
+def _root_of(path: Path, package: str) -> Path:
+    return path.parents[package.count(".")].resolve()
+
+
+@contextlib.contextmanager
+def _searched_first(root: Path, folders: Sequence[Path]) -> Iterator[None]:
+    """Put the folder of the package on the path while it is imported, unless it is there already."""
+    before = list(sys.path)
+    known = {os.path.realpath(entry or ".") for entry in before}
+    if str(root) not in known:
+        sys.path.insert(0, str(root))
+        importlib.machinery.PathFinder.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+class _Twice(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[tuple[str, Place, Place]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() == "action.registered_twice":
+            used, replaced = (_place(str(getattr(record, key, ""))) for key in ("used", "replaced"))
+            if used and replaced:
+                self.found.append((str(getattr(record, "action", "")), used, replaced))
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[list[tuple[str, Place, Place]]]:
+    """Collect what the registry says of names that are registered twice."""
+    log = logging.getLogger("action_server.registry")
+    handler, level, propagates = _Twice(), log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.WARNING)
+    log.propagate = False
+    try:
+        yield handler.found
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagates
+
+
+def _place(text: str | None) -> Place | None:
+    match = _PLACE.fullmatch(text or "")
+    return Place(file=match[1], line=int(match[2])) if match else None
+
+
+def _place_in(text: str) -> Place | None:
+    match = re.search(r"(\S+\.py):(\d+)", text)
+    return Place(file=match[1], line=int(match[2])) if match else None

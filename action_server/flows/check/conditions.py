@@ -1,0 +1,85 @@
+"""Rules about conditions: they parse, and name slots and values that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pypred import ast  # type: ignore[import-untyped]
+
+from action_server.flows.check.subject import Subject
+from action_server.flows.conditions import errors_of, names_in, tree_of
+from action_server.flows.model import Condition
+
+_EQUAL = frozenset({"=", "==", "is", "!="})
+
+
+def check_condition(subject: Subject, condition: Condition) -> None:
+    """Check one condition. What Jinja makes is not looked at."""
+    try:
+        _check(subject, condition)
+    except RecursionError:
+        # Engines read it by recursion as well.
+        fix = "write several conditions, or an action that decides"
+        subject.findings.add("condition-syntax", condition.at, "the condition is nested too deeply to be read", fix)
+
+
+def _check(subject: Subject, condition: Condition) -> None:
+    text, at = condition.text, condition.at
+    errors = errors_of(text)
+    if errors:
+        subject.findings.add(
+            "condition-syntax",
+            at,
+            f"the condition {text!r} cannot be read: {'; '.join(errors)}",
+            "write a comparison such as `slots.amount >= 10 and slots.kind is not null`",
+        )
+        return
+    if "{%" in text:
+        return
+    for name in sorted(names_in(text)):
+        first, dot, rest = name.partition(".")
+        if first == "slots" and dot:
+            slot = rest if rest in subject.domain.slots else rest.partition(".")[0]
+            subject.report_slot(slot, at, "the condition reads")
+        elif first not in ("context", "slots"):
+            hint = "write it with quotes"
+            if first in subject.domain.slots:
+                hint = f"write `slots.{name}`"
+            subject.findings.add(
+                "condition-name", at, f"the condition {text!r} reads {name!r}, which is never defined", hint
+            )
+    for slot, value in _comparisons(tree_of(text)):
+        subject.report_value(slot, value, at, "the condition compares", exact=True)
+
+
+def _comparisons(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield slots and the constants they are compared with, or that they are looked for among."""
+    if isinstance(node, ast.CompareOperator) and node.type in _EQUAL:
+        for one, other in ((node.left, node.right), (node.right, node.left)):
+            slot, value = _slot(one), _constant(other)
+            if slot and value is not None:
+                yield slot, value
+    elif isinstance(node, ast.ContainsOperator) and isinstance(node.left, ast.LiteralSet):
+        slot = _slot(node.right)
+        values = [_constant(element) for element in node.left.value]
+        if slot:
+            yield from ((slot, value) for value in sorted(v for v in values if v is not None))
+    elif isinstance(node, ast.Node):
+        for child in (getattr(node, "left", None), getattr(node, "right", None)):
+            yield from _comparisons(child)
+
+
+def _slot(node: Any) -> str:
+    if isinstance(node, ast.Literal) and node.value.startswith("slots."):
+        return str(node.value).partition(".")[2]
+    return ""
+
+
+def _constant(node: Any) -> str | None:
+    """Return a quoted text or a number; a text that Jinja makes is none."""
+    if isinstance(node, ast.Literal) and node.value[0] in "'\"" and "made_by_jinja" not in node.value:
+        return str(node.value)[1:-1]
+    if isinstance(node, ast.Number):
+        return f"{node.value:g}" if isinstance(node.value, float) else str(node.value)
+    return None

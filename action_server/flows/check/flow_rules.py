@@ -1,0 +1,173 @@
+"""Rules about flows: their steps, what they collect, run, link and set."""
+
+from __future__ import annotations
+
+from action_server.flows.check.conditions import check_condition
+from action_server.flows.check.subject import Subject
+from action_server.flows.fields import did_you_mean
+from action_server.flows.model import (
+    END,
+    ActionStep,
+    CallStep,
+    CollectStep,
+    Flow,
+    LinkStep,
+    Rejection,
+    SetSlotsStep,
+    Step,
+)
+from action_server.flows.places import Place
+
+
+def check_flows(subject: Subject) -> None:
+    """Check each flow of the project."""
+    for flow in subject.project.flows.values():
+        if flow.guard is not None:
+            check_condition(subject, flow.guard)
+        for trigger in flow.nlu_trigger:
+            subject.report_intent(trigger.intent, trigger.at, f"the flow {flow.id!r} is triggered by")
+        _check_persisted(subject, flow)
+        for step in flow.steps:
+            for branch in step.next:
+                if branch.condition is not None:
+                    check_condition(subject, branch.condition)
+            _check_step(subject, flow, step)
+        _check_reached(subject, flow)
+
+
+def _check_persisted(subject: Subject, flow: Flow) -> None:
+    node = subject.sources.find("flows", flow.id, "persisted_slots")
+    places = {element.raw: element.place for element in node.elements()} if node is not None else {}
+    for name in flow.persisted_slots:
+        subject.report_slot(name, places.get(name, flow.at), f"the flow {flow.id!r} persists")
+
+
+def _check_step(subject: Subject, flow: Flow, step: Step) -> None:
+    if isinstance(step, ActionStep):
+        _check_action(subject, flow, step)
+    elif isinstance(step, CollectStep):
+        _check_collect(subject, flow, step)
+    elif isinstance(step, SetSlotsStep):
+        for name, value in step.slots:
+            at = _slot_place(subject, step, name)
+            subject.report_slot(name, at, "the step sets")
+            subject.report_value(name, value, at, "the step sets")
+    elif isinstance(step, LinkStep):
+        if step.link:
+            subject.report_flow(step.link, _key_place(subject, step, "link"), "the step links to")
+    elif isinstance(step, CallStep):
+        for condition in step.exit_if:
+            check_condition(subject, condition)
+        if step.call and not step.mcp_server and not step.exit_if:
+            subject.report_flow(step.call, _key_place(subject, step, "call"), "the step calls")
+
+
+def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
+    at = _key_place(subject, step, "action")
+    name = step.action
+    if not name or "{" in name or subject.is_listed(name):
+        return
+    if name.startswith("utter_"):
+        subject.report_response(name, at, "the step says", in_pattern=flow.is_pattern)
+    elif subject.knows_actions and name in subject.code.names:
+        subject.findings.add(
+            "action-not-listed",
+            at,
+            f"the step runs {name!r}, which the domain does not list",
+            f"add `- {name}` to `actions`",
+        )
+
+
+def _check_collect(subject: Subject, flow: Flow, step: CollectStep) -> None:
+    at = _key_place(subject, step, "collect")
+    if not step.collect or (flow.is_pattern and step.collect not in subject.domain.slots):
+        # Patterns collect slots of the engine's own.
+        return
+    subject.report_slot(step.collect, at, "the step collects")
+    check_rejections(subject, step.rejections)
+    if step.utter:
+        subject.report_response(
+            step.utter, _key_place(subject, step, "utter"), "the step asks with", in_pattern=flow.is_pattern
+        )
+        return
+    asks = (step.ask_utter in subject.domain.responses) or (step.ask_action in subject.domain.actions)
+    slot = subject.slot(step.collect)
+    is_default = slot is not None and slot.is_default
+    if asks or is_default or flow.is_pattern or not (subject.knows_responses and subject.knows_actions):
+        return
+    if subject.lacks_slot(step.collect):
+        # The misspelled slot is the fault.
+        return
+    fix = f"add the response `{step.ask_utter}`"
+    if step.ask_action in subject.code.names:
+        fix = f"list `{step.ask_action}`, which has a class, under `actions`"
+    close = did_you_mean(step.ask_utter, subject.domain.responses)
+    subject.findings.add(
+        "nothing-asks",
+        at,
+        f"nothing asks for {step.collect!r}: the domain has neither {step.ask_utter} nor {step.ask_action}{close}",
+        fix,
+    )
+
+
+def check_rejections(subject: Subject, rejections: tuple[Rejection, ...]) -> None:
+    """Check conditions and responses of rejections."""
+    for rejection in rejections:
+        check_condition(subject, rejection.condition)
+        node = subject.sources.mapping_at(rejection.at)
+        utter = node.get("utter") if node is not None else None
+        if rejection.utter:
+            subject.report_response(
+                rejection.utter, utter.place if utter is not None else rejection.at, "a rejection says"
+            )
+
+
+def _check_reached(subject: Subject, flow: Flow) -> None:
+    known = flow.by_id
+    broken = any(b.target != END and b.target not in known for step in flow.steps for b in step.next)
+    if not flow.steps or broken or len(known) != len(flow.steps) or _has_problems(subject, flow):
+        return
+    reached: set[str] = set()
+    waiting = [flow.steps[0].id]
+    while waiting:
+        current = waiting.pop()
+        if current in reached or current not in known:
+            continue
+        reached.add(current)
+        step = known[current]
+        if not isinstance(step, LinkStep):
+            waiting += [branch.target for branch in step.next]
+    for step in flow.steps:
+        if step.id not in reached and (not step.inside_of or step.inside_of in reached):
+            subject.findings.add(
+                "unreachable-step",
+                step.at,
+                f"no path of the flow {flow.id!r} leads to the step {step.id!r} ({step.what})",
+                "lead a `next` to it, or remove it",
+            )
+
+
+def _has_problems(subject: Subject, flow: Flow) -> bool:
+    """Tell whether something in the flow's lines could not be read: its steps may then be incomplete."""
+    others = [
+        f.at.line for f in subject.project.flows.values() if f.at.file == flow.at.file and f.at.line > flow.at.line
+    ]
+    end = min(others, default=1_000_000_000)
+    return any(
+        problem.file == flow.at.file and flow.at.line <= problem.line < end and problem.severity == "error"
+        for problem in subject.project.problems
+    )
+
+
+def _key_place(subject: Subject, step: Step, key: str) -> Place:
+    node = subject.sources.mapping_at(step.at)
+    return node.keys.get(key, step.at) if node is not None else step.at
+
+
+def _slot_place(subject: Subject, step: Step, name: str) -> Place:
+    node = subject.sources.mapping_at(step.at)
+    found = node.get("set_slots") if node is not None else None
+    for entry in [] if found is None else [found, *found.elements()]:
+        if name in entry.keys:
+            return entry.keys[name]
+    return step.at

@@ -1,0 +1,242 @@
+"""What is checked: a project, its files and its code, and what is known of each for certain."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from action_server.flows.check.code import Code
+from action_server.flows.check.findings import Findings
+from action_server.flows.check.known import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
+from action_server.flows.check.sources import Sources, yaml_files
+from action_server.flows.domain import Domain, Slot
+from action_server.flows.fields import did_you_mean
+from action_server.flows.places import Place
+from action_server.flows.project import Project
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The project, what stands in its files, its code, and where findings go.
+
+    A name counts as missing only where everything that could define it was read.
+    """
+
+    project: Project
+    sources: Sources
+    code: Code
+    findings: Findings
+    root: Path
+
+    @property
+    def domain(self) -> Domain:
+        """Return the domain."""
+        return self.project.domain
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Tell whether all files were read: what is missing then is missing."""
+        return not self.sources.unread and not self._has_importers
+
+    @cached_property
+    def _has_importers(self) -> bool:
+        importers = self.project.config.get("importers")
+        entries = importers if isinstance(importers, list) else []
+        return any(not (isinstance(e, Mapping) and e.get("name") == "RasaFileImporter") for e in entries)
+
+    def _is_read(self, section: str, shape: str) -> bool:
+        if self._has_importers or self.sources.lacks_domain or not self.project.domain_files:
+            return False
+        nodes = self.sources.sections(section)
+        return all(node.is_mapping if shape == "mapping" else node.is_list for node in nodes)
+
+    @cached_property
+    def knows_slots(self) -> bool:
+        """Tell whether all slots are known."""
+        return self._is_read("slots", "mapping")
+
+    @cached_property
+    def knows_responses(self) -> bool:
+        """Tell whether all responses are known: none comes from a server of responses."""
+        nlg = self.project.endpoints.get("nlg")
+        is_elsewhere = isinstance(nlg, Mapping) and (
+            "url" in nlg or nlg.get("type") not in (None, "rephrase", "response")
+        )
+        return self._is_read("responses", "mapping") and not is_elsewhere and not self.sources.lacks_data
+
+    @cached_property
+    def knows_actions(self) -> bool:
+        """Tell whether all listed actions are known."""
+        return self._is_read("actions", "list") and self._is_read("forms", "mapping")
+
+    @cached_property
+    def knows_forms(self) -> bool:
+        """Tell whether all forms are known."""
+        return self._is_read("forms", "mapping")
+
+    @cached_property
+    def knows_intents(self) -> bool:
+        """Tell whether all intents are known; engines take those of training data from the domain only."""
+        return self._is_read("intents", "list")
+
+    @cached_property
+    def knows_flows(self) -> bool:
+        """Tell whether all flows are known."""
+        are_read = not self.sources.lacks_data and not self._has_importers
+        return are_read and all(node.is_mapping for node in self.sources.sections("flows"))
+
+    @cached_property
+    def sub_agents(self) -> frozenset[str]:
+        """Return the words in the files of sub agents, which a `call` may name."""
+        words: set[str] = set()
+        for path in yaml_files(self.root / "sub_agents"):
+            words |= {path.parent.name, path.stem}
+            words |= set(path.read_text(encoding="utf-8", errors="replace").split())
+        return frozenset(words)
+
+    def slot(self, name: str) -> Slot | None:
+        """Return a slot of the domain."""
+        return self.domain.slots.get(name)
+
+    def lacks_slot(self, name: str) -> bool:
+        """Tell for certain that neither domain nor engine have a slot."""
+        return self.knows_slots and name not in self.domain.slots and name not in DEFAULT_SLOTS
+
+    def lacks_response(self, name: str) -> bool:
+        """Tell for certain that there is no response, nor several of the kind `utter_faq/...`."""
+        known = self.domain.responses
+        return (
+            self.knows_responses
+            and name not in known
+            and name not in self.domain.actions
+            and not any(k.startswith(f"{name}/") for k in known)
+        )
+
+    def lacks_intent(self, name: str) -> bool:
+        """Tell for certain that the domain has no intent; of `faq/prices` it has `faq`."""
+        base = name.partition("/")[0]
+        # An assistant of flows may understand intents without listing any.
+        lists_them = bool(self.domain.intents) or not self.project.flows
+        return self.knows_intents and lists_them and base not in self.domain.intents and base not in DEFAULT_INTENTS
+
+    def lacks_flow(self, name: str) -> bool:
+        """Tell for certain that there is no flow."""
+        known = self.project.all_flows
+        return (
+            self.knows_flows and name not in known and not name.startswith("pattern_") and name not in self.sub_agents
+        )
+
+    def is_listed(self, action: str) -> bool:
+        """Tell whether engines know an action: from the domain, as a response, or as their own."""
+        return self.domain.lists(action) or action in self.domain.responses or is_default_action(action)
+
+    def report_slot(self, name: str, at: Place, what: str) -> None:
+        """Report a slot, if the domain lacks it."""
+        if self.lacks_slot(name):
+            hint = did_you_mean(name, [k for k, s in self.domain.slots.items() if not s.is_default])
+            self.findings.add(
+                "unknown-slot",
+                at,
+                f"{what} {name!r}, which is no slot of the domain{hint}",
+                "add it to `slots`, or correct the name",
+            )
+
+    def report_response(self, name: str, at: Place, what: str, *, in_pattern: bool = False) -> None:
+        """Report a response, if there is none.
+
+        Engines bring along more of them from version to version: in an overridden pattern (``in_pattern``) only a name
+        close to one of the project's is surely wrong.
+        """
+        if self.lacks_response(name):
+            hint = did_you_mean(name, [k for k, r in self.domain.responses.items() if not r.is_default])
+            if in_pattern and not hint:
+                return
+            self.findings.add(
+                "unknown-response",
+                at,
+                f"{what} {name!r}, which is no response{hint}",
+                "add it to `responses`, or correct the name",
+            )
+
+    def report_intent(self, name: str, at: Place, what: str, *, is_predicted: bool = False) -> None:
+        """Report an intent, if the domain lacks it.
+
+        What only understands intents takes those of training data as well; policies (``is_predicted``) do not.
+        """
+        if self.lacks_intent(name) and (is_predicted or name not in self.project.nlu):
+            hint = did_you_mean(name, self.domain.intents)
+            self.findings.add(
+                "unknown-intent",
+                at,
+                f"{what} {name!r}, which is no intent of the domain{hint}",
+                "add it to `intents`, or correct the name",
+            )
+
+    def report_flow(self, name: str, at: Place, what: str) -> None:
+        """Report a flow, if there is none."""
+        if self.lacks_flow(name):
+            hint = did_you_mean(name, self.project.all_flows)
+            self.findings.add(
+                "unknown-flow", at, f"{what} {name!r}, which is no flow{hint}", "write the flow, or correct the name"
+            )
+
+    def report_form(self, name: str, at: Place, what: str) -> None:
+        """Report a form, if the domain lacks it. Other loops than forms are listed as actions."""
+        if self.knows_forms and name not in self.domain.forms and not self.domain.lists(name):
+            hint = did_you_mean(name, self.domain.forms)
+            self.findings.add(
+                "unknown-form",
+                at,
+                f"{what} {name!r}, which is no form of the domain{hint}",
+                "add it to `forms`, or correct the name",
+            )
+
+    def report_value(self, name: str, value: object, at: Place, what: str, *, exact: bool = False) -> None:
+        """Report a value that a categorical slot cannot have. Engines compare values as texts.
+
+        ``exact`` is for places where engines do not adapt upper and lower case.
+        """
+        slot = self.slot(name)
+        if (
+            slot is None
+            or not slot.is_categorical
+            or not slot.values
+            or value is None
+            or isinstance(value, (list, dict))
+        ):
+            return
+        if isinstance(value, str) and "{" in value:
+            # Made by Jinja.
+            return
+        known = [str(v) for v in (*slot.values, slot.initial_value) if v is not None]
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if _is_one_of(text, known, exact=exact and text not in self._strings_of_code) or text == "__other__":
+            return
+        close = difflib.get_close_matches(text.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.7)
+        hint = "".join(f"; did you mean {k!r}?" for k in known if close and k.lower() == close[0])
+        self.findings.add(
+            "impossible-value",
+            at,
+            f"{what} {name!r} {value!r}, which is not one of its values{hint}",
+            f"take one of {', '.join(known)}, or add it to `values`",
+        )
+
+    @cached_property
+    def _strings_of_code(self) -> frozenset[str]:
+        return frozenset(text for module in self.code.facts.modules for text in module.strings)
+
+
+def _is_one_of(text: str, known: list[str], *, exact: bool) -> bool:
+    if not exact:
+        text, known = text.lower(), [k.lower() for k in known]
+    return text in known or any(_number(text) is not None and _number(text) == _number(k) for k in known)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Runs tests in Rasa's end-to-end format against the real actions."""

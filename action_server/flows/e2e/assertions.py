@@ -1,0 +1,151 @@
+"""Reads the `assertions:` of a user's step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from action_server.flows.e2e.checks import (
+    ANY_VALUE,
+    Check,
+    Find,
+    Uttered,
+    action_executed,
+    bot_did_not_utter,
+    bot_uttered,
+    clarification,
+    flow_event,
+    shown,
+    slot_was_not_set,
+    slot_was_set,
+)
+from action_server.flows.fields import Fields, did_you_mean
+from action_server.flows.places import Problems
+from action_server.flows.tree import Node
+
+_GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
+
+
+def read_assertions(node: Node, problems: Problems) -> Iterator[Check]:
+    """Yield the checks of a list of assertions. One that cannot be read, or not be played, is a problem."""
+    if not node.is_list:
+        problems.at(node.place, "`assertions` has to be a list")
+    for element in node.elements():
+        if not element.is_mapping or len(element.keys) != 1:
+            problems.at(element.place, "an assertion has to be one `name: ...`")
+            continue
+        for name, value in element.items():
+            at = element.keys[name]
+            if name in _GENERATIVE:
+                problems.at(at, f"{name} asks a language model to judge an answer, which this runner does not do")
+            elif name not in _READERS:
+                hint = did_you_mean(name, _READERS)
+                problems.at(at, f"there is no assertion {name!r}{hint}; there are {', '.join(_READERS)}")
+            else:
+                known = len(problems)
+                find, what = _READERS[name](name, value, problems)
+                if len(problems) == known:
+                    yield Check(f"{name}: {what}", at, find)
+
+
+Read = tuple[Find, str]
+
+
+def _flow_started(name: str, node: Node, problems: Problems) -> Read:
+    ids, any_of_them = _several(name, node, problems)
+    return flow_event(name, ids, any_of_them=any_of_them), _listed(ids, any_of_them)
+
+
+def _clarification(name: str, node: Node, problems: Problems) -> Read:
+    ids, any_of_them = _several(name, node, problems)
+    return clarification(ids, any_of_them=any_of_them), _listed(ids, any_of_them)
+
+
+def _several(name: str, node: Node, problems: Problems) -> tuple[list[str], bool]:
+    """Read an id, a list of ids, or `operator: all|any` with `flow_ids:`."""
+    if not node.is_mapping:
+        ids = [part.raw for part in (node.elements() if node.is_list else [node]) if part.is_scalar and part.raw]
+        operator = "all"
+    else:
+        fields = Fields(node, name, problems)
+        ids, operator = list(fields.texts("flow_ids")), fields.text("operator", "all")
+        fields.done()
+        if operator not in ("all", "any"):
+            problems.at(node.place, f"the operator of {name} has to be all or any, not {operator!r}")
+    if not ids:
+        problems.at(node.place, f"{name} has to name a flow")
+    return ids, operator == "any"
+
+
+def _listed(ids: list[str], any_of_them: bool) -> str:
+    return (" or " if any_of_them else ", ").join(ids)
+
+
+def _flow_ended(name: str, node: Node, problems: Problems) -> Read:
+    fields = Fields(node, name, problems)
+    flow, step = fields.text("flow_id"), fields.text("flow_step_id")
+    fields.done()
+    if node.is_mapping and not flow:
+        problems.at(node.place, f"{name} has to have a `flow_id`")
+    return flow_event(name, [flow], step), f"{flow} at {step}" if step else flow
+
+
+def _action_executed(name: str, node: Node, problems: Problems) -> Read:
+    if not node.is_scalar or not node.raw:
+        problems.at(node.place, f"{name} has to name an action")
+    return action_executed(node.raw), node.raw
+
+
+def _slots(name: str, node: Node, problems: Problems) -> Read:
+    found: list[tuple[str, Any]] = []
+    if not node.is_list:
+        problems.at(node.place, f"{name} has to be a list of `name:`, with or without `value:`")
+    for part in node.elements():
+        fields = Fields(part, f"a slot of {name}", problems)
+        slot = fields.text("name")
+        found.append((slot, fields.plain("value") if "value" in part.keys else ANY_VALUE))
+        fields.done()
+        if part.is_mapping and not slot:
+            problems.at(part.place, f"a slot of {name} has to have a `name`")
+    finder = slot_was_set if name == "slot_was_set" else slot_was_not_set
+    said = (slot if value is ANY_VALUE else f"{slot} = {shown(value)}" for slot, value in found)
+    return finder(found), ", ".join(said)
+
+
+def _message(name: str, node: Node, problems: Problems) -> Read:
+    fields = Fields(node, name, problems)
+    response, text = fields.text("utter_name"), fields.text("text_matches")
+    buttons = [_button(button, name, problems) for button in fields.elements("buttons")]
+    fields.done()
+    if node.is_mapping and not (response or text or buttons):
+        problems.at(node.place, f"{name} has to have `utter_name`, `text_matches` or `buttons`")
+    pattern = None
+    try:
+        pattern = re.compile(text, re.DOTALL) if text else None
+    except re.error as exc:
+        problems.at(node.place, f"`text_matches` of {name} is no regular expression: {exc}")
+    wanted = Uttered(response, pattern, buttons=buttons)
+    titles = f"[{', '.join(button.get('title', '') for button in buttons)}]" if buttons else ""
+    said = " ".join(part for part in (response, f"/{text}/" if text else "", titles) if part)
+    return (bot_uttered if name == "bot_uttered" else bot_did_not_utter)(wanted), said
+
+
+def _button(node: Node, name: str, problems: Problems) -> dict[str, str]:
+    fields = Fields(node, f"a button of {name}", problems)
+    found = {key: fields.text(key) for key in ("title", "payload") if fields.has(key)}
+    fields.done()
+    return found
+
+
+_READERS: Mapping[str, Callable[[str, Node, Problems], Read]] = {
+    "flow_started": _flow_started,
+    "flow_completed": _flow_ended,
+    "flow_cancelled": _flow_ended,
+    "pattern_clarification_contains": _clarification,
+    "slot_was_set": _slots,
+    "slot_was_not_set": _slots,
+    "action_executed": _action_executed,
+    "bot_uttered": _message,
+    "bot_did_not_utter": _message,
+}

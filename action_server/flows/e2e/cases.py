@@ -1,0 +1,44 @@
+"""Test cases as they are written: what the user says, and what has to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from action_server.flows.e2e.checks import Check
+from action_server.flows.places import Place
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stub:
+    """What a custom action answers in a test, instead of running."""
+
+    events: Sequence[JsonObject] = ()
+    responses: Sequence[JsonObject] = ()
+
+
+@dataclass(frozen=True)
+class UserStep:
+    """A message, and what has to hold after it. ``is_ordered``: each check has to follow the one before."""
+
+    message: str
+    at: Place
+    checks: tuple[Check, ...] = ()
+    is_ordered: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A test. ``opening`` has to hold before the user has said anything; ``slots`` are those of its fixtures."""
+
+    name: str
+    at: Place
+    steps: tuple[UserStep, ...]
+    opening: tuple[Check, ...] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    stubs: Mapping[str, Stub] = field(default_factory=dict)

@@ -1,0 +1,62 @@
+"""Which way a test took, for comparing runs of the same words: a language model may take another one each time."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from action_server.flows.e2e.cases import Case
+from action_server.flows.e2e.runner import Result
+from action_server.flows.show import describe
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The runs of one test: how many there were, how many took the most frequent way, and how another one differs."""
+
+    case: Case
+    runs: int
+    passed: int
+    same: int
+    ways: int
+    difference: tuple[str, ...] = ()
+
+
+def path_of(result: Result) -> Path:
+    """Return a run's way, a line for each thing that was understood, decided or done; values of slots are left out."""
+    lines: list[str] = []
+    for played in result.played:
+        turn = played.turn
+        if played.step is not None:
+            lines.append(f"you: {played.step.message}")
+            lines.append(f"  understood: {'; '.join(map(describe, turn.commands))}")
+        lines += [f"  {step.flow}: {step.step} ({step.what})" for step in turn.steps if not step.skipped]
+    if result.problem:
+        lines.append(f"  error: {result.problem}")
+    return tuple(lines)
+
+
+def compare(results: Sequence[Result]) -> list[Repeated]:
+    """Return, for each test that ran more than once, how often it took the same way."""
+    by_case: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        by_case.setdefault((str(result.case.at), result.case.name), []).append(result)
+    return [_compared(runs) for runs in by_case.values() if len(runs) > 1]
+
+
+def _compared(runs: Sequence[Result]) -> Repeated:
+    ways = Counter(path_of(run) for run in runs).most_common()
+    numbers: dict[Path, int] = {}
+    for run in runs:
+        numbers.setdefault(path_of(run), run.number)
+    difference: tuple[str, ...] = ()
+    if len(ways) > 1:
+        (usual, _), (other, _) = ways[:2]
+        names = (f"run {numbers[usual]}", f"run {numbers[other]}")
+        difference = tuple(difflib.unified_diff(usual, other, *names, lineterm="", n=2))
+    passed = sum(run.outcome == "passed" for run in runs)
+    return Repeated(runs[0].case, len(runs), passed, ways[0][1], len(ways), difference)

@@ -1,0 +1,254 @@
+"""Reads test files: `test_cases:` with their fixtures, metadata and stubs, each finding with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from action_server.flows.e2e.assertions import read_assertions
+from action_server.flows.e2e.cases import Case, Stub, UserStep
+from action_server.flows.e2e.checks import (
+    ANY_VALUE,
+    Check,
+    Uttered,
+    bot_uttered,
+    shown,
+    slot_was_not_set,
+    slot_was_set,
+)
+from action_server.flows.fields import Fields, did_you_mean
+from action_server.flows.places import Place, Problems
+from action_server.flows.tree import Node, read_tree
+
+JsonObject = dict[str, Any]
+# Keys of a step that is not a message.
+_EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
+_SEPARATOR = "::"
+
+
+def read_cases(files: Sequence[Path], root: Path) -> tuple[list[Case], Problems]:
+    """Return the test cases of files, and what is wrong with them.
+
+    ``root`` is the project's folder: up to there each conftest.yml's fixtures count as well, the nearest one's first.
+    """
+    problems = Problems()
+    cases: list[Case] = []
+    for file in files:
+        node = read_tree(file, problems)
+        if node is None:
+            continue
+        if not node.is_mapping or node.get("test_cases") is None:
+            problems.at(node.place, "has no `test_cases:`")
+            continue
+        cases += _File(node, _shared_fixtures(file, root, problems), problems).cases()
+    return cases, problems
+
+
+def find_files(paths: Sequence[Path], problems: Problems) -> list[Path]:
+    """Return the files with test cases among files and in folders, in order."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_file():
+            found.append(path)
+        elif path.is_dir():
+            below = sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".yaml") and p.is_file())
+            trees = ((p, read_tree(p, Problems())) for p in below)
+            # One that is no YAML at all is reported when it is read.
+            found += [p for p, node in trees if node is None or "test_cases" in node.keys]
+        else:
+            problems.at(Place(file=str(path)), "does not exist")
+    return list(dict.fromkeys(found))
+
+
+def _shared_fixtures(file: Path, root: Path, problems: Problems) -> dict[str, JsonObject]:
+    found: dict[str, JsonObject] = {}
+    root = root.resolve()
+    folders = [folder for folder in file.resolve().parents if folder == root or root in folder.parents]
+    for folder in reversed(folders):
+        path = folder / "conftest.yml"
+        node = read_tree(path, problems) if path.is_file() else None
+        if node is not None:
+            found.update(_named(node.get("fixtures"), "fixture", problems))
+    return found
+
+
+def _named(node: Node | None, what: str, problems: Problems) -> dict[str, JsonObject]:
+    """Read a list of `name: entries`; the entries are a mapping, or a list of mappings."""
+    found: dict[str, JsonObject] = {}
+    for element in node.elements() if node is not None else ():
+        for name, entry in element.items():
+            found[name] = _entries(entry, f"the {what} {name!r}", problems)
+        if not element.is_mapping:
+            problems.at(element.place, f"a {what} has to be written `name:` with its values below")
+    return found
+
+
+def _entries(node: Node, what: str, problems: Problems) -> JsonObject:
+    if node.is_mapping:
+        return {key: value.plain() for key, value in node.items()}
+    found: JsonObject = {}
+    for part in node.elements():
+        if part.is_mapping:
+            found.update({key: value.plain() for key, value in part.items()})
+        else:
+            problems.at(part.place, f"{what} has to hold `name: value` pairs")
+    if node.is_scalar:
+        problems.at(node.place, f"{what} has to hold `name: value` pairs")
+    return found
+
+
+class _File:
+    def __init__(self, node: Node, fixtures: Mapping[str, JsonObject], problems: Problems) -> None:
+        self._problems = problems
+        fields = Fields(node, "the test file", problems)
+        self._cases = fields.elements("test_cases")
+        self._fixtures = {**fixtures, **_named(fields.take("fixtures"), "fixture", problems)}
+        self._metadata = _named(fields.take("metadata"), "metadata", problems)
+        self._stubs = self._read_stubs(fields.take("stub_custom_actions"))
+        fields.skip("version")
+        fields.done("warning")
+
+    def cases(self) -> Iterator[Case]:
+        seen: dict[str, Place] = {}
+        for node in self._cases:
+            case = self._case(node)
+            if case is None:
+                continue
+            first = seen.setdefault(case.name, case.at)
+            if first is not case.at:
+                self._problems.at(case.at, f"the test case {case.name!r} also stands at {first}")
+            yield case
+        for key in self._stubs:
+            name = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else ""
+            if name and name not in seen:
+                place = self._cases[0].place if self._cases else Place(file="")
+                self._problems.at(place, f"a stub is for the test case {name!r}, which there is not", "warning")
+
+    def _case(self, node: Node) -> Case | None:
+        fields = Fields(node, "the test case", self._problems)
+        name = fields.text("test_case")
+        if not node.is_mapping or not name:
+            self._problems.at(node.place, "a test case has to have a name: `test_case: ...`")
+            return None
+        fields.what = f"the test case {name!r}"
+        steps = fields.elements("steps")
+        if not steps:
+            self._problems.at(node.place, f"{fields.what} has no steps")
+        opening, users = self._steps(steps)
+        slots: JsonObject = {}
+        for wanted in fields.elements("fixtures"):
+            slots.update(self._lookup(wanted, self._fixtures, "fixture"))
+        metadata = fields.take("metadata")
+        case = Case(
+            name=name,
+            at=fields.place_of("test_case"),
+            steps=tuple(users),
+            opening=tuple(opening),
+            slots=slots,
+            metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
+            stubs=self._stubs_of(name),
+        )
+        fields.done()
+        return case
+
+    def _steps(self, nodes: Sequence[Node]) -> tuple[list[Check], list[UserStep]]:
+        # As the format has it: where one step has assertions, those that are no messages say nothing.
+        with_assertions = any("assertions" in node.keys for node in nodes)
+        opening: list[Check] = []
+        users: list[UserStep] = []
+        for node in nodes:
+            if "user" in node.keys:
+                users.append(self._user(node))
+                continue
+            checks = self._expected(node)
+            if with_assertions:
+                text = f"is not looked at, as the test case has assertions: write {next(iter(node.keys), '')!r} as one"
+                self._problems.at(node.place, text, "warning")
+            elif users:
+                users[-1] = _with(users[-1], checks)
+            else:
+                opening += checks
+        return opening, users
+
+    def _user(self, node: Node) -> UserStep:
+        fields = Fields(node, "the step", self._problems)
+        message = fields.text("user")
+        metadata = fields.take("metadata")
+        assertions = fields.take("assertions")
+        step = UserStep(
+            message=message,
+            at=fields.place_of("user"),
+            checks=tuple(read_assertions(assertions, self._problems)) if assertions is not None else (),
+            is_ordered=fields.flag("assertion_order_enabled"),
+            metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
+        )
+        fields.done()
+        return step
+
+    def _expected(self, node: Node) -> list[Check]:
+        """Read a step that says what has to follow."""
+        found: list[Check] = []
+        for key, value in node.items():
+            at = node.keys[key]
+            if key not in _EXPECTED:
+                hint = did_you_mean(key, ("user", *_EXPECTED))
+                self._problems.at(at, f"there is no step {key!r}; there are user, {', '.join(_EXPECTED)}{hint}")
+            elif key in ("bot", "utter"):
+                text = value.raw if value.is_scalar else ""
+                wanted = Uttered(text=text) if key == "bot" else Uttered(response=text)
+                found.append(Check(f"{key}: {text.strip()}", at, bot_uttered(wanted)))
+            else:
+                find = slot_was_set if key == "slot_was_set" else slot_was_not_set
+                for name, wanted_value in self._slots(value):
+                    said = "" if wanted_value is ANY_VALUE else f" = {shown(wanted_value)}"
+                    found.append(Check(f"{key}: {name}{said}", at, find([(name, wanted_value)])))
+        if not node.keys:
+            self._problems.at(node.place, "a step has to be `user:`, `bot:`, `utter:` or one for slots")
+        return found
+
+    def _slots(self, node: Node) -> Iterator[tuple[str, Any]]:
+        for part in node.elements() if node.is_list else [node]:
+            if part.is_mapping:
+                yield from ((name, value.plain()) for name, value in part.items())
+            elif part.is_scalar and part.raw:
+                yield part.raw, ANY_VALUE
+            else:
+                self._problems.at(part.place, "has to name a slot, or a slot with its value")
+
+    def _lookup(self, node: Node, known: Mapping[str, JsonObject], what: str) -> JsonObject:
+        if node.is_mapping:
+            return {key: value.plain() for key, value in node.items()}
+        if node.raw not in known:
+            hint = did_you_mean(node.raw, known)
+            self._problems.at(node.place, f"there is no {what} {node.raw!r}{hint}")
+        return known.get(node.raw, {})
+
+    def _read_stubs(self, node: Node | None) -> dict[str, Stub]:
+        found: dict[str, Stub] = {}
+        if node is not None and not node.is_mapping:
+            self._problems.at(node.place, "`stub_custom_actions` has to be a mapping of actions to answers")
+        for name, answer in node.items() if node is not None else ():
+            fields = Fields(answer, f"the stub {name!r}", self._problems)
+            parts = {key: [part.plain() for part in fields.elements(key)] for key in ("events", "responses")}
+            fields.done()
+            for key, entries in parts.items():
+                if not all(isinstance(entry, dict) for entry in entries):
+                    self._problems.at(answer.place, f"{key!r} of the stub {name!r} has to list mappings")
+                    parts[key] = []
+            if any("event" not in event for event in parts["events"]):
+                self._problems.at(answer.place, f"an event of the stub {name!r} does not say which: `event: slot`")
+                parts["events"] = []
+            found[name] = Stub(parts["events"], parts["responses"])
+        return found
+
+    def _stubs_of(self, case: str) -> dict[str, Stub]:
+        """Return the stubs for all cases of the file, and over them those for this one."""
+        shared = {name: stub for name, stub in self._stubs.items() if _SEPARATOR not in name}
+        prefix = f"{case}{_SEPARATOR}"
+        own = {name.removeprefix(prefix): stub for name, stub in self._stubs.items() if name.startswith(prefix)}
+        return {**shared, **own}
+
+
+def _with(step: UserStep, checks: Sequence[Check]) -> UserStep:
+    return UserStep(step.message, step.at, (*step.checks, *checks), step.is_ordered, step.metadata)

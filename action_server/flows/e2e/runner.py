@@ -1,0 +1,154 @@
+"""Plays test cases: each in a conversation, and with services, of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from action_server.errors import ActionServerError, StartupError
+from action_server.flows.e2e.cases import Case, Stub, UserStep
+from action_server.flows.e2e.checks import ABSENT, Check
+from action_server.flows.failures import FailedCall, FailureLog
+from action_server.flows.places import Place, UnsupportedError
+from action_server.flows.player import Player
+from action_server.flows.project import Project
+from action_server.flows.stage import Stage
+from action_server.flows.trace import Turn
+from action_server.flows.webhook import Answer, Webhook
+
+Outcome = Literal["passed", "failed", "error"]
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A turn of a test, with what did not hold. ``step`` is None for what happened before the first message."""
+
+    turn: Turn
+    step: UserStep | None = None
+    failed: tuple[Check, ...] = ()
+    failed_calls: tuple[FailedCall, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a test ended. ``number`` counts its runs from 1; ``problem`` is why it could not be played to the end."""
+
+    case: Case
+    number: int
+    outcome: Outcome
+    seconds: float
+    played: Sequence[Played] = field(default=())
+    problem: str = ""
+    at: Place | None = None
+
+    @property
+    def failures(self) -> list[tuple[Played, Check]]:
+        """Return what did not hold, with the turn in which it was to."""
+        return [(played, check) for played in self.played for check in played.failed]
+
+
+class Stubbed:
+    """A webhook that answers some actions itself."""
+
+    def __init__(self, webhook: Webhook, stubs: Mapping[str, Stub]) -> None:
+        self._webhook = webhook
+        self._stubs = stubs
+
+    async def post(self, body: bytes) -> Answer:
+        """Answer the action a request names, or pass it on."""
+        stub = self._stubs.get(json.loads(body).get("next_action"))
+        if stub is None:
+            return await self._webhook.post(body)
+        return Answer(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
+
+
+async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Result:
+    """Play a test until something does not hold.
+
+    Raises:
+        StartupError: the actions or their services cannot be opened, for which there is no use in going on.
+    """
+    start = time.perf_counter()
+    done: list[Played] = []
+    problem, at = "", None
+    log.taken()
+    try:
+        async with stage.webhook() as webhook:
+            await _converse(case, stage, Stubbed(webhook, case.stubs), log, done)
+    except StartupError:
+        raise
+    except ActionServerError as exc:
+        problem, at = str(exc), exc.place if isinstance(exc, UnsupportedError) else None
+    outcome: Outcome = "error" if problem else "failed" if any(played.failed for played in done) else "passed"
+    return Result(case, number, outcome, time.perf_counter() - start, done, problem, at)
+
+
+class FixtureError(ActionServerError):
+    """A fixture sets slots that the domain does not have."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"a fixture sets what is no slot of the domain: {', '.join(names)}")
+        self.names = tuple(names)
+
+
+async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[Played]) -> None:
+    # A server elsewhere remembers conversations of earlier runs; what is opened for the test does not.
+    sender = f"test-{uuid.uuid4().hex[:12]}" if stage.url else "test"
+    player = Player(stage.project, webhook, sender_id=sender)
+    understanding = stage.understanding()
+    unknown = player.set_slots(case.slots)
+    if unknown:
+        raise FixtureError(unknown)
+    opening = await player.start(metadata=case.metadata)
+    if opening is not None:
+        failed = failing(case.opening, events_of(opening, stage.project), is_ordered=False)
+        done.append(Played(opening, None, failed, tuple(log.taken())))
+    for step in case.steps:
+        if any(played.failed for played in done):
+            # What follows would only fail because of it.
+            return
+        try:
+            turn = await player.say(step.message, understanding, metadata={**case.metadata, **step.metadata})
+        except ActionServerError:
+            done.append(Played(player.last_turn, step, (), tuple(log.taken())))
+            raise
+        failed = failing(step.checks, events_of(turn, stage.project), is_ordered=step.is_ordered)
+        done.append(Played(turn, step, failed, tuple(log.taken())))
+
+
+def failing(checks: Sequence[Check], events: Sequence[JsonObject], *, is_ordered: bool) -> tuple[Check, ...]:
+    """Return the checks that do not hold. ``is_ordered``: each looks only behind what proved the one before."""
+    failed = []
+    start = 0
+    for check in checks:
+        index = check.find(events[start:])
+        if index is None:
+            failed.append(check)
+        elif is_ordered and index != ABSENT:
+            start += index + 1
+    return tuple(failed)
+
+
+def events_of(turn: Turn, project: Project) -> list[JsonObject]:
+    """Return the events of a turn, with what tests ask for beyond what engines tell.
+
+    ``flow_completed`` has the flow's last step (``last_step``); the start of pattern_clarification the names and ids of
+    the flows it offers (``offered``, ``offered_ids``).
+    """
+    flows = project.all_flows
+    last = {step.flow: step.step for step in turn.steps if step.kind not in ("end", "followup")}
+    found = []
+    for event in turn.events:
+        more: JsonObject = {}
+        if event["event"] == "flow_completed" and event.get("flow_id") in last:
+            more["last_step"] = last[event["flow_id"]]
+        elif event["event"] == "flow_started" and event.get("flow_id") == "pattern_clarification":
+            names = (event.get("metadata") or {}).get("names") or []
+            more = {"offered": names, "offered_ids": [f.id for f in flows.values() if f.readable_name in names]}
+        found.append({**event, **more})
+    return found

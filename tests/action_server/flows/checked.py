@@ -1,0 +1,229 @@
+"""A small project that agrees in all its parts, and copies of it with a fault."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import dedent
+
+from action_server.flows.check.checking import Report, Request, check
+
+_numbers = itertools.count()
+
+DOMAIN = """\
+version: "3.1"
+slots:
+  kind:
+    type: categorical
+    values: [big, small]
+  amount:
+    type: float
+  sent:
+    type: bool
+    mappings:
+      - type: controlled
+responses:
+  utter_ask_kind:
+    - text: Which kind?
+      buttons:
+        - title: Big
+          payload: /SetSlots(kind=big)
+  utter_too_much:
+    - text: Too much.
+  utter_done:
+    - text: Done.
+      condition: slots.kind == 'big'
+    - text: It is done.
+actions:
+  - action_send
+  - action_ask_amount
+  - validate_amount
+"""
+FLOWS = """\
+flows:
+  send:
+    description: Send something.
+    persisted_slots:
+      - kind
+    steps:
+      - collect: kind
+        next:
+          - if: slots.kind == 'small'
+            then: amount
+          - else:
+              - set_slots:
+                  - amount: 1
+                next: send
+      - id: amount
+        collect: amount
+        rejections:
+          - if: slots.amount > 100
+            utter: utter_too_much
+      - id: send
+        action: action_send
+      - link: other
+  other:
+    description: Something else.
+    steps:
+      - action: utter_done
+"""
+ACTIONS = """\
+from rasa_sdk import Action
+from rasa_sdk.events import FollowupAction, SlotSet
+
+
+class ActionSend(Action):
+    def name(self):
+        return "action_send"
+
+    async def run(self, dispatcher, tracker, domain):
+        if tracker.get_slot("kind") == "big":
+            dispatcher.utter_message(response="utter_done")
+        return [SlotSet("sent", tracker.slots["amount"] is not None)]
+
+
+class ActionAskAmount(Action):
+    def name(self):
+        return "action_ask_amount"
+
+    def run(self, dispatcher, tracker, domain):
+        return []
+
+
+class ValidateAmount(Action):
+    def name(self):
+        return "validate_amount"
+
+    def run(self, dispatcher, tracker, domain):
+        return []
+"""
+CLASSIC_DOMAIN = """\
+version: "3.1"
+intents:
+  - greet
+  - inform
+  - faq
+slots:
+  size:
+    type: categorical
+    values: [big, small]
+    mappings:
+      - type: from_intent
+        intent: inform
+        value: big
+        conditions:
+          - active_loop: order_form
+            requested_slot: size
+forms:
+  order_form:
+    ignored_intents:
+      - greet
+    required_slots:
+      - size
+responses:
+  utter_ask_size:
+    - text: Which size?
+      buttons:
+        - title: Big
+          payload: '/inform{{"size": "big"}}'
+  utter_faq/prices:
+    - text: Cheap.
+actions:
+  - action_order
+  - validate_order_form
+"""
+RULES = """\
+version: "3.1"
+rules:
+  - rule: order
+    condition:
+      - slot_was_set:
+          - size: big
+    steps:
+      - intent: inform
+      - action: order_form
+      - active_loop: order_form
+  - rule: ordered
+    steps:
+      - action: order_form
+      - active_loop: null
+      - slot_was_set:
+          - requested_slot: null
+      - action: action_order
+  - rule: faq
+    steps:
+      - or:
+          - intent: faq
+          - intent: faq/prices
+      - action: utter_faq
+stories:
+  - story: hello
+    steps:
+      - intent: greet
+      - action: action_restart
+"""
+CLASSIC_ACTIONS = """\
+from rasa_sdk import Action, FormValidationAction
+
+
+class ActionOrder(Action):
+    def name(self):
+        return "action_order"
+
+    def run(self, dispatcher, tracker, domain):
+        return []
+
+
+class ValidateOrderForm(FormValidationAction):
+    def name(self):
+        return "validate_order_form"
+
+    def validate_size(self, slot_value, dispatcher, tracker, domain):
+        return {"size": slot_value}
+"""
+CALM = {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "ACTS/__init__.py": "", "ACTS/send.py": ACTIONS}
+CLASSIC = {
+    "domain.yml": CLASSIC_DOMAIN,
+    "data/rules.yml": RULES,
+    "ACTS/__init__.py": "",
+    "ACTS/order.py": CLASSIC_ACTIONS,
+}
+
+
+def changed(files: Mapping[str, str], file: str, old: str, new: str) -> dict[str, str]:
+    """Replace a text that stands once in a file; without ``old``, append."""
+    if not old:
+        return {**files, file: files.get(file, "") + dedent(new)}
+    assert files[file].count(old) == 1, f"{old!r} stands {files[file].count(old)} times in {file}"
+    return {**files, file: files[file].replace(old, new)}
+
+
+@contextmanager
+def written(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Write a project; ACTS becomes the name of a package that nobody imported before."""
+    package = f"acts_{next(_numbers)}"
+    for name, text in files.items():
+        path = folder / name.replace("ACTS", package)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("ACTS", package), encoding="utf-8")
+    before = set(sys.modules)
+    try:
+        yield package
+    finally:
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == package:
+                del sys.modules[name]
+
+
+def checked(folder: Path, files: Mapping[str, str]) -> Report:
+    """Write a project and check it. The working directory has to be the folder."""
+    with written(folder, files) as package:
+        return check(Request(Path("."), package))
+
+
+def told(report: Report) -> list[str]:
+    """Return the findings as `rule file:line`, with the package's name as ACTS."""
+    return [f"{f.rule} {f.file.replace(report.code.package, 'ACTS')}:{f.line}" for f in report.findings]

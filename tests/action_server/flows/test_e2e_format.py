@@ -1,0 +1,240 @@
+"""Rasa's end-to-end format: what its steps and assertions claim, and what cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from action_server.errors import SettingsError
+from tests.action_server.flows.cafe import Cafe, open_cafe
+
+
+@pytest.fixture
+def cafe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
+    return open_cafe(tmp_path, monkeypatch)
+
+
+def outcome(cafe: Cafe, steps: str, more: str = "") -> int:
+    """Run one test; 0 if it passed."""
+    text = f"{more}\ntest_cases:\n  - test_case: the case\n    steps:\n{indent(steps.strip(), ' ' * 6)}\n"
+    (cafe.folder / "tests" / "cases.yml").write_text(text)
+    return cafe.test()
+
+
+STEPS_THAT_HOLD = [
+    "bot: What would you like?",
+    "utter: utter_ask_drink",
+    "slot_was_set: [{drink: tea}]",
+    "slot_was_set: drink",
+    "slot_was_set: [drink, {served: true}]",
+    "slot_was_set: {drink: tea, served: true}",
+    "slot_was_not_set: guest",
+    "slot_was_not_set: [{drink: coffee}, guest]",
+    "bot: tea number 1 for you",
+    "utter: utter_enjoy",
+]
+STEPS_THAT_DO_NOT = [
+    "bot: What would you like",
+    "utter: utter_thanks",
+    "slot_was_set: guest",
+    "slot_was_set: [{drink: coffee}]",
+    "slot_was_set: [{served: 'true'}]",
+    "slot_was_set: [{served: 1}]",
+    "slot_was_not_set: drink",
+    "slot_was_not_set: [{drink: tea}]",
+]
+
+
+@pytest.mark.parametrize("step", STEPS_THAT_HOLD)
+def test_a_step_that_holds(cafe: Cafe, step: str) -> None:
+    """In any order within the turn; the question's are those of the first message."""
+    before, after = (step, "utter: utter_enjoy") if "ask" in step or "What" in step else ("", step)
+    steps = [s for s in ("user: order a drink", before, "user: tea", after) if s]
+
+    assert outcome(cafe, "\n".join(f"- {s}" for s in steps)) == 0
+
+
+@pytest.mark.parametrize("step", STEPS_THAT_DO_NOT)
+def test_a_step_that_does_not_hold(cafe: Cafe, step: str) -> None:
+    """The test fails."""
+    assert outcome(cafe, f"- user: order a drink\n- user: tea\n- {step}") == 1
+
+
+HOLDS = [
+    ("order a drink", "flow_started: order_drink"),
+    ("order a drink", "flow_started: {operator: all, flow_ids: [order_drink]}"),
+    ("order a drink", "flow_started: {operator: any, flow_ids: [pay_bill, order_drink]}"),
+    ("tea", "flow_completed: {flow_id: order_drink}"),
+    ("tea", "flow_completed: {flow_id: order_drink, flow_step_id: thank}"),
+    ("never mind", "flow_cancelled: {flow_id: order_drink}"),
+    ("never mind", "flow_cancelled: {flow_id: order_drink, flow_step_id: ask_drink}"),
+    ("which", "pattern_clarification_contains: [order_drink, pay_bill]"),
+    ("which", "pattern_clarification_contains: [order a drink, pay the bill]"),
+    ("which", "pattern_clarification_contains: {operator: any, flow_ids: [order_drink, look_up]}"),
+    ("tea", "slot_was_set: [{name: drink}]"),
+    ("tea", "slot_was_set: [{name: drink, value: tea}, {name: served, value: true}]"),
+    ("tea", "slot_was_not_set: [{name: guest}]"),
+    ("tea", "slot_was_not_set: [{name: drink, value: coffee}]"),
+    ("tea", "action_executed: action_serve"),
+    ("tea", "action_executed: utter_enjoy"),
+    ("order a drink", "bot_uttered: {utter_name: utter_ask_drink}"),
+    ("order a drink", "bot_uttered: {text_matches: 'What .* like'}"),
+    (
+        "order a drink",
+        "bot_uttered: {buttons: [{title: Tea, payload: /SetSlots(drink=tea)}, {title: Coffee}]}",
+    ),
+    ("tea", "bot_did_not_utter: {utter_name: utter_ask_drink}"),
+    ("tea", "bot_did_not_utter: {text_matches: ^coffee}"),
+]
+DOES_NOT = [
+    ("order a drink", "flow_started: pay_bill"),
+    ("order a drink", "flow_started: {operator: all, flow_ids: [order_drink, pay_bill]}"),
+    ("order a drink", "flow_completed: {flow_id: order_drink}"),
+    ("tea", "flow_completed: {flow_id: order_drink, flow_step_id: serve}"),
+    ("tea", "flow_cancelled: {flow_id: order_drink}"),
+    ("which", "pattern_clarification_contains: [order_drink]"),
+    ("which", "pattern_clarification_contains: {operator: any, flow_ids: [look_up]}"),
+    ("order a drink", "pattern_clarification_contains: [order_drink]"),
+    ("tea", "slot_was_set: [{name: drink, value: tea}, {name: guest}]"),
+    ("tea", "slot_was_not_set: [{name: guest}, {name: drink}]"),
+    ("tea", "action_executed: action_pay"),
+    ("tea", "bot_uttered: {utter_name: utter_enjoy, text_matches: Bye}"),
+    ("order a drink", "bot_uttered: {buttons: [{title: Tea}]}"),
+    ("order a drink", "bot_uttered: {buttons: [{title: Tea}, {title: Water}]}"),
+    ("tea", "bot_did_not_utter: {utter_name: utter_enjoy}"),
+]
+SCRIPT = """
+messages:
+  which: [{clarify: [order_drink, pay_bill]}]
+  order a drink: [{start_flow: order_drink}]
+  tea: [{set_slot: {drink: tea}}]
+  never mind: [cancel_flow]
+"""
+
+
+def asserted(cafe: Cafe, message: str, assertion: str, more: str = "") -> int:
+    cafe.write("script.yml", SCRIPT)
+    first = "" if message in ("order a drink", "which") else "      - user: order a drink\n"
+    text = (
+        f"test_cases:\n  - test_case: the case\n    steps:\n{first}      - user: {message}\n{more}"
+        f"        assertions:\n{indent(assertion, ' ' * 10)}\n"
+    )
+    (cafe.folder / "tests" / "cases.yml").write_text(text)
+    return cafe.test("--understand", "scripted", "script.yml")
+
+
+@pytest.mark.parametrize(("message", "assertion"), HOLDS)
+def test_an_assertion_that_holds(cafe: Cafe, message: str, assertion: str) -> None:
+    """Each form of the documentation."""
+    assert asserted(cafe, message, f"- {assertion}") == 0
+
+
+@pytest.mark.parametrize(("message", "assertion"), DOES_NOT)
+def test_an_assertion_that_does_not_hold(cafe: Cafe, message: str, assertion: str) -> None:
+    """The test fails."""
+    assert asserted(cafe, message, f"- {assertion}") == 1
+
+
+def test_the_order_of_assertions_counts_if_it_is_to(cafe: Cafe) -> None:
+    """Only with assertion_order_enabled."""
+    late, early = "- bot_uttered: {utter_name: utter_enjoy}", "- slot_was_set: [{name: drink}]"
+    ordered = "        assertion_order_enabled: true\n"
+
+    assert asserted(cafe, "tea", f"{late}\n{early}") == 0
+    assert asserted(cafe, "tea", f"{early}\n{late}", ordered) == 0
+    # The drink is set once more, to nothing, when the flow ends: that is not what was claimed.
+    assert asserted(cafe, "tea", f"{late}\n{early}", ordered) == 1
+
+
+WRONG = [
+    ("- user: hi\n- utterr: x", "tests/cases.yml:6:9: there is no step 'utterr'"),
+    ("- user: hi\n  asertions: []", "the step has no key 'asertions'; did you mean 'assertions'?"),
+    ("- user: hi\n  assertions: x", "`assertions` has to be a list"),
+    ("- user: hi\n  assertions: [flow_started]", "an assertion has to be one `name: ...`"),
+    (
+        "- user: hi\n  assertions:\n    - flow_start: x",
+        "there is no assertion 'flow_start'; did you mean 'flow_started'?",
+    ),
+    ("- user: hi\n  assertions:\n    - flow_completed: x", "flow_completed has to be a mapping, not a text"),
+    ("- user: hi\n  assertions:\n    - flow_completed: {flow: x}", "flow_completed has no key 'flow'"),
+    ("- user: hi\n  assertions:\n    - flow_started: {operator: or, flow_ids: [a]}", "has to be all or any, not 'or'"),
+    ("- user: hi\n  assertions:\n    - slot_was_set: [{value: 1}]", "a slot of slot_was_set has to have a `name`"),
+    ("- user: hi\n  assertions:\n    - slot_was_set: x", "slot_was_set has to be a list of `name:`"),
+    ("- user: hi\n  assertions:\n    - bot_uttered: {}", "has to have `utter_name`, `text_matches` or `buttons`"),
+    ("- user: hi\n  assertions:\n    - bot_uttered: {text_matches: '('}", "is no regular expression"),
+    (
+        "- user: hi\n  assertions:\n    - generative_response_is_relevant: {threshold: 0.9}",
+        "tests/cases.yml:7:13: generative_response_is_relevant asks a language model to judge an answer",
+    ),
+    ("- user: hi\n  assertions:\n    - generative_response_is_grounded: {}", "which this runner does not do"),
+    ("- user: hi\n  metadata: nobody", "there is no metadata 'nobody'"),
+    ("- slot_was_set: [[1]]", "has to name a slot, or a slot with its value"),
+    ("- hi", "a step has to be `user:`, `bot:`, `utter:` or one for slots"),
+]
+
+
+@pytest.mark.parametrize(("steps", "problem"), WRONG)
+def test_what_cannot_be_read_says_where(
+    cafe: Cafe, steps: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With file and line, before any test runs."""
+    with pytest.raises(SettingsError, match="cannot be read"):
+        outcome(cafe, steps)
+
+    assert problem in capsys.readouterr().err
+
+
+FILES = [
+    ("stub_custom_actions: []", "`stub_custom_actions` has to be a mapping"),
+    ("stub_custom_actions: {a: {event: []}}", "the stub 'a' has no key 'event'; did you mean 'events'?"),
+    ("stub_custom_actions: {a: {events: [{name: x}]}}", "does not say which: `event: slot`"),
+    ("stub_custom_actions: {a: {responses: [x]}}", "'responses' of the stub 'a' has to list mappings"),
+    ("fixtures: [x]", "a fixture has to be written `name:` with its values below"),
+    ("fixtures: [{x: 1}]", "the fixture 'x' has to hold `name: value` pairs"),
+    ("metadata: [{x: [1]}]", "the metadata 'x' has to hold `name: value` pairs"),
+]
+
+
+@pytest.mark.parametrize(("top", "problem"), FILES)
+def test_what_stands_around_the_cases_is_read_as_strictly(
+    cafe: Cafe, top: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fixtures, metadata and stubs."""
+    with pytest.raises(SettingsError, match="cannot be read"):
+        outcome(cafe, "- user: order a drink", top)
+
+    assert problem in capsys.readouterr().err
+
+
+def test_cases_are_told_apart_by_their_names(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two of one name, one without steps and one without a name are all reported at once."""
+    cafe.write(
+        "tests/cases.yml",
+        """
+        test_cases:
+          - test_case: one
+            steps: [{user: hi}]
+          - test_case: one
+            steps: []
+          - steps: [{user: hi}]
+        """,
+    )
+
+    with pytest.raises(SettingsError):
+        cafe.test()
+
+    said = capsys.readouterr().err
+    assert "tests/cases.yml:5:5: the test case 'one' also stands at tests/cases.yml:3" in said
+    assert "the test case 'one' has no steps" in said
+    assert "a test case has to have a name" in said
+
+
+def test_steps_beside_assertions_are_warned_of(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the format has it they say nothing; who wrote them should know."""
+    steps = "- user: order a drink\n  assertions:\n    - flow_started: order_drink\n- utter: utter_nothing"
+
+    assert outcome(cafe, steps) == 0
+    assert "warning: tests/cases.yml:8:9" in (said := capsys.readouterr().err)
+    assert "is not looked at, as the test case has assertions: write 'utter' as one" in said

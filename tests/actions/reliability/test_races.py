@@ -1,0 +1,57 @@
+"""Four hosts, two hundred patients, ten times: ten appointments in the system itself, whatever breaks on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from tests.actions.fault_proxy import ProxyProcess, proxy_process
+from tests.actions.reliability.cells import OWN, SHARED, broken_race, race
+from tests.actions.reliability.faults import FAULTS
+from tests.actions.reliability.hosts import Host
+from tests.actions.reliability.systems import EMBEDDED, REMOTE, System
+
+pytest_plugins = ["tests.databases"]
+
+WHOLE = [*((name, SHARED) for name in (*EMBEDDED, *REMOTE)), *((name, OWN) for name in REMOTE)]
+# By turns with one ledger and with four, with a transport that tries again by itself and with one that does not.
+BROKEN = [
+    (system, OWN if (number + place) % 2 else SHARED, number // 2 + place, name)
+    for place, system in enumerate(REMOTE)
+    for number, name in enumerate(FAULTS)
+]
+# Together, so that each system is started once.
+RACES = sorted([*((system, ledger, 1, "nothing") for system, ledger in WHOLE), *BROKEN], key=lambda race: race[0])
+
+
+@pytest.fixture(scope="module")
+def proxy(system: System) -> Iterator[ProxyProcess]:
+    """A proxy that breaks requests to the system."""
+    with proxy_process(system.place.origin) as found:
+        yield found
+
+
+@contextmanager
+def proxy_for(fault: str, request: pytest.FixtureRequest, system: System) -> Iterator[ProxyProcess]:
+    """Return a proxy; a new one for what hangs."""
+    if "hang" in FAULTS[fault].action:
+        with proxy_process(system.place.origin) as found:
+            yield found
+    else:
+        yield request.getfixturevalue("proxy")
+
+
+@pytest.mark.parametrize(("system", "ledger", "seed", "broken"), RACES, indirect=["system"])
+def test_of_two_hundred_patients_ten_get_the_ten_times(
+    running: Sequence[Host], system: System, ledger: str, seed: int, broken: str, request: pytest.FixtureRequest
+) -> None:
+    """Who was told a reference has that appointment, whatever became of the answer to the request that made it, and
+    nobody else has one: all others were told that the time is taken.
+    """
+    if broken == "nothing":
+        race(running, system, ledger, seed)
+    else:
+        with proxy_for(broken, request, system) as proxy:
+            broken_race(running, system, proxy, ledger, seed, FAULTS[broken])
