@@ -11,7 +11,7 @@ from pathlib import Path
 from action_server.errors import SettingsError
 from action_server.flows import stage
 from action_server.flows.e2e.cases import Case
-from action_server.flows.e2e.coverage import executed_steps
+from action_server.flows.e2e.coverage import executed_steps, taken_ways
 from action_server.flows.e2e.runner import Result, play
 from action_server.flows.e2e.verb import selected
 from action_server.flows.failures import FailureLog, listening
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace, settings: Settings, environment: Mapping[str, 
         StartupError: with --executed, an action or a service cannot be made.
     """
     project = stage.open_project(args)
-    graphs = _graphs([*args.flows, *args.behind], project, _executed(args, project, settings, environment))
+    results = _results(args, project, settings, environment)
+    graphs = _graphs([*args.flows, *args.behind], project, results)
     if args.format == "mermaid":
         _write(args.output, mermaid(graphs))
     elif len(graphs) == 1:
@@ -60,26 +61,27 @@ def run(args: argparse.Namespace, settings: Settings, environment: Mapping[str, 
     return 0
 
 
-def _graphs(names: Sequence[str], project: Project, executed: Mapping[str, set[str]]) -> list[Graph]:
+def _graphs(names: Sequence[str], project: Project, results: Sequence[Result]) -> list[Graph]:
     flows = project.all_flows
     for name in names:
         if name not in flows:
             raise SettingsError(repr(name), f"is no flow of {project.root}{did_you_mean(name, flows)}")
-    return [graph_of(flows[name], executed.get(name, set())) for name in names or project.flows]
+    executed, taken = executed_steps(results), taken_ways(results)
+    return [graph_of(flows[name], executed.get(name, ()), taken.get(name, ())) for name in names or project.flows]
 
 
-def _executed(
+def _results(
     args: argparse.Namespace, project: Project, settings: Settings, environment: Mapping[str, str]
-) -> Mapping[str, set[str]]:
+) -> list[Result]:
     if args.executed is None:
-        return {}
+        return []
     cases = selected([args.executed], args.only, project)
     with listening(settings) as log, contextlib.redirect_stdout(sys.stderr):
         results = interruptible(_play(args, cases, project, settings, environment, log))
     for result in results:
         if result.outcome != "passed":
             print(f"{result.case.at}: {result.case.name}: {result.outcome}", file=sys.stderr)  # noqa: T201
-    return executed_steps(results)
+    return results
 
 
 async def _play(

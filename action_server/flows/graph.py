@@ -9,6 +9,7 @@ from html import escape
 
 from action_server.flows.model import END, START, Branch, CallStep, CollectStep, Flow, LinkStep, NoopStep, Step
 
+ELSE = "else"
 _CHARACTER, _LINE = 7.2, 18
 _PADDING, _GAP_X, _GAP_Y = 14, 48, 56
 # Between two ways back, and how far above a box one comes in.
@@ -27,7 +28,7 @@ text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: #1a2b3c }
 
 @dataclass(frozen=True)
 class Edge:
-    """A way from one step to another; the label is its condition, "else", or nothing."""
+    """A way from one step to another; the label is its condition, :data:`ELSE`, or nothing."""
 
     source: str
     target: str
@@ -36,10 +37,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """A flow's steps, START and END included, and the ways between them. ``executed`` holds the ids of steps."""
+    """A flow's steps, START and END included, and the ways between them.
+
+    ``executed`` holds the ids of steps, ``taken`` the ways that were taken; None if that is not known.
+    """
 
     flow: Flow
     executed: frozenset[str] = field(default_factory=frozenset)
+    taken: frozenset[Edge] | None = None
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -60,7 +65,9 @@ class Graph:
         return node in self.executed or (node == START and bool(self.executed))
 
     def was_taken(self, edge: Edge) -> bool:
-        """Say whether both ends of a way were executed."""
+        """Say whether a way was taken; where that is not known, whether both of its ends were executed."""
+        if self.taken is not None:
+            return edge in self.taken
         return self.was_executed(edge.source) and self.was_executed(edge.target)
 
     def text(self, node: str) -> str:
@@ -71,9 +78,19 @@ class Graph:
         return f"{step.id}\n{step.what}" if step.has_id else step.what
 
 
-def graph_of(flow: Flow, executed: Collection[str] = ()) -> Graph:
-    """Return the graph of a flow; ``executed`` are ids of steps to highlight, END among them if it was reached."""
-    return Graph(flow, frozenset(executed))
+def graph_of(flow: Flow, executed: Collection[str] = (), taken: Collection[Edge] | None = None) -> Graph:
+    """Return the graph of a flow.
+
+    ``executed`` are ids of steps to highlight, END among them if it was reached. ``taken`` are the ways, labelled with
+    what :func:`shown` makes of their conditions; without it a way counts as taken if both of its ends were executed.
+    """
+    return Graph(flow, frozenset(executed), None if taken is None else frozenset(taken))
+
+
+def shown(condition: str) -> str:
+    """Return a condition as a label: on one line, and not too long."""
+    text = " ".join(condition.split())
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
 def mermaid(graphs: Collection[Graph]) -> str:
@@ -122,9 +139,7 @@ def _quoted(text: str) -> str:
 
 
 def _label(branch: Branch) -> str:
-    text = "else" if branch.is_else else branch.condition.text if branch.condition else ""
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+    return ELSE if branch.is_else else shown(branch.condition.text) if branch.condition else ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +172,8 @@ def svg(graph: Graph) -> str:
         'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#5a6b7c"/></marker></defs>',
     ]
     lanes = {edge: right + _PADDING + _LANE * n for n, edge in enumerate(back)}
-    parts += [_svg_edge(edge, boxes, lanes.get(edge), graph.was_taken(edge)) for edge in edges]
+    ran = {(edge.source, edge.target) for edge in graph.edges if graph.was_taken(edge)}
+    parts += [_svg_edge(edge, boxes, lanes.get(edge), (edge.source, edge.target) in ran) for edge in edges]
     parts += [_svg_node(graph, node, boxes[node]) for node in graph.nodes]
     return "\n".join([*parts, "</svg>", ""])
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from action_server import settings
-from action_server.flows import chat, stage
+from action_server.flows import chat, drawing, stage
 from action_server.flows.e2e import verb
 from tests.assistant.reading import CALM, ROOT
 
@@ -57,6 +57,17 @@ def test_every_case_passes_and_together_they_come_to_every_step(capsys: pytest.C
     code = run(verb, "--coverage-min", "100")
 
     assert code == 0, capsys.readouterr().out
+
+
+def test_a_drawing_shows_the_way_that_a_test_took(capsys: pytest.CaptureFixture[str]) -> None:
+    """And not the others between the same steps, though their ends were executed."""
+    cases = str(CALM / "tests" / "e2e_test_cases.yml")
+
+    assert run(drawing, "book_appointment", "--executed", cases, "-k", "urgent patient") == 0
+
+    drawn = capsys.readouterr().out
+    taken = re.findall(r"==>(?:\|\"(.*)\"\|)?", drawn)
+    assert taken == ["", "slots.appointment_type == 'urgent'", "", "slots.booking_status == 'booked'"]
 
 
 def test_the_conversation_of_the_readme_books_urgently_and_in_general(

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action_server.flows.e2e.runner import Result
-from action_server.flows.model import END, Flow, Step
+from action_server.flows.graph import ELSE, Edge, shown
+from action_server.flows.model import END, START, Flow, Step
+from action_server.flows.trace import StepTaken
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,33 @@ def executed_steps(results: Iterable[Result]) -> dict[str, set[str]]:
                 if not step.skipped and step.step:
                     found.setdefault(step.flow, set()).add(END if step.kind == "end" else step.step)
     return found
+
+
+def taken_ways(results: Iterable[Result]) -> dict[str, set[Edge]]:
+    """Return the ways that were taken from step to step, by flow."""
+    found: dict[str, set[Edge]] = {}
+    for result in results:
+        last: dict[str, StepTaken] = {}
+        for step in (step for played in result.played for step in played.turn.steps):
+            if step.skipped or not step.step:
+                continue
+            before = last.get(step.flow)
+            target = END if step.kind == "end" else step.step
+            way = Edge(before.step, target, _label(before, target)) if before else Edge(START, target)
+            found.setdefault(step.flow, set()).add(way)
+            last[step.flow] = step
+            if step.kind == "end":
+                del last[step.flow]
+    return found
+
+
+def _label(step: StepTaken, target: str) -> str:
+    """Return what decided for a way, as the graph of the flow names it."""
+    branches = [decision for decision in step.decisions if decision.led_to]
+    decided = next((decision for decision in branches if decision.value), None)
+    if decided is not None:
+        return shown(decided.condition) if decided.led_to == target else ""
+    return ELSE if branches else ""
 
 
 def coverage_of(flows: Mapping[str, Flow], results: Iterable[Result]) -> list[FlowCoverage]:
