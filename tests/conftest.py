@@ -27,13 +27,21 @@ def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.delenv(name)
 
 
+def _levels() -> dict[str, int]:
+    loggers = logging.root.manager.loggerDict
+    return {name: logger.level for name, logger in loggers.items() if isinstance(logger, logging.Logger)}
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """What a test configures, as the command line does, is gone for the next one."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
+    levels = _levels()
     yield
     root.setLevel(level)
+    for name in _levels():
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
     logging.disable(logging.NOTSET)
     logging.captureWarnings(False)
     for handler in [h for h in root.handlers if h not in handlers]:
