@@ -106,6 +106,7 @@ async def own_server(settings: Settings) -> AsyncIterator[str]:
             worker.assembled(local) as assembly,
             worker.serving(assembly, sock, f"own_server_{id(sock)}", only_one=False),
         ):
+            assembly.watch()
             yield url
     finally:
         sock.close()

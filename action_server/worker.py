@@ -129,6 +129,12 @@ class Assembly:
     executor: Executor
     readiness: Readiness
     metrics: Metrics | None = None
+    watchdog: LoopWatchdog | None = None
+
+    def watch(self) -> None:
+        """Look after the event loop from now on: starting may keep it busy, and is nobody's mistake."""
+        if self.watchdog is not None:
+            self.watchdog.start()
 
 
 @asynccontextmanager
@@ -165,7 +171,7 @@ async def assembled(settings: Settings, shared_directory: Path | None = None) ->
         count_with(metrics)
         watchdog = _watchdog(stack, settings, metrics)
         readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
-        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None)
+        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
 async def open_services(stack: AsyncExitStack, package: LoadedPackage, config: Mapping[str, Any]) -> services.Services:
@@ -271,7 +277,6 @@ def _watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Lo
     if not settings.watchdog:
         return None
     watchdog = LoopWatchdog(settings.watchdog, metrics=metrics)
-    watchdog.start()
     stack.callback(watchdog.stop)
     return watchdog
 
@@ -298,6 +303,7 @@ async def _serve(
         memory.settle()
         stopping.arm()
         async with _serving_grpc(worker, settings) if sock is None else serving(worker, sock):
+            worker.watch()
             ready()
             await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
