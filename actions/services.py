@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import Any
 
 import aiohttp
@@ -32,6 +32,7 @@ from actions.scheduling.sweeper import sweeping
 from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
 from actions.transport import Transport, open_session
+from actions.wallclock import utc_now
 
 _FHIR = "the FHIR server"
 # Below the time that a readiness probe gives all services together: a CRM that is slow must not make a worker unready.
@@ -141,10 +142,6 @@ def _desk(settings: ClinicSettings, backend: SchedulingBackend, hours: ClinicHou
         kinds=settings.kinds,
         zone=settings.zone,
         horizon_days=settings.horizon_days,
-        clock=_now,
+        clock=utc_now,
         locale=settings.locale,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

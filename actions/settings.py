@@ -26,11 +26,11 @@ from actions.errors import ClinicSettingsError
 from actions.scheduling.caldav import CalDavSettings
 from actions.scheduling.fhir import FhirSettings
 from actions.scheduling.models import AppointmentType
+from actions.wallclock import MINUTES_PER_DAY, divides_the_day
 
 _BLOCK = "services.clinic"
 _FILES = frozenset(("sqlite", "sqlite+aiosqlite"))
 _SERVERS = frozenset(("postgres", "postgresql", "postgresql+asyncpg"))
-_MINUTES_PER_DAY = 24 * 60
 
 
 def _database(value: str) -> str:
@@ -74,13 +74,7 @@ def _locale(value: str) -> str:
         raise ValueError("is not a locale that dates can be written in, such as en_GB or de") from None
 
 
-def _start_every(value: int) -> int:
-    if _MINUTES_PER_DAY % value:
-        raise ValueError("must divide the day without a rest, as 15, 20, 30 and 60 do")
-    return value
-
-
-_Minutes = Annotated[int, Field(ge=5, le=_MINUTES_PER_DAY, multiple_of=5)]
+_Minutes = Annotated[int, Field(ge=5, le=MINUTES_PER_DAY, multiple_of=5)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 _Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), AfterValidator(_language)]
 
@@ -168,7 +162,7 @@ class ClinicSettings(_Settings):
         default_factory=_default_types
     )
     horizon_days: Annotated[int, Field(ge=1, le=366)] = 60
-    start_every_minutes: Annotated[_Minutes, AfterValidator(_start_every)] = 30
+    start_every_minutes: Annotated[_Minutes, AfterValidator(divides_the_day)] = 30
     languages: tuple[_Language, ...] = ("en",)
     locale: Annotated[str, AfterValidator(_locale)] = "en_GB"
     date_order: DateOrder = "DMY"

@@ -5,6 +5,20 @@ from __future__ import annotations
 from datetime import date, datetime, time, timezone
 from zoneinfo import ZoneInfo
 
+MINUTES_PER_DAY = 24 * 60
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def divides_the_day(minutes: int) -> int:
+    """Return the minutes of a grid that begins at midnight; raises `ValueError` if it would not end there."""
+    if MINUTES_PER_DAY % minutes:
+        raise ValueError("must divide the day without a rest, as 15, 20, 30 and 60 do")
+    return minutes
+
 
 def on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:
     """Return what the wall clock shows at `instant`, without a zone."""

@@ -17,6 +17,7 @@ from typing import Any
 
 # Longer than anything here takes on a busy machine, in seconds: a test that hangs fails instead.
 PATIENCE = 60
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -106,3 +107,27 @@ def run(folder: Path, arguments: Sequence[str], **variables: str) -> subprocess.
         timeout=PATIENCE,
         check=False,
     )
+
+
+@contextmanager
+def python_module(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of the tests as a process of its own within the block; it is killed at the end."""
+    command = [sys.executable, "-W", "error", "-m", name, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def say_go(child: subprocess.Popen[str]) -> None:
+    """Let a module go on that waits for a line."""
+    assert child.stdin is not None
+    child.stdin.write("go\n")
+    child.stdin.flush()
+
+
+def hear(child: subprocess.Popen[str]) -> str:
+    """Return the next line that a module prints."""
+    assert child.stdout is not None
+    return child.stdout.readline().strip()

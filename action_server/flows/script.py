@@ -16,32 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.answer import PLAIN_COMMANDS
 from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    ChitChat,
+    PLAIN_COMMANDS,
     Clarify,
     Command,
-    HumanHandoff,
-    RepeatBotMessages,
-    SearchAndReply,
     SetSlot,
-    SkipQuestion,
     StartFlow,
 )
 from action_server.yaml_file import read_yaml
 
-_PLAIN: dict[str, Command] = {
-    "cancel_flow": CancelFlow(),
-    "repeat_bot_messages": RepeatBotMessages(),
-    "human_handoff": HumanHandoff(),
-    "chitchat": ChitChat(),
-    "search_and_reply": SearchAndReply(),
-    "skip_question": SkipQuestion(),
-    "cannot_handle": CannotHandle(),
-}
-_NAMES: dict[type, str] = {type(command): name for name, command in _PLAIN.items()}
+_NAMES: dict[type, str] = {type(command): name for name, command in PLAIN_COMMANDS.items()}
 
 
 @dataclass(frozen=True)
@@ -88,8 +72,8 @@ def _commands(content: Any, where: str) -> tuple[Command, ...]:
 
 
 def _command(entry: Any, where: str) -> Command:
-    if isinstance(entry, str) and entry in _PLAIN:
-        return _PLAIN[entry]
+    if isinstance(entry, str) and entry in PLAIN_COMMANDS:
+        return PLAIN_COMMANDS[entry]
     match entry:
         case {"start_flow": str(flow)} if len(entry) == 1:
             return StartFlow(flow)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +15,7 @@ from actions.crm.tables import activities, contacts
 from actions.crm.upsert import insert_into
 from actions.database import translated_errors
 from actions.errors import InvalidRequestError
+from actions.wallclock import utc_now
 
 
 class EmbeddedCrmSettings(BaseModel):
@@ -43,7 +43,7 @@ class EmbeddedCrm:
 
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the contact, or bring it up to date, and return its number."""
-        now = datetime.now(timezone.utc)
+        now = utc_now()
         details = {"name": contact.name, "email": contact.email, "phone": contact.phone}
         row = {"key": contact.key, "created_at": now, "updated_at": now, **details}
 
@@ -68,7 +68,7 @@ class EmbeddedCrm:
             "start": activity.start,
             "end": activity.end,
             "at": activity.at,
-            "logged_at": datetime.now(timezone.utc),
+            "logged_at": utc_now(),
         }
 
         async def work(connection: AsyncConnection) -> None:

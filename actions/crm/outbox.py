@@ -10,7 +10,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timezone
 from types import TracebackType
 
 from sqlalchemy import select
@@ -26,6 +25,7 @@ from actions.crm.port import CrmBackend
 from actions.crm.queue import Clock, Pending, Queue
 from actions.database import translated_errors
 from actions.scheduling.models import BookingChange
+from actions.wallclock import utc_now
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Outbox:
         clock: Clock | None = None,
         chance: Callable[[], float] = seeded_by_the_system,
     ) -> None:
-        clock = clock or _now
+        clock = clock or utc_now
         self._settings = settings or OutboxSettings()
         self._database = database
         self._queue = Queue(database, secrets.token_hex(8), clock)
@@ -132,7 +132,3 @@ class Outbox:
 
         with translated_errors():
             await self._database.read(look)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

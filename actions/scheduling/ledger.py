@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement
@@ -17,15 +17,11 @@ from actions.scheduling.models import BookingChange, BookingKey, Change, Patient
 from actions.scheduling.records import Record, State
 from actions.scheduling.remote import Entry
 from actions.tables import bookings
+from actions.wallclock import utc_now
 
 T = TypeVar("T")
 
 OnChange = Callable[[AsyncConnection, BookingChange], Awaitable[None]]
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(timezone.utc)
 
 
 class Ledger:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,10 +16,9 @@ from action_server.answers import Answer
 from action_server.idempotency import OutcomeUnknownError, StillRunningError
 from action_server.once import LEASE, OnceStore
 from tests.action_server.once_process import CALLS, KEY, write_down
+from tests.processes import hear, python_module, say_go
 
 pytest_plugins = ["tests.databases"]
-
-ROOT = Path(__file__).parents[2]
 
 
 def after_the_lease() -> float:
@@ -40,25 +37,8 @@ def who_ran(runs: Path) -> list[str]:
     return runs.read_text().splitlines()
 
 
-@contextmanager
-def process(mode: str, url: str, runs: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", "-m", "tests.action_server.once_process", mode, url, str(runs)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def say_go(child: subprocess.Popen[str]) -> None:
-    assert child.stdin is not None
-    child.stdin.write("go\n")
-    child.stdin.flush()
-
-
-def hear(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
+def process(mode: str, url: str, runs: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    return python_module("tests.action_server.once_process", mode, url, str(runs))
 
 
 def at_once(mode: str, url: str, runs: Path, count: int) -> list[str]:

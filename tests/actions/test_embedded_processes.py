@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.actions.booking_process import CUSTOMERS, TIMES
+from tests.processes import hear, python_module, say_go
 
 pytest_plugins = ["tests.databases"]
-
-ROOT = Path(__file__).parents[2]
 
 
 ALONE, WITH_CALENDAR = "ledger alone", "with a calendar"
@@ -42,25 +39,8 @@ def calendar_folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(folder)
 
 
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", "-m", "tests.actions.booking_process", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def say_go(child: subprocess.Popen[str]) -> None:
-    assert child.stdin is not None
-    child.stdin.write("go\n")
-    child.stdin.flush()
-
-
-def hear(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
+def process(*arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return python_module("tests.actions.booking_process", *arguments)
 
 
 def at_once(mode: str, url: str, folder: str, count: int) -> list[list[Any]]:

@@ -102,7 +102,7 @@ def check_text(root: Path, actions: str, endpoints: Path | None = None) -> list[
 
     Returns no findings if there is no project in the folder. Raises `SettingsError` as `check` does.
     """
-    if not any((root / name).exists() for name in ("domain.yml", "domain.yaml", "domain")):
+    if not _is_project(root):
         return []
     return list(check(Request(root, actions, endpoints=endpoints, load=False)).findings)
 
@@ -110,9 +110,13 @@ def check_text(root: Path, actions: str, endpoints: Path | None = None) -> list[
 def project_folder(here: Path) -> Path:
     """Return the folder of the project somebody means who names none: this one, or `assistant` in it."""
     for folder in (here, here / "assistant"):
-        if any((folder / name).exists() for name in ("domain.yml", "domain.yaml", "domain")):
+        if _is_project(folder):
             return folder
     return here
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("domain.yml", "domain.yaml", "domain"))
 
 
 def _judges_code(subject: Subject) -> bool:

@@ -10,17 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    ChitChat,
+    PLAIN_COMMANDS,
     Clarify,
     Command,
     DialogueView,
-    HumanHandoff,
-    RepeatBotMessages,
-    SearchAndReply,
     SetSlot,
-    SkipQuestion,
     SlotView,
     StartFlow,
 )
@@ -28,16 +22,6 @@ from action_server.flows.commands.port import (
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
-_PLAIN: dict[str, Command] = {
-    "cancel_flow": CancelFlow(),
-    "repeat_bot_messages": RepeatBotMessages(),
-    "human_handoff": HumanHandoff(),
-    "chitchat": ChitChat(),
-    "search_and_reply": SearchAndReply(),
-    "skip_question": SkipQuestion(),
-    "cannot_handle": CannotHandle(),
-}
-PLAIN_COMMANDS = tuple(_PLAIN)
 
 
 class InvalidAnswerError(Exception):
@@ -144,7 +128,7 @@ def _command(
         except ValueError as exc:
             problems.append(f"{where}.value: must be {exc}")
             return SetSlot(slot.name, None)
-    return _PLAIN[part.command]
+    return PLAIN_COMMANDS[part.command]
 
 
 def _value(slot: SlotView, value: Any) -> Any:

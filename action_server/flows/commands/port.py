@@ -80,6 +80,18 @@ Command = (
 )
 
 
+# The commands that need nothing more, by the names that scripts and language models give them.
+PLAIN_COMMANDS: Mapping[str, Command] = {
+    "cancel_flow": CancelFlow(),
+    "repeat_bot_messages": RepeatBotMessages(),
+    "human_handoff": HumanHandoff(),
+    "chitchat": ChitChat(),
+    "search_and_reply": SearchAndReply(),
+    "skip_question": SkipQuestion(),
+    "cannot_handle": CannotHandle(),
+}
+
+
 @dataclass(frozen=True)
 class FlowView:
     """A flow that may be started now."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from actions.errors import (
     AuthFailedError,
@@ -52,6 +52,7 @@ from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 from actions.transport import Transport
+from actions.wallclock import utc_now
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +62,6 @@ _TRIES = 4
 _ANY_ZONE = timedelta(days=1)
 # Longer than any writer takes, its retries and a sweeper's work after its death included.
 _ABANDONED = timedelta(minutes=15)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class CalDavCalendar:
@@ -78,7 +75,7 @@ class CalDavCalendar:
         settings: CalDavSettings,
         transport: Transport,
         zone: tzinfo,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._grid = Grid(settings.cell_minutes)

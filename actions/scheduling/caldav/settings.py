@@ -9,8 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from actions.transport import TransportSettings
-
-_MINUTES_PER_DAY = 24 * 60
+from actions.wallclock import MINUTES_PER_DAY, divides_the_day
 
 
 def _address(value: str) -> str:
@@ -27,12 +26,6 @@ def _path(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("must be a path or an address without ? and #")
     return value.rstrip("/") + "/"
-
-
-def _divides_the_day(value: int) -> int:
-    if _MINUTES_PER_DAY % value:
-        raise ValueError("must divide the day without a rest, as 15, 20, 30 and 60 do")
-    return value
 
 
 _Path = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$"), AfterValidator(_path)]
@@ -62,7 +55,7 @@ class CalDavSettings(BaseModel):
     token: SecretStr | None = None
     token_file: Path | None = None
     calendars: Annotated[dict[str, _Path], Field(min_length=1)]
-    cell_minutes: Annotated[int, Field(ge=5, le=_MINUTES_PER_DAY), AfterValidator(_divides_the_day)] = 30
+    cell_minutes: Annotated[int, Field(ge=5, le=MINUTES_PER_DAY), AfterValidator(divides_the_day)] = 30
     create: bool = False
     patient_name: bool = True
     transport: TransportSettings = TransportSettings()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from logging import getLogger
 from typing import Any
 
@@ -39,6 +39,7 @@ from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.models import Patient, Slot
 from actions.scheduling.remote import Entry
 from actions.transport import Transport
+from actions.wallclock import utc_now
 
 _log = getLogger(__name__)
 # How often something is looked at again that others keep changing.
@@ -65,7 +66,7 @@ class FhirCalendar:
         settings: FhirSettings,
         transport: Transport,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._client = FhirClient(transport, settings.url)
