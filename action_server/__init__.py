@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from action_server import services
-from action_server.answers import Answer
 from action_server.deadlines import time_left
 from action_server.errors import ActionServerError
-from action_server.idempotency import idempotent
-from action_server.logs import CallContext, current_call
-from action_server.middleware import Next, middleware
-from action_server.options import action_options
-from action_server.outbound import aiohttp_trace_config
-from action_server.registry import Registry
-from action_server.slots import Slots
-from action_server.tracing import outbound_headers
-from action_server.wire import Call
+from action_server.idempotency.rules import idempotent
+from action_server.protocol.answers import Answer
+from action_server.protocol.calls import Call
+from action_server.runtime import services
+from action_server.runtime.middleware import Next, middleware
+from action_server.runtime.options import action_options
+from action_server.runtime.registry import Registry
+from action_server.runtime.slots import Slots
+from action_server.telemetry.logs import CallContext, current_call
+from action_server.telemetry.outbound import aiohttp_trace_config
+from action_server.telemetry.tracing import outbound_headers
 
 if TYPE_CHECKING:
     from action_server.database import Database, DatabaseError

@@ -15,7 +15,7 @@ from benchmarks.load import Load, rss_kb
 from benchmarks.servers import KINDS, Running, post, started
 
 _COMPARED = ("ours", "rasa-sdk")
-_IMPORTED = {"ours": "action_server.server", "rasa-sdk": "rasa_sdk.endpoint"}
+_IMPORTED = {"ours": "action_server.serving.server", "rasa-sdk": "rasa_sdk.endpoint"}
 _EXCHANGES = 50
 
 

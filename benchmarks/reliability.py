@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.actions.fault_proxy import proxy_process
 from tests.actions.reliability import cells
 from tests.actions.reliability.cells import OWN, SHARED, WORKS
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host, hosts
 from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
+from tests.actions.transport.fault_proxy import proxy_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

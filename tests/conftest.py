@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Test files use these as plugins, and import from them as well: whichever comes first, their assertions are explained.
-pytest.register_assert_rewrite("tests.databases", "tests.actions.caldav_servers", "tests.actions.transport_fixtures")
+pytest.register_assert_rewrite(
+    "tests.databases", "tests.actions.scheduling.caldav.caldav_servers", "tests.actions.transport.transport_fixtures"
+)
 
 # The same examples in every run, and no clock that fails one on a busy machine.
 settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from action_server import wire
+from action_server.protocol import calls
 from benchmarks import bench, payloads, plot, report
 from benchmarks.servers import KINDS
 
@@ -21,7 +21,7 @@ ACTIONS = ("action_noop", "validate_bench_form")
 def test_a_payload_is_a_call_of_its_size(size: str, action: str) -> None:
     """Within some percent, so that sizes mean what they say."""
     body = payloads.body(size, action)
-    call = wire.decode_call(body)
+    call = calls.decode_call(body)
 
     assert 0.95 < len(body) / payloads.SIZES[size] < 1.4
     assert (call.action, call.domain is not None) == (action, size == "M")

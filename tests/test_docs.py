@@ -15,15 +15,15 @@ from sanic import Sanic
 
 import action_server
 from action_server import errors
-from action_server.app import AppParts, create_app
-from action_server.client import UnreachableError
+from action_server.cli.client import UnreachableError
+from action_server.config.flags import flag_of
+from action_server.config.settings import ENVIRONMENT_PREFIX, Settings
 from action_server.database import DatabaseError
-from action_server.executor import Executor
-from action_server.flags import flag_of
-from action_server.idempotency import StillRunningError
-from action_server.metrics import Metrics
-from action_server.registry import Registry
-from action_server.settings import ENVIRONMENT_PREFIX, Settings
+from action_server.idempotency.rules import StillRunningError
+from action_server.runtime.executor import Executor
+from action_server.runtime.registry import Registry
+from action_server.serving.http.app import AppParts, create_app
+from action_server.telemetry.metrics import Metrics
 from tests.processes import ServerProcess, command, environment, run, server
 from tests.projects import project
 

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 import action_server
-from action_server import errors, idempotency
-from action_server.app import STATUSES
-from action_server.client import UnreachableError
+from action_server import errors
+from action_server.cli.client import UnreachableError
 from action_server.database import DatabaseError
 from action_server.errors import ActionServerError, CallError, ServiceError, StartupError
 from action_server.flows.commands.llm import UnderstandingError
 from action_server.flows.commands.scripted import ScriptEndedError
 from action_server.flows.e2e.runner import FixtureError
-from action_server.flows.places import Place, UnsupportedError
+from action_server.idempotency import rules
+from action_server.project.places import Place, UnsupportedError
+from action_server.serving.http.app import STATUSES
 
 # What the command line alone raises, and answers with exit code 1.
 COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, UnderstandingError, UnreachableError, UnsupportedError}
@@ -179,25 +180,25 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
         "this request needs a valid credential; see howto/authenticate.md of the action server",
     ),
     (errors.SlowBodyError(30), "the request body did not arrive within 30 s (--body-timeout)"),
-    (idempotency.StillRunningError("a"), "the same call is still running; its answer is not there yet"),
+    (rules.StillRunningError("a"), "the same call is still running; its answer is not there yet"),
     (
-        idempotency.OutcomeUnknownError("a", "k", "running"),
+        rules.OutcomeUnknownError("a", "k", "running"),
         "the same call was cut off before; whether it did its work is unknown, so it is not run again",
     ),
     (
-        idempotency.OutcomeUnknownError("a", "k", "failed"),
+        rules.OutcomeUnknownError("a", "k", "failed"),
         "the same call raised before; whether it did its work is unknown, so it is not run again",
     ),
     (
-        idempotency.UnreadableAnswerError("a", "k"),
+        rules.UnreadableAnswerError("a", "k"),
         "the same call succeeded before, but its stored answer cannot be read",
     ),
     (
-        idempotency.StoreUnavailableError("a"),
+        rules.StoreUnavailableError("a"),
         "the database of idempotent actions does not answer, so the action was not run",
     ),
     (DatabaseError(), "the action server's database did not answer"),
-    (idempotency.RuleError("is wrong"), "is wrong"),
+    (rules.RuleError("is wrong"), "is wrong"),
     (errors.InternalError("0a1b"), "The action server failed. The details are in its log under this error_id."),
     (errors.SettingsError("--port", "is wrong"), "--port: is wrong"),
     (errors.LoadError("actions.a", "a.py:3", "no"), "a.py:3: cannot import 'actions.a': no"),

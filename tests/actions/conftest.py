@@ -15,7 +15,9 @@ from actions.scheduling.embedded import EmbeddedBackend
 from tests.actions.clinic import FixedClock, booking_desk, open_backend
 
 # Before they are imported: their assertions explain themselves then, as those of test files do.
-pytest.register_assert_rewrite("tests.actions.calendar_contract", "tests.actions.scheduling_contract")
+pytest.register_assert_rewrite(
+    "tests.actions.scheduling.calendar_contract", "tests.actions.scheduling.scheduling_contract"
+)
 
 
 @pytest.fixture

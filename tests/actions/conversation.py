@@ -9,7 +9,7 @@ import svcs
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import services
+from action_server.runtime import services
 from actions.errors import ClinicError
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 

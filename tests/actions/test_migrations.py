@@ -21,7 +21,7 @@ from actions.errors import UnavailableError
 from actions.migrations import VERSION_TABLE, upgrade
 from actions.tables import metadata
 from tests.actions.clinic import open_backend, slot_at
-from tests.actions.scheduling_contract import ELEVEN, TEN, key_of, try_to_book
+from tests.actions.scheduling.scheduling_contract import ELEVEN, TEN, key_of, try_to_book
 
 pytest_plugins = ["tests.databases"]
 

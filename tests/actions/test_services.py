@@ -14,10 +14,10 @@ import svcs
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import services
 from action_server.errors import NoCallError
-from action_server.health import Readiness
-from action_server.logs import CallContext, calling
+from action_server.runtime import services
+from action_server.runtime.health import Readiness
+from action_server.telemetry.logs import CallContext, calling
 from actions import create_booking_in_crm, lifespan
 from actions.booking import Booked, BookingDesk, BookingRequest
 from actions.crm.outbox import Outbox

@@ -9,7 +9,7 @@ import svcs
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import services
+from action_server.runtime import services
 from actions.booking import Booked, BookingDesk, BookingRequest
 from actions.errors import UnavailableError
 from actions.scheduling.models import Booking

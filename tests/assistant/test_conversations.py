@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from action_server import settings
-from action_server.flows import chat, drawing, stage
-from action_server.flows.e2e import verb
+from action_server.cli import chat, flows_graph, flows_test
+from action_server.config import settings
+from action_server.flows.session import stage
 from tests.assistant.reading import CALM, ROOT
 
 SAID = ROOT / "tests" / "assistant" / "readme_conversation.txt"
@@ -54,7 +54,7 @@ def transcript(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
 
 def test_every_case_passes_and_together_they_come_to_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     """Offline, on any day of the year, each with an empty appointment book."""
-    code = run(verb, "--coverage-min", "100")
+    code = run(flows_test, "--coverage-min", "100")
 
     assert code == 0, capsys.readouterr().out
 
@@ -63,7 +63,7 @@ def test_a_drawing_shows_the_way_that_a_test_took(capsys: pytest.CaptureFixture[
     """And not the others between the same steps, though their ends were executed."""
     cases = str(CALM / "tests" / "e2e_test_cases.yml")
 
-    assert run(drawing, "book_appointment", "--executed", cases, "-k", "urgent patient") == 0
+    assert run(flows_graph, "book_appointment", "--executed", cases, "-k", "urgent patient") == 0
 
     drawn = capsys.readouterr().out
     taken = re.findall(r"==>(?:\|\"(.*)\"\|)?", drawn)

@@ -9,8 +9,8 @@ from typing import get_args, get_type_hints
 import pytest
 from ruamel.yaml import YAML
 
-from action_server import settings
-from action_server.loader import load
+from action_server.config import settings
+from action_server.runtime.loader import load
 from actions.settings import ClinicSettings
 from actions.slots import Outcome
 from tests.assistant.reading import (

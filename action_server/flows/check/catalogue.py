@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from action_server.flows.places import Severity
+from action_server.project.places import Severity
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from action_server.errors import SettingsError
+from action_server.findings.finding import Finding, Findings
 from action_server.flows.check.action_rules import check_actions
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
-from action_server.flows.check.findings import Finding, Findings
 from action_server.flows.check.flow_rules import check_flows
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.response_rules import check_responses, check_slots
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
-from action_server.flows.check.sources import Sources, read_sources
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
-from action_server.flows.project import Project, read_project
-from action_server.places import shorten
-from action_server.registry import Registry
+from action_server.project.project import Project, read_project
+from action_server.project.sources import Sources, read_sources
+from action_server.runtime.registry import Registry
+from action_server.source import shorten
 
 _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_reading,

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from action_server import loader
 from action_server.errors import ActionServerError, LoadError, RegistrationError
-from action_server.flows.check.python_facts import PythonFacts
-from action_server.flows.check.python_reader import read_package
-from action_server.flows.places import Place
-from action_server.places import shorten
-from action_server.registry import Registry
+from action_server.project.places import Place
+from action_server.project.python_facts import PythonFacts
+from action_server.project.python_reader import read_package
+from action_server.runtime import loader
+from action_server.runtime.registry import Registry
+from action_server.source import shorten
 
 _PLACE = re.compile(r"(.+):(\d+)")
 
@@ -183,7 +183,7 @@ class _Twice(logging.Handler):
 @contextlib.contextmanager
 def _watched() -> Iterator[list[tuple[str, Place, Place]]]:
     """Collect what the registry says of names that are registered twice."""
-    log = logging.getLogger("action_server.registry")
+    log = logging.getLogger("action_server.runtime.registry")
     handler, level, propagates = _Twice(), log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.WARNING)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from action_server.flows.check.python_facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
 from action_server.flows.check.response_rules import check_payload
 from action_server.flows.check.subject import Subject
-from action_server.flows.fields import did_you_mean
-from action_server.flows.places import Place
+from action_server.project.fields import did_you_mean
+from action_server.project.places import Place
+from action_server.project.python_facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
 
 
 def check_code(subject: Subject) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from pypred import ast  # type: ignore[import-untyped]
 
 from action_server.flows.check.subject import Subject
-from action_server.flows.conditions import errors_of, names_in, tree_of
-from action_server.flows.model import Condition
+from action_server.project.conditions import errors_of, names_in, tree_of
+from action_server.project.flows import Condition
 
 _EQUAL = frozenset({"=", "==", "is", "!="})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.subject import Subject
-from action_server.flows.fields import did_you_mean
-from action_server.flows.model import (
+from action_server.project.fields import did_you_mean
+from action_server.project.flows import (
     END,
     ActionStep,
     CallStep,
@@ -16,7 +16,7 @@ from action_server.flows.model import (
     SetSlotsStep,
     Step,
 )
-from action_server.flows.places import Place
+from action_server.project.places import Place
 
 
 def check_flows(subject: Subject) -> None:

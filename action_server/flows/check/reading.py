@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from action_server.flows.check.subject import Subject
-from action_server.flows.places import Place, Problem
+from action_server.project.places import Place, Problem
 
 # A problem's text tells which rule it belongs to; whatever fits none is `unreadable`.
 _RULES: tuple[tuple[str, str, str], ...] = (

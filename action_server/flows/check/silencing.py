@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
+from action_server.findings.finding import Finding
 from action_server.flows.check.catalogue import RULES
-from action_server.flows.check.findings import Finding
-from action_server.flows.fields import did_you_mean
-from action_server.places import shorten
+from action_server.project.fields import did_you_mean
+from action_server.source import shorten
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from action_server.flows.check.sources import Sources
 from action_server.flows.check.subject import Subject
-from action_server.flows.places import Place
-from action_server.flows.tree import Node
+from action_server.project.places import Place
+from action_server.project.sources import Sources
+from action_server.project.tree import Node
 
 
 def check_stories(subject: Subject) -> None:

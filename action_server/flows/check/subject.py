@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from action_server.findings.finding import Findings
 from action_server.flows.check.code import Code
-from action_server.flows.check.findings import Findings
-from action_server.flows.check.known import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
-from action_server.flows.check.sources import Sources, yaml_files
-from action_server.flows.domain import Domain, Slot
-from action_server.flows.fields import did_you_mean
-from action_server.flows.places import Place
-from action_server.flows.project import Project
+from action_server.project.domain import Domain, Slot
+from action_server.project.fields import did_you_mean
+from action_server.project.known import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
+from action_server.project.places import Place
+from action_server.project.project import Project
+from action_server.project.sources import Sources, yaml_files
 
 
 @dataclass(frozen=True)

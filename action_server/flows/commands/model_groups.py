@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from yarl import URL
 
+from action_server.endpoints import expanded
 from action_server.errors import SettingsError
-from action_server.placeholders import expanded
 
 _OPENAI = "https://api.openai.com/v1"
 

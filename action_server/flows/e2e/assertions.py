@@ -20,9 +20,9 @@ from action_server.flows.e2e.checks import (
     slot_was_not_set,
     slot_was_set,
 )
-from action_server.flows.fields import Fields, did_you_mean
-from action_server.flows.places import Problems
-from action_server.flows.tree import Node
+from action_server.project.fields import Fields, did_you_mean
+from action_server.project.places import Problems
+from action_server.project.tree import Node
 
 _GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action_server.flows.e2e.runner import Result
-from action_server.flows.graph import ELSE, Edge, shown
-from action_server.flows.model import END, START, Flow, Step
-from action_server.flows.trace import StepTaken
+from action_server.flows.graph.graph import ELSE, Edge, shown
+from action_server.flows.player.trace import StepTaken
+from action_server.project.flows import END, START, Flow, Step
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.runner import Result
-from action_server.flows.show import describe
+from action_server.flows.session.show import describe
 
 Path = tuple[str, ...]
 

@@ -13,8 +13,8 @@ from action_server.flows.e2e.checks import shown
 from action_server.flows.e2e.coverage import FlowCoverage, percentage
 from action_server.flows.e2e.paths import Repeated
 from action_server.flows.e2e.runner import Played, Result
-from action_server.flows.places import Problem
-from action_server.flows.show import describe
+from action_server.flows.session.show import describe
+from action_server.project.places import Problem
 
 _OUTCOMES = {"passed": "green", "failed": "bold red", "error": "bold red"}
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 from action_server.errors import ActionServerError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
-from action_server.flows.failures import FailedCall, FailureLog
-from action_server.flows.places import Place, UnsupportedError
-from action_server.flows.player import Player
-from action_server.flows.project import Project
-from action_server.flows.stage import Stage
-from action_server.flows.trace import Turn
-from action_server.flows.webhook import Answer, Webhook
+from action_server.flows.player.player import Player
+from action_server.flows.player.trace import Turn
+from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.session.failures import FailedCall, FailureLog
+from action_server.flows.session.stage import Stage
+from action_server.project.places import Place, UnsupportedError
+from action_server.project.project import Project
 
 Outcome = Literal["passed", "failed", "error"]
 JsonObject = dict[str, Any]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.places import shorten
+from action_server.source import shorten
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from action_server.flows.domain import CONTROLLED, Domain, Form, Slot
 from action_server.flows.migration.candidates import Candidate, Ending
-from action_server.flows.project import Project
+from action_server.project.domain import CONTROLLED, Domain, Form, Slot
+from action_server.project.project import Project
 
 # In a domain the braces are written twice.
 _INTENT = re.compile(r"/[^\s{(]+\s*(?:\{(\{[^{}]*\})\}|(\{[^{}]*\}))", re.DOTALL)

@@ -13,7 +13,7 @@ from action_server.flows.migration.candidates import Candidate, find_candidates
 from action_server.flows.migration.code import ActionVerdict, judge_actions, slots_named, validated_slots
 from action_server.flows.migration.conversations import Traffic, read_traffic
 from action_server.flows.migration.drafts import Draft, draft_domain, draft_flows
-from action_server.places import shorten
+from action_server.source import shorten
 
 
 @dataclass(frozen=True)

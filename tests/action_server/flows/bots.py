@@ -29,13 +29,13 @@ from rasa_sdk.events import (
 )
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server.executor import Executor
 from action_server.flows.commands.port import Command
-from action_server.flows.player import Player
-from action_server.flows.project import Project, read_project
-from action_server.flows.trace import Turn
-from action_server.flows.webhook import Answer, InProcess
-from action_server.registry import Registry
+from action_server.flows.player.player import Player
+from action_server.flows.player.trace import Turn
+from action_server.flows.player.webhook import Answer, InProcess
+from action_server.project.project import Project, read_project
+from action_server.runtime.executor import Executor
+from action_server.runtime.registry import Registry
 
 PROJECTS = Path(__file__).parent / "projects"
 NOON = 1_795_000_000.0

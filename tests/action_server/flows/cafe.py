@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from action_server import settings
-from action_server.flows import chat, drawing, stage
-from action_server.flows.e2e import verb
+from action_server.cli import chat, flows_graph, flows_test
+from action_server.config import settings
+from action_server.flows.session import stage
 from tests.projects import project
 
 FLOWS = """
@@ -131,10 +131,10 @@ class Cafe:
         return self._run(chat, "--fresh", *flags)
 
     def test(self, *flags: str) -> int:
-        return self._run(verb, *flags)
+        return self._run(flows_test, *flags)
 
     def graph(self, *flags: str) -> int:
-        return self._run(drawing, *flags)
+        return self._run(flows_graph, *flags)
 
     def _run(self, module: Any, *flags: str) -> int:
         parser = argparse.ArgumentParser()

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.actions.fault_proxy import Fault, ProxyProcess
 from tests.actions.reliability import hosts
 from tests.actions.reliability.faults import planned, transport_for
 from tests.actions.reliability.hosts import CUSTOMERS, HOSTS, Answers, Host
 from tests.actions.reliability.systems import TIMES, Place, System
+from tests.actions.transport.fault_proxy import Fault, ProxyProcess
 
 SHARED, OWN = "one ledger", "a ledger for each"
 # The times (UTC) that the patient has before each work and after it: see `deaths`.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.actions.fault_proxy import Fault
 from tests.actions.reliability.systems import Place
+from tests.actions.transport.fault_proxy import Fault
 
 # Every system is written to at least so often in a race, and asked or written to so often altogether.
 _WRITES, _REQUESTS = 10, 30

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from action_server import services
+from action_server.runtime import services
 from actions import lifespan
 from actions.errors import OutcomeUnknownError, SlotTakenError, UnavailableError
 from actions.scheduling.models import AppointmentType, BookingKey, Patient, Slot, Window

@@ -19,9 +19,9 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import make_url
 
-from tests.actions.caldav_servers import radicale, xandikos
-from tests.actions.caldav_system import PASSWORD, CalDavServer
-from tests.actions.fhir_servers import FhirServer, fhir_server_or_skip
+from tests.actions.scheduling.caldav.caldav_servers import radicale, xandikos
+from tests.actions.scheduling.caldav.caldav_system import PASSWORD, CalDavServer
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip
 from tests.processes import PATIENCE
 
 PRACTICE, SPECIALIST = "practice", "specialist"

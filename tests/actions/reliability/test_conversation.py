@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from action_server.client import Reply, call_action
+from action_server.cli.client import Reply, call_action
 from tests.actions.conversation import SLOTS
-from tests.actions.crm_fakes import process
-from tests.actions.hubspot_fake import ACTIVITY_ID, TOKEN
+from tests.actions.crm.crm_fakes import process
+from tests.actions.crm.hubspot_fake import ACTIVITY_ID, TOKEN
 from tests.actions.reliability.hosts import ROOT
 from tests.actions.reliability.systems import REMOTE, on_sqlite
 from tests.processes import ServerProcess, run, server

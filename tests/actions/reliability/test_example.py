@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.actions import calendar_contract
 from tests.actions.reliability.hosts import ROOT
+from tests.actions.scheduling import calendar_contract
 from tests.processes import PATIENCE, environment
 
 PAGE = ROOT / "docs" / "howto" / "add-a-backend.md"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from actions.transport import open_session
-from tests.actions.caldav_servers import xandikos
-from tests.actions.caldav_system import CalDavSystem, value_of
-from tests.actions.calendar_contract import entry_at
-from tests.actions.fault_proxy import Fault, FaultProxy
+from tests.actions.scheduling.caldav.caldav_servers import xandikos
+from tests.actions.scheduling.caldav.caldav_system import CalDavSystem, value_of
+from tests.actions.scheduling.calendar_contract import entry_at
+from tests.actions.transport.fault_proxy import Fault, FaultProxy
 
 
 async def test_a_calendar_that_is_locked_for_a_moment_is_written_a_moment_later(tmp_path: Path) -> None:

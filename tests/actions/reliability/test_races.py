@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.actions.fault_proxy import ProxyProcess, proxy_process
 from tests.actions.reliability.cells import OWN, SHARED, broken_race, race
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host
 from tests.actions.reliability.systems import EMBEDDED, REMOTE, System
+from tests.actions.transport.fault_proxy import ProxyProcess, proxy_process
 
 pytest_plugins = ["tests.databases"]
 

@@ -1,0 +1,263 @@
+"""`action-server chat`: a conversation with an assistant's flows in the terminal, or through a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Any, TextIO, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from action_server.config.settings import Settings
+from action_server.errors import ActionServerError, SettingsError
+from action_server.flows.player.player import Player
+from action_server.flows.player.trace import Turn
+from action_server.flows.player.webhook import Webhook
+from action_server.flows.session import stage
+from action_server.flows.session.failures import FailureLog, listening
+from action_server.flows.session.loop import interruptible
+from action_server.flows.session.show import (
+    Button,
+    Line,
+    buttons_of,
+    explained,
+    failures_shown,
+    said_by_bot,
+    said_by_user,
+    value,
+)
+from action_server.flows.session.turn_json import turn_as_json
+from action_server.project.project import Project
+
+T = TypeVar("T")
+DESCRIPTION = """\
+Talk to an assistant's flows, without an engine and without a language model. The actions are the real ones.
+
+Through a pipe each line is a message; the transcript is printed, and nothing prompts."""
+_HELP = """\
+/slots      the slots that have a value
+/stack      the flows that run, the active one first
+/restart    a new conversation
+/quit       leave; Ctrl-D and Ctrl-C do as well
+/help       this list
+A number clicks the button of that number. Everything else is said to the assistant, /SetSlots(...) and other payloads
+of buttons too."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb."""
+    stage.add_flags(parser)
+    parser.add_argument(
+        "--explain", action="store_true", help="show what was understood, every step, decision, call and log line"
+    )
+    parser.add_argument("--fresh", action="store_true", help=f"with the settings of {stage.TEST_SETTINGS}, as in tests")
+    parser.add_argument("--sender", metavar="ID", help="the conversation's id (default: a new one)")
+    parser.add_argument("--channel", metavar="NAME", default="cmdline", help="the channel (default: cmdline)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each turn")
+
+
+def run(args: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+    """Talk until there is nothing more to say. Returns 1 if a message could not be played, otherwise 0.
+
+    Raises:
+        SettingsError: a flag, or a file it names, is wrong.
+        StartupError: an action or a service cannot be made.
+    """
+    for stream in (sys.stdin, sys.stdout):
+        # Whatever somebody pipes in, and whatever a terminal cannot show: never a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if args.behind:
+        raise SettingsError(" ".join(args.behind), "is nothing that can be said: pipe messages in, a line each")
+    project = stage.open_project(args)
+    with listening(settings) as log:
+        try:
+            return interruptible(_talk(args, project, settings, environment, log))
+        except KeyboardInterrupt:
+            print()  # noqa: T201
+            return 130
+        except BrokenPipeError:
+            # Whoever read it has seen enough. Python would complain once more at the end, when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
+async def _talk(
+    args: argparse.Namespace,
+    project: Project,
+    settings: Settings,
+    environment: Mapping[str, str],
+    log: FailureLog,
+) -> int:
+    is_terminal = sys.stdin.isatty()
+    out = sys.stdout
+    async with stage.open_stage(args, project, settings, environment, as_in_tests=args.fresh) as opened:
+        # What actions print is none of the transcript.
+        with contextlib.redirect_stdout(sys.stderr):
+            async with opened.webhook() as webhook:
+                chat = Chat(args, opened, webhook, log, _writer(out, is_json=args.json))
+                lines = _typed(out) if is_terminal else _piped(sys.stdin)
+                if is_terminal and not args.json:
+                    chat.write([Line(f"{project.root}, understood {args.understand[0]}; /help lists commands", "dim")])
+                return await chat.converse(lines, echo=not is_terminal)
+
+
+class Chat:
+    """One or, after /restart, several conversations."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        opened: stage.Stage,
+        webhook: Webhook,
+        log: FailureLog,
+        write: Callable[[Iterable[Line]], None],
+    ) -> None:
+        self._args = args
+        self._stage = opened
+        self._webhook = webhook
+        self._log = log
+        self.write = write
+        self._buttons: list[Button] = []
+        self._has_failed = False
+        self._begin()
+
+    async def converse(self, lines: Iterable[str], *, echo: bool) -> int:
+        """Say one line after the other. ``echo``: the transcript shows them. Returns the exit code."""
+        await self._greet()
+        for line in lines:
+            text = line.strip()
+            if not text:
+                continue
+            if echo and not self._args.json:
+                self.write([said_by_user(text)])
+            if text == "/quit":
+                break
+            if not await self._command(text):
+                await self._say(self._clicked(text))
+        return int(self._has_failed)
+
+    async def _command(self, text: str) -> bool:
+        """Do what a line asks of the chat itself; False if it is said to the assistant."""
+        if text == "/help":
+            self._tell(_HELP)
+        elif text == "/slots":
+            domain = self._stage.project.domain
+            slots = {n: v for n, v in self._player.state.slots.items() if v is not None and _is_own(n, domain)}
+            self._tell("\n".join(f"{name} = {value(v)}" for name, v in slots.items()) or "no slot has a value")
+        elif text == "/stack":
+            frames = [f"{f.flow_id}  {f.step_id}" for f in reversed(self._player.state.stack)]
+            self._tell("\n".join(frames) or "no flow runs")
+        elif text == "/restart":
+            self._begin()
+            self._tell("a new conversation")
+            await self._greet()
+        else:
+            return False
+        return True
+
+    def _begin(self) -> None:
+        sender = self._args.sender or f"chat-{uuid.uuid4().hex[:12]}"
+        self._player = Player(self._stage.project, self._webhook, sender_id=sender, channel=self._args.channel)
+        self._understanding = self._stage.understanding()
+        self._buttons = []
+
+    async def _greet(self) -> None:
+        """Begin the session; an assistant may have something to say before the user has."""
+        turn, error = await self._played(self._player.start())
+        if turn is not None and (turn.messages or turn.failures or error):
+            self._show(turn, error)
+
+    async def _say(self, message: str) -> None:
+        turn, error = await self._played(self._player.say(message, self._understanding))
+        self._show(turn or self._player.last_turn, error)
+
+    async def _played(self, playing: Coroutine[Any, Any, T]) -> tuple[T | None, str]:
+        try:
+            return await playing, ""
+        except ActionServerError as exc:
+            # The conversation goes on, as it would after an engine's error.
+            self._has_failed = True
+            return None, str(exc)
+
+    def _show(self, turn: Turn, error: str) -> None:
+        failed = self._log.taken()
+        if turn.messages:
+            self._buttons = buttons_of(turn.messages)
+        if self._args.json:
+            self.write([Line(json.dumps({**turn_as_json(turn, failed), "error": error or None}, default=str))])
+            return
+        self.write(explained(turn, failed) if self._args.explain else failures_shown(turn, failed))
+        self.write(said_by_bot(turn.messages))
+        if error:
+            self.write([Line(f"error: {error}", "bold red")])
+        if turn.is_paused:
+            self.write([Line("(the conversation is paused: the assistant does not answer)", "dim")])
+        if turn.has_ended:
+            self.write([Line("(the session has ended)", "dim")])
+
+    def _clicked(self, text: str) -> str:
+        """Return what a number clicks, or the text itself."""
+        if not text.isdecimal() or not 0 < int(text) <= len(self._buttons):
+            return text
+        button = self._buttons[int(text) - 1]
+        if not self._args.json:
+            self.write([Line(f"     ({button.title}: {button.payload})", "dim")])
+        return button.payload
+
+    def _tell(self, text: str) -> None:
+        if self._args.json:
+            self.write([Line(json.dumps({"command": text.splitlines()}))])
+        else:
+            self.write(Line(f"  {line}", "dim") for line in text.splitlines())
+
+
+def _is_own(name: str, domain: Any) -> bool:
+    slot = domain.slots.get(name)
+    return slot is not None and not slot.is_default
+
+
+def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
+    """Return what prints lines: with colour on a terminal, as they are through a pipe."""
+    if is_json or not out.isatty():
+
+        def plain(lines: Iterable[Line]) -> None:
+            for line in lines:
+                out.write(f"{line.text}\n")
+            out.flush()
+
+        return plain
+    console = Console(file=out)
+
+    def styled(lines: Iterable[Line]) -> None:
+        for line in lines:
+            console.print(Text(line.text, line.style), soft_wrap=True)
+
+    return styled
+
+
+def _typed(out: TextIO) -> Iterator[str]:
+    """Yield what a person types, until Ctrl-D or Ctrl-C."""
+    with contextlib.suppress(ImportError):
+        # With it, `input` has a history and keys to edit the line.
+        import readline  # noqa: F401
+    while True:
+        try:
+            # Only of the real streams does `input` know that a person sits there.
+            with contextlib.redirect_stdout(out):
+                line = input("you: ")
+        except (EOFError, KeyboardInterrupt):
+            out.write("\n")
+            return
+        yield line
+
+
+def _piped(stream: TextIO) -> Iterator[str]:
+    yield from stream

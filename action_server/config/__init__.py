@@ -1,0 +1,1 @@
+"""Settings: flags, environment, endpoints.yml. The only reader of the environment."""

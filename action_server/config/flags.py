@@ -1,0 +1,47 @@
+"""Flags of the command line, made from the fields of a settings model."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from action_server.telemetry.logs import LogFormat
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a setting is given on the command line, and rasa-sdk's own variable for it if there is one."""
+
+    names: tuple[str, ...]
+    variable: str | None = None
+
+
+def add_flag_of(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    """Add the flag of a setting, if it has one."""
+    flag = flag_of(field)
+    if flag is not None:
+        parser.add_argument(*flag.names, dest=name, default=None, help=_help(field), **_kind(field))
+
+
+def flag_of(field: FieldInfo) -> Flag | None:
+    """Return how a setting is given on the command line; None for one that is not."""
+    return next((m for m in field.metadata if isinstance(m, Flag)), None)
+
+
+def _kind(field: FieldInfo) -> dict[str, Any]:
+    if field.annotation is bool:
+        return {"action": "store_const", "const": True}
+    if str(field.annotation).startswith("tuple"):
+        return {"nargs": "*", "metavar": "ORIGIN"}
+    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT", LogFormat: "console|json"}
+    return {"metavar": next((word for kind, word in metavars.items() if field.annotation == kind), "FILE")}
+
+
+def _help(field: FieldInfo) -> str:
+    default = field.default
+    shown = f" (default: {default})" if default not in (None, False, ()) else ""
+    return f"{field.description}{shown}".replace("%", "%%")

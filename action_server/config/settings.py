@@ -1,0 +1,383 @@
+"""Every setting of the server: flag, then environment, then ``action_server:`` of endpoints.yml, then default.
+
+The model below is the only list of them: the flags, ``--help`` and the reference page are made from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from action_server.config.flags import Flag, add_flag_of, flag_of
+from action_server.endpoints import expanded
+from action_server.errors import SettingsError
+from action_server.runtime.limits import Limits, RequestLimits
+from action_server.runtime.options import ActionOptions, OptionsTable
+from action_server.security.auth import AuthSettings
+from action_server.telemetry.logs import LogFormat, LogSettings
+from action_server.yaml_file import read_yaml
+
+# Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
+ENVIRONMENT_PREFIX = "ACTION_SERVER__"
+# Settings with a structure of their own; in the environment two underscores stand between the levels.
+_NESTED = ("services", "auth")
+_NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
+DEFAULT_ENDPOINTS = "endpoints.yml"
+
+
+class Settings(BaseModel):
+    """The settings of one server. Sizes are in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    actions: Annotated[
+        str,
+        Flag(("--actions", "--actions-module")),
+        Field(description="package or module of your actions, in dots: `actions` or `bot.actions`"),
+    ] = "actions"
+    host: Annotated[
+        str, Flag(("--host",), "SANIC_HOST"), Field(description="address to listen on; 0.0.0.0 is every network")
+    ] = "0.0.0.0"  # noqa: S104 - rasa-sdk's default; an engine in another container has to reach it
+    port: Annotated[
+        int, Flag(("-p", "--port")), Field(ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    ] = 5055
+    workers: Annotated[
+        int,
+        Flag(("--workers",), "ACTION_SERVER_SANIC_WORKERS"),
+        Field(ge=1, le=256, description="worker processes"),
+    ] = 1
+    sync_workers: Annotated[
+        int,
+        Flag(("--sync-workers",)),
+        Field(ge=1, le=1000, description="threads for synchronous actions and validators, in each worker"),
+    ] = 40
+    strict: Annotated[
+        bool, Flag(("--strict",)), Field(description="refuse to start when two actions share one name")
+    ] = False
+    cors: Annotated[
+        tuple[str, ...],
+        Flag(("--cors",)),
+        Field(description="origins that browsers may call from; * is all of them"),
+    ] = ()
+    ssl_certificate: Annotated[
+        Path | None, Flag(("--ssl-certificate",)), Field(description="TLS certificate chain, a PEM file")
+    ] = None
+    ssl_keyfile: Annotated[
+        Path | None, Flag(("--ssl-keyfile",)), Field(description="private key of the certificate, a PEM file")
+    ] = None
+    ssl_password: Annotated[
+        SecretStr | None, Flag(("--ssl-password",)), Field(description="password of the private key")
+    ] = None
+    ssl_ca_file: Annotated[
+        Path | None,
+        Flag(("--ssl-ca-file",)),
+        Field(description="the CA that signs the certificates clients must show, a PEM file"),
+    ] = None
+    endpoints: Annotated[
+        Path, Flag(("--endpoints",)), Field(description="Rasa's endpoints file; its `action_server:` is read")
+    ] = Path(DEFAULT_ENDPOINTS)
+    auto_reload: Annotated[
+        bool, Flag(("--auto-reload",)), Field(description="start new workers when a file of the project changes")
+    ] = False
+    dev: Annotated[
+        bool,
+        Flag(("--dev",)),
+        Field(description="for development: --auto-reload, and the log level DEBUG if none is set"),
+    ] = False
+    grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
+    log_level: Annotated[
+        str, Flag(("--log-level",)), Field(description="DEBUG, INFO, WARNING or ERROR; -v, -vv and --quiet set it too")
+    ] = "INFO"
+    log_level_libraries: Annotated[
+        str,
+        Flag(("--log-level-libraries",), "LOG_LEVEL_LIBRARIES"),
+        Field(description="the level of Sanic, SQLAlchemy and other libraries"),
+    ] = "ERROR"
+    log_levels: Annotated[
+        dict[str, str], Field(description="levels of single loggers by name, such as `my.bot: DEBUG`")
+    ] = {}
+    log_format: Annotated[
+        LogFormat, Flag(("--log-format",)), Field(description="console for people, json for machines")
+    ] = "console"
+    log_file: Annotated[Path | None, Flag(("--log-file",)), Field(description="write the log to this file as well")] = (
+        None
+    )
+    logging_config_file: Annotated[
+        Path | None,
+        Flag(("--logging-config_file", "--logging-config-file")),
+        Field(description="a YAML file for Python's logging.config, instead of the --log-... settings"),
+    ] = None
+    max_request_bytes: Annotated[
+        int,
+        Flag(("--max-request-bytes",)),
+        Field(ge=1024, description="largest request body, before and after it is inflated"),
+    ] = 32 * 1024 * 1024
+    max_domains: Annotated[
+        int,
+        Flag(("--max-domains",)),
+        Field(ge=1, description="how many domains (assistants, model versions) a worker remembers"),
+    ] = 16
+    max_json_depth: Annotated[
+        int,
+        Flag(("--max-json-depth",)),
+        Field(ge=8, le=500, description="how deep objects and lists of a request may be nested"),
+    ] = 100
+    max_header_bytes: Annotated[
+        int, Flag(("--max-header-bytes",)), Field(ge=1024, description="largest request line and headers together")
+    ] = 16 * 1024
+    header_timeout: Annotated[
+        float,
+        Flag(("--header-timeout",)),
+        Field(gt=0, description="seconds a client may take to send the headers of a request"),
+    ] = 15.0
+    body_timeout: Annotated[
+        float,
+        Flag(("--body-timeout",)),
+        Field(gt=0, description="seconds a client may take to send the body of a request"),
+    ] = 30.0
+    timeout: Annotated[
+        float,
+        Flag(("--timeout",)),
+        Field(gt=0, le=300, description="seconds an action may take, waiting included; engines give up after 300"),
+    ] = 30.0
+    max_calls: Annotated[
+        int, Flag(("--max-calls",)), Field(ge=1, description="calls that run at once, in each worker")
+    ] = 500
+    max_queue: Annotated[
+        int,
+        Flag(("--max-queue",)),
+        Field(ge=0, description="calls that wait for their turn, in each worker; more are refused with 503"),
+    ] = 500
+    queue_timeout: Annotated[
+        float,
+        Flag(("--queue-timeout",)),
+        Field(ge=0, description="seconds a call waits for its turn before it is refused with 503"),
+    ] = 10.0
+    grace: Annotated[
+        float,
+        Flag(("--grace",)),
+        Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
+    ] = 30.0
+    metrics: Annotated[
+        bool, Flag(("--metrics",)), Field(description="count calls and answer GET /metrics for Prometheus")
+    ] = True
+    watchdog: Annotated[
+        float,
+        Flag(("--watchdog",)),
+        Field(ge=0, description="name code that keeps the event loop busy for longer than this; 0 switches it off"),
+    ] = 0.1
+    database: Annotated[
+        str | None,
+        Flag(("--database",)),
+        Field(
+            description="for actions that run once: a file, or an URL of SQLAlchemy; default: in the user's data folder"
+        ),
+    ] = None
+    action_options: Annotated[
+        dict[str, ActionOptions],
+        Field(description="options of single actions by name or pattern; written `actions:` in endpoints.yml"),
+    ] = {}
+    auth: Annotated[
+        AuthSettings,
+        Field(description="credentials that open the server, see howto/authenticate.md; none: open to all"),
+    ] = AuthSettings()
+    services: Annotated[
+        dict[str, Any],
+        # Tokens stand in it.
+        Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
+    ] = {}
+
+    @field_validator("actions")
+    @classmethod
+    def _is_in_dots(cls, value: str) -> str:
+        if "/" in value or not all(part.isidentifier() for part in value.split(".")):
+            raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
+        return value
+
+    @field_validator("log_level", "log_level_libraries", mode="before")
+    @classmethod
+    def _is_a_level(cls, value: object) -> object:
+        level = str(value).upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level
+
+    @field_validator("log_levels", mode="before")
+    @classmethod
+    def _are_levels(cls, value: object) -> object:
+        return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("cors", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @property
+    def limits(self) -> Limits:
+        """What each worker may do at once."""
+        return Limits(self.sync_workers, self.max_domains, self.max_calls, self.max_queue, self.queue_timeout)
+
+    @property
+    def request_limits(self) -> RequestLimits:
+        """What a request may be."""
+        return RequestLimits(
+            self.max_request_bytes, self.max_header_bytes, self.max_json_depth, self.header_timeout, self.body_timeout
+        )
+
+    @property
+    def options(self) -> OptionsTable:
+        """The options of every action."""
+        return OptionsTable(ActionOptions(timeout=self.timeout), self.action_options)
+
+    @property
+    def logs(self) -> LogSettings:
+        """How the processes of this server log."""
+        return LogSettings(
+            self.log_level,
+            self.log_level_libraries,
+            self.log_format,
+            self.log_file,
+            self.logging_config_file,
+            tuple(self.log_levels.items()),
+        )
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for every setting that has one, and rasa-sdk's short forms for the log level."""
+    for name in Settings.model_fields:
+        add_flag(parser, name)
+    levels = (("-v", "--verbose", "INFO"), ("-vv", "--debug", "DEBUG"), ("--quiet", "WARNING"))
+    for *names, level in levels:
+        parser.add_argument(*names, dest="log_level", action="store_const", const=level, help=f"log level {level}")
+
+
+def add_flag(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the flag of one setting, if it has one."""
+    add_flag_of(parser, name, Settings.model_fields[name])
+
+
+def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Put the settings together. ``flags`` are argparse's, None where a flag was not given.
+
+    Raises:
+        SettingsError: an entry is wrong; the message names the flag, the variable or the file's entry.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and name in Settings.model_fields}
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    from_environment = _from_environment(environment)
+    if "endpoints" in given:
+        from_file = _from_file(Path(given["endpoints"]), "--endpoints", environment)
+    else:
+        origin, path = from_environment.get("endpoints", ("", None))
+        from_file = _from_file(Path(path) if path else None, origin, environment)
+    for found in (from_file, from_environment):
+        for name, (origin, value) in found.items():
+            values[name] = _merged(values.get(name), value)
+            origins[name] = origin
+    for name, value in given.items():
+        values[name] = value
+        flag = flag_of(Settings.model_fields[name])
+        origins[name] = flag.names[-1] if flag else name
+    if values.get("dev") in (True, "true", "1"):
+        values = {"log_level": "DEBUG", **values, "auto_reload": True}
+    try:
+        return Settings(**values)
+    except ValidationError as exc:
+        raise _settings_error(exc, origins) from None
+
+
+Found = dict[str, tuple[str, Any]]
+
+
+def _from_environment(environment: Mapping[str, str]) -> Found:
+    found: Found = {}
+    for name, field in Settings.model_fields.items():
+        flag = flag_of(field)
+        for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
+            if variable and environment.get(variable):
+                found[name] = (variable, environment[variable])
+    _refuse_unknown(environment)
+    for name, prefix in zip(_NESTED, _NESTED_PREFIXES, strict=True):
+        nested: dict[str, Any] = {}
+        for variable, value in environment.items():
+            if variable.startswith(prefix):
+                _set_nested(nested, variable, variable.removeprefix(prefix), value)
+        if nested:
+            found[name] = (f"{prefix}...", nested)
+    return found
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in environment:
+        ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NESTED_PREFIXES)
+        if ours and variable not in known:
+            raise SettingsError(variable, f"there is no such setting; there are {', '.join(sorted(known))}")
+
+
+def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) -> None:
+    *groups, last = path.lower().split("__")
+    for key in groups:
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
+            raise SettingsError(variable, "another variable gives a value to what is a group here")
+    if isinstance(target.get(last), dict):
+        raise SettingsError(variable, "other variables give values below it, so it cannot have one itself")
+    target[last] = value
+
+
+def _from_file(path: Path | None, where: str, environment: Mapping[str, str]) -> Found:
+    """Read the file's block. ``where`` names what gave the path; without a path it is the default, which may miss."""
+    file = path or Path(DEFAULT_ENDPOINTS)
+    if path is None and not file.exists():
+        return {}
+    if path is not None and not _exists(file):
+        raise SettingsError(where, f"there is no file {file}")
+    content = read_yaml(file, str(file))
+    block = content.get("action_server") if isinstance(content, dict) else None
+    if block is None:
+        return {}
+    if not isinstance(block, dict):
+        raise SettingsError(f"{file}: action_server", "must hold settings, one `name: value` a line")
+    if isinstance(block.get("actions"), dict):
+        # `actions: <package>` says which actions there are, `actions: {action_x: {...}}` sets options of single ones.
+        block = {("action_options" if name == "actions" else name): value for name, value in block.items()}
+    for name, value in block.items():
+        where = f"{file}: action_server.{name}"
+        if name == "endpoints":
+            raise SettingsError(where, "cannot be set in the file itself; use --endpoints")
+        field = Settings.model_fields.get(name)
+        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+            # For Python true is the number 1.
+            raise SettingsError(where, "must be a number")
+    origins = {name: f"{file}: action_server.{name}" for name in block}
+    return {str(name): (origins[name], expanded(value, origins[name], environment)) for name, value in block.items()}
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        # A name no file can have: too long, or with a zero byte.
+        return False
+
+
+def _merged(base: Any, value: Any) -> Any:
+    """Return ``value`` over ``base``: mappings entry by entry, anything else as a whole."""
+    if isinstance(base, dict) and isinstance(value, dict):
+        return {**base, **{key: _merged(base.get(key), item) for key, item in value.items()}}
+    return value
+
+
+def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:
+    first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+    name, *below = [str(part) for part in first["loc"]] or [""]
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden" and not below:
+        problem = f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+    return SettingsError(".".join([origins.get(name, name), *below]), problem)

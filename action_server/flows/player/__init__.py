@@ -1,0 +1,1 @@
+"""Plays a conversation with a project's flows, turn by turn."""

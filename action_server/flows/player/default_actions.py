@@ -1,0 +1,230 @@
+"""The engine's own actions, as the documentation describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from action_server.flows.player.dialogue import PATTERN_COLLECT, Dialogue, is_broken
+from action_server.flows.player.stack import NEXT, Frame
+from action_server.flows.player.values import REFUSALS, fit
+
+DefaultAction = Callable[[Dialogue, Frame | None], None]
+
+_KNOWLEDGE = (
+    "needs the Enterprise Search policy (a language model and a knowledge base), which the player does not have"
+)
+_CLASSIC = "belongs to the policies of classic assistants, which the player does not play"
+NOT_PLAYED: Mapping[str, str] = {
+    "action_trigger_search": f"action_trigger_search {_KNOWLEDGE}",
+    "action_send_text": "action_send_text sends what a language model wrote, which the player does not have",
+    "action_default_ask_affirmation": f"action_default_ask_affirmation {_CLASSIC}",
+    "action_default_ask_rephrase": f"action_default_ask_rephrase {_CLASSIC}",
+    "action_two_stage_fallback": f"action_two_stage_fallback {_CLASSIC}",
+    "action_unlikely_intent": f"action_unlikely_intent {_CLASSIC}",
+    "action_revert_fallback_events": f"action_revert_fallback_events {_CLASSIC}",
+    "action_back": f"action_back {_CLASSIC}",
+}
+
+
+def start_linked(dialogue: Dialogue, flow_id: str) -> Frame:
+    """Put a flow on top of the stack that another one, or an action, leads to."""
+    frame = dialogue.frame(flow_id, "link")
+    dialogue.state.stack.append(frame)
+    dialogue.announce(frame)
+    return frame
+
+
+def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Refuse a value the slot cannot hold, or that one of the rules forbids: say so, and empty the slot."""
+    context = frame.context if frame else {}
+    name = context.get("collect") or context.get("validate")
+    slot = dialogue.domain.slots.get(name or "")
+    if slot is None or frame is None or dialogue.state.slots.get(slot.name) is None:
+        return
+    value = dialogue.state.slots[slot.name]
+    fitted = fit(slot, value)
+    if fitted.refused:
+        dialogue.set_slot(slot.name, None)
+        dialogue.note(f"slot {slot.name} ({slot.type}) cannot hold {value!r}")
+        dialogue.say(REFUSALS.get(slot.type, ""), frame, "action_run_slot_rejections", {"value": value})
+        return
+    if fitted.value != value or type(fitted.value) is not type(value):
+        dialogue.set_slot(slot.name, fitted.value)
+    for rejection in frame.rejections:
+        broken = is_broken(rejection.condition)
+        if broken:
+            dialogue.fail(f"the condition {rejection.condition.text!r} cannot be read", rejection.at, frame)
+        if dialogue.judged(rejection.condition, frame).value or broken:
+            utter = "utter_internal_error_rasa" if broken else rejection.utter
+            dialogue.set_slot(slot.name, None)
+            if not dialogue.say(utter, frame, "action_run_slot_rejections", {"value": value}):
+                dialogue.fail(f"the domain has no response {utter!r}", rejection.at, frame)
+            return
+
+
+def cancel_flow(dialogue: Dialogue, frame: Frame | None) -> None:
+    """End the flow the pattern is about, or the active one; reset its slots."""
+    wanted = (frame.context.get("canceled_frames") or []) if frame else []
+    stack = dialogue.state.stack
+    roots = [root for root in stack.roots if root.frame_id in wanted]
+    active = stack.active
+    if not wanted and active is not None:
+        root = stack.root_of(active)
+        roots = [root] if root else []
+    for root in roots:
+        dialogue.cancel(root)
+
+
+def correct_flow_slot(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Set the corrected slots, and take the flow back to where the first of them was asked for."""
+    context = frame.context if frame else {}
+    for name, value in (context.get("corrected_slots") or {}).items():
+        dialogue.set_slot(name, value, metadata={"command": "correct slot"})
+    stack = dialogue.state.stack
+    target = next((f for f in reversed(stack) if f.is_flow and f.flow_id == context.get("reset_flow_id")), None)
+    if target is None or not context.get("reset_step_id"):
+        return
+    # What it called and asked since then starts anew; the correction itself, above, goes on.
+    above = stack[stack.index(target) + 1 :]
+    stack.take_out([f for f in above if f.is_flow or f.flow_id == PATTERN_COLLECT])
+    target.step_id = f"{NEXT}{context['reset_step_id']}"
+
+
+def clarify_flows(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Make the text of the options, no more of them than `max_clarification_options`."""
+    if frame is None:
+        return
+    names = [str(name) for name in frame.context.get("names") or ()]
+    limit = dialogue.state.slots.get("max_clarification_options")
+    if isinstance(limit, (int, float)) and limit > 0:
+        names = names[: int(limit)]
+    frame.context["clarification_options"] = options_text(names)
+
+
+def options_text(names: list[str]) -> str:
+    """Return "a, b or c"."""
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def repeat_bot_messages(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Say what the bot said last; but not a question that is asked again anyway when the flow goes on."""
+    events = dialogue.state.events
+    users = [i for i, event in enumerate(events) if event["event"] == "user"]
+    # The message that asks for it is the last one.
+    start = users[-2] if len(users) > 1 else 0
+    said = [e for e in events[start : users[-1] if users else len(events)] if e["event"] == "bot"]
+    below = next((f for f in reversed(dialogue.state.stack) if f is not frame), None)
+    again = below.context.get("utter") if below is not None and below.flow_id == PATTERN_COLLECT else None
+    asked_by_action = (
+        below is not None
+        and below.flow_id == PATTERN_COLLECT
+        and dialogue.domain.lists(str(below.context.get("collect_action")))
+    )
+    if asked_by_action and said:
+        said = said[:-1]
+    for event in said:
+        if again is None or event.get("metadata", {}).get("utter_action") != again:
+            dialogue.repeat(event)
+
+
+def continue_interrupted_flow(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Bring the flow to the top that the user wants to go on with."""
+    stack = dialogue.state.stack
+    wanted = str(dialogue.state.slots.get("interrupted_flow_to_continue") or "").strip().lower()
+    roots = [root for root in stack.roots if root.interrupted]
+    named = [r for r in roots if wanted in (r.flow_id.lower(), dialogue.name_of(r).lower())]
+    if wanted and roots and not named:
+        dialogue.note(f"no interrupted flow is called {wanted!r}; the last one goes on")
+    chosen = (named or roots)[-1:]
+    own = [f for f in stack if frame is not None and f is frame]
+    for root in chosen:
+        group = [f for f in stack.group(root) if f is not frame]
+        stack.to_top([*group, *own])
+
+
+def cancel_interrupted_flows(dialogue: Dialogue, frame: Frame | None) -> None:
+    """End the interrupted flows."""
+    ids = (frame.context.get("interrupted_flow_ids") or []) if frame else []
+    for root in [r for r in dialogue.state.stack.roots if r.interrupted and (not ids or r.flow_id in ids)]:
+        dialogue.cancel(root)
+
+
+def clean_stack(dialogue: Dialogue, frame: Frame | None) -> None:
+    """End everything but the pattern this runs in."""
+    dialogue.state.stack[:] = [f for f in dialogue.state.stack if f is frame]
+
+
+def session_start(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Begin a session: nothing is left but the slots, if the domain carries them over."""
+    carried = dict(dialogue.state.slots) if dialogue.domain.session.carry_over_slots_to_new_session else {}
+    dialogue.emit({"event": "session_started"})
+    for name, value in carried.items():
+        if dialogue.state.slots.get(name) != value:
+            dialogue.set_slot(name, value)
+    if frame is not None:
+        dialogue.state.stack.append(frame)
+
+
+def restart(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Begin anew, with all slots as at the start."""
+    dialogue.emit({"event": "restart"})
+    dialogue.say("utter_restart", None, "action_restart")
+
+
+def default_fallback(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Say utter_default, if there is one, and take the user's message back."""
+    dialogue.say("utter_default", frame, "action_default_fallback")
+    dialogue.emit({"event": "rewind"})
+
+
+def hang_up(dialogue: Dialogue, frame: Frame | None) -> None:
+    """End the session: in a voice channel, the call."""
+    dialogue.emit({"event": "session_ended"})
+
+
+def reset_routing(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Reset all slots that are not shared with the classic part of an assistant."""
+    for slot in dialogue.domain.slots.values():
+        if not slot.shared_for_coexistence and not slot.is_default:
+            dialogue.reset(slot.name)
+    dialogue.reset("route_session_to_calm")
+
+
+def trigger_chitchat(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Without the Intentless policy this cannot be answered; engines then say so, by pattern_cannot_handle."""
+    dialogue.note("free chitchat needs the Intentless policy; without it, pattern_cannot_handle answers")
+    found = dialogue.frame("pattern_cannot_handle", reason="cannot_handle_chitchat")
+    dialogue.state.stack.append(found)
+    dialogue.announce(found)
+
+
+def deactivate_loop(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Leave the form that is active."""
+    dialogue.emit({"event": "active_loop", "name": None})
+
+
+def nothing(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Do nothing that a conversation shows."""
+
+
+DEFAULT_ACTIONS: Mapping[str, DefaultAction] = {
+    "action_listen": nothing,
+    "action_restart": restart,
+    "action_session_start": session_start,
+    "action_default_fallback": default_fallback,
+    "action_deactivate_loop": deactivate_loop,
+    "action_run_slot_rejections": run_slot_rejections,
+    "action_cancel_flow": cancel_flow,
+    "action_correct_flow_slot": correct_flow_slot,
+    "action_clarify_flows": clarify_flows,
+    "action_repeat_bot_messages": repeat_bot_messages,
+    "action_continue_interrupted_flow": continue_interrupted_flow,
+    "action_cancel_interrupted_flows": cancel_interrupted_flows,
+    "action_clean_stack": clean_stack,
+    "action_hangup": hang_up,
+    "action_reset_routing": reset_routing,
+    "action_trigger_chitchat": trigger_chitchat,
+    # Counts hand-overs in the engine's own metrics.
+    "action_handoff_metric": nothing,
+    **dict.fromkeys(NOT_PLAYED, nothing),
+}

@@ -1,0 +1,187 @@
+"""Plays a conversation with a project's flows, turn by turn, against the real actions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from action_server.flows.commands.port import Command, DialogueView, Understanding, Understood
+from action_server.flows.player.actions import Actions
+from action_server.flows.player.buttons import Payload, read_payload
+from action_server.flows.player.dialogue import Dialogue
+from action_server.flows.player.intake import Intake
+from action_server.flows.player.payload import message_as_json
+from action_server.flows.player.policy import MOST_STEPS, Policy
+from action_server.flows.player.state import State
+from action_server.flows.player.trace import Turn
+from action_server.flows.player.view import view_of
+from action_server.flows.player.webhook import Webhook
+from action_server.project.project import Project
+
+_SESSION_START = "action_session_start"
+
+
+class Player:
+    """One conversation.
+
+    ``seed`` decides which of several variations of a response is said, and the frames' ids. ``clock`` gives seconds
+    since 1970. ``channel`` is the channel's name, for responses that depend on it.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        webhook: Webhook,
+        *,
+        sender_id: str = "player",
+        channel: str = "cmdline",
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        most_steps: int = MOST_STEPS,
+    ) -> None:
+        self.project = project
+        self._dialogue = Dialogue(project, sender_id=sender_id, channel=channel, seed=seed, clock=clock)
+        self._actions = Actions(self._dialogue, webhook)
+        self._policy = Policy(self._dialogue, self._actions, most_steps)
+        self._messages = 0
+        self._has_started = False
+
+    @property
+    def state(self) -> State:
+        """Return the tracker: slots, events, stack."""
+        return self._dialogue.state
+
+    @property
+    def last_turn(self) -> Turn:
+        """Return the record of the last turn; after an error, as far as it came."""
+        return self._dialogue.turn
+
+    def view(self, message: str) -> DialogueView:
+        """Return what there is to understand a message by."""
+        return view_of(self._dialogue, message)
+
+    def payload(self, message: str) -> Payload | None:
+        """Return what a message says that is a button's payload or an intent; None if it is words."""
+        active = self.state.stack.active
+        return read_payload(message, self._dialogue.flows, self._dialogue.domain, active.flow_id if active else "")
+
+    def set_slots(self, slots: Mapping[str, Any]) -> list[str]:
+        """Set slots before a turn, as fixtures of tests do. Returns the names the domain does not have."""
+        unknown = [name for name in slots if name not in self.state.slots]
+        for name, value in slots.items():
+            if name not in unknown:
+                self._dialogue.set_slot(name, value)
+        return unknown
+
+    async def say(
+        self, message: str, understanding: Understanding, *, metadata: Mapping[str, Any] | None = None
+    ) -> Turn:
+        """Play a turn whose commands ``understanding`` finds, unless the message is a payload.
+
+        Raises:
+            UnsupportedError: a step or an action that the player does not play.
+        """
+        await self.start(metadata=metadata)
+        if self.payload(message) is not None:
+            return await self.turn(message, metadata=metadata)
+        return await self.turn(message, await understanding.understand(self.view(message)), metadata=metadata)
+
+    async def start(self, *, metadata: Mapping[str, Any] | None = None) -> Turn | None:
+        """Begin the session, which the first turn does by itself. None if it has begun; otherwise what happened."""
+        if self._has_started:
+            return None
+        self._has_started = True
+        dialogue = self._dialogue
+        dialogue.begin("")
+        fixtures = {n: v for n, v in self.state.slots.items() if v != self.state.initial_value(n)}
+        if metadata:
+            dialogue.set_slot("session_started_metadata", dict(metadata))
+        await self._actions.run(_SESSION_START, None)
+        for name, value in fixtures.items():
+            dialogue.set_slot(name, value)
+        if self.state.latest_action != "action_listen":
+            dialogue.emit({"event": "action", "name": "action_listen", "policy": None, "confidence": None})
+        return self._finished()
+
+    async def turn(
+        self,
+        message: str,
+        commands: Understood | Sequence[Command] = (),
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Turn:
+        """Play a turn: follow the commands, then the flows, until the bot listens.
+
+        A message that is a payload (`/SetSlots(...)`, `/intent{...}`) means what it says; ``commands`` do not count
+        then.
+
+        Raises:
+            UnsupportedError: a step or an action that the player does not play.
+        """
+        started = await self.start(metadata=metadata)
+        dialogue = self._dialogue
+        dialogue.begin(message)
+        if started is not None:
+            self._keep(started)
+        payload = self.payload(message)
+        understood = commands if isinstance(commands, Understood) else Understood(tuple(commands), "")
+        if payload is not None:
+            understood = Understood(payload.commands, payload.because)
+        dialogue.turn.because, dialogue.turn.details = understood.because, understood.details
+        self._hear(message, understood, payload, metadata)
+        if not self.state.is_paused:
+            intake = Intake(dialogue, from_payload=payload is not None, forced=payload.forced if payload else ())
+            intake.take(understood.commands, message)
+            dialogue.tell_stack()
+            await self._actions.run_every_turn()
+            await self._policy.run()
+        return self._finished()
+
+    def _hear(
+        self, message: str, understood: Understood, payload: Payload | None, metadata: Mapping[str, Any] | None
+    ) -> None:
+        self._messages += 1
+        # A session that was hung up begins again with the next message.
+        self.state.has_ended = False
+        said = message_as_json(
+            message,
+            understood.commands,
+            message_id=f"{self.state.sender_id}-{self._messages}",
+            intent=payload.intent if payload else "",
+            entities=payload.entities if payload else (),
+            flows_in_prompt=[flow.id for flow in self.view(message).flows],
+            metadata=metadata,
+        )
+        self._dialogue.emit(
+            {
+                "event": "user",
+                "text": message,
+                "parse_data": said,
+                "input_channel": self.state.channel,
+                "message_id": said["message_id"],
+                "metadata": said["metadata"],
+            }
+        )
+
+    def _keep(self, started: Turn) -> None:
+        """Put what happened at the session's start in front of the turn's record."""
+        turn = self._dialogue.turn
+        turn.calls += started.calls
+        turn.messages += started.messages
+        turn.events += started.events
+        turn.failures += started.failures
+        turn.notes += started.notes
+        turn.slots_before = started.slots_before
+
+    def _finished(self) -> Turn:
+        dialogue = self._dialogue
+        dialogue.tell_stack()
+        turn = dialogue.turn
+        turn.slots = dict(self.state.slots)
+        turn.stack = self.state.stack.as_json()
+        active = self.state.stack.active
+        turn.active_flow = active.flow_id if active else ""
+        turn.asked_slot = dialogue.asked_slot
+        turn.is_paused, turn.has_ended = self.state.is_paused, self.state.has_ended
+        return turn

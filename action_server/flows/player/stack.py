@@ -1,0 +1,175 @@
+"""The dialogue stack: flows and patterns that run, the active one on top."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from action_server.project.flows import START, Condition, Rejection
+from action_server.project.places import Place
+
+FrameType = Literal["regular", "interrupt", "link", "call"]
+FLOW = "flow"
+# In front of a step's id: the step that comes next, instead of the one that was done last.
+NEXT = "NEXT:"
+_OWN_KEYS = ("frame_id", "flow_id", "step_id", "frame_type", "type")
+
+JsonObject = dict[str, Any]
+
+
+@dataclass
+class Frame:
+    """One flow or pattern that runs. ``step_id`` is the step done last, START or END.
+
+    ``context`` is what a pattern is about ("collect", "reason", ...), in the engine's own words.
+    """
+
+    frame_id: str
+    flow_id: str
+    kind: str = FLOW
+    step_id: str = START
+    frame_type: FrameType = "regular"
+    context: JsonObject = field(default_factory=dict)
+    # Not part of what engines send: the steps that were entered, and whether another flow came in between.
+    visited: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    # Of a pattern that checks a slot: its rules with their places in the files.
+    rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def is_flow(self) -> bool:
+        """Tell a flow from a pattern."""
+        return self.kind == FLOW
+
+    @property
+    def is_root(self) -> bool:
+        """Tell a flow of its own from one that another flow called."""
+        return self.is_flow and self.frame_type != "call"
+
+    def as_json(self) -> JsonObject:
+        """Return the frame as engines send it."""
+        ids: JsonObject = {"frame_id": self.frame_id, "flow_id": self.flow_id, "step_id": self.step_id}
+        if self.is_flow:
+            return {**ids, "frame_type": self.frame_type, "type": FLOW}
+        return {**ids, **self.context, "type": self.kind}
+
+    @property
+    def for_conditions(self) -> JsonObject:
+        """Return what conditions and responses call `context`."""
+        return {**self.as_json(), **self.context}
+
+
+def frame_from(found: JsonObject) -> Frame:
+    """Make a frame of what engines send."""
+    nowhere = Place(file="(the stack)")
+    rejections = tuple(
+        Rejection(condition=Condition(text=str(r.get("if")), at=nowhere), utter=str(r.get("utter")), at=nowhere)
+        for r in found.get("rejections") or ()
+    )
+    return Frame(
+        rejections=rejections,
+        frame_id=str(found.get("frame_id", "")),
+        flow_id=str(found.get("flow_id", "")),
+        kind=str(found.get("type", FLOW)),
+        step_id=str(found.get("step_id", START)),
+        frame_type=found.get("frame_type", "regular"),
+        context={key: value for key, value in found.items() if key not in _OWN_KEYS},
+    )
+
+
+class Stack(list[Frame]):
+    """Frames from the bottom to the top."""
+
+    @property
+    def top(self) -> Frame | None:
+        """Return the frame that runs."""
+        return self[-1] if self else None
+
+    @property
+    def active(self) -> Frame | None:
+        """Return the topmost flow that is no pattern; one that was called counts."""
+        return next((frame for frame in reversed(self) if frame.is_flow), None)
+
+    @property
+    def roots(self) -> list[Frame]:
+        """Return the flows that are no patterns and were not called, from the bottom to the top."""
+        return [frame for frame in self if frame.is_root]
+
+    def group(self, root: Frame) -> list[Frame]:
+        """Return a root's frame and those above it up to the next root: what it called, what it asks."""
+        start = self.index(root)
+        end = next((i for i in range(start + 1, len(self)) if self[i].is_root), len(self))
+        return self[start:end]
+
+    def root_of(self, frame: Frame) -> Frame | None:
+        """Return the root a frame belongs to, None for a pattern below all flows."""
+        return next((f for f in reversed(self[: self.index(frame) + 1]) if f.is_root), None)
+
+    def find(self, flow_id: str) -> Frame | None:
+        """Return the topmost frame of a flow or pattern."""
+        return next((frame for frame in reversed(self) if frame.flow_id == flow_id), None)
+
+    def take_out(self, frames: list[Frame]) -> None:
+        """Remove frames."""
+        gone = {id(frame) for frame in frames}
+        self[:] = [frame for frame in self if id(frame) not in gone]
+
+    def to_top(self, frames: list[Frame]) -> None:
+        """Move frames to the top, in their order."""
+        self.take_out(frames)
+        self.extend(frames)
+
+    def as_json(self) -> list[JsonObject]:
+        """Return the stack as engines send it."""
+        return [frame.as_json() for frame in self]
+
+
+def patch_between(old: list[JsonObject], new: list[JsonObject]) -> str:
+    """Return the JSON patch (RFC 6902) from one stack to another, as the text of a `stack` event."""
+    return json.dumps(list(_operations(old, new)))
+
+
+def _operations(old: list[JsonObject], new: list[JsonObject]) -> Iterator[JsonObject]:
+    common = 0
+    while common < min(len(old), len(new)) and old[common]["frame_id"] == new[common]["frame_id"]:
+        for key in {**old[common], **new[common]}:
+            path = f"/{common}/{key}"
+            if key not in new[common]:
+                yield {"op": "remove", "path": path}
+            elif old[common].get(key) != new[common][key]:
+                yield {"op": "replace" if key in old[common] else "add", "path": path, "value": new[common][key]}
+        common += 1
+    for index in reversed(range(common, len(old))):
+        yield {"op": "remove", "path": f"/{index}"}
+    for index in range(common, len(new)):
+        yield {"op": "add", "path": f"/{index}", "value": new[index]}
+
+
+def patched(stack: list[JsonObject], update: str) -> list[JsonObject]:
+    """Apply the text of a `stack` event. Raises ValueError if it does not fit."""
+    try:
+        result = json.loads(json.dumps(stack))
+        for operation in json.loads(update):
+            _apply(result, operation)
+        return [frame for frame in result if isinstance(frame, dict)]
+    except (TypeError, KeyError, IndexError, AttributeError) as exc:
+        raise ValueError(f"the update does not fit the stack ({type(exc).__name__})") from exc
+
+
+def _apply(document: Any, operation: JsonObject) -> None:
+    *parents, last = operation["path"].strip("/").split("/")
+    for part in parents:
+        document = document[int(part)] if isinstance(document, list) else document[part]
+    name, value = operation["op"], operation.get("value")
+    if isinstance(document, dict):
+        document.pop(last, None) if name == "remove" else document.update({last: value})
+        return
+    index = len(document) if last == "-" else int(last)
+    if name == "add":
+        document.insert(index, value)
+    elif name == "replace":
+        document[index] = value
+    else:
+        del document[index]

@@ -1,0 +1,1 @@
+"""What conversations are played on, and how a turn is shown."""

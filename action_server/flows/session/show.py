@@ -1,0 +1,185 @@
+"""A turn in words: what was said, and, if wanted, everything that led to it. Readable without colour."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from action_server.flows.commands.port import CannotHandle, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.player.trace import ActionCall, BotMessage, Decision, StepTaken, Turn
+from action_server.flows.session.failures import FailedCall
+from action_server.flows.session.script import command_as_json
+from action_server.project.project import PATTERNS_FILE
+
+_LONGEST_VALUE = 120
+_UNITS = {"milliseconds": "{:g} ms", "prompt_tokens": "{} tokens in", "completion_tokens": "{} tokens out"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a transcript; the style is rich's, for terminals only."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Button:
+    """What a user may click: what stands on it, and what it sends."""
+
+    title: str
+    payload: str
+
+
+def said_by_user(text: str) -> Line:
+    """Return the line of a message."""
+    return Line(f"you: {text}", "bold")
+
+
+def said_by_bot(messages: Sequence[BotMessage]) -> Iterator[Line]:
+    """Yield the lines of what the bot said, buttons numbered through."""
+    number = 0
+    for message in messages:
+        first = "bot: "
+        for line in (message.text or "").splitlines():
+            yield Line(f"{first}{line}", "cyan")
+            first = "     "
+        buttons = buttons_of([message])
+        if buttons:
+            titles = "   ".join(f"[{number + n}] {button.title}" for n, button in enumerate(buttons, 1))
+            yield Line(f"{first}{titles}", "cyan")
+            number += len(buttons)
+        others = {"image": message.image, "attachment": message.attachment, "custom": message.custom}
+        for name, value in {**others, "elements": message.elements}.items():
+            if value:
+                yield Line(f"     {name}: {value if isinstance(value, str) else json.dumps(value)}", "cyan")
+
+
+def buttons_of(messages: Sequence[BotMessage]) -> list[Button]:
+    """Return the buttons of messages, in the order of their numbers."""
+    found = [button for message in messages for button in (*message.buttons, *message.quick_replies)]
+    return [Button(str(b.get("title")), str(b.get("payload") or b.get("title"))) for b in found]
+
+
+def explained(turn: Turn, failed: Sequence[FailedCall] = ()) -> Iterator[Line]:
+    """Yield what happened in a turn: understanding, steps, decisions, calls, and why anything failed."""
+    yield from _understood(turn)
+    inside = ""
+    shown: list[ActionCall] = []
+    for call in turn.calls:
+        if all(step.call is not call for step in turn.steps):
+            shown.append(call)
+            yield from _call(call, failed, "  ")
+    for step in turn.steps:
+        if step.flow != inside:
+            inside = step.flow
+            yield _dim(f"  {step.flow}" if step.flow else "  outside of flows")
+        yield from _step(step, failed)
+    for failure in turn.failures:
+        yield Line(f"  ! {failure}", "red")
+    for note in turn.notes:
+        yield _dim(f"  note: {note}")
+    changed = turn.changed
+    if changed:
+        pairs = (f"{name} {value(old)} -> {value(new)}" for name, (old, new) in changed.items())
+        yield _dim(f"  slots: {', '.join(pairs)}")
+
+
+def failures_shown(turn: Turn, failed: Sequence[FailedCall]) -> Iterator[Line]:
+    """Yield only what went wrong in a turn: failures, their error ids and log lines."""
+    for failure in turn.failures:
+        yield Line(f"  ! {failure}", "red")
+    for call in failed:
+        yield Line(f"  ! {call}", "red")
+
+
+def describe(command: Command) -> str:
+    """Return a command in words."""
+    if isinstance(command, StartFlow):
+        return f"start {command.flow}"
+    if isinstance(command, SetSlot):
+        return f"set {command.name} to {value(command.value)}"
+    if isinstance(command, Clarify):
+        return f"ask which is meant: {', '.join(command.flows)}"
+    if isinstance(command, CannotHandle):
+        return "not understood"
+    return str(command_as_json(command)["command"]).replace("_", " ")
+
+
+def value(anything: Any) -> str:
+    """Return a value as JSON, not too long."""
+    text = json.dumps(anything, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _understood(turn: Turn) -> Iterator[Line]:
+    meant = "; ".join(map(describe, turn.commands)) or "nothing that can be followed"
+    yield _dim(f"  understood: {meant}")
+    details = _details(turn.details)
+    yield _dim(f"    because: {turn.because or 'nobody said why'}{f' ({details})' if details else ''}")
+    for ignored in turn.ignored:
+        yield _dim(f"    not followed: {describe(ignored.command)}: {ignored.reason}")
+
+
+def _details(details: Mapping[str, Any]) -> str:
+    known = {**details}
+    cost = known.pop("cost", None)
+    parts = [_UNITS.get(name, f"{name} {{}}").format(found) for name, found in known.items()]
+    return ", ".join([*parts, *([f"cost {cost:.6f}"] if cost is not None else [])])
+
+
+def _step(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]:
+    # The engine's own patterns ask for actions that hardly any project has.
+    if not (step.skipped and _is_the_engines(step)):
+        name = "" if step.kind in ("end", "followup") or _has_no_id(step) else f"{step.step}  "
+        passed_over = "  (passed over)" if step.skipped else ""
+        resumed = "goes on after " if step.kind == "resumed" else ""
+        place = f"  {step.at}" if step.at and step.kind != "end" and not _is_the_engines(step) else ""
+        yield _dim(f"    {resumed}{name}{step.what}{passed_over}{place}")
+        if step.call is not None:
+            yield from _call(step.call, failed, "      ")
+        for note in step.notes:
+            yield _dim(f"      {note}")
+    for decision in step.decisions:
+        yield _dim(f"      {_decision(decision)}")
+
+
+def _is_the_engines(step: StepTaken) -> bool:
+    """Tell a step of a pattern that the project does not have: its place says nothing to the reader."""
+    return step.at is not None and Path(step.at.file).resolve() == PATTERNS_FILE
+
+
+def _has_no_id(step: StepTaken) -> bool:
+    # Made of the flow's id, a number and what the step does, which stands beside it.
+    return step.step.removeprefix(f"{step.flow}_")[:1].isdecimal()
+
+
+def _decision(decision: Decision) -> str:
+    found = ", ".join(f"{name} = {value(v)}" for name, v in decision.values.items())
+    parts = [f"if {decision.rendered or decision.condition}: {str(decision.value).lower()}"]
+    parts += [f" ({decision.error})"] if decision.error else []
+    parts += [f"; {found}"] if found else []
+    parts += [f", goes to {decision.led_to}"] if decision.led_to and decision.value else []
+    return "".join(parts)
+
+
+def _call(call: ActionCall, failed: Sequence[FailedCall], indent: str) -> Iterator[Line]:
+    twice = ", asked for the domain first" if call.asked_for_domain else ""
+    yield _dim(f"{indent}call {call.action}: {call.status or 'no answer'} in {call.milliseconds:g} ms{twice}")
+    for name, (old, new) in call.changed.items():
+        yield _dim(f"{indent}  slot {name}: {value(old)} -> {value(new)}")
+    other = [e for e in call.events if e.get("event") != "slot"]
+    for event in other:
+        yield _dim(f"{indent}  event {value({k: v for k, v in event.items() if v is not None})}")
+    for line in call.logs:
+        yield _dim(f"{indent}  log {line.level} {line.logger}: {line.message}")
+    for found in failed:
+        if found.action == call.action:
+            yield Line(f"{indent}  ! {found}", "red")
+
+
+def _dim(text: str) -> Line:
+    return Line(text, "dim")

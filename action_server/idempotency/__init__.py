@@ -1,0 +1,1 @@
+"""Actions that run once: which they are, and the store that remembers their answers."""

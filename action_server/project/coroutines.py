@@ -1,0 +1,157 @@
+"""Faults inside of an action's methods: calls that block the event loop, coroutines nobody awaits, an event alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from action_server.project.imports import Imports, dotted
+from action_server.project.places import Place
+from action_server.project.python_facts import Fault
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Calls that wait for something outside of the process, for as long as that takes.
+_BLOCKING = frozenset(
+    {
+        "time.sleep",
+        "urllib.request.urlopen",
+        "urllib.request.urlretrieve",
+        "os.system",
+        "socket.create_connection",
+        "sqlite3.connect",
+        "psycopg2.connect",
+        "psycopg.connect",
+        "pymysql.connect",
+        "pymssql.connect",
+        "pyodbc.connect",
+        "mysql.connector.connect",
+        "smtplib.SMTP",
+        "smtplib.SMTP_SSL",
+        *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "getoutput")),
+        *(
+            f"{library}.{verb}"
+            for library in ("requests", "httpx")
+            for verb in ("get", "post", "put", "patch", "delete", "head", "options", "request")
+        ),
+    }
+)
+_INSTEAD = {
+    "time.sleep": "write `await asyncio.sleep(...)`",
+    "requests": "use aiohttp or httpx.AsyncClient with `await`",
+    "httpx": "use httpx.AsyncClient with `await`",
+}
+_COROUTINES = frozenset({"asyncio.sleep", "asyncio.to_thread", "asyncio.gather", "asyncio.wait_for"})
+_EVENTS = frozenset(
+    [
+        "SlotSet",
+        "AllSlotsReset",
+        "ReminderScheduled",
+        "ReminderCancelled",
+        "ConversationPaused",
+        "ConversationResumed",
+        "FollowupAction",
+        "Restarted",
+        "SessionStarted",
+        "ActionExecuted",
+        "ActionReverted",
+        "UserUttered",
+        "BotUttered",
+        "ActiveLoop",
+        "UserUtteranceReverted",
+        "ActionExecutionRejected",
+        "LoopInterrupted",
+        "EventType",
+    ]
+)
+
+
+def faults_in(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str, imports: Imports) -> Iterator[Fault]:
+    """Find the faults of a method of an action."""
+    if method.name == "run":
+        yield from _single_events(method, file, imports)
+    if isinstance(method, ast.AsyncFunctionDef):
+        own = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
+        own -= {item.name for item in cls.body if isinstance(item, ast.FunctionDef)}
+        others = _async_functions(tree)
+        for node in _own_nodes(method):
+            if isinstance(node, ast.Call):
+                yield from _blocking(node, method.name, file, imports)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                yield from _forgotten(node.value, own, others, file, imports)
+
+
+def _single_events(method: Function, file: str, imports: Imports) -> Iterator[Fault]:
+    for node in _own_nodes(method):
+        if not isinstance(node, ast.Return) or not isinstance(node.value, ast.Call):
+            continue
+        full = imports.full_name(node.value.func)
+        name = full.rpartition(".")[2]
+        if full.startswith("rasa_sdk.events.") and name in _EVENTS:
+            yield Fault(
+                "event-without-list",
+                _at(node, file),
+                f"`run` returns one {name} and no list",
+                f"write `return [{name}(...)]`",
+            )
+
+
+def _blocking(node: ast.Call, method: str, file: str, imports: Imports) -> Iterator[Fault]:
+    full = imports.full_name(node.func)
+    if full not in _BLOCKING:
+        return
+    if full == "time.sleep" and node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0:
+        return
+    instead = _INSTEAD.get(full) or _INSTEAD.get(full.partition(".")[0])
+    threads = (
+        "put the call into `await asyncio.to_thread(...)`, or make the method a plain `def`: it then runs on a thread"
+    )
+    yield Fault(
+        "blocking-call",
+        _at(node, file),
+        f"{full}() waits inside of `async def {method}`, and so does every other call of the worker",
+        f"{instead}; or {threads}" if instead else threads,
+    )
+
+
+def _forgotten(node: ast.Call, own: set[str], others: set[str], file: str, imports: Imports) -> Iterator[Fault]:
+    name = dotted(node.func)
+    is_own = name.startswith("self.") and name.removeprefix("self.") in own
+    if is_own or name in others or imports.full_name(node.func) in _COROUTINES:
+        if imports.full_name(node.func) == "asyncio.gather":
+            # It schedules its arguments by itself.
+            return
+        yield Fault(
+            "not-awaited",
+            _at(node, file),
+            f"{name}() is a coroutine, and nobody awaits it",
+            f"write `await {name}(...)`",
+        )
+
+
+def _async_functions(tree: ast.Module) -> set[str]:
+    """Return the names of the file's coroutines that nothing else in it has, undecorated ones only."""
+    found = {n.name for n in tree.body if isinstance(n, ast.AsyncFunctionDef) and not n.decorator_list}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.discard(node.id)
+        elif isinstance(node, ast.arg):
+            found.discard(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.discard(node.name)
+    return found
+
+
+def _own_nodes(method: Function) -> Iterator[ast.AST]:
+    """Yield the nodes of a function, but none of functions within it: those may run elsewhere."""
+    waiting: list[ast.AST] = list(reversed(method.body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            continue
+        yield node
+        waiting += reversed(list(ast.iter_child_nodes(node)))
+
+
+def _at(node: ast.stmt | ast.expr, file: str) -> Place:
+    return Place(file=file, line=node.lineno, column=node.col_offset + 1)

@@ -1,0 +1,187 @@
+"""Reads the files of a domain and merges them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from action_server.project.domain import Domain, Form, ListedAction, Response, SessionConfig, Slot
+from action_server.project.fields import Fields, did_you_mean, kind_of
+from action_server.project.places import Place, Problems
+from action_server.project.response_reader import read_response
+from action_server.project.slot_reader import read_slot
+from action_server.project.tree import Node
+
+DOMAIN_KEYS = (
+    "version",
+    "intents",
+    "entities",
+    "slots",
+    "responses",
+    "actions",
+    "forms",
+    "session_config",
+    "e2e_actions",
+    "config",
+)
+# Keys that only a domain has; `responses` also stands in training data.
+TELLING_KEYS = ("slots", "actions", "forms", "session_config", "intents", "entities", "responses")
+
+T = TypeVar("T")
+
+
+class DomainReader:
+    """Merges domain files in the order in which they are added: of two entries with one name, the first one counts."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._slots: dict[str, Slot] = {}
+        self._responses: dict[str, Response] = {}
+        self._actions: dict[str, ListedAction] = {}
+        self._forms: dict[str, Form] = {}
+        self._intents: dict[str, Place] = {}
+        self._entities: dict[str, Place] = {}
+        self._session: SessionConfig | None = None
+        self._raw: dict[str, Any] = {"version": "3.1"}
+
+    def add(self, node: Node, *, is_default: bool = False) -> None:
+        """Add a domain file. ``is_default`` marks the engine's own part, which the project's overrides silently."""
+        if not node.is_mapping:
+            self._problems.at(node.place, f"a domain has to be a mapping, not {kind_of(node)}")
+            return
+        for key in node.keys:
+            if key not in DOMAIN_KEYS:
+                self._problems.at(
+                    node.keys[key], f"a domain has no key {key!r}{did_you_mean(key, DOMAIN_KEYS)}", "warning"
+                )
+        self._named(node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default)
+        self.add_responses(node, is_default=is_default)
+        self._named(node, "forms", self._forms, self._form, is_default)
+        self._listed(node, "intents", self._intents, lambda name, _, at: at)
+        self._listed(node, "entities", self._entities, lambda name, _, at: at)
+        self._listed(node, "actions", self._actions, self._action)
+        self._session_config(node)
+        for key in ("e2e_actions", "config"):
+            found = node.get(key)
+            if found is not None:
+                self._raw.setdefault(key, found.plain())
+
+    def add_responses(self, node: Node, *, is_default: bool = False) -> None:
+        """Add the `responses:` of a file, which may be one of training data."""
+        self._named(
+            node, "responses", self._responses, lambda n, v, at: read_response(n, v, at, self._problems), is_default
+        )
+
+    def merged(self) -> Domain:
+        """Return the domain of all files."""
+        return Domain(
+            slots=self._slots,
+            responses=self._responses,
+            actions=self._actions,
+            forms=self._forms,
+            intents=self._intents,
+            entities=self._entities,
+            session=self._session or SessionConfig(),
+            raw=self._raw,
+        )
+
+    def _named(
+        self,
+        node: Node,
+        key: str,
+        into: dict[str, T],
+        read: Callable[[str, Node, Place], T],
+        is_default: bool,
+    ) -> None:
+        section = node.get(key)
+        if section is None or section.value is None:
+            return
+        if not section.is_mapping:
+            self._problems.at(section.place, f"{key!r} of a domain has to be a mapping, not {kind_of(section)}")
+            return
+        for name, value in section.items():
+            at = section.keys[name]
+            if name in into:
+                if not is_default:
+                    self._twice(key, name, at, _place_of(into[name]))
+                continue
+            found = read(name, value, at)
+            into[name] = found.model_copy(update={"is_default": is_default}) if is_default else found  # type: ignore[attr-defined]
+            self._raw.setdefault(key, {})[name] = value.plain() if value.value is not None else {}
+
+    def _listed(self, node: Node, key: str, into: dict[str, T], read: Callable[[str, Node | None, Place], T]) -> None:
+        section = node.get(key)
+        if section is None or section.value is None:
+            return
+        if not section.is_list:
+            self._problems.at(section.place, f"{key!r} of a domain has to be a list, not {kind_of(section)}")
+            return
+        for element in section.elements():
+            name, options = _entry(element)
+            if not name:
+                self._problems.at(element.place, f"{key!r} of a domain lists names, not {kind_of(element)}")
+            elif name not in into:
+                into[name] = read(name, options, element.place)
+                self._raw.setdefault(key, []).append(element.plain() if element.is_mapping else name)
+            elif key == "actions":
+                self._twice(key, name, element.place, _place_of(into[name]))
+
+    def _action(self, name: str, options: Node | None, at: Place) -> ListedAction:
+        send_domain = options.get("send_domain") if options is not None else None
+        return ListedAction(
+            name=name,
+            at=at,
+            # Engines with a selective domain send it to these as well.
+            send_domain=bool(send_domain.value) if send_domain is not None else name.startswith("validate_"),
+        )
+
+    def _form(self, name: str, node: Node, at: Place) -> Form:
+        if node.value is None:
+            return Form(name=name, at=at)
+        fields = Fields(node, f"the form {name!r}", self._problems)
+        required = fields.take("required_slots")
+        # Until Rasa 3 it was a mapping of slots to their mappings.
+        names = tuple(required.keys) if required is not None and required.is_mapping else fields.texts("required_slots")
+        form = Form(name=name, at=at, required_slots=names, ignored_intents=fields.texts("ignored_intents"))
+        fields.done()
+        return form
+
+    def _session_config(self, node: Node) -> None:
+        found = node.get("session_config")
+        if found is None:
+            return
+        fields = Fields(found, "session_config", self._problems)
+        minutes = fields.number("session_expiration_time")
+        config = SessionConfig(
+            session_expiration_time=60 if minutes is None else minutes,
+            carry_over_slots_to_new_session=fields.flag("carry_over_slots_to_new_session", True),
+        )
+        fields.skip("start_session_after_expiry")
+        fields.done()
+        if self._session is not None and self._session != config:
+            self._problems.at(found.place, "the domain has two different session_config; the first one counts")
+            return
+        self._session = self._session or config
+        self._raw["session_config"] = config.model_dump()
+
+    def _twice(self, key: str, name: str, at: Place, first: Place) -> None:
+        self._problems.at(at, f"{key[:-1]} {name!r} also stands at {first}; that one counts", "warning")
+
+
+def _entry(element: Node) -> tuple[str, Node | None]:
+    """Return name and options of `- name`, `- name: {...}` and `- action: name`, which one page documents."""
+    if element.is_scalar:
+        return element.raw, None
+    for name, options in element.items():
+        return (options.raw, None) if name == "action" and options.is_scalar and options.raw else (name, options)
+    return "", None
+
+
+def _place_of(entry: Any) -> Place:
+    place: Place = entry if isinstance(entry, Place) else entry.at
+    return place
+
+
+def looks_like_a_domain(keys: Mapping[str, Any]) -> bool:
+    """Tell a domain file by its keys."""
+    return any(key in keys for key in TELLING_KEYS)

@@ -1,0 +1,136 @@
+"""Takes the entries of a mapping one by one, by type; what nobody took is an unknown key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from action_server.project.places import Place, Problems, Severity
+from action_server.project.tree import Node
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` if a known name is close, otherwise nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def kind_of(node: Node) -> str:
+    """Return what a node is, in a word for people."""
+    if node.is_mapping:
+        return "a mapping"
+    if node.is_list:
+        return "a list"
+    words: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
+    return words.get(type(node.value), "a text")
+
+
+class Fields:
+    """The entries of one mapping. ``what`` names it in problems: "the flow 'x'"."""
+
+    def __init__(self, node: Node, what: str, problems: Problems) -> None:
+        self.place = node.place
+        self.what = what
+        self._node = node
+        self._problems = problems
+        self._known: set[str] = set()
+        if not node.is_mapping:
+            self.problem(node.place, f"{what} has to be a mapping, not {kind_of(node)}")
+
+    def problem(self, place: Place, message: str) -> None:
+        """Note a problem."""
+        self._problems.at(place, message)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is an entry."""
+        return self._node.get(key) is not None
+
+    def place_of(self, key: str) -> Place:
+        """Return the place of a key, or that of the mapping."""
+        return self._node.keys.get(key, self.place)
+
+    def take(self, key: str) -> Node | None:
+        """Return an entry as it is."""
+        self._known.add(key)
+        return self._node.get(key)
+
+    def plain(self, key: str, default: Any = None) -> Any:
+        """Return an entry's value, of any type."""
+        node = self.take(key)
+        return default if node is None else node.plain()
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a text as it is written; numbers and booleans are texts here, since ids may look like them."""
+        node = self.take(key)
+        if node is None or node.value is None:
+            return default
+        if not node.is_scalar:
+            self._wrong(key, node, "a text")
+            return default
+        return node.value if isinstance(node.value, str) else node.raw
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """Return true or false."""
+        node = self.take(key)
+        if node is None or node.value is None:
+            return default
+        if not isinstance(node.value, bool):
+            self._wrong(key, node, "true or false")
+            return default
+        return node.value
+
+    def number(self, key: str) -> float | None:
+        """Return a number, None if there is none."""
+        node = self.take(key)
+        if node is None or node.value is None:
+            return None
+        if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
+            self._wrong(key, node, "a number")
+            return None
+        return node.value
+
+    def elements(self, key: str) -> list[Node]:
+        """Return the elements of a list."""
+        node = self.take(key)
+        if node is None or node.value is None:
+            return []
+        if not node.is_list:
+            self._wrong(key, node, "a list")
+            return []
+        return list(node.elements())
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        found = []
+        for node in self.elements(key):
+            if node.is_scalar and node.value is not None:
+                found.append(node.raw)
+            else:
+                self.problem(node.place, f"{key!r} of {self.what} has to list texts, not {kind_of(node)}")
+        return tuple(found)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """Return a mapping's plain value."""
+        node = self.take(key)
+        if node is None or node.value is None:
+            return {}
+        if not node.is_mapping:
+            self._wrong(key, node, "a mapping")
+            return {}
+        plain: dict[str, Any] = node.plain()
+        return plain
+
+    def skip(self, *keys: str) -> None:
+        """Know keys that mean nothing here."""
+        self._known.update(keys)
+
+    def done(self, severity: Severity = "error") -> None:
+        """Note the keys nobody took. As a warning, where engines let them pass."""
+        for key, _ in self._node.items():
+            if key not in self._known:
+                hint = did_you_mean(key, self._known)
+                self._problems.at(self.place_of(key), f"{self.what} has no key {key!r}{hint}", severity)
+
+    def _wrong(self, key: str, node: Node, wanted: str) -> None:
+        self.problem(node.place, f"{key!r} of {self.what} has to be {wanted}, not {kind_of(node)}")

@@ -1,0 +1,125 @@
+"""What a package of actions says about itself without being run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from action_server.project.places import Place
+
+UNKNOWN = object()
+"""Stands for a value that is not a constant."""
+
+UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "key slot"]
+
+
+@dataclass(frozen=True)
+class Use:
+    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one."""
+
+    kind: UseKind
+    name: str
+    at: Place
+    owner: str = ""
+    value: Any = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong wherever it stands: rule, sentence, fix. Only counts inside of actions."""
+
+    rule: str
+    at: Place
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: how many arguments it takes beside ``self`` (None if it takes any number), and its own faults."""
+
+    name: str
+    at: Place
+    arguments: int | None
+    is_async: bool
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class SlotField:
+    """A field of a subclass of `action_server.Slots`."""
+
+    slot: str
+    at: Place
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """A class: its names, its bases by their last name, and what its `name()` returns if that is a constant."""
+
+    module: str
+    name: str
+    at: Place
+    bases: tuple[str, ...]
+    methods: Mapping[str, Method] = field(default_factory=dict)
+    action_name: str | None = None
+    fields: tuple[SlotField, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Return the qualified name, as the registry has it."""
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """One file. ``guarded`` are names that it looks for with ``in`` before using them; ``strings`` are all constants
+    that are no name of an action's own."""
+
+    module: str
+    classes: tuple[ClassFacts, ...]
+    uses: tuple[Use, ...]
+    guarded: frozenset[str]
+    strings: frozenset[str]
+
+
+# Bases that engines' classes have; the classes of the project derive from them, directly or not.
+ACTION_BASES = frozenset(
+    {"Action", "FormValidationAction", "ValidationAction", "ActionQueryKnowledgeBase", "FormAction", "LoopAction"}
+)
+VALIDATING_BASES = frozenset({"FormValidationAction", "ValidationAction"})
+
+
+@dataclass(frozen=True)
+class PythonFacts:
+    """All files of a package. ``unread`` are those with a syntax error, with place and message."""
+
+    modules: tuple[ModuleFacts, ...] = ()
+    unread: tuple[tuple[Place, str], ...] = ()
+
+    @property
+    def classes(self) -> Iterator[ClassFacts]:
+        """Yield all classes."""
+        for module in self.modules:
+            yield from module.classes
+
+    def derived_from(self, bases: frozenset[str]) -> list[ClassFacts]:
+        """Return the classes that derive from one of these, as far as the package's own text tells."""
+        by_name: dict[str, ClassFacts] = {}
+        for cls in self.classes:
+            by_name.setdefault(cls.name, cls)
+
+        def derives(cls: ClassFacts, seen: frozenset[str]) -> bool:
+            return any(
+                base in bases or (base in by_name and base not in seen and derives(by_name[base], seen | {base}))
+                for base in cls.bases
+            )
+
+        return [cls for cls in self.classes if derives(cls, frozenset({cls.name}))]
+
+    @property
+    def actions(self) -> list[ClassFacts]:
+        """Return the classes that are actions."""
+        return self.derived_from(ACTION_BASES)

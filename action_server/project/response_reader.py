@@ -1,0 +1,95 @@
+"""Reads one response of a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from action_server.project.domain import Response, SlotConstraint, Variation
+from action_server.project.fields import Fields, kind_of
+from action_server.project.places import Place, Problems
+from action_server.project.step_reader import condition_of
+from action_server.project.tree import Node
+
+_KNOWN = (
+    "id",
+    "text",
+    "condition",
+    "channel",
+    "buttons",
+    "quick_replies",
+    "elements",
+    "image",
+    "attachment",
+    "custom",
+    "metadata",
+    "translation",
+    "allow_interruptions",
+)
+
+
+def read_response(name: str, node: Node, at: Place, problems: Problems) -> Response:
+    """Read a response with all of its variations."""
+    variations: list[Variation] = []
+    if not node.is_list or not node.value:
+        found = "an empty list" if node.is_list else kind_of(node)
+        problems.at(at, f"the response {name!r} has to be a list of variations, not {found}")
+    for element in node.elements():
+        if element.is_scalar and element.value is not None:
+            # Until Rasa 2 a variation could be its text alone.
+            problems.at(element.place, f"a variation of {name!r} has to be a mapping (`- text: ...`)")
+            variations.append(Variation(at=element.place, text=element.raw))
+        else:
+            variations.append(_variation(name, element, problems))
+    return Response(name=name, at=at, variations=tuple(variations))
+
+
+def _variation(name: str, node: Node, problems: Problems) -> Variation:
+    fields = Fields(node, f"a variation of {name!r}", problems)
+    condition = fields.take("condition")
+    constraints: tuple[SlotConstraint, ...] = ()
+    if condition is not None and condition.is_list:
+        constraints = tuple(_constraint(element, name, problems) for element in condition.elements())
+    variation = Variation(
+        at=node.place,
+        id=fields.text("id"),
+        text=fields.text("text") if fields.has("text") else None,
+        condition=None if condition is None or condition.is_list else condition_of(condition, problems),
+        constraints=constraints,
+        channel=fields.text("channel"),
+        buttons=_mappings(fields, "buttons"),
+        quick_replies=_mappings(fields, "quick_replies"),
+        elements=_mappings(fields, "elements"),
+        image=fields.text("image"),
+        attachment=fields.plain("attachment"),
+        custom=fields.plain("custom"),
+        metadata=fields.mapping("metadata"),
+        translation=fields.mapping("translation"),
+        allow_interruptions=fields.flag("allow_interruptions", True),
+        # Engines hand unknown keys on to the channel.
+        extra={key: value.plain() for key, value in node.items() if key not in _KNOWN},
+    )
+    if not any(
+        (variation.text is not None, variation.image, variation.custom, variation.attachment, variation.buttons)
+    ):
+        problems.at(node.place, f"{fields.what} says nothing: it has no text, image, custom, attachment or buttons")
+    return variation
+
+
+def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
+    found = []
+    for node in fields.elements(key):
+        if node.is_mapping:
+            found.append(node.plain())
+        else:
+            fields.problem(node.place, f"{key!r} of {fields.what} lists mappings, not {kind_of(node)}")
+    return tuple(found)
+
+
+def _constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
+    fields = Fields(node, f"a condition of {name!r}", problems)
+    if fields.text("type", "slot") != "slot":
+        problems.at(node.place, f"{fields.what} has a type other than slot")
+    constraint = SlotConstraint(name=fields.text("name"), value=fields.plain("value"), at=node.place)
+    fields.done()
+    return constraint

@@ -1,0 +1,167 @@
+"""A YAML file as a tree in which every value and every key knows its place.
+
+ruamel.yaml reads; its own objects are not used further, since they neither keep the place of a scalar nor go on after a
+key that stands twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from action_server.project.places import Place, Problems
+from action_server.source import shorten
+
+_NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_DEEPEST = 100
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of a file: a mapping or a list of further nodes, or a scalar. ``raw`` is a scalar's text as written."""
+
+    value: Any
+    place: Place
+    raw: str = ""
+    keys: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def is_mapping(self) -> bool:
+        """Tell a mapping."""
+        return isinstance(self.value, dict)
+
+    @property
+    def is_list(self) -> bool:
+        """Tell a list."""
+        return isinstance(self.value, list)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Tell a value that is neither mapping nor list; null is one."""
+        return not (self.is_mapping or self.is_list)
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """Yield the entries of a mapping; nothing for other nodes."""
+        yield from self.value.items() if self.is_mapping else ()
+
+    def elements(self) -> Iterator[Node]:
+        """Yield the elements of a list; nothing for other nodes."""
+        yield from self.value if self.is_list else ()
+
+    def get(self, key: str) -> Node | None:
+        """Return an entry of a mapping, None if there is none."""
+        return self.value.get(key) if self.is_mapping else None
+
+    def plain(self) -> Any:
+        """Return the value without places, as JSON has it."""
+        if self.is_mapping:
+            return {key: node.plain() for key, node in self.items()}
+        if self.is_list:
+            return [node.plain() for node in self.elements()]
+        return self.value
+
+
+def read_tree(path: Path, problems: Problems) -> Node | None:
+    """Read a file; None, with a problem noted, if it is not YAML. An empty file is an empty mapping."""
+    file = shorten(str(path))
+    start = Place(file=file, line=1, column=1)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        problems.at(start, f"cannot be read: {exc.strerror}")
+        return None
+    except UnicodeDecodeError as exc:
+        problems.at(start, f"cannot be read as UTF-8 text (at byte {exc.start})")
+        return None
+    return parse_tree(text, file, problems)
+
+
+def parse_tree(text: str, file: str, problems: Problems) -> Node | None:
+    """Read YAML from a text; ``file`` is its name in places."""
+    start = Place(file=file, line=1, column=1)
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+        return Node({}, start) if root is None else _Tree(yaml, file, problems).node(root, 0)
+    except MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        place = Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else start
+        problems.at(place, f"is not YAML: {exc.problem or exc.context}")
+    except Exception as exc:  # noqa: BLE001 - ruamel lets through what its resolvers raise (RecursionError and others)
+        problems.at(start, f"cannot be read as YAML ({type(exc).__name__})")
+    return None
+
+
+class _Tree:
+    def __init__(self, yaml: YAML, file: str, problems: Problems) -> None:
+        self._yaml = yaml
+        self._file = file
+        self._problems = problems
+
+    def node(self, found: Any, depth: int) -> Node:
+        place = self._place(found)
+        if depth > _DEEPEST:
+            self._problems.at(place, f"is nested deeper than {_DEEPEST}")
+            return Node(None, place)
+        if isinstance(found, SequenceNode):
+            return Node([self.node(item, depth + 1) for item in found.value], place)
+        if isinstance(found, MappingNode):
+            return self._mapping(found, place, depth)
+        return self._scalar(found, place)
+
+    def _mapping(self, found: MappingNode, place: Place, depth: int) -> Node:
+        entries: dict[str, Node] = {}
+        keys: dict[str, Place] = {}
+        merged: list[Node] = []
+        for key, value in found.value:
+            if key.tag == _MERGE or getattr(key, "value", None) == "<<":
+                merged += self._merged(value, depth)
+                continue
+            if not isinstance(key, ScalarNode):
+                self._problems.at(self._place(key), "a key has to be a text")
+                continue
+            name = str(key.value)
+            if name in entries:
+                # As ruamel does it for engines: the first one counts.
+                self._problems.at(self._place(key), f"the key {name!r} stands here twice; the first one counts")
+                continue
+            keys[name] = self._place(key)
+            entries[name] = self.node(value, depth + 1)
+        for other in merged:
+            for name, node in other.items():
+                keys.setdefault(name, node.place)
+                entries.setdefault(name, node)
+        return Node(entries, place, keys=keys)
+
+    def _merged(self, value: Any, depth: int) -> list[Node]:
+        parts = value.value if isinstance(value, SequenceNode) else [value]
+        return [self.node(part, depth + 1) for part in parts]
+
+    def _scalar(self, found: Any, place: Place) -> Node:
+        raw = str(found.value)
+        tag = str(found.tag)
+        if tag == _NULL:
+            return Node(None, place, raw)
+        if tag == _TIMESTAMP:
+            # A slot holds no dates: engines see the text as well.
+            return Node(raw, place, raw)
+        try:
+            value = self._yaml.constructor.construct_object(found, deep=True)
+        except Exception:  # noqa: BLE001 - whatever a tag's constructor raises for a value that does not fit it
+            self._problems.at(place, f"{raw!r} is not a value of the type {tag}")
+            value = raw
+        if not isinstance(value, (str, int, float, bool)):
+            value = raw
+        return Node(value, place, raw)
+
+    def _place(self, found: Any) -> Place:
+        mark = found.start_mark
+        return Place(file=self._file, line=mark.line + 1, column=mark.column + 1)

@@ -1,0 +1,1 @@
+"""What a dialogue engine says and takes: requests, trackers, answers, events, domains."""

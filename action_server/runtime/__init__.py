@@ -1,0 +1,1 @@
+"""Runs actions: the registry, the executor and its limits, services, slots with types."""

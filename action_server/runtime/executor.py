@@ -1,0 +1,271 @@
+"""Runs actions: one call in, one answer out. Knows nothing of HTTP or gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from rasa_sdk import ActionExecutionRejection
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
+
+from action_server.deadlines import DeadlinePassed, time_left, within
+from action_server.errors import (
+    ActionFailedError,
+    ActionNotFoundError,
+    ActionRejectedError,
+    ActionTimeoutError,
+    CallError,
+    MissingDomainError,
+    RequestError,
+)
+from action_server.idempotency.rules import Idempotent
+from action_server.protocol.answers import Answer, answer_of
+from action_server.protocol.calls import Call
+from action_server.protocol.domain_files import DomainFiles
+from action_server.protocol.domains import Domains
+from action_server.protocol.tracker import tracker_of
+from action_server.runtime import validation
+from action_server.runtime.admission import Admission
+from action_server.runtime.limits import Limits
+from action_server.runtime.middleware import Middleware, Next, around
+from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
+from action_server.runtime.registry import RegisteredAction, Registry
+from action_server.runtime.services import Services, activated
+from action_server.runtime.threads import SyncWorkers, current_workers
+from action_server.telemetry.calls import Observation
+from action_server.telemetry.logs import CallContext, calling
+from action_server.telemetry.masking import Privacy, hiding
+from action_server.telemetry.metrics import Metrics
+from action_server.telemetry.tracing import Tracing
+
+logger = logging.getLogger(__name__)
+
+_DEFAULTS = Limits()
+# The action's own word; or it read a part of the request that is malformed, which shows only then.
+_NO_FAILURES = (ActionRejectedError, ActionNotFoundError, MissingDomainError, RequestError)
+
+
+class Once(Protocol):
+    """Runs what has a key once; repeats get the first answer (``once.OnceStore``)."""
+
+    async def answer(
+        self, rule: Idempotent, call: Call, run: Callable[[], Awaitable[Answer]], *, wait: float = ...
+    ) -> tuple[Answer, bool]:
+        """Return the answer, and whether it is that of an earlier call."""
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """A call while it runs: what its steps need to know of each other."""
+
+    call: Call
+    action: RegisteredAction
+    options: ActionOptions
+    domain: dict[str, Any]
+    dispatcher: CollectingDispatcher
+    seen: Observation
+
+
+class Executor:
+    """Runs the actions of one worker. Coroutines run on the event loop, everything else on threads."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        limits: Limits = _DEFAULTS,
+        options: OptionsTable | None = None,
+        middlewares: Iterable[Middleware] = (),
+        services: Services | None = None,
+        metrics: Metrics | None = None,
+        once: Once | None = None,
+        tracing: Tracing | None = None,
+        privacy: Privacy | None = None,
+        domain_files: DomainFiles | None = None,
+    ) -> None:
+        self.registry = registry
+        self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
+        self.threads = SyncWorkers(limits.sync_workers)
+        self._domains = Domains(limits.max_domains, domain_files)
+        self._options = options or OptionsTable(ActionOptions(), {})
+        self._middlewares = tuple(middlewares)
+        self._services = services
+        self._metrics = metrics or Metrics(enabled=False)
+        self._once = once
+        self.tracing = tracing or Tracing.off()
+        self._privacy = privacy or Privacy()
+        validation.install()
+
+    async def run(
+        self,
+        call: Call,
+        *,
+        transport: str = "http",
+        dispatcher: CollectingDispatcher | None = None,
+        request_id: str = "",
+        size: int = 0,
+    ) -> Answer:
+        """Run the action a call names. A transport that streams passes its own ``dispatcher``.
+
+        ``request_id`` and ``size``, the bytes of the request's body, are for the log.
+
+        Raises:
+            ActionNotFoundError: nobody registered the action.
+            MissingDomainError: the engine has to send the domain first.
+            SaturatedError: too many calls are running and waiting.
+            ActionRejectedError: the action declined by raising ``ActionExecutionRejection``.
+            ActionTimeoutError: the action took longer than its options allow.
+            ActionFailedError: the action raised anything else; the details are in the log.
+        """
+        context = CallContext(call.action, call.sender_id, transport, request_id, size)
+        masker = self._privacy.masker_of(call)
+        observation = Observation(context, self._metrics, self.tracing)
+        if masker is None:
+            with calling(context), activated(self._services), observation as seen:
+                return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+        with calling(context), hiding(masker), activated(self._services), observation as seen:
+            return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+
+    def close(self) -> None:
+        """Run nothing more. Threads still running are not waited for."""
+        self.threads.close()
+
+    async def _observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
+        """Run a call within its time, once there is a place for it."""
+        action = self.registry.get(call.action)
+        seen.known(action.name)
+        options = self._options.of(action.name, action.run)
+        domain = self._domains.domain_for(call, needed=action.reads_domain)
+        running = _Running(call, action, options, domain, dispatcher, seen)
+        try:
+            return await within(options.timeout, self._in_its_turn(running))
+        except DeadlinePassed as exc:
+            return self._after_failure(running, exc, options.on_timeout)
+        finally:
+            if self._metrics.enabled:
+                self._metrics.queued(self.admission.waiting)
+                self._metrics.threads(self.threads.running, self.threads.limit)
+
+    async def _in_its_turn(self, running: _Running) -> Answer:
+        place = self.admission.enter(running.call.action, running.options.max_calls)
+        if place.at_once():
+            try:
+                return await self._through_middlewares(running)
+            finally:
+                place.leave()
+        async with place:
+            return await self._through_middlewares(running)
+
+    def _through_middlewares(self, running: _Running) -> Awaitable[Answer]:
+        running.seen.started()
+        if not self._middlewares:
+            return self._innermost(running, running.call)
+        run: Next = around(self._middlewares, partial(self._innermost, running))
+        return run(running.call)
+
+    async def _innermost(self, running: _Running, call: Call) -> Answer:
+        try:
+            if running.options.idempotent and self._once is not None:
+                return await self._run_once(running, call, running.options.idempotent, self._once)
+            return await self._run_action(running, call)
+        except asyncio.CancelledError as exc:
+            if _is_cancelled_from_outside():
+                raise
+            return self._after_failure(running, exc)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
+            return self._after_failure(running, exc)
+
+    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, once: Once) -> Answer:
+        left = time_left()
+        wait = {} if left is None else {"wait": left}
+        answer, is_repeat = await once.answer(rule, call, partial(self._run_action, running, call), **wait)
+        if is_repeat:
+            running.seen.repeated()
+        return answer
+
+    async def _run_action(self, running: _Running, call: Call) -> Answer:
+        token = current_workers.set(self.threads)
+        dispatcher = running.dispatcher
+        action = running.action
+        try:
+            if action.is_async:
+                returned = await action.run(dispatcher, tracker_of(call), running.domain)
+            else:
+                returned = await self.threads.call(action.run, dispatcher, tracker_of(call), running.domain)
+            if dispatcher.is_streaming_active:
+                logger.warning("stream.left_open")
+                await dispatcher.stream_end()
+            return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
+        finally:
+            current_workers.reset(token)
+
+    def _note(self, what: str, action: str, event: str) -> None:
+        if what == "dropped":
+            self._metrics.event_dropped(action, event)
+        else:
+            self._metrics.event_repaired(action, event)
+
+    def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
+        """Answer for an action that failed, by its policy; or raise what stands for the failure."""
+        error = _meaning(running, exc)
+        if isinstance(error, _NO_FAILURES):
+            raise error from exc
+        policy = policy or running.options.policy_for(exc)
+        facts = {"error_id": error.error_id, "then": policy.then}
+        logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
+        running.seen.failed(error)
+        if policy.then == "reject":
+            raise ActionRejectedError(error.message, error.action) from exc
+        events = _events_after(policy, running)
+        if events is None:
+            raise error from exc
+        if policy.then == "say":
+            running.dispatcher.utter_message(response=policy.response)
+        messages = running.dispatcher.messages
+        return answer_of(running.call.action, events, messages, running.call.version, self._note)
+
+
+def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:
+    """Return the events that stand for a failure; None if the failure is to be an error."""
+    if policy.then == "slot":
+        return [SlotSet(name, value) for name, value in policy.slots.items()]
+    if policy.then == "say":
+        return []
+    slot = running.call.action.removeprefix("validate_")
+    if slot != running.call.action and slot in (running.call.part("slots") or {}):
+        # CALM calls `validate_<slot>` for a candidate. A 500 would leave it in the slot, unchecked.
+        return [SlotSet(slot, None)]
+    return None
+
+
+def _meaning(running: _Running, exc: BaseException) -> CallError:
+    """Return what an action's exception means to the engine."""
+    call = running.call
+    if isinstance(exc, CallError):
+        return exc
+    if isinstance(exc, ActionExecutionRejection):
+        return ActionRejectedError(str(exc.message), str(exc.action_name))
+    if isinstance(exc, ActionNotFoundException):
+        return ActionNotFoundError(str(exc.action_name))
+    if isinstance(exc, ActionMissingDomainException) and call.domain_digest:
+        return MissingDomainError(call.action)
+    error_id = secrets.token_hex(6)
+    if isinstance(exc, DeadlinePassed):
+        return ActionTimeoutError(call.action, running.options.timeout, error_id)
+    return ActionFailedError(call.action, error_id)
+
+
+def _is_cancelled_from_outside() -> bool:
+    """Tell a call whose client went away from one whose action awaited something that was cancelled."""
+    task = asyncio.current_task()
+    cancelling = getattr(task, "cancelling", None)
+    # Python 3.10 cannot tell the two apart.
+    return cancelling is None or cancelling() > 0

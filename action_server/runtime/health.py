@@ -1,0 +1,86 @@
+"""Whether a worker should get calls: started, not draining, not saturated, its services alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import svcs
+
+from action_server.errors import DegradedError
+from action_server.runtime.services import Services
+
+logger = logging.getLogger(__name__)
+
+# A probe is asked every few seconds and gives up after a few; a service that takes longer is not well.
+PING_TIMEOUT = 2.0
+
+
+@dataclass
+class Readiness:
+    """The answer to ``/ready``. ``/health`` is another thing: it says that the process lives, and waits for nothing."""
+
+    services: Services | None = None
+    is_saturated: Callable[[], bool] = field(default=lambda: False)
+    details: Callable[[], dict[str, object]] = field(default=dict)
+    state: str = "starting"
+
+    async def check(self) -> tuple[bool, dict[str, object]]:
+        """Return whether calls should come here, and the body that says so: ``status``, ``reasons`` and details."""
+        reasons = {"starting": ["the worker is starting"], "draining": ["the worker is stopping"]}.get(self.state, [])
+        if self.is_saturated():
+            reasons.append("all places for calls and in the queue are taken")
+        # Without the texts of the errors, which may hold a secret of an address; whoever probes may be anybody.
+        failing = [] if reasons else [s for s in await ping_all(self.services, PING_TIMEOUT) if not s.works]
+        reasons += [f"service {service.name} {service.failure}" for service in failing if service.is_needed]
+        degraded = [f"service {service.name} {service.failure}" for service in failing if not service.is_needed]
+        body: dict[str, object] = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        return not reasons, {**body, "degraded": degraded, **self.details()}
+
+
+@dataclass(frozen=True)
+class ServicePinged:
+    """What a service answered, and how many milliseconds it took to know.
+
+    Attributes:
+        failure: what happened, in words that show nothing of the error's text; empty if the service works.
+        problem: the error's own words, for the operator alone.
+        is_needed: whether a worker should get no calls while the service fails.
+    """
+
+    name: str
+    milliseconds: float
+    failure: str = ""
+    problem: str = ""
+    is_needed: bool = True
+
+    @property
+    def works(self) -> bool:
+        """Whether the ping came back without an error."""
+        return not self.failure
+
+
+async def ping_all(services: Services | None, timeout: float) -> Sequence[ServicePinged]:
+    """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
+    pings = services.container.get_pings() if services is not None else []
+    return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+
+
+async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
+    began = time.perf_counter()
+    failure = problem = ""
+    is_needed = True
+    try:
+        await asyncio.wait_for(ping.aping(), timeout)
+    except asyncio.TimeoutError:
+        failure = problem = f"does not answer within {timeout:g} s"
+    except Exception as exc:
+        logger.warning("service.failing", extra={"service": ping.name}, exc_info=True)
+        is_needed = not isinstance(exc, DegradedError)
+        cause = exc.__cause__ if isinstance(exc, DegradedError) and exc.__cause__ else exc
+        failure = f"fails: {type(cause).__name__}"
+        problem = " ".join(str(exc).split()) or type(exc).__name__
+    return ServicePinged(ping.name, round((time.perf_counter() - began) * 1000, 1), failure, problem, is_needed)

@@ -1,0 +1,1 @@
+"""The server's process: workers and what they listen on."""

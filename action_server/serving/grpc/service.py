@@ -1,0 +1,173 @@
+"""gRPC: rasa-sdk's own service over our executor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from multidict import CIMultiDict
+from rasa_sdk import ActionExecutionRejection
+from rasa_sdk.executor import ActionExecutorRunResult, ActionName, CollectingDispatcher
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
+from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
+from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
+
+from action_server.config.settings import Settings
+from action_server.errors import (
+    ActionNotFoundError,
+    ActionRejectedError,
+    MissingDomainError,
+    SettingsError,
+    UnauthorizedError,
+)
+from action_server.protocol.calls import call_from
+from action_server.runtime.executor import Executor
+from action_server.security.auth import Authenticator
+
+logger = logging.getLogger(__name__)
+
+_OPEN_SERVICE = "/grpc.health."
+
+Sink = asyncio.Queue[dict[str, Any]]
+
+
+class SdkExecutor:
+    """What rasa-sdk's gRPC service takes for its ``ActionExecutor``: the same methods, run by ours.
+
+    Errors leave it as rasa-sdk's exceptions, which that service knows how to answer. Any other is ours and holds no
+    values, so that its text may travel.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def run(
+        self,
+        action_call: dict[str, Any],
+        sink: Sink | None = None,
+        dispatcher: CollectingDispatcher | None = None,
+    ) -> ActionExecutorRunResult | None:
+        """Run an action; ``None`` if the call names none. With a ``sink`` its chunks and its end go there too."""
+        if not action_call.get("next_action"):
+            logger.warning("call.without_action")
+            return None
+        try:
+            result = await self._run(action_call, sink, dispatcher or CollectingDispatcher())
+        except Exception as exc:
+            if sink is not None:
+                await sink.put({"event": "stream_error", "exception": exc})
+            raise
+        if sink is not None:
+            await sink.put({"event": "stream_done", "result": result})
+        return result
+
+    async def _run(
+        self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
+    ) -> ActionExecutorRunResult:
+        if sink is not None:
+            dispatcher._stream_sink = sink.put
+        try:
+            with self._executor.tracing.call() as span:
+                call = call_from(action_call)
+                span.about(call)
+                answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher)
+        except ActionRejectedError as exc:
+            raise ActionExecutionRejection(exc.action, exc.message) from exc
+        except ActionNotFoundError as exc:
+            raise ActionNotFoundException(exc.action, exc.message) from exc
+        except MissingDomainError as exc:
+            raise ActionMissingDomainException(exc.action, exc.message) from exc
+        return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
+
+    def list_actions(self) -> list[ActionName]:
+        """List the registered actions."""
+        return [ActionName(name=action.name) for action in self._executor.registry]
+
+
+class _Guard(grpc.aio.ServerInterceptor):
+    """Lets nobody in without a credential, except for health checks."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        """Pass the call on, or answer UNAUTHENTICATED."""
+        if not details.method.startswith(_OPEN_SERVICE):
+            headers: CIMultiDict[Any] = CIMultiDict(details.invocation_metadata)
+            try:
+                self._authenticator.check(headers)
+            except UnauthorizedError as exc:
+                logger.warning("call.refused", extra={"transport": "grpc", "problem": "no valid credential"})
+                return _refusal(await continuation(details), exc.message)
+        return await continuation(details)
+
+
+def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHandler:
+    """Return a handler of the same shape that only says no."""
+
+    async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
+
+    async def refuse_stream(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+        await refuse(request, context)
+        yield
+
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler(
+            refuse_stream, handler.request_deserializer, handler.response_serializer
+        )
+    return grpc.unary_unary_rpc_method_handler(refuse, handler.request_deserializer, handler.response_serializer)
+
+
+@asynccontextmanager
+async def serving_grpc(executor: Executor, settings: Settings) -> AsyncIterator[None]:
+    """Serve gRPC within the block; afterwards running calls get ``settings.grace`` seconds.
+
+    Raises:
+        SettingsError: the address cannot be had, or a file cannot be read.
+    """
+    authenticator = Authenticator(settings.auth)
+    server = grpc.aio.server(
+        interceptors=[_Guard(authenticator)] if authenticator.enabled else [],
+        compression=grpc.Compression.Gzip,
+        options=[("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)],
+    )
+    service = GRPCActionServerWebhook(SdkExecutor(executor), False, executor.tracing.provider)
+    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(service, server)
+    checks = health.aio.HealthServicer()
+    for name in ("", GRPC_ACTION_SERVER_NAME):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    _listen(server, settings)
+    await server.start()
+    try:
+        yield
+    finally:
+        await checks.enter_graceful_shutdown()
+        await server.stop(settings.grace)
+
+
+def _listen(server: grpc.aio.Server, settings: Settings) -> None:
+    address = f"{settings.host}:{settings.port}" if ":" not in settings.host else f"[{settings.host}]:{settings.port}"
+    try:
+        if settings.ssl_certificate and settings.ssl_keyfile:
+            server.add_secure_port(address, _credentials(settings.ssl_certificate, settings.ssl_keyfile, settings))
+        else:
+            server.add_insecure_port(address)
+    except RuntimeError as exc:
+        raise SettingsError("--host, --port", f"cannot listen on {address}") from exc
+
+
+def _credentials(certificate: Path, key: Path, settings: Settings) -> grpc.ServerCredentials:
+    try:
+        pair = (key.read_bytes(), certificate.read_bytes())
+        client_ca = settings.ssl_ca_file.read_bytes() if settings.ssl_ca_file else None
+    except OSError as exc:
+        raise SettingsError("--ssl-...", f"{exc.filename} cannot be read: {exc.strerror}") from exc
+    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)

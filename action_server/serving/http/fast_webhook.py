@@ -1,0 +1,292 @@
+"""Answers ``POST /webhook`` as it arrives, without Sanic's handling of a request, which takes twice as long as a call.
+
+A protocol of our own, handed to Sanic as its ``protocol``. It answers nothing but the request engines send: whole
+headers of the usual kind, a body of a known length. On anything else it hands the connection over to Sanic's protocol,
+with every byte that was received, and for good: errors of HTTP, other paths, compressed, chunked and pipelined requests
+and slow clients are Sanic's and the plain route's business. What a request means and what is answered is decided in
+``app.py`` for both; ``tests/contract`` and ``tests/hostile`` send everything both ways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from multidict import CIMultiDict
+from sanic.exceptions import RequestCancelled
+from sanic.headers import format_http1_response
+
+from action_server.errors import UnauthorizedError
+from action_server.serving.http.app import RESPONSE_TIMEOUT, AppParts, Errors, SanicApp, answered, request_id_of
+
+_REQUEST_LINE = "POST /webhook HTTP/1.1"
+# As aiohttp writes it, and with it every engine.
+_LENGTH = b"\r\nContent-Length: "
+# How many different ones are remembered. With a trace or an id of its own each request is different.
+_MOST_HEADS = 256
+# With one of these, or with any header twice, a request is not the usual one.
+_UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
+# What a client may send while its call still runs; Sanic's own limit.
+_EARLY = 65536
+# How long a client that is told goodbye may take to fetch its answer, in seconds; Sanic's own limit.
+_FAREWELL = 5.0
+_OK = b"\r\n".join(
+    [
+        *(b"HTTP/1.1 200 OK", b"X-Request-ID: %b", b"content-length: %d", b"connection: %b"),
+        *(b"content-type: application/json", b"", b""),
+    ]
+)
+
+
+class Head(NamedTuple):
+    """What the headers of a usual request say. ``headers`` are by lower-case name."""
+
+    headers: dict[str, str]
+    keep_alive: bool
+
+
+class Heads:
+    """Reads the headers of usual requests. An engine's differ in nothing but the length of the body."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._known: dict[bytes, Head] = {}
+
+    def read(self, data: bytes) -> tuple[Head, int, int] | None:
+        """Return the headers, where the body begins and how long it is; None if this is any other request."""
+        end = data.find(b"\r\n\r\n", 0, self._longest)
+        # With the line break before it, it is that header and not a part of another one.
+        name = data.find(_LENGTH, 0, end)
+        if end < 0 or name < 0:
+            return None
+        digits = data[name + len(_LENGTH) : data.index(b"\r", name + 2)]
+        if not digits.isdigit() or len(digits) > 18:
+            return None
+        key = data[: name + len(_LENGTH)] + data[name + len(_LENGTH) + len(digits) : end]
+        head = self._known.get(key)
+        if head is None:
+            head = head_of(data[:end])
+            if head is None:
+                return None
+            if len(self._known) >= _MOST_HEADS:
+                self._known.clear()
+            self._known[key] = head
+        return head, end + 4, int(digits)
+
+
+def head_of(data: bytes) -> Head | None:
+    """Read the request line and headers of a usual request, each header once; None if it is any other."""
+    try:
+        request_line, *lines = data.decode("ascii").split("\r\n")
+    except UnicodeDecodeError:
+        return None
+    if request_line != _REQUEST_LINE or not "".join(lines).isprintable():
+        return None
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        headers[name.lower()] = value.strip(" ")
+        # A folded line, or a name that some would read as another one.
+        if not colon or " " in name:
+            return None
+    connection = headers.get("connection", "keep-alive").lower()
+    usual = len(headers) == len(lines) and _UNUSUAL.isdisjoint(headers) and connection in ("keep-alive", "close")
+    return Head(headers, connection == "keep-alive") if usual else None
+
+
+@dataclass
+class Webhook:
+    """What all connections of a worker share."""
+
+    parts: AppParts
+    app: SanicApp
+    plain: Callable[..., asyncio.Protocol]
+
+    def __post_init__(self) -> None:
+        errors = self.app.error_handler
+        assert isinstance(errors, Errors)  # noqa: S101 - create_app made it
+        self.errors = errors
+        self.limits = self.parts.limits
+        self.heads = Heads(self.limits.max_header_bytes)
+        authenticator = self.parts.authenticator
+        self.authenticator = authenticator if authenticator is not None and authenticator.enabled else None
+        self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
+        self._sweeping = False
+
+    def protocol(self, **given: Any) -> WebhookProtocol:
+        """Make the protocol of one connection; Sanic gives its own protocol's arguments."""
+        if not self._sweeping:
+            self._sweeping = True
+            given["loop"].call_later(self.tick, self._sweep, given["loop"], given["connections"])
+        return WebhookProtocol(self, given)
+
+    def lets_in(self, head: Head, length: int) -> bool:
+        """Tell whether a request has what the server asks of every one; if not, Sanic's route tells the client."""
+        if not 0 < length <= self.limits.max_bytes:
+            return False
+        if self.authenticator is not None:
+            try:
+                self.authenticator.check(CIMultiDict(head.headers))
+            except UnauthorizedError:
+                return False
+        return True
+
+    async def answer(self, body: bytes | memoryview, head: Head) -> bytes:
+        """Return the whole answer of HTTP."""
+        given = head.headers.get("x-request-id", "")
+        request_id = request_id_of(given)
+        connection = b"keep-alive" if head.keep_alive else b"close"
+        try:
+            found = await answered(self.parts, body, "", head.headers, request_id)
+        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - as Sanic does
+            gone = isinstance(exc, asyncio.CancelledError)
+            reply, status, headers = self.errors.answer(RequestCancelled() if gone else exc)
+            if given:
+                headers = {**headers, "X-Request-ID": request_id}
+            headers = {**headers, "content-length": str(len(reply)), "connection": connection.decode()}
+            lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
+            return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
+        return _OK % (request_id.encode("ascii"), len(found), connection) + found
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+        """Look after all connections at once: a timer for each would cost every one of them."""
+        now = loop.time()
+        for connection in [c for c in connections if isinstance(c, WebhookProtocol)]:
+            connection.look_at_the_clock(now)
+        self._sweeping = bool(connections)
+        if self._sweeping:
+            loop.call_later(self.tick, self._sweep, loop, connections)
+
+
+class WebhookProtocol(asyncio.Protocol):
+    """One connection, until it is handed over. Sanic's server calls what its own protocols have as well."""
+
+    def __init__(self, webhook: Webhook, given: Mapping[str, Any]) -> None:
+        self._webhook = webhook
+        self._given = given
+        self._loop: asyncio.AbstractEventLoop = given["loop"]
+        self._connections: set[Any] = given["connections"]
+        self._transport: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._head: Head | None = None
+        # What was received of a request that is not complete, and how much is missing; what came after it too early.
+        self._pieces: list[bytes] = []
+        self._missing = self._body_at = 0
+        self._early: list[bytes] = []
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        transport.set_write_buffer_limits(low=16384, high=65536)
+        self._transport = transport
+        self._since = self._loop.time()
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes, and begin to answer when a request is complete."""
+        if self._task is not None:
+            self._early.append(data)
+            if sum(map(len, self._early)) > _EARLY:
+                self._transport.pause_reading()
+            return
+        self._since = self._loop.time()
+        head = self._head
+        if head is None:
+            found = self._webhook.heads.read(data)
+            if found is None or not self._webhook.lets_in(found[0], found[2]):
+                self._hand_over(data)
+                return
+            self._head, self._body_at, length = found
+            head, self._missing = self._head, self._body_at + length
+        self._missing -= len(data)
+        if self._missing < 0:
+            self._hand_over(data)
+        elif self._missing > 0:
+            self._pieces.append(data)
+        elif self._pieces:
+            pieces, self._pieces = [*self._pieces, data], []
+            # Empty if the headers came alone, as aiohttp sends them. One piece that is left is not copied either.
+            first = memoryview(pieces[0])[self._body_at :]
+            self._begin(b"".join([first, *pieces[1:]] if first else pieces[1:]), head)
+        else:
+            # Not a copy: for a long body that costs as much as splitting it.
+            self._begin(memoryview(data)[self._body_at :], head)
+
+    def pause_writing(self) -> None:
+        """Read nothing more from a client that does not fetch its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on reading."""
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End; nobody waits for the answer any more."""
+        self._connections.discard(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    def close_if_idle(self) -> bool:
+        """Close the connection if no request is on it; tell whether it was closed."""
+        idle = self._task is None and not self._pieces
+        if idle:
+            self._transport.close()
+        return idle
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def look_at_the_clock(self, now: float) -> None:
+        """Do what is due: close an idle connection, leave a slow request to Sanic."""
+        seconds = now - self._since
+        if self._task is not None:
+            if seconds > RESPONSE_TIMEOUT:
+                self.abort()
+        elif self._pieces:
+            self._hand_over()
+        elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
+            self._transport.close()
+
+    def _begin(self, body: bytes | memoryview, head: Head) -> None:
+        self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
+
+    async def _answer(self, body: bytes | memoryview, head: Head) -> None:
+        answer = await self._webhook.answer(body, head)
+        transport = self._transport
+        self._task = self._head = None
+        if transport.is_closing():
+            return
+        transport.write(answer)
+        if not head.keep_alive:
+            transport.close()
+            if transport.get_write_buffer_size():
+                self._loop.call_later(_FAREWELL, transport.abort)
+        elif self._early:
+            transport.resume_reading()
+            self._hand_over()
+        else:
+            self._since = self._loop.time()
+
+    def _hand_over(self, data: bytes = b"") -> None:
+        """Let Sanic's protocol have the connection, and all that was received and not answered."""
+        received = b"".join([*self._pieces, *self._early, data])
+        self._connections.discard(self)
+        plain = self._webhook.plain(**self._given)
+        self._transport.set_protocol(plain)
+        plain.connection_made(self._transport)
+        plain.data_received(received)
+
+
+def fast_protocol(parts: AppParts, app: SanicApp, plain: Callable[..., asyncio.Protocol]) -> Callable[..., Any]:
+    """Return what makes a connection's protocol: ours, or ``plain`` if something of the app has to see each request.
+
+    Plug-ins may have added middlewares, signals or websockets, CORS is a middleware. Only after all of that was added.
+    """
+    by_name = app.named_request_middleware or app.named_response_middleware
+    # The one signal of ours checks credentials, which is done here as well.
+    signals = len(app.signal_router.routes) > (1 if parts.authenticator and parts.authenticator.enabled else 0)
+    if app.request_middleware or app.response_middleware or by_name or signals or app.websocket_enabled:
+        return plain
+    return Webhook(parts, app, plain).protocol

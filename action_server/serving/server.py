@@ -1,0 +1,75 @@
+"""The process: listens, and runs one worker itself or has several supervised."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from action_server.config.settings import Settings
+from action_server.errors import SettingsError
+from action_server.security.auth import Authenticator, is_public
+from action_server.serving import worker
+from action_server.serving.supervisor import Supervisor
+from action_server.telemetry import logs
+from action_server.telemetry.masking import read_rules
+from action_server.telemetry.tracing import collectors_of
+
+logger = logging.getLogger(__name__)
+
+# Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
+_BACKLOG = 1024
+
+
+def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. ``on_code`` is called after each time that supervised workers start on new code.
+
+    Raises:
+        StartupError: the server cannot start.
+    """
+    logs.configure(settings.logs)
+    # What is wrong with credentials and the engine's own blocks is said before a socket opens.
+    collectors_of(settings.endpoints, os.environ)
+    read_rules(settings.endpoints)
+    is_open = not Authenticator(settings.auth).enabled
+    sock = None if settings.grpc else listen(settings.host, settings.port)
+    if settings.workers == 1 and not settings.auto_reload:
+        stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
+        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
+    else:
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code).run()
+    logger.info("server.stopped")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket. Raises :class:`SettingsError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError as exc:
+        sock.close()
+        hint = "; stop the other server or choose another --port" if "in use" in str(exc) else ""
+        raise SettingsError("--host, --port", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
+    sock.setblocking(False)
+    return sock
+
+
+def url_of(settings: Settings, sock: socket.socket | None) -> str:
+    """Return the address the server can be called at."""
+    if sock is None:
+        return f"grpc://{settings.host}:{settings.port}"
+    host, port = sock.getsockname()[:2]
+    scheme = "https" if settings.ssl_certificate else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> None:
+    facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
+    logger.info("server.ready", extra=facts)
+    if is_open and is_public(settings.host):
+        logger.warning("server.open_to_everybody", extra={"host": settings.host, "see": "docs/howto/authenticate.md"})

@@ -1,0 +1,139 @@
+"""What is told of each call: one line in the log, its metrics and its span, whatever becomes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+
+from action_server.errors import (
+    ActionFailedError,
+    ActionNotFoundError,
+    ActionRejectedError,
+    ActionTimeoutError,
+    CallError,
+    MissingDomainError,
+    SaturatedError,
+)
+from action_server.idempotency.rules import (
+    OutcomeUnknownError,
+    StillRunningError,
+    StoreUnavailableError,
+    UnreadableAnswerError,
+)
+from action_server.telemetry.logs import CallContext
+from action_server.telemetry.metrics import Metrics
+from action_server.telemetry.tracing import NO_SPAN, Tracing
+
+logger = logging.getLogger(__name__)
+
+OUTCOMES: dict[type[CallError], str] = {
+    ActionNotFoundError: "not_found",
+    MissingDomainError: "needs_domain",
+    ActionRejectedError: "rejected",
+    ActionFailedError: "failed",
+    ActionTimeoutError: "timed_out",
+    SaturatedError: "saturated",
+    StillRunningError: "still_running",
+    OutcomeUnknownError: "outcome_unknown",
+    UnreadableAnswerError: "outcome_unknown",
+    StoreUnavailableError: "store_unavailable",
+}
+
+# A name nobody registered is no label: whoever can call could make as many as they like.
+UNKNOWN = "unknown"
+
+
+class Observation:
+    """One call, from its arrival to its end; a context manager around all of it."""
+
+    __slots__ = ("_arrived", "_context", "_failure", "_label", "_metrics", "_repeated", "_started", "_step", "_tracing")
+
+    def __init__(self, context: CallContext, metrics: Metrics, tracing: Tracing) -> None:
+        self._context = context
+        self._metrics = metrics
+        self._tracing = tracing
+        self._step = NO_SPAN
+        self._label = UNKNOWN
+        self._arrived = time.perf_counter()
+        self._started: float | None = None
+        self._failure: CallError | None = None
+        self._repeated = False
+
+    def known(self, action: str) -> None:
+        """Take note that the action exists."""
+        self._label = action
+        if self._metrics.enabled:
+            self._metrics.call_started(action)
+        if self._tracing.is_on:
+            self._step = self._tracing.step("queue")
+
+    def started(self) -> None:
+        """Take note that the call got its place and runs now."""
+        self._started = time.perf_counter()
+        if self._tracing.is_on:
+            self._step.end()
+            self._step = self._tracing.step("run")
+
+    def repeated(self) -> None:
+        """Take note that the answer is the one of an earlier call."""
+        self._repeated = True
+
+    def failed(self, error: CallError) -> None:
+        """Take note of a failure, also of one that is answered with 200."""
+        self._failure = error
+
+    def __enter__(self) -> Observation:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, exc: BaseException | None, __: TracebackType | None) -> None:
+        ended = time.perf_counter()
+        error = self._failure or (exc if isinstance(exc, CallError) else None)
+        outcome = _outcome(error, exc)
+        if self._tracing.is_on:
+            self._trace(error or exc)
+        started = self._started or ended
+        if logger.isEnabledFor(logging.INFO):
+            self._log(outcome, error, started, ended)
+        if self._metrics.enabled:
+            self._count(outcome, started - self._arrived, ended - started)
+
+    def _count(self, outcome: str, waited: float, ran: float) -> None:
+        if self._label is UNKNOWN:
+            self._metrics.call_started(UNKNOWN)
+        self._metrics.call_finished(self._label, self._context.transport, outcome, waited, ran)
+        if outcome == "timed_out":
+            self._metrics.timed_out(self._label)
+        elif outcome == "needs_domain":
+            self._metrics.domain_requested(self._label)
+
+    def _log(self, outcome: str, error: CallError | None, started: float, ended: float) -> None:
+        facts: dict[str, object] = {
+            "outcome": outcome,
+            "transport": self._context.transport,
+            "waiting_ms": _milliseconds(started - self._arrived),
+            "ms": _milliseconds(ended - started),
+            "bytes": self._context.size,
+        }
+        if error is not None and error.error_id is not None:
+            facts["error_id"] = error.error_id
+        if self._repeated:
+            facts["repeated"] = True
+        logger.info("action.finished", extra=facts)
+
+    def _trace(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._step.failed(failure)
+        self._step.end()
+        if failure is not None:
+            self._tracing.failed(failure)
+
+
+def _outcome(error: CallError | None, exc: BaseException | None) -> str:
+    if error is not None:
+        return OUTCOMES.get(type(error), "refused")
+    return "ok" if exc is None else "cancelled"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

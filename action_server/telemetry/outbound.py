@@ -1,0 +1,63 @@
+"""Outbound requests of actions: hand ``aiohttp_trace_config()`` to a session, and each one gets a span and is counted.
+
+::
+
+    aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()])
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Protocol
+
+import aiohttp
+
+from action_server.telemetry import tracing
+
+
+class OutboundMetrics(Protocol):
+    """Who counts outbound requests."""
+
+    def outbound(self, host: str, outcome: str, seconds: float) -> None:
+        """Count one by its host and how it ended."""
+        ...
+
+
+_counting: list[OutboundMetrics] = []
+
+
+def count_with(metrics: OutboundMetrics) -> None:
+    """Count this process's outbound requests there from now on."""
+    _counting[:] = [metrics]
+
+
+def aiohttp_trace_config() -> aiohttp.TraceConfig:
+    """Make the hooks of a session: spans with ``traceparent`` if there is tracing, counts if there are metrics."""
+    config = tracing.aiohttp_trace_config()
+    config.on_request_start.append(_started)
+    config.on_request_end.append(_ended)
+    config.on_request_exception.append(_failed)
+    return config
+
+
+async def _started(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
+    context.counted_from = time.perf_counter()
+
+
+async def _ended(_: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+    status = params.response.status
+    outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
+    _count(context, params.url.host, outcome)
+
+
+async def _failed(
+    _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+) -> None:
+    _count(context, params.url.host, "timeout" if isinstance(params.exception, asyncio.TimeoutError) else "failed")
+
+
+def _count(context: SimpleNamespace, host: str | None, outcome: str) -> None:
+    for metrics in _counting:
+        metrics.outbound(host or "", outcome, time.perf_counter() - context.counted_from)

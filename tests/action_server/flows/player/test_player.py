@@ -1,0 +1,276 @@
+"""Flows are played as the documentation says: steps, branches, links, calls, guards."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from action_server.flows.commands.port import (
+    CancelFlow,
+    CannotHandle,
+    SetSlot,
+    StartFlow,
+)
+from action_server.flows.player.trace import Turn
+from action_server.project.places import UnsupportedError
+from tests.action_server.flows.bots import Chat, webhook
+
+ASKED_AGAIN = ["pattern_completed", "pattern_collect_information"]
+
+
+def ways(turn: Turn, flow: str) -> list[str]:
+    return [step.step for step in turn.steps if step.flow == flow and step.kind not in ("resumed",)]
+
+
+@pytest.mark.parametrize(("size", "said"), [(3, "Small."), (10, "Middle."), (19.5, "Middle."), (20, "Large.")])
+async def test_branches_by_number(size: float, said: str) -> None:
+    chat = Chat("shop")
+
+    turn = await chat.say("size", StartFlow("by_size"), SetSlot("size", size))
+
+    assert turn.texts[0] == said
+
+
+async def test_a_decision_is_told_with_its_values() -> None:
+    chat = Chat("shop")
+
+    turn = await chat.say("size", StartFlow("by_size"), SetSlot("size", 15))
+
+    (step,) = [s for s in turn.steps if s.flow == "by_size" and s.decisions]
+    assert [(d.condition, d.value, dict(d.values), d.led_to) for d in step.decisions] == [
+        ("slots.size < 10", False, {"slots.size": 15.0}, "small"),
+        ("slots.size >= 10 and slots.size < 20", True, {"slots.size": 15.0}, "10_to_20"),
+    ]
+    assert step.decisions[0].at is not None
+    assert str(step.decisions[0].at).endswith("shop/data/flows.yml:24")
+
+
+async def test_steps_listed_under_next() -> None:
+    chat = Chat("shop")
+
+    turn = await chat.say("row", StartFlow("in_a_row"), SetSlot("kind", "42"), SetSlot("size", 1))
+
+    assert turn.texts[0].startswith("42 in any")
+
+
+async def test_a_loop_with_ask_before_filling() -> None:
+    """The question is asked each time, and the action that checks the slot sees each pass."""
+    chat = Chat("shop")
+    texts = []
+    for message, *commands in (
+        ("add", StartFlow("contacts")),
+        ("ann", SetSlot("contact", "ann")),
+        ("yes", SetSlot("more", True)),
+        ("bob", SetSlot("contact", "bob")),
+        ("no", SetSlot("more", False)),
+    ):
+        texts.append((await chat.say(message, *commands)).texts)
+
+    assert texts[:4] == [["Whom?"], ["Added Ann.", "More?"], ["Whom?"], ["Added Bob.", "More?"]]
+    assert chat.stack == ASKED_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("slots", "said"),
+    [
+        ({}, ["Small."]),
+        ({"vip": True}, ["Large.", "Small."]),
+        ({"loyal": True}, ["Small."]),
+        ({"loyal": True, "visits": 6}, ["Middle."]),
+    ],
+)
+async def test_decisions_within_decisions(slots: dict[str, object], said: list[str]) -> None:
+    chat = Chat("shop")
+    chat.player.set_slots(slots)
+
+    turn = await chat.say("decide", StartFlow("decide"))
+
+    assert turn.texts[: len(said)] == said
+    assert turn.texts[len(said) :] == ["Is there something else you need?"]
+
+
+async def test_a_flow_may_listen_in_the_middle() -> None:
+    chat = Chat("shop")
+
+    first = await chat.say("listen", StartFlow("listen"))
+    second = await chat.say("and now?", CannotHandle())
+
+    assert first.texts == ["Small."]
+    assert second.texts[0].startswith("Sorry, I did not understand")
+    assert second.texts[1] == "Large."
+
+
+async def test_an_action_fills_a_list() -> None:
+    chat = Chat("shop")
+
+    turn = await chat.say("items", StartFlow("items"))
+
+    assert turn.texts[0] == "Large."
+    assert turn.calls[0].changed == {"items": (None, ["gold", "silver"])}
+
+
+async def test_a_called_flow_is_part_of_its_caller() -> None:
+    """Its slots can be filled before it begins, and are reset with those of the caller."""
+    chat = Chat("bank")
+    await chat.say("pay", StartFlow("pay_somebody"), SetSlot("recipient", "Bob"), SetSlot("need_new", True))
+    frames = [(f.flow_id, f.frame_type) for f in chat.player.state.stack if f.is_flow]
+
+    added = await chat.say("AT1", SetSlot("iban", "AT1"))
+
+    assert frames == [("pay_somebody", "regular"), ("add_recipient", "call"), ("recipient_details", "call")]
+    assert added.texts[0].startswith("Added, as one of")
+    assert added.texts[1] == "How much?"
+    assert (chat.slots["recipient"], chat.slots["iban"]) == ("Bob", "AT1")
+
+    paid = await chat.say("5", SetSlot("amount", 5))
+
+    assert paid.texts == ["Sent.", "How was it?"]
+    assert (chat.slots["recipient"], chat.slots["iban"]) == (None, None)
+
+
+async def test_end_in_a_called_flow_goes_back_to_the_caller() -> None:
+    chat = Chat("plain")
+
+    await chat.say("call", StartFlow("parent"))
+    turn = await chat.say("a", SetSlot("first", "a"))
+    done = await chat.say("b", SetSlot("second", "b"))
+
+    assert turn.texts == ["Second?"]
+    assert done.texts[0] == "a b"
+
+
+async def test_cancelling_in_a_called_flow_cancels_its_caller() -> None:
+    chat = Chat("plain")
+    await chat.say("call", StartFlow("parent"))
+
+    turn = await chat.say("stop", CancelFlow())
+
+    assert turn.texts[0] == "All right, I have stopped parent."
+    assert [e["flow_id"] for e in turn.events if e["event"] == "flow_cancelled"] == ["parent", "child"]
+    assert "parent" not in chat.stack
+
+
+async def test_a_link_ends_one_flow_and_starts_the_other() -> None:
+    chat = Chat("plain")
+
+    turn = await chat.say("chain", StartFlow("chained"), SetSlot("first", "a"))
+
+    assert turn.texts[0] == "Hi."
+    told = [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
+    assert told == [
+        ("flow_started", "chained"),
+        ("flow_completed", "chained"),
+        ("flow_started", "hi"),
+        ("flow_completed", "hi"),
+        ("flow_started", "pattern_completed"),
+    ]
+    assert chat.slots["first"] is None
+
+
+async def test_a_link_to_a_pattern() -> None:
+    chat = Chat("plain")
+
+    turn = await chat.say("a person", StartFlow("handing_over"))
+
+    assert turn.texts[0].startswith("There is nobody")
+
+
+async def test_run_pattern_completed_can_be_off() -> None:
+    chat = Chat("bank")
+    chat.player.set_slots({"amount": 1})
+    details = (SetSlot("need_new", False), SetSlot("recipient", "B"), SetSlot("iban", "AT1"), SetSlot("amount", 1))
+    await chat.say("pay", StartFlow("pay_somebody"), *details)
+
+    turn = await chat.say("fine", SetSlot("feedback", "fine"))
+
+    assert turn.texts == ["Thank you."]
+    assert chat.stack == []
+
+
+async def test_guards() -> None:
+    """A guard keeps a flow from being started by words, not by links, calls and intents."""
+    chat = Chat("bank")
+
+    early = await chat.say("offer", StartFlow("premium_offer"))
+    # action_who_is_it made it true by now.
+    later = await chat.say("offer", StartFlow("premium_offer"))
+    never = await chat.say("hello", StartFlow("hello"))
+    by_intent = await chat.say("/greet")
+
+    assert [i.reason for i in early.ignored] == [
+        "the flow's guard `if: slots.is_premium AND not slots.recipient` does not hold"
+    ]
+    assert early.responses == ["utter_ask_rephrase"]
+    assert later.texts[0] == "Thank you."
+    assert never.responses[0] == "utter_ask_rephrase"
+    assert by_intent.texts[0] == "Hello in None, you feel None."
+
+
+@pytest.mark.parametrize(
+    ("message", "started"), [("/StartFlow(check_balance)", True), ("/StartFlow(nothing)", False), ("/unknown", False)]
+)
+async def test_payloads_that_start_flows(message: str, started: bool) -> None:
+    chat = Chat("bank")
+
+    turn = await chat.say(message)
+
+    assert (turn.texts[0] == "You have 100.") is started
+
+
+async def test_every_turn_actions_run_once_before_the_flows() -> None:
+    """Of what they answer, slots and messages count; a follow-up does not."""
+    chat = Chat("bank")
+
+    turn = await chat.say("who am I", StartFlow("check_balance"))
+
+    assert turn.texts[:2] == ["(looked up)", "You have 100."]
+    assert [c.action for c in turn.calls] == ["action_who_is_it", "action_balance"]
+    assert chat.slots["user_name"] == "Ann"
+    assert "utter_thanks" not in turn.responses
+
+
+async def test_no_branch_fits() -> None:
+    chat = Chat("shop")
+
+    turn = await chat.say("x", StartFlow("no_branch"))
+
+    assert turn.failures[0].what == "no branch of the step 'no_branch_0_noop' fits, and it has no `else`"
+    assert str(turn.failures[0].at).endswith("shop/data/flows.yml:105")
+    assert turn.responses == ["utter_internal_error_rasa"]
+
+
+async def test_a_flow_without_end_is_stopped_and_named() -> None:
+    chat = Chat("shop", most_steps=30)
+
+    turn = await chat.say("x", StartFlow("for_ever"))
+
+    (failure,) = turn.failures
+    assert "the turn did not end within 30 steps" in failure.what
+    assert "one of for_ever" in failure.what
+    assert "two of for_ever" in failure.what
+    assert failure.at is not None
+    assert failure.at.file.endswith("shop/data/flows.yml")
+    assert turn.responses[-1] == "utter_internal_error_rasa"
+    # The conversation goes on.
+    assert (await chat.say("items", StartFlow("items"))).texts[0] == "Large."
+
+
+@pytest.mark.parametrize(
+    ("flow", "line", "sentence"),
+    [
+        ("tool", 177, "the tool 'look_up' of the MCP server 'shop' is not called"),
+        ("agent", 186, "sub agents (a language model each) are not played"),
+        ("searching", 193, "action_trigger_search needs the Enterprise Search policy"),
+    ],
+)
+async def test_what_is_not_played_says_so(flow: str, line: int, sentence: str) -> None:
+    chat = Chat("shop", webhook=webhook())
+
+    with pytest.raises(UnsupportedError, match=re.escape(sentence)) as caught:
+        await chat.say("x", StartFlow(flow))
+
+    assert caught.value.place is not None
+    assert chat.player.last_turn.steps[-1].at == caught.value.place
+    assert str(caught.value.place).endswith("shop/data/flows.yml:" + str(line))
+    assert str(caught.value).startswith(str(caught.value.place))

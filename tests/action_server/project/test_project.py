@@ -1,0 +1,133 @@
+"""A project's folder is read completely: domain, flows, patterns and what lies beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from action_server.flows.player.default_actions import DEFAULT_ACTIONS
+from action_server.project.flows import ActionStep, CallStep, CollectStep
+from action_server.project.project import read_project
+from tests.action_server.flows.bots import PROJECTS, read
+from tests.projects import project
+
+
+def test_a_folder_without_anything(tmp_path: Path) -> None:
+    found = [p.message for p in read_project(tmp_path).problems]
+
+    assert found == ["has no domain: neither domain.yml nor a folder `domain` with YAML files", "has no flows"]
+
+
+def test_flows_beside_the_domain_and_a_domain_beside_the_flows(tmp_path: Path) -> None:
+    """A project without a data folder, and one that keeps slots and responses with the flow that uses them."""
+    domain = "slots: {a: {type: text}}"
+    flow = "flows: {f: {description: d, steps: [{action: utter_a}]}}"
+    flat = read_project(project(tmp_path / "flat", {"domain.yml": domain, "my/flows.yml": flow}))
+    mixed = project(
+        tmp_path / "mixed",
+        {
+            "domain.yml": domain,
+            "data/f.yml": f"{flow}\nslots: {{b: {{type: bool}}}}\nresponses: {{utter_a: [{{text: A}}]}}",
+        },
+    )
+
+    assert (flat.problems, set(flat.flows)) == ((), {"f"})
+    assert read_project(mixed).problems == ()
+    assert {"a", "b"} < set(read_project(mixed).domain.slots)
+    assert "utter_a" in read_project(mixed).domain.responses
+
+
+def test_parts_that_lie_elsewhere(tmp_path: Path) -> None:
+    found = read_project(
+        tmp_path,
+        domain=PROJECTS / "bank" / "domain",
+        data=PROJECTS / "bank" / "data" / "flows",
+        endpoints=PROJECTS / "bank" / "endpoints.yml",
+    )
+
+    assert found.problems == ()
+    assert (len(found.flows), found.webhook_url) == (10, "http://localhost:5055/webhook")
+
+
+def test_generated_and_hidden_folders_are_left_alone(tmp_path: Path) -> None:
+    files = {
+        "domain.yml": "slots: {}",
+        "data/.hidden/x.yml": "- [",
+        "data/models/x.yml": "- [",
+        "data/f.yml": "flows: {}",
+    }
+
+    assert [p.message for p in read_project(project(tmp_path, files)).problems] == ["has no flows"]
+
+
+def test_all_of_a_project_s_folder() -> None:
+    found = read("bank")
+
+    assert [Path(f).name for f in found.domain_files] == ["actions.yml", "responses.yml", "slots.yml"]
+    assert [Path(f).name for f in found.flow_files] == ["accounts.yml", "money.yml"]
+    assert [Path(f).name for f in found.e2e_files] == ["e2e.yml"]
+    assert found.nlu == {"greet": ("hello", "hi Bob, I am in Vienna")}
+    assert (found.has_rules, found.has_stories) == (True, False)
+    assert found.config["language"] == "en"
+    assert Path(found.config_file).name == "config.yml"
+    assert found.webhook_url == "http://localhost:5055/webhook"
+
+
+def test_the_merged_domain() -> None:
+    domain = read("bank").domain
+
+    assert domain.session.model_dump() == {
+        "session_expiration_time": 30,
+        "carry_over_slots_to_new_session": False,
+    }
+    assert {name: a.send_domain for name, a in domain.actions.items() if a.send_domain} == {
+        "action_add_recipient": True,
+        "validate_card": True,
+    }
+    assert domain.every_turn_actions == ("action_who_is_it",)
+    controlled = [name for name, slot in domain.slots.items() if slot.is_controlled]
+    assert controlled == ["has_funds", "is_premium", "user_name"]
+    assert domain.slots["recipient"].mappings[0].type == "from_llm"
+    assert domain.slots["age"].mappings[0].type == "from_llm"
+    assert domain.slots["iban"].validation is not None
+    assert domain.slots["iban"].validation.refill_utter == "utter_refill_iban"
+    assert domain.slots["mood"].mappings[0].active_flows == ("hello",)
+    # What actions get is all of it, the engine's own part included.
+    assert domain.raw["slots"]["amount"] == {"type": "float"}
+    assert domain.raw["actions"][-2:] == [{"action_add_recipient": {"send_domain": True}}, "validate_card"]
+    assert "csat_score" in domain.raw["slots"]
+
+
+def test_everything_of_a_response() -> None:
+    (rich,) = read("shop").domain.responses["utter_rich"].variations
+    first, _ = read("shop").domain.responses["utter_old"].variations
+
+    assert rich.image == "https://example.org/{kind}.png"
+    assert rich.quick_replies == ({"title": "Later", "payload": "later"},)
+    assert rich.elements == ({"title": "{kind}"},)
+    assert rich.custom == {"kind": "{kind}", "nested": ["{colour}", 1]}
+    assert (rich.metadata, rich.extra) == ({"tone": "kind"}, {"sound": "ding"})
+    assert [(c.name, c.value) for c in first.constraints] == [("vip", True), ("loyal", True)]
+
+
+def test_the_engine_s_patterns_are_there_unless_the_project_has_its_own() -> None:
+    plain, repair = read("plain"), read("repair")
+
+    assert len(plain.patterns) == 19
+    assert "pattern_completed" not in repair.patterns
+    assert not repair.all_flows["pattern_completed"].is_default
+    assert plain.all_flows["pattern_completed"].is_default
+    assert plain.domain.responses["utter_ask_rephrase"].is_default
+
+
+def test_the_engine_s_patterns_agree_with_themselves() -> None:
+    """Every slot they ask for, every response they say and every action they run is there."""
+    project = read("plain")
+
+    for flow in project.patterns.values():
+        for step in flow.steps:
+            if isinstance(step, CollectStep):
+                assert step.collect in project.domain.slots
+                assert step.ask_utter in project.domain.responses
+            if isinstance(step, ActionStep) and "{" not in step.action:
+                assert step.action in {*DEFAULT_ACTIONS, *project.domain.responses}
+            assert not isinstance(step, CallStep)

@@ -1,0 +1,500 @@
+"""Whatever stands in a slot becomes plain JSON, or is refused by its place and its type's name."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import datetime
+import enum
+import ipaddress
+import json
+import math
+import pathlib
+import threading
+import types
+import uuid
+import warnings
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from action_server.protocol.jsonable import MAX_DEPTH, NotJsonableError, jsonable
+
+PROPERTY = settings(deadline=None, max_examples=150)
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    SIZES = (1, Decimal("2.5"))
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Kind(str, enum.Enum):
+    URGENT = "urgent"
+
+
+class Flags(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Text(str):
+    """A string of a class of its own, as template engines make them."""
+
+    __slots__ = ()
+
+
+class Count(int):
+    """A number of a class of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Booking:
+    day: datetime.date
+    price: Decimal
+    guests: list[Kind] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coin:
+    cents: int
+
+
+class Patient(pydantic.BaseModel):
+    name: str
+    born: datetime.date
+    fee: Decimal = Decimal("0.1")
+    token: pydantic.SecretStr = pydantic.SecretStr("sEcReT")
+    booking: Booking | None = None
+
+
+class Tags(pydantic.RootModel[list[str]]):
+    pass
+
+
+class Point(collections.namedtuple("Point", "x y")):
+    __slots__ = ()
+
+
+UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
+BERLIN = datetime.timezone(datetime.timedelta(hours=1))
+
+# A value, and what it is in JSON.
+VALUES: list[tuple[str, object, Any]] = [
+    ("None", None, None),
+    ("true", True, True),
+    ("a number", 3, 3),
+    ("a large number", 2**70, 2**70),
+    ("a fraction", 0.1, 0.1),
+    ("infinity", math.inf, math.inf),
+    ("text", "Zoë", "Zoë"),
+    ("half an emoji", "\ud83d", "\ud83d"),
+    ("a date", datetime.date(2025, 3, 1), "2025-03-01"),
+    ("a time", datetime.time(9, 30), "09:30:00"),
+    ("a naive moment", datetime.datetime(2025, 3, 1, 9, 30), "2025-03-01T09:30:00"),
+    ("a moment with a zone", datetime.datetime(2025, 3, 1, 9, 30, tzinfo=BERLIN), "2025-03-01T09:30:00+01:00"),
+    ("a duration", datetime.timedelta(hours=1), "PT1H"),
+    ("a UUID", UUID, "12345678-1234-5678-1234-567812345678"),
+    ("an enum", Colour.RED, "red"),
+    ("an enum of a tuple", Colour.SIZES, [1, 2.5]),
+    ("an enum of numbers", Level.HIGH, 3),
+    ("an enum of strings", Kind.URGENT, "urgent"),
+    ("a flag", Flags.A | Flags.B, 3),
+    ("a Decimal", Decimal("19.99"), 19.99),
+    ("a whole Decimal", Decimal(3), 3.0),
+    ("an infinite Decimal", Decimal("Infinity"), math.inf),
+    ("a path", pathlib.Path("/a/b"), "/a/b"),
+    ("an address", ipaddress.ip_address("10.0.0.1"), "10.0.0.1"),
+    ("bytes of text", b"text", "text"),
+    ("a class of str", Text("hi"), "hi"),
+    ("a class of int", Count(3), 3),
+    ("a tuple", (1, (2,)), [1, [2]]),
+    ("a named tuple", Point(1, 2), [1, 2]),
+    ("a set of one", {1}, [1]),
+    ("a frozen set of one", frozenset("a"), ["a"]),
+    ("an ordered dict", collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+    ("a counter", collections.Counter("a"), {"a": 1}),
+    ("a read-only mapping", types.MappingProxyType({"a": (1,)}), {"a": [1]}),
+    (
+        "a dataclass",
+        Booking(datetime.date(2025, 3, 1), Decimal("1.5"), [Kind.URGENT]),
+        {"day": "2025-03-01", "price": 1.5, "guests": ["urgent"]},
+    ),
+    ("a pydantic model of a list", Tags(["a"]), ["a"]),
+    ("a secret", pydantic.SecretStr("sEcReT"), "**********"),
+]
+
+
+@pytest.mark.parametrize(("value", "plain"), [c[1:] for c in VALUES], ids=[c[0] for c in VALUES])
+@pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: {"k": v}], ids=["alone", "listed", "keyed"])
+def test_a_value_becomes_plain(value: object, plain: Any, wrap: Callable[[Any], Any]) -> None:
+    """Alone or inside of something, each value has one JSON form, of exactly JSON's own types."""
+    found = jsonable(wrap(value))
+
+    assert found == wrap(plain)
+    assert_plain(found)
+
+
+def assert_plain(value: Any) -> None:
+    """Fail unless a value is made of JSON's own types, no subclasses of them, and can be written."""
+    assert type(value) in (dict, list, str, int, float, bool, type(None))
+    if isinstance(value, dict):
+        assert all(type(key) is str for key in value)
+        for item in value.values():
+            assert_plain(item)
+    if isinstance(value, list):
+        for item in value:
+            assert_plain(item)
+    json.dumps(value)
+
+
+def test_a_pydantic_model_becomes_its_fields() -> None:
+    """Fields of every kind are encoded, and a secret stays one."""
+    patient = Patient(
+        name="Ann", born=datetime.date(1990, 1, 2), booking=Booking(datetime.date(2025, 3, 1), Decimal(2))
+    )
+
+    assert jsonable([patient]) == [
+        {
+            "name": "Ann",
+            "born": "1990-01-02",
+            "fee": 0.1,
+            "token": "**********",
+            "booking": {"day": "2025-03-01", "price": 2.0, "guests": []},
+        }
+    ]
+
+
+def test_a_dataclass_with_slots_becomes_its_fields() -> None:
+    """An instance without a dict of its own is read all the same."""
+
+    @dataclasses.dataclass
+    class Slotted:
+        __slots__ = ("x",)
+        x: object
+
+    assert jsonable(Slotted(Slotted(1))) == {"x": {"x": 1}}
+
+
+def test_a_nan_stays_a_nan() -> None:
+    """NaN is no JSON by the book, but Python engines write and read it."""
+    assert math.isnan(jsonable({"a": Decimal("NaN")})["a"])
+    assert math.isnan(jsonable(math.nan))
+
+
+def test_the_result_is_a_copy() -> None:
+    """What an action does to its objects afterwards does not reach the answer."""
+    inner: list[int] = [1]
+    found = jsonable({"a": inner})
+    inner.append(2)
+
+    assert found == {"a": [1]}
+
+
+KEYS: list[tuple[str, object, str]] = [
+    ("text", "a", "a"),
+    ("a class of str", Text("a"), "a"),
+    ("an enum of strings", Kind.URGENT, "urgent"),
+    ("an enum", Colour.RED, "red"),
+    ("an enum of numbers", Level.HIGH, "3"),
+    ("a number", 1, "1"),
+    ("a fraction", 1.5, "1.5"),
+    ("true", True, "true"),
+    ("false", False, "false"),
+    ("None", None, "null"),
+    ("a date", datetime.date(2025, 3, 1), "2025-03-01"),
+    ("a UUID", UUID, str(UUID)),
+    ("a Decimal", Decimal("1.5"), "1.5"),
+    ("half an emoji", "\ud83d", "\ud83d"),
+]
+
+
+@pytest.mark.parametrize(("key", "plain"), [c[1:] for c in KEYS], ids=[c[0] for c in KEYS])
+def test_a_key_becomes_text(key: object, plain: str) -> None:
+    """Keys of any kind become what Python's encoder would make of them, or what their value would be."""
+    found = jsonable({key: 1})
+
+    assert found == {plain: 1}
+    assert_plain(found)
+
+
+NO_KEYS: list[tuple[str, object, str]] = [
+    ("a tuple", (1, 2), "tuple"),
+    ("a frozen set", frozenset({1}), "frozenset"),
+    ("a dataclass", Coin(1), "Coin"),
+    ("an object", object(), "object"),
+    ("an enum of a tuple", Colour.SIZES, "Colour"),
+]
+
+
+@pytest.mark.parametrize(("key", "kind"), [c[1:] for c in NO_KEYS], ids=[c[0] for c in NO_KEYS])
+def test_a_key_that_is_no_text_is_refused(key: object, kind: str) -> None:
+    """The message says whose key it is, and what."""
+    with pytest.raises(NotJsonableError, match=f"a key of slot is a {kind}"):
+        jsonable({"slot": {key: 1}})
+
+
+NO_VALUES: list[tuple[str, object, str]] = [
+    ("an object", object(), "object"),
+    ("a lock", threading.Lock(), "lock"),
+    ("a function", test_the_result_is_a_copy, "function"),
+    ("a class", Booking, "type"),
+    ("an exception", ValueError("sEcReT"), "ValueError"),
+    ("bytes that are no text", b"\xff\xfe", "bytes"),
+    ("a module", json, "module"),
+    ("an ellipsis", ..., "ellipsis"),
+]
+
+
+@pytest.mark.parametrize(("value", "kind"), [c[1:] for c in NO_VALUES], ids=[c[0] for c in NO_VALUES])
+def test_a_value_that_is_no_data_is_refused_with_its_place(value: object, kind: str) -> None:
+    """The message names the way to it and its type, never what it holds."""
+    with pytest.raises(NotJsonableError) as refused:
+        jsonable({"event": "slot", "value": [1, {"inner": value}]})
+
+    assert (refused.value.path, refused.value.kind) == ("value[1].*", kind)
+    assert str(refused.value) == f"value[1].* is a {kind}, which has no JSON form"
+
+
+def test_a_value_that_is_nowhere_is_called_it() -> None:
+    """Without a place the message still is a sentence."""
+    with pytest.raises(NotJsonableError, match=r"^it is a object, which has no JSON form$"):
+        jsonable(object())
+
+
+def cyclic_list() -> object:
+    value: list[object] = [1]
+    value.append(value)
+    return value
+
+
+def cyclic_dict() -> object:
+    value: dict[str, object] = {}
+    value["self"] = [value]
+    return value
+
+
+def cyclic_dataclass() -> object:
+    @dataclasses.dataclass
+    class Node:
+        next: object = None
+
+    node = Node()
+    node.next = node
+    return node
+
+
+def endless_mapping() -> object:
+    """A mapping that makes a new one of itself each time it is asked, as lazy objects do."""
+
+    class Endless(Mapping[str, object]):
+        def __getitem__(self, key: str) -> object:
+            return Endless()
+
+        def __iter__(self) -> Any:
+            return iter(["deeper"])
+
+        def __len__(self) -> int:
+            return 1
+
+    return Endless()
+
+
+CYCLES = [cyclic_list, cyclic_dict, cyclic_dataclass, endless_mapping]
+
+
+@pytest.mark.parametrize("make", CYCLES, ids=lambda f: f.__name__.replace("_", " "))
+def test_a_value_that_contains_itself_is_refused(make: Callable[[], object]) -> None:
+    """It is refused in words that are short, whatever the way through it is called."""
+    with pytest.raises(NotJsonableError, match="is nested too deeply or contains itself") as refused:
+        jsonable({"value": make()})
+
+    assert len(str(refused.value)) < 200
+
+
+def nested(depth: int) -> Any:
+    value: Any = "bottom"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_nesting_is_taken_down_to_the_limit() -> None:
+    """Two hundred levels are written, and the encoder can write them."""
+    assert jsonable(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
+    json.dumps(jsonable(nested(MAX_DEPTH)))
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 2, 5000])
+def test_nesting_beyond_the_limit_is_refused(depth: int) -> None:
+    """Deeper is refused in words, not by Python's recursion limit."""
+    with pytest.raises(NotJsonableError, match="is nested too deeply"):
+        jsonable(nested(depth))
+
+
+# numpy and pandas are not installed here: objects of the same shape, known by their module and their methods.
+
+
+def fake(module: str, method: str, plain: object) -> object:
+    kind = type("fake", (), {"__module__": module, method: lambda self: plain})
+    instance: object = kind()
+    return instance
+
+
+@pytest.mark.parametrize(
+    ("module", "method", "plain"),
+    [
+        ("numpy", "tolist", [[1, 2], [3, 4]]),
+        ("numpy", "item", 3),
+        ("numpy.ma.core", "tolist", [1, None]),
+        ("pandas.core.series", "tolist", ["a", datetime.date(2025, 3, 1)]),
+    ],
+    ids=["an array", "a scalar", "a masked array", "a series with dates"],
+)
+def test_what_numpy_and_pandas_make_becomes_plain(module: str, method: str, plain: object) -> None:
+    """Arrays and scalars are asked for their plain form, and that is encoded in turn."""
+    assert jsonable({"a": fake(module, method, plain)}) == {"a": jsonable(plain)}
+
+
+def test_a_method_of_that_name_elsewhere_is_not_called() -> None:
+    """`item()` of a shop's basket is none of our business."""
+    with pytest.raises(NotJsonableError):
+        jsonable(fake("shop", "item", 3))
+
+
+def test_a_scalar_that_is_its_own_plain_form_is_refused() -> None:
+    """numpy.longdouble's `item()` returns itself; that ends, in words."""
+    scalar: Any = type("longdouble", (), {"__module__": "numpy", "item": lambda self: self})()
+
+    with pytest.raises(NotJsonableError, match="is nested too deeply"):
+        jsonable(scalar)
+
+
+# Values that fail while they are read: refused by place and kind as well, they must not cost the other events.
+
+
+@dataclasses.dataclass
+class Unset:
+    x: int = dataclasses.field(init=False)
+
+
+class Selfish(pydantic.BaseModel):
+    me: Selfish | None = None
+
+
+class Box(pydantic.BaseModel):
+    content: Any = None
+
+
+class Failing(pydantic.BaseModel):
+    x: int = 1
+
+    @pydantic.field_serializer("x")
+    def _fail(self, value: int) -> int:
+        raise KeyError("sEcReT")
+
+
+class Proxy:
+    """An object of which nothing can be read any more, as a database row after its session."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError("sEcReT")
+
+
+def selfish() -> object:
+    model = Selfish()
+    model.me = model
+    return model
+
+
+# More digits than Python writes, see sys.get_int_max_str_digits().
+ENDLESS = 10**5000
+
+
+FAILING: dict[str, Callable[[], object]] = {
+    "a signaling NaN": lambda: Decimal("sNaN"),
+    "a dataclass with an unset field": Unset,
+    "a model that contains itself": selfish,
+    "a model that cannot be dumped": Failing,
+    "an expired object": Proxy,
+    "a number without end": lambda: ENDLESS,
+    "a key without end": lambda: {ENDLESS: 1},
+}
+
+
+@pytest.mark.parametrize("make", FAILING.values(), ids=FAILING.keys())
+def test_a_value_that_cannot_be_read_is_refused(make: Callable[[], object]) -> None:
+    """It is refused as any other, without what its own exception says."""
+    with pytest.raises(NotJsonableError) as refused:
+        jsonable({"value": make()})
+
+    assert "sEcReT" not in str(refused.value)
+
+
+def test_a_model_that_breaks_its_own_rules_is_encoded_without_a_word() -> None:
+    """pydantic warns with the value itself, and warnings go to the log."""
+    patient = Patient(name="Ann", born=datetime.date(1990, 1, 2))
+    vars(patient)["born"] = "sEcReT"
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        jsonable(patient)
+
+    assert [str(w.message) for w in caught] == []
+
+
+atoms = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(max_size=8),
+    st.dates(),
+    st.times(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.uuids(),
+    st.decimals(allow_nan=False),
+    st.complex_numbers(),
+    st.fractions(),
+    st.ip_addresses(),
+    st.sampled_from(
+        [*Colour, *Level, *Kind, Flags.A | Flags.B, Decimal("NaN"), object(), int, ..., Text("x"), Count(7)]
+    ),
+)
+hashable = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.dates(), st.uuids()) | (
+    st.sampled_from([*Colour, *Level, *Kind, Text("x"), Count(7), (1, 2), b"\xff"])
+)
+
+
+def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=4).map(tuple),
+        st.lists(inner, max_size=4).map(collections.deque),
+        st.sets(hashable, max_size=4),
+        st.frozensets(hashable, max_size=4),
+        st.dictionaries(hashable, inner, max_size=4),
+        st.dictionaries(st.text(), inner, max_size=4).map(types.MappingProxyType),
+        st.builds(Booking, day=inner, price=inner, guests=inner),
+        inner.map(lambda value: Box(content=value)),
+        st.builds(Point, inner, inner),
+    )
+
+
+@PROPERTY
+@given(st.recursive(atoms, containers, max_leaves=10))
+def test_anything_is_made_plain_or_refused(value: object) -> None:
+    """Whatever an action puts in a slot, the result can be written, or it is refused as having no JSON form."""
+    with contextlib.suppress(NotJsonableError):
+        assert_plain(jsonable(value))

@@ -1,0 +1,400 @@
+"""The protocol in front of Sanic's answers usual calls as the plain route does, and leaves everything else to that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rasa_sdk import ActionExecutionRejection
+from rasa_sdk.events import SlotSet
+from sanic import HTTPResponse, Request
+
+from action_server.config.settings import Settings
+from action_server.runtime.executor import Executor
+from action_server.runtime.health import Readiness
+from action_server.runtime.limits import Limits
+from action_server.runtime.registry import Registry
+from action_server.security.auth import AuthSettings
+from action_server.serving import worker
+from action_server.serving.http import fast_webhook
+from action_server.serving.http.app import AppParts, create_app
+from action_server.serving.http.fast_webhook import Webhook, WebhookProtocol, fast_protocol
+from action_server.serving.http.slow_requests import ImpatientHttpProtocol
+from action_server.serving.server import listen
+
+LIMIT = 4_000_000
+PLAIN = "TE: trailers"
+started: asyncio.Event
+released: asyncio.Event
+
+
+async def echo(dispatcher: Any, tracker: Any, domain: Any) -> Any:
+    dispatcher.utter_message(text=tracker.latest_message.get("text"))
+    return [SlotSet("seen", tracker.slots)]
+
+
+def reject(*_: Any) -> None:
+    raise ActionExecutionRejection("action_reject", "not now")
+
+
+def fail(*_: Any) -> None:
+    raise RuntimeError("token hunter2")
+
+
+async def wait(*_: Any) -> list[Any]:
+    started.set()
+    await released.wait()
+    return []
+
+
+async def large(dispatcher: Any, *_: Any) -> list[Any]:
+    dispatcher.utter_message(text="a" * 500_000)
+    return []
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[int]:
+    """Serve the actions above within the block; gives the port."""
+    global started, released
+    started, released = asyncio.Event(), asyncio.Event()
+    registry = Registry()
+    for function in (echo, reject, fail, wait, large):
+        registry.register_function(f"action_{function.__name__}", function)
+    executor = Executor(registry, limits=Limits(sync_workers=2))
+    assembly = worker.Assembly(Settings(max_request_bytes=LIMIT, grace=0, **settings), executor, Readiness())
+    sock = listen("127.0.0.1", 0)
+    try:
+        async with worker.serving(assembly, sock, f"test-{uuid4().hex}", only_one=False):
+            yield sock.getsockname()[1]
+    finally:
+        executor.close()
+        sock.close()
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The bodies that the protocol answers itself from now on."""
+    bodies: list[bytes] = []
+    real = Webhook.answer
+
+    async def answer(self: Webhook, body: bytes | memoryview, head: fast_webhook.Head) -> bytes:
+        bodies.append(bytes(body))
+        return await real(self, body, head)
+
+    monkeypatch.setattr(Webhook, "answer", answer)
+    return bodies
+
+
+def body_of(action: object = "action_echo", **slots: Any) -> bytes:
+    tracker = {"sender_id": "s", "slots": slots, "latest_message": {"text": "hi"}}
+    return json.dumps({"next_action": action, "tracker": tracker, "version": "3.21.0"}).encode()
+
+
+GOOD = body_of()
+
+
+def request(body: bytes = GOOD, *headers: str, line: str = "POST /webhook HTTP/1.1", framed: bool = True) -> bytes:
+    lines = [line, "Host: x", *headers, *([f"Content-Length: {len(body)}"] if framed else [])]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+class Connection:
+    """A client's side of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def answer(self) -> tuple[str, dict[str, str], Any]:
+        """Return status line, headers and body of the next answer."""
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+        status, *lines = head.decode("latin-1").strip().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 30)
+        return status, headers, json.loads(body)
+
+    async def is_closed(self) -> bool:
+        return await asyncio.wait_for(self.reader.read(), 30) == b""
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Connection]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
+
+
+async def exchange(port: int, data: bytes) -> tuple[str, dict[str, str], Any]:
+    async with connected(port) as connection:
+        connection.send(data)
+        return await connection.answer()
+
+
+CALLS = {
+    "a reply": (GOOD, []),
+    "a reply with everything": (body_of(name="Zo\u00eb \ud83d", number=2**70, none=None), []),
+    "a request id": (GOOD, ["X-Request-ID: abc"]),
+    "a request id that is none": (GOOD, ["X-Request-ID: " + "a" * 200]),
+    "the last one": (GOOD, ["Connection: close"]),
+    "a rejection": (body_of("action_reject"), ["X-Request-ID: abc"]),
+    "a failure": (body_of("action_fail"), []),
+    "a failure of the last one": (body_of("action_fail"), ["connection: Close"]),
+    "an unknown action": (body_of("action_nobody"), []),
+    "a domain to be sent": (body_of("action_fail")[:-1] + b', "domain_digest": "d"}', []),
+    "no JSON": (b"{", []),
+    "no call": (b"[]", []),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+async def test_both_routes_answer_the_same(port: int, case: str, answered: list[bytes]) -> None:
+    """Status, headers and body, but for ids that are made anew and an empty header of Sanic's."""
+    body, headers = CALLS[case]
+
+    mine = await exchange(port, request(body, *headers))
+    plain = await exchange(port, request(body, *headers, PLAIN))
+
+    assert answered == [body]
+    given = any(header.startswith("X-Request-ID: abc") for header in headers)
+    for _, found, answer in (mine, plain):
+        found.pop("alt-svc", None)
+        assert len(found.pop("content-length")) > 0
+        if not given and "x-request-id" in found:
+            assert len(found.pop("x-request-id")) == 16
+        answer.pop("error_id", None)
+    assert mine == plain
+
+
+async def test_calls_follow_each_other_on_a_connection(port: int, answered: list[bytes]) -> None:
+    """Errors in between do not end it; with the first other request Sanic has it, also for the calls after it."""
+    async with connected(port) as connection:
+        for body, status in [(GOOD, "200 OK"), (b"{", "400 Bad Request"), (GOOD, "200 OK")]:
+            connection.send(request(body))
+            assert (await connection.answer())[0] == f"HTTP/1.1 {status}"
+        assert len(answered) == 3
+        connection.send(request(b"", line="GET /health HTTP/1.1", framed=False))
+        assert (await connection.answer())[2] == {"status": "ok"}
+        connection.send(request())
+        assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
+    assert len(answered) == 3
+
+
+@pytest.mark.parametrize("size", [1, 70_000, 3_000_000])
+async def test_a_body_may_come_in_pieces(port: int, size: int, answered: list[bytes]) -> None:
+    """As any body of some length does."""
+    data = request(body_of(text="x" * size))
+    async with connected(port) as connection:
+        for _ in range(2):
+            for start in range(0, len(data), len(data) // 3):
+                connection.send(data[start : start + len(data) // 3])
+                await connection.writer.drain()
+                await asyncio.sleep(0.001)
+            _, _, answer = await connection.answer()
+            assert len(answer["events"][0]["value"]["text"]) == size
+    assert len(answered) == 2
+
+
+UNUSUAL: dict[str, tuple[bytes, str]] = {
+    "chunks": (
+        request(b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD), "Transfer-Encoding: chunked", framed=False),
+        "200 OK",
+    ),
+    "a path with a slash": (request(line="POST /webhook/ HTTP/1.1"), "200 OK"),
+    "a query": (request(line="POST /webhook?token=t HTTP/1.1"), "200 OK"),
+    "HTTP 1.0": (request(line="POST /webhook HTTP/1.0"), "200 OK"),
+    "another path": (request(line="POST /webhooks HTTP/1.1"), "404 Not Found"),
+    "a header twice": (request(GOOD, "A: b", "A: c"), "200 OK"),
+    "a header that is not ASCII": (request(GOOD, "A: \xe9"), "200 OK"),
+    "a header with a tab": (request(GOOD, "A: a\tb"), "200 OK"),
+    "small letters": (request(GOOD, f"content-length: {len(GOOD)}", framed=False), "200 OK"),
+    "another connection": (request(GOOD, "Connection: keep-alive, TE"), "200 OK"),
+    "no length": (request(b"", framed=False), "400 Bad Request"),
+    "an empty body": (request(b""), "400 Bad Request"),
+    "a length in a header's value": (request(GOOD, "X: a Content-Length: 3"), "200 OK"),
+    "too much": (request(b"", f"Content-Length: {LIMIT + 1}", framed=False), "413 Request Entity Too Large"),
+    "another encoding": (request(GOOD, "Content-Encoding: br"), "415 Unsupported Media Type"),
+}
+# These are usual, though they do not look like it.
+MINE = {"a length in a header's value"}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+async def test_an_unusual_request_is_left_to_the_plain_route(port: int, case: str, answered: list[bytes]) -> None:
+    """With every byte of it."""
+    data, status = UNUSUAL[case]
+
+    assert (await exchange(port, data))[0].startswith(f"HTTP/1.1 {status}")
+    assert bool(answered) == (case in MINE)
+
+
+@pytest.mark.parametrize("cut", [1, 20, 40])
+async def test_a_head_in_pieces_is_left_to_the_plain_route(port: int, cut: int, answered: list[bytes]) -> None:
+    """Wherever it is cut."""
+    async with connected(port) as connection:
+        connection.send(request()[:cut])
+        await asyncio.sleep(0.01)
+        connection.send(request()[cut:])
+        assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
+    assert answered == []
+
+
+async def test_requests_that_come_too_early_are_answered_in_their_order(port: int, answered: list[bytes]) -> None:
+    """Sent at once, or while the call before them runs."""
+    async with connected(port) as connection:
+        connection.send(request() + request(b"{") + request(body_of("action_nobody")))
+        assert [(await connection.answer())[0][9:12] for _ in range(3)] == ["200", "400", "404"]
+    async with connected(port) as connection:
+        connection.send(request(body_of("action_wait")))
+        await started.wait()
+        for _ in range(50):
+            connection.send(request(body_of(text="x" * 20_000)))
+        await asyncio.sleep(0.01)
+        released.set()
+        statuses = [(await connection.answer())[0][9:12] for _ in range(51)]
+    assert statuses == ["200"] * 51
+    assert len(answered) == 1
+
+
+async def test_a_body_that_stops_is_left_to_the_plain_route() -> None:
+    """Which answers 408; a client that is late with the rest of it is not cut by us before."""
+    async with serving(header_timeout=0.2, body_timeout=0.2) as port, connected(port) as connection:
+        connection.send(request()[:-5])
+        assert (await connection.answer())[0] == "HTTP/1.1 408 Request Timeout"
+        assert await connection.is_closed()
+
+
+async def test_a_client_that_goes_away_ends_its_call(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The action is cancelled, and the log says so, as on the plain route."""
+    lines = []
+    for header in ([], [PLAIN]):
+        caplog.clear()
+        started.clear()
+        async with connected(port) as connection:
+            connection.send(request(body_of("action_wait"), *header))
+            await started.wait()
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if "call.refused" in caplog.messages:
+                break
+        lines.append([(r.msg, vars(r).get("status")) for r in caplog.records if r.msg == "call.refused"])
+    assert lines == [[("call.refused", 499)]] * 2
+
+
+async def test_an_answer_nobody_fetches_holds_up_its_own_client_only(port: int, answered: list[bytes]) -> None:
+    """And is there when the client comes for it."""
+    async with connected(port) as slow:
+        for _ in range(20):
+            slow.send(request(body_of("action_large")))
+            await asyncio.sleep(0.005)
+        assert (await exchange(port, request()))[0] == "HTTP/1.1 200 OK"
+        for _ in range(20):
+            assert len((await slow.answer())[2]["responses"][0]["text"]) == 500_000
+
+
+async def test_only_those_with_a_credential_are_answered(answered: list[bytes]) -> None:
+    """The others hear what they hear on the plain route."""
+    async with serving(auth=AuthSettings.model_validate({"tokens": ["right-token-0815"]})) as port:
+        status, headers, _ = await exchange(port, request(GOOD, "Authorization: Bearer wrong"))
+        assert (status, "www-authenticate" in headers) == ("HTTP/1.1 401 Unauthorized", True)
+        assert (await exchange(port, request()))[0] == "HTTP/1.1 401 Unauthorized"
+        assert answered == []
+        right = request(GOOD, "Authorization: Bearer right-token-0815")
+        assert (await exchange(port, right))[0] == "HTTP/1.1 200 OK"
+    assert answered == [GOOD]
+
+
+async def test_cors_needs_the_plain_route(answered: list[bytes]) -> None:
+    """Its headers are added by a middleware of Sanic's."""
+    async with serving(cors=("https://clinic.example",)) as port:
+        _, headers, _ = await exchange(port, request(GOOD, "Origin: https://clinic.example"))
+
+    assert headers["access-control-allow-origin"] == "https://clinic.example"
+    assert answered == []
+
+
+def change_requests(app: Any) -> None:
+    async def middleware(request: Request) -> None: ...
+
+    app.register_middleware(middleware, "request")
+
+
+def change_answers(app: Any) -> None:
+    async def middleware(request: Request, response: HTTPResponse) -> None: ...
+
+    app.register_middleware(middleware, "response")
+
+
+def listen_to_signals(app: Any) -> None:
+    async def handler(**_: Any) -> None: ...
+
+    app.signal("http.lifecycle.request")(handler)
+
+
+def nothing(app: Any) -> None: ...
+
+
+@pytest.mark.parametrize("plug_in", [change_requests, change_answers, listen_to_signals, nothing])
+def test_what_a_plug_in_wants_to_see_it_sees(plug_in: Callable[[Any], None]) -> None:
+    """Whoever hooks into Sanic's handling of requests gets all of them."""
+    executor = Executor(Registry())
+    parts = AppParts(executor)
+    app = create_app(parts, name=f"test-{uuid4().hex}")
+    plug_in(app)
+
+    is_plain = fast_protocol(parts, app, ImpatientHttpProtocol) is ImpatientHttpProtocol
+
+    executor.close()
+    assert is_plain == (plug_in is not nothing)
+
+
+class Wire:
+    """A transport that remembers what was done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: self.done.append(name)
+
+
+async def test_the_clock_is_looked_at_for_all_connections() -> None:
+    """An idle one is closed after the keep-alive time, one whose call runs for ever is cut."""
+    executor = Executor(Registry())
+    parts = AppParts(executor)
+    app = create_app(parts, name=f"test-{uuid4().hex}")
+    loop = asyncio.get_running_loop()
+    connections: set[Any] = set()
+    make = fast_protocol(parts, app, ImpatientHttpProtocol)
+    idle, running = (make(loop=loop, connections=connections, app=app) for _ in range(2))
+    for connection in (idle, running):
+        assert isinstance(connection, WebhookProtocol)
+        connection.connection_made(Wire())
+    running.data_received(request())
+    now = loop.time()
+    for connection in (idle, running):
+        connection.look_at_the_clock(now + 119)
+        assert not {"close", "abort"} & set(connection._transport.done)
+        connection.look_at_the_clock(now + 331)
+    assert "close" in idle._transport.done
+    assert "abort" in running._transport.done
+    assert idle.close_if_idle()
+    assert not running.close_if_idle()
+    for connection in (idle, running):
+        connection.connection_lost(None)
+    assert connections == set()
+    executor.close()

@@ -1,0 +1,248 @@
+"""What is wrong with a CalDAV server is said in words, and what it means for the caller is said by the class."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from actions.errors import (
+    AuthFailedError,
+    BackendError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    SlotTakenError,
+    UnavailableError,
+)
+from actions.scheduling.caldav import CalDavCalendar, CalDavSettings, open_calendar
+from actions.transport import open_session
+from tests.actions.clinic import BERLIN
+from tests.actions.scheduling.caldav.caldav_system import PASSWORD, READER, CalDavSystem
+from tests.actions.scheduling.calendar_contract import TEN, entry_at
+
+pytest_plugins = ["tests.actions.scheduling.caldav.caldav_servers"]
+
+Answer = tuple[int, str]
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session() as session:
+        yield session
+
+
+@asynccontextmanager
+async def answering(
+    session: aiohttp.ClientSession, answers: dict[str, Answer], **settings: object
+) -> AsyncIterator[CalDavCalendar]:
+    """A calendar on a server that gives the same answer to each request of a method, and 404 to all others."""
+
+    async def answer(request: web.Request) -> web.Response:
+        status, body = answers.get(request.method, (404, ""))
+        etag = {"ETag": '"1"'} if "no etag" not in answers else {}
+        return web.Response(status=status, text=body, headers={**etag, "Location": "/elsewhere/"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        values = {"type": "caldav", "url": str(server.make_url("/")), "calendars": {"practice": "cal/"}, **settings}
+        yield open_calendar(CalDavSettings.model_validate({"transport": {"attempts": 1}, **values}), session, BERLIN)
+
+
+def multistatus(properties: str = "", status: str = "200 OK") -> str:
+    return (
+        '<d:multistatus xmlns:d="DAV:" xmlns:cal="urn:ietf:params:xml:ns:caldav"><d:response><d:href>/cal/</d:href>'
+        f"<d:propstat><d:prop>{properties}</d:prop><d:status>HTTP/1.1 {status}</d:status></d:propstat>"
+        "</d:response></d:multistatus>"
+    )
+
+
+CALENDAR = "<d:resourcetype><d:collection/><cal:calendar/></d:resourcetype>"
+TASKS = '<cal:supported-calendar-component-set><cal:comp name="VTODO"/></cal:supported-calendar-component-set>'
+NOBODY = multistatus().replace("<d:response>", "<!--").replace("</d:response>", "-->")
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+
+
+PINGS: dict[str, tuple[Answer, type[BackendError], str]] = {
+    "a web site": ((200, "<html>welcome</html>"), InvalidRequestError, r"answered 200"),
+    "no WebDAV": ((405, ""), InvalidRequestError, "does not speak WebDAV"),
+    "no XML": ((207, "welcome"), InvalidRequestError, "not a WebDAV multistatus"),
+    "other XML": ((207, "<a/>"), InvalidRequestError, "not a WebDAV multistatus"),
+    "hostile XML": ((207, LAUGHS), InvalidRequestError, "not a WebDAV multistatus"),
+    "nothing there": ((404, ""), InvalidRequestError, "does not exist; create it"),
+    "nothing in it": ((207, NOBODY), InvalidRequestError, "does not exist; create it"),
+    "no calendar": ((207, multistatus("<d:resourcetype/>")), InvalidRequestError, "is not a calendar"),
+    "a secret type": ((207, multistatus(CALENDAR, "403 Forbidden")), InvalidRequestError, "is not a calendar"),
+    "tasks only": ((207, multistatus(CALENDAR + TASKS)), InvalidRequestError, "takes no events, only VTODO"),
+    "moved": ((301, ""), InvalidRequestError, "has moved"),
+    "no password": ((401, ""), AuthFailedError, r"calendar of practice .*refused the credentials"),
+    "not allowed": ((403, ""), AuthFailedError, "calendar of practice"),
+    "broken": ((500, ""), UnavailableError, "answered 500"),
+}
+
+
+@pytest.mark.parametrize(("answer", "error", "words"), PINGS.values(), ids=PINGS)
+async def test_a_ping_says_what_is_wrong(
+    answer: Answer, error: type[BackendError], words: str, session: aiohttp.ClientSession
+) -> None:
+    """In one sentence that names the calendar."""
+    async with answering(session, {"PROPFIND": answer}) as calendar:
+        with pytest.raises(error, match=words):
+            await calendar.ping()
+
+
+async def test_a_calendar_that_tells_little_is_good_enough(session: aiohttp.ClientSession) -> None:
+    """Privileges and kinds of components are not told by every server."""
+    async with answering(session, {"PROPFIND": (207, multistatus(CALENDAR))}) as calendar:
+        await calendar.ping()
+
+
+async def test_a_server_that_is_not_there_is_unavailable(session: aiohttp.ClientSession) -> None:
+    """Nothing listens on the port."""
+    async with answering(session, {}) as calendar:
+        pass
+    with pytest.raises(UnavailableError, match="refuses connections"):
+        await calendar.ping()
+    with pytest.raises(UnavailableError):
+        await calendar.write(entry_at())
+
+
+CONDITION = '<error xmlns="DAV:"><{} xmlns="urn:ietf:params:xml:ns:caldav"/></error>'
+WRITES: dict[str, tuple[dict[str, Answer], type[BackendError], str]] = {
+    "locked": ({"PUT": (423, "")}, UnavailableError, "locked"),
+    "full": ({"PUT": (507, "")}, UnavailableError, "full"),
+    "not allowed": ({"PUT": (403, "")}, AuthFailedError, "may not be written"),
+    "not allowed, in XML": (
+        {"PUT": (403, '<error xmlns="DAV:"><need-privileges/></error>')},
+        AuthFailedError,
+        "may not be written",
+    ),
+    "a condition": ({"PUT": (403, CONDITION.format("min-date-time"))}, InvalidRequestError, r"403 \(min-date-time\)"),
+    "too large": ({"PUT": (413, "")}, InvalidRequestError, "413"),
+    "moved": ({"PUT": (308, "")}, InvalidRequestError, "has moved"),
+    "no folder": ({"PUT": (409, "")}, InvalidRequestError, "does not exist"),
+    "always in conflict": ({"PUT": (412, ""), "PROPFIND": (207, multistatus(CALENDAR))}, SlotTakenError, "taken"),
+    "failed": ({"PUT": (500, "")}, OutcomeUnknownError, "500"),
+    "held by nobody knows whom": ({"PUT": (412, ""), "GET": (500, "")}, OutcomeUnknownError, "500"),
+    "held by what is no event": ({"PUT": (412, ""), "GET": (200, "welcome")}, SlotTakenError, "taken"),
+}
+
+
+@pytest.mark.parametrize(("answers", "error", "words"), WRITES.values(), ids=WRITES)
+async def test_a_refused_write_is_the_error_that_it_is(
+    answers: dict[str, Answer], error: type[BackendError], words: str, session: aiohttp.ClientSession
+) -> None:
+    """The class says whether something may have happened and whether a repeat helps."""
+    async with answering(session, answers) as calendar:
+        with pytest.raises(error, match=words):
+            await calendar.write(entry_at())
+
+
+async def test_a_write_that_cannot_be_looked_after_is_given_back(session: aiohttp.ClientSession) -> None:
+    """The look fails: the object is there and cannot be read either, so nobody knows."""
+    answers = {"PUT": (201, ""), "REPORT": (500, ""), "GET": (500, "")}
+    async with answering(session, answers) as calendar:
+        with pytest.raises(OutcomeUnknownError, match="left behind"):
+            await calendar.write(entry_at())
+
+
+async def test_nothing_is_deleted_without_knowing_its_version(session: aiohttp.ClientSession) -> None:
+    """A server without ETags is no CalDAV server."""
+    entry = entry_at()
+    text = f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:{entry.uid}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    async with answering(session, {"GET": (200, text), "no etag": (0, "")}) as calendar:
+        with pytest.raises(InvalidRequestError, match="ETag"):
+            await calendar.remove(entry)
+
+
+@pytest.mark.parametrize("status", [412, 423], ids=["changed all the time", "locked"])
+async def test_what_cannot_be_removed_is_said(status: int, session: aiohttp.ClientSession) -> None:
+    """It is safe to try again."""
+    entry = entry_at()
+    text = f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:{entry.uid}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    async with answering(session, {"GET": (200, text), "DELETE": (status, "")}) as calendar:
+        with pytest.raises(UnavailableError):
+            await calendar.remove(entry)
+
+
+async def test_a_report_with_rubbish_in_it_keeps_what_can_be_read(session: aiohttp.ClientSession) -> None:
+    """Responses without data, with a status of their own and with words for numbers."""
+    event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20261124T090000Z\nDURATION:PT9M\nEND:VEVENT\nEND:VCALENDAR\n"
+    answer = multistatus(f"<cal:calendar-data>{event}</cal:calendar-data>").replace(
+        "<d:response>",
+        "<d:response><d:href>/x</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>"
+        "<d:response/><d:response><d:status>soon</d:status></d:response><d:response>",
+        1,
+    )
+    async with answering(session, {"REPORT": (207, answer)}) as calendar:
+        assert list(await calendar.free([TEN])) == []
+
+
+async def test_wrong_credentials_are_named(system: CalDavSystem) -> None:
+    """The password is not."""
+    if not system.server.wants_credentials:
+        pytest.skip("this server asks nobody")
+    calendar = await system.open(password="wr0ng")
+    calls: list[Callable[[], Awaitable[object]]] = [
+        calendar.ping,
+        lambda: calendar.write(entry_at()),
+        lambda: calendar.free([TEN]),
+    ]
+    for call in calls:
+        with pytest.raises(AuthFailedError, match="refused the credentials") as caught:
+            await call()
+        assert "wr0ng" not in repr(caught.value)
+
+
+async def test_a_calendar_that_is_only_read_is_named(system: CalDavSystem) -> None:
+    """Before the first patient is told so."""
+    if not system.server.wants_credentials:
+        pytest.skip("this server knows no users")
+    calendar = await system.open(username=READER)
+
+    assert list(await calendar.free([TEN])) == [TEN]
+    with pytest.raises(AuthFailedError, match="can be read with these credentials, but not written"):
+        await calendar.ping()
+    with pytest.raises(AuthFailedError, match="may not be written"):
+        await calendar.write(entry_at())
+
+
+async def test_a_folder_is_no_calendar(system: CalDavSystem) -> None:
+    """The address of the user's home instead of a calendar in it."""
+    with pytest.raises(InvalidRequestError, match="is not a calendar"):
+        await (await system.open(calendars={"practice": system.server.home})).ping()
+
+
+async def test_a_password_may_stand_in_a_file(system: CalDavSystem, tmp_path: Path) -> None:
+    """As Docker and Kubernetes hand secrets out, with a line break at its end."""
+    if not system.server.wants_credentials:
+        pytest.skip("this server asks nobody")
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n", encoding="utf-8")
+    calendar = await system.open(password=None, password_file=file)
+    await calendar.ping()
+
+    with pytest.raises(AuthFailedError, match="password of the CalDAV server"):
+        await (await system.open(password=None, password_file=tmp_path / "none")).ping()
+
+
+async def test_a_token_is_sent_as_a_bearer_token(session: aiohttp.ClientSession) -> None:
+    """To servers behind a single sign-on."""
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response(status=207, text=multistatus(CALENDAR))
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        values = {"type": "caldav", "url": str(server.make_url("/")), "calendars": {"practice": "cal"}, "token": "t0k"}
+        await open_calendar(CalDavSettings.model_validate(values), session, BERLIN).ping()
+
+    assert seen == ["Bearer t0k"]
