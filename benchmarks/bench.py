@@ -26,8 +26,11 @@ from benchmarks.load import Load
 from benchmarks.servers import KINDS, TOKEN, Running, post, running, settle
 
 RESULT = Path(__file__).resolve().parent / "result.json"
-COMPARED = ("ours", "rasa-sdk", "bare Sanic")
-FEATURES = ("ours", "with a token", "with metrics", "with a line in the log", "with traces", "as it is shipped")
+COMPARED = ("ours", "rasa-sdk", "bare Sanic", "commit before")
+FEATURES = (
+    *("ours", "with a token", "with metrics", "with a line in the log", "with traces", "as it is shipped"),
+    *("commit before", "commit before, as it was shipped"),
+)
 
 WORKERS = ("ours", "ours, 2 workers", "rasa-sdk", "rasa-sdk, 2 workers")
 # rasa-sdk answers a handful of them in a second.
@@ -61,7 +64,7 @@ def cases() -> Iterator[Case]:
     packed = (("Content-Encoding", "deflate"),)
     for size in ("S", "M"):
         deflated = payloads.deflated(size, "action_noop")
-        yield Case("deflated", size, Load(deflated, 64, headers=packed), ("ours", "rasa-sdk"))
+        yield Case("deflated", size, Load(deflated, 64, headers=packed), ("ours", "rasa-sdk", "commit before"))
     for action, size in (
         ("action_say", "S"),
         ("action_noop_sync", "S"),
@@ -70,7 +73,9 @@ def cases() -> Iterator[Case]:
         ("validate_bench_form", "M"),
         ("validate_bench_form", "L"),
     ):
-        yield Case("actions", f"{action}, {size}", Load(payloads.body(size, action)), ("ours", "rasa-sdk"))
+        yield Case(
+            "actions", f"{action}, {size}", Load(payloads.body(size, action)), ("ours", "rasa-sdk", "commit before")
+        )
     for action in ("action_sync_50", "action_async_50"):
         yield Case("waiting actions", action, Load(payloads.body("S", action)), ("ours, 64 threads", "rasa-sdk"))
     yield Case("features", "S", Load(small, headers=(("Authorization", f"Bearer {TOKEN}"),)), FEATURES)

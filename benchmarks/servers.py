@@ -12,10 +12,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commits import BEFORE, checkout
 from benchmarks.load import pinned
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,11 +27,12 @@ TOKEN = "bench-token-0815"  # noqa: S105 - made up
 
 @dataclass(frozen=True)
 class Kind:
-    """How a server is started. ``{port}`` in its command is the port."""
+    """How a server is started; ``{port}`` in its command is the port, ``commit`` that of its code if not this one."""
 
     command: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     core: int | None = 0
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ def _rasa(core: int | None = 0, **variables: str) -> Kind:
     return Kind((sys.executable, "-m", "rasa_sdk", "--actions", "bench_actions", "-p", "{port}"), variables, core)
 
 
+def _before(kind: Kind) -> Kind:
+    """Return the same server as it was at the commit that the tables compare with."""
+    return replace(kind, commit=BEFORE)
+
+
 _TRACED = Kind(
     _ours().command,
     {
@@ -79,6 +86,8 @@ KINDS: dict[str, Kind] = {
     "with a line in the log": _ours(log_level="INFO"),
     "with traces": _TRACED,
     "as it is shipped": _ours(metrics="true", log_level="INFO"),
+    "commit before": _before(_ours()),
+    "commit before, as it was shipped": _before(_ours(metrics="true", log_level="INFO")),
     "ours, 2 workers": _ours("--workers", "2", core=None),
     "rasa-sdk, 2 workers": _rasa(core=None, ACTION_SERVER_SANIC_WORKERS="2"),
 }
@@ -101,7 +110,7 @@ def started(kind: Kind) -> Iterator[Running]:
     process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603
         command,
         cwd=SERVED,
-        env={**kept, "PYTHONPATH": str(ROOT), **kind.variables},
+        env={**kept, "PYTHONPATH": str(checkout(kind.commit) if kind.commit else ROOT), **kind.variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
