@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from action_server.errors import ActionServerError, LoadError, RegistrationError
-from action_server.project.places import Place
 from action_server.project.python_facts import PythonFacts
 from action_server.project.python_reader import read_package
 from action_server.runtime import loader
 from action_server.runtime.registry import Registry
-from action_server.source import shorten
-
-_PLACE = re.compile(r"(.+):(\d+)")
+from action_server.source import Place, parse_place, shorten
 
 
 @dataclass(frozen=True)
@@ -93,16 +90,16 @@ def _loaded(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path
             with contextlib.redirect_stdout(sys.stderr):
                 registry = loader.load(package).registry
         except RegistrationError as exc:
-            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=False)
+            return _failed(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=False)
         except LoadError as exc:
-            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=True)
+            return _failed(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=True)
         except ActionServerError as exc:
             return _failed(code, str(exc), _place_in(str(exc)), is_import=True)
     return Code(package, path, facts, _registered(registry), knows_all_names=True, twice=tuple(twice))
 
 
 def _registered(registry: Registry) -> tuple[Registered, ...]:
-    return tuple(Registered(a.name, a.source, _place(a.place) or Place(file=a.place)) for a in registry)
+    return tuple(Registered(a.name, a.source, parse_place(a.place) or Place(file=a.place)) for a in registry)
 
 
 def _failed(code: Code, failure: str, at: Place | None, *, is_import: bool) -> Code:
@@ -175,7 +172,7 @@ class _Twice(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() == "action.registered_twice":
-            used, replaced = (_place(str(getattr(record, key, ""))) for key in ("used", "replaced"))
+            used, replaced = (parse_place(str(getattr(record, key, ""))) for key in ("used", "replaced"))
             if used and replaced:
                 self.found.append((str(getattr(record, "action", "")), used, replaced))
 
@@ -194,11 +191,6 @@ def _watched() -> Iterator[list[tuple[str, Place, Place]]]:
         log.removeHandler(handler)
         log.setLevel(level)
         log.propagate = propagates
-
-
-def _place(text: str | None) -> Place | None:
-    match = _PLACE.fullmatch(text or "")
-    return Place(file=match[1], line=int(match[2])) if match else None
 
 
 def _place_in(text: str) -> Place | None:

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.findings.finding import Finding
-from action_server.flows.check.catalogue import RULES
+from action_server.findings.finding import Finding, by_place
+from action_server.flows.check.catalogue import RULES, UNUSED_SILENCING
 from action_server.project.fields import did_you_mean
-from action_server.source import shorten
+from action_server.source import Place, shorten
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -47,11 +47,12 @@ class Ignored:
 
     def silences(self, finding: Finding) -> bool:
         """Tell whether a finding is not to be shown."""
-        if finding.rule in self.everywhere:
+        rule, file = finding.rule.id, finding.place.file
+        if rule in self.everywhere:
             return True
-        paths = {finding.file, _relative(finding.file, self.folder)}
+        paths = {file, _relative(file, self.folder)}
         return any(
-            finding.rule in rules and any(fnmatchcase(path, pattern) for path in paths)
+            rule in rules and any(fnmatchcase(path, pattern) for path in paths)
             for pattern, rules in self.by_file.items()
         )
 
@@ -170,14 +171,14 @@ def silence(
     used: set[tuple[str, int, str]] = set()
     kept = []
     for finding in findings:
-        comment = by_line.get((finding.file, finding.line))
-        if comment is not None and finding.rule in comment.rules:
-            used.add((comment.file, comment.line, finding.rule))
+        comment = by_line.get((finding.place.file, finding.place.line))
+        if comment is not None and finding.rule.id in comment.rules:
+            used.add((comment.file, comment.line, finding.rule.id))
         else:
             kept.append(finding)
     for comment in comments:
-        kept += [_unused(comment, *problem) for problem in _problems(comment, used, judged)]
-    return sorted(finding for finding in kept if not ignored.silences(finding))
+        kept += [_finding(comment, *problem) for problem in _problems(comment, used, judged)]
+    return by_place(finding for finding in kept if not ignored.silences(finding))
 
 
 def _problems(comment: Comment, used: set[tuple[str, int, str]], judged: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -190,6 +191,5 @@ def _problems(comment: Comment, used: set[tuple[str, int, str]], judged: frozens
             yield f"there is no {rule} to ignore on this line", "remove the comment"
 
 
-def _unused(comment: Comment, message: str, fix: str) -> Finding:
-    severity = RULES["unused-silencing"].severity
-    return Finding(comment.file, comment.line, comment.column, "unused-silencing", message, fix, severity)
+def _finding(comment: Comment, message: str, fix: str) -> Finding:
+    return Finding(UNUSED_SILENCING, Place(comment.file, comment.line, comment.column), message, fix)

@@ -79,13 +79,16 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == {
         "errors": 1,
         "warnings": 0,
+        "notes": 0,
         "findings": [
             {
                 "rule": "unknown-flow",
                 "severity": "error",
+                "where": "data/flows.yml:22:9",
                 "file": "data/flows.yml",
                 "line": 22,
                 "column": 9,
+                "key": "",
                 "message": "the step links to 'otter', which is no flow; did you mean 'other'?",
                 "fix": "write the flow, or correct the name",
             }
@@ -146,7 +149,7 @@ def test_a_comment_that_silences_nothing_is_found(
     """It would hide the next fault."""
     (finding,) = checked(tmp_path, changed(CALM, file, line, f"{line}  {comment}")).findings
 
-    assert finding.rule == "unused-silencing"
+    assert finding.rule.id == "unused-silencing"
     assert message in finding.message
 
 
@@ -202,7 +205,7 @@ def test_the_reference_lists_each_rule() -> None:
     text = (ROOT / "docs/reference/check-rules.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \| (.+) \| (.+) \|$", text, re.MULTILINE)
 
-    assert rows == [(r.id, r.severity, r.what, r.why) for r in RULES.values()]
+    assert rows == [(r.id, r.severity, r.summary, r.why) for r in RULES.values()]
 
 
 def test_the_plan_of_a_migration_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,4 +226,4 @@ def checked(folder: Path, files: Mapping[str, str]) -> Report:
 
 def told(report: Report) -> list[str]:
     """Return the findings as `rule file:line`, with the package's name as ACTS."""
-    return [f"{f.rule} {f.file.replace(report.code.package, 'ACTS')}:{f.line}" for f in report.findings]
+    return [f"{f.rule.id} {f.place.file.replace(report.code.package, 'ACTS')}:{f.place.line}" for f in report.findings]

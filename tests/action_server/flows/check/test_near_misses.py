@@ -228,7 +228,7 @@ def test_nothing_is_found_in_the_clinic(monkeypatch: pytest.MonkeyPatch, project
     monkeypatch.chdir(ROOT)
     report = check(Request(Path(project), "actions"))
 
-    assert [f"{f.where} {f.rule} {f.message}" for f in report.findings] == []
+    assert [f"{f.place.exact} {f.rule.id} {f.message}" for f in report.findings] == []
     assert report.code.knows_all_names
     assert len(report.code.registered) >= 5
 
@@ -239,7 +239,7 @@ def test_nothing_is_found_in_projects_that_others_play(monkeypatch: pytest.Monke
     monkeypatch.chdir(Path(__file__).parents[1] / "projects" / name)
     report = check(Request(Path("."), "there_are_none"))
 
-    assert [f for f in report.findings if f.rule != "actions-not-found"] == []
+    assert [f for f in report.findings if f.rule.id != "actions-not-found"] == []
 
 
 def test_a_package_that_is_nowhere_is_said_once(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_key_that_engines_pass_over_is_a_warning(tmp_path: Path) -> None:
     """A misspelled section of the domain is no error for an engine, and has no effect."""
     report = checked(tmp_path, changed(CALM, DOMAIN, "slots:\n", "respones: {}\nslots:\n"))
 
-    assert [(f.rule, f.line, f.severity) for f in report.findings] == [("readable-with-care", 2, "warning")]
+    assert [(f.rule.id, f.place.line, f.severity) for f in report.findings] == [("readable-with-care", 2, "warning")]
 
 
 def test_code_that_does_not_import_is_still_read(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_process_that_must_not_import_the_actions_checks_their_text(tmp_path: 
     with written(tmp_path, changed(faulty, CODE, "", "\n\nraise RuntimeError('imported')\n")) as package:
         findings = check_text(Path("."), package)
 
-    assert {f.rule for f in findings} == {"impossible-value"}
+    assert {f.rule.id for f in findings} == {"impossible-value"}
 
 
 def test_the_project_is_found_where_it_usually_is(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_no_mangled_project_stops_the_check(tmp_path: Path, seed: int) -> None:
     with written(tmp_path, files) as package:
         report = check(Request(Path("."), package, load=False))
 
-    assert all(f.file and f.message and f.fix for f in report.findings)
+    assert all(f.place.file and f.message and f.fix for f in report.findings)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

@@ -339,5 +339,5 @@ def test_the_clinic_s_forms_become_flows_that_agree_with_its_actions(
     report = check(Request(tmp_path / "drafts", "actions"))
 
     assert len(found.drafts) == len(report.project.flows) >= 3
-    assert [f"{f.where} {f.rule} {f.message}" for f in report.findings] == []
+    assert [f"{f.place.exact} {f.rule.id} {f.message}" for f in report.findings] == []
     assert {a.verdict for a in found.actions if a.name.startswith("action_")} == {"unchanged"}
