@@ -28,12 +28,17 @@ class FindingJson(TypedDict):
     fix: str
 
 
-class ReportJson(TypedDict):
-    """All findings for scripts, and how many there are of each severity."""
+class Counts(TypedDict):
+    """How many findings there are of each severity."""
 
     errors: int
     warnings: int
     notes: int
+
+
+class ReportJson(Counts):
+    """All findings for scripts."""
+
     findings: list[FindingJson]
 
 
