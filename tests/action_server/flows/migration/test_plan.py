@@ -15,7 +15,7 @@ from action_server.flows.migration.conversations import read_traffic
 from action_server.flows.migration.plan import Plan, plan
 from action_server.project.flows import ActionStep, CollectStep, LinkStep, NoopStep
 from action_server.project.project import Project, read_project
-from tests.action_server.flows.check.checked import written
+from tests.action_server.flows.check.sample_projects import write_files
 
 ROOT = Path(__file__).parents[4]
 
@@ -167,7 +167,7 @@ def in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(folder: Path, files: Mapping[str, str] = PROJECT, conversations: Path | None = None) -> Plan:
-    with written(folder, files) as package:
+    with write_files(folder, files) as package:
         return plan(Request(Path("."), package), conversations)
 
 
