@@ -25,6 +25,8 @@ from tests.action_server.flows.check.sample_projects import (
     write_files,
 )
 
+ROOT = Path(__file__).parents[4]
+
 
 @pytest.mark.parametrize("files", [CALM, CLASSIC], ids=["calm", "classic"])
 def test_nothing_is_found_in_a_project_that_agrees(tmp_path: Path, files: Mapping[str, str]) -> None:
@@ -48,9 +50,6 @@ def test_a_planted_fault_is_found(tmp_path: Path) -> None:
         "unknown-flow data/flows.yml:22",
         "unknown-flow domain.yml:17",
     ]
-
-
-ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize("project", ["assistant", "assistant/classic"])
@@ -108,7 +107,7 @@ def test_the_project_is_found_where_it_usually_is(tmp_path: Path) -> None:
     assert project_folder(tmp_path) == tmp_path / "assistant"
 
 
-def mangled(text: str, chance: random.Random) -> str:
+def mangle(text: str, chance: random.Random) -> str:
     """Do to a text what editors, merges and tired people do."""
     lines = text.splitlines()
     for _ in range(chance.randint(1, 4)):
@@ -137,7 +136,7 @@ def test_no_mangled_project_stops_the_check(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     files = dict(CALM if seed % 2 else CLASSIC)
     for name in chance.sample(sorted(name for name in files if files[name]), 2):
-        files[name] = mangled(files[name], chance)
+        files[name] = mangle(files[name], chance)
     with write_files(tmp_path, files) as package:
         report = check(Request(Path("."), package, load=False))
 
