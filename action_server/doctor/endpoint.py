@@ -72,7 +72,7 @@ class Target:
 class Endpoint:
     """The block with its variables replaced. ``url`` stands for its own; ``url_place`` is where the url comes from.
 
-    ``entries`` have the type they must have; ``misshapen`` are the names of the others, which are findings and, for
+    ``entries`` have the type they must have; ``wrong_types`` are the names of the others, which are findings and, for
     everything else, not there. ``target`` is None where the url names none.
     """
 
@@ -83,7 +83,7 @@ class Endpoint:
         self._written = {**file.action_endpoint, **({"url": url} if url else {})}
         replaced = {str(name): self._replace(value) for name, value in self._written.items() if value is not None}
         self.entries = {name: value for name, value in replaced.items() if _has_its_kind(name, value)}
-        self.misshapen = [name for name in replaced if name not in self.entries]
+        self.wrong_types = [name for name in replaced if name not in self.entries]
         self.target = target_of(self.entries.get("url", ""))
 
     @property

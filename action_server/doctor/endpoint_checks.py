@@ -33,7 +33,7 @@ def check_shape(endpoint: Endpoint) -> Iterator[Finding]:
         yield Finding.of(rule, endpoint.at("actions_module"))
     elif not entries.get("url"):
         yield Finding.of(rules.ENDPOINT_MISSING, endpoint.file.at(""))
-    for name in endpoint.misshapen:
+    for name in endpoint.wrong_types:
         yield Finding.of(rules.ENDPOINT_SHAPE, endpoint.at(name), kind=KINDS[name][1])
     for name, value in entries.get("params", {}).items():
         if value is None or isinstance(value, (bool, dict)):

@@ -16,14 +16,14 @@ _WORD = re.compile(r"<(\w+)>")
 class Finding:
     """What is wrong in one place. ``message`` is one sentence without its full stop, ``fix`` says what to do.
 
-    ``milder`` is its severity where it is less certain than the rule's other findings.
+    ``severity_override`` is its severity where it is less certain than the rule's other findings.
     """
 
     rule: Rule
     place: Place
     message: str
     fix: str
-    milder: Severity | None = None
+    severity_override: Severity | None = None
 
     @classmethod
     def of(cls, rule: Rule, place: Place, **facts: object) -> Finding:
@@ -36,8 +36,8 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """Return how bad it is: the rule's severity, unless it is milder here."""
-        return self.milder or self.rule.severity
+        """Return how bad it is: the rule's severity, unless it is another one here."""
+        return self.severity_override or self.rule.severity
 
 
 def _fill(text: str, facts: Mapping[str, object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.code import Registered
+from action_server.flows.check.code import KnownAction
 from action_server.flows.check.stories import actions_of_stories
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
@@ -17,7 +17,7 @@ from action_server.source import Place
 def check_actions(subject: Subject) -> None:
     """Check the names of actions in YAML against the classes, and the other way round."""
     _check_loading(subject)
-    named = list(_named(subject))
+    named = list(_actions_in_yaml(subject))
     if subject.code.path is None:
         _check_package_missing(subject, named)
         return
@@ -43,17 +43,17 @@ def _check_loading(subject: Subject) -> None:
         else:
             fix = "an action is a class with `name()` and `run(self, dispatcher, tracker, domain)`"
             subject.findings.add(catalogue.NOT_AN_ACTION, at, message, fix)
-    for name, used, replaced in code.twice:
+    for duplicate in code.duplicates:
         subject.findings.add(
             catalogue.DUPLICATE_NAME,
-            replaced,
-            f"the action {name!r} is also at {used}; that one counts",
+            duplicate.replaced,
+            f"the action {duplicate.name!r} is also at {duplicate.used}; that one counts",
             "give one of them another name",
             "warning",
         )
 
 
-def _named(subject: Subject) -> Iterator[tuple[str, Place]]:
+def _actions_in_yaml(subject: Subject) -> Iterator[tuple[str, Place]]:
     """Yield the actions that YAML names, with the places; the domain's list first."""
     for listed in subject.domain.actions.values():
         yield listed.name, listed.at
@@ -113,7 +113,7 @@ def _check_classes(subject: Subject, named: list[tuple[str, Place]]) -> None:
         )
 
 
-def _check_called(subject: Subject, action: Registered) -> bool:
+def _check_called(subject: Subject, action: KnownAction) -> bool:
     """Report an action whose name only engines call, where no engine does; tell whether there was one."""
     name = action.name
     reason = None
@@ -166,7 +166,7 @@ def _why_not_asked(subject: Subject, name: str, action: str) -> tuple[str, str] 
     return None
 
 
-def _check_used(subject: Subject, action: Registered, named: set[str]) -> None:
+def _check_used(subject: Subject, action: KnownAction, named: set[str]) -> None:
     name = action.name
     if name in named or is_default_action(name) or name in subject.sources.words_beside:
         return

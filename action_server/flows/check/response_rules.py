@@ -50,7 +50,7 @@ def check_payload(subject: Subject, payload: str, at: Place) -> None:
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if equals and name.isidentifier():
                 subject.report_slot(name, at, "the button sets")
-                subject.report_value(name, _plain(value), at, "the button sets")
+                subject.report_value(name, _slot_value(value), at, "the button sets")
         return
     match = _START_FLOW.fullmatch(text)
     if match:
@@ -64,7 +64,7 @@ def check_payload(subject: Subject, payload: str, at: Place) -> None:
         subject.report_intent(match[1], at, "the button sends")
 
 
-def _plain(value: str) -> str | None:
+def _slot_value(value: str) -> str | None:
     text = value.strip("\"'")
     return None if text in ("None", "null", "") else text
 

@@ -38,7 +38,7 @@ _TABLE = "tool.action-server.check"
 
 
 @dataclass(frozen=True)
-class Ignored:
+class IgnoredRules:
     """What pyproject.toml silences; patterns are paths as findings show them, or relative to the file's folder."""
 
     everywhere: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class Comment:
     rules: tuple[str, ...]
 
 
-def read_ignored(root: Path) -> Ignored:
+def read_ignored(root: Path) -> IgnoredRules:
     """Read the nearest pyproject.toml, from the project's folder up to the working directory.
 
     Raises:
@@ -77,7 +77,7 @@ def read_ignored(root: Path) -> Ignored:
         path = folder / "pyproject.toml"
         if path.is_file():
             return _from_file(path)
-    return Ignored()
+    return IgnoredRules()
 
 
 def _folders(root: Path) -> list[Path]:
@@ -86,7 +86,7 @@ def _folders(root: Path) -> list[Path]:
     return above or [root]
 
 
-def _from_file(path: Path) -> Ignored:
+def _from_file(path: Path) -> IgnoredRules:
     where = shorten(str(path))
     try:
         found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def _from_file(path: Path) -> Ignored:
     by_file = found.get("per-file-ignores", {})
     if not isinstance(by_file, dict):
         raise SettingsError(f"{where}: {_TABLE}.per-file-ignores", "is not a table of patterns with rules")
-    return Ignored(
+    return IgnoredRules(
         _rules(found.get("ignore", []), f"{where}: {_TABLE}.ignore"),
         {name: _rules(rules, f"{where}: {_TABLE}.per-file-ignores.{name}") for name, rules in by_file.items()},
         path.parent,
@@ -135,10 +135,10 @@ def comments_in(files: Iterable[str]) -> Iterator[Comment]:
         except (OSError, ValueError):
             continue
         if "action-server:" in text:
-            yield from _python(text, file) if file.endswith(".py") else _yaml(text, file)
+            yield from _comments_in_python(text, file) if file.endswith(".py") else _comments_in_yaml(text, file)
 
 
-def _python(text: str, file: str) -> Iterator[Comment]:
+def _comments_in_python(text: str, file: str) -> Iterator[Comment]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
@@ -147,7 +147,7 @@ def _python(text: str, file: str) -> Iterator[Comment]:
         return
 
 
-def _yaml(text: str, file: str) -> Iterator[Comment]:
+def _comments_in_yaml(text: str, file: str) -> Iterator[Comment]:
     for number, line in enumerate(text.splitlines(), 1):
         yield from _comment(_YAML_COMMENT, line, file, number, 0)
 
@@ -161,7 +161,7 @@ def _comment(pattern: re.Pattern[str], text: str, file: str, line: int, column: 
 
 
 def silence(
-    findings: Sequence[Finding], comments: Sequence[Comment], ignored: Ignored, judged: frozenset[str]
+    findings: Sequence[Finding], comments: Sequence[Comment], ignored: IgnoredRules, judged: frozenset[str]
 ) -> list[Finding]:
     """Leave out what is silenced, and add a finding for each comment that silences nothing.
 
