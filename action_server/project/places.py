@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from action_server.errors import ActionServerError
-from action_server.source import Place as Place
+from action_server.source import Place
 
 Severity = Literal["error", "warning"]
 
