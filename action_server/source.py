@@ -1,14 +1,49 @@
-"""Where something is in the author's code: ``file:line``, relative to the working directory if it is below it."""
+"""Where something is in the author's files: ``file:line``, relative to the working directory if it is below it."""
 
 from __future__ import annotations
 
 import inspect
 import os
+import re
 import sysconfig
 import traceback
+from dataclasses import dataclass
 from typing import Any
 
 _NOT_THE_AUTHORS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
+_FILE_AND_LINE = re.compile(r"(.+):(\d+)")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A place in a file: lines and columns count from 1, 0 stands for the file as a whole.
+
+    ``key`` names an entry where the line is not known, as ``action_endpoint.url``. Without a file it is the place
+    itself: a setting, a flag or a package.
+    """
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        return _join(self.file, self.line, 0, self.key)
+
+    @property
+    def exact(self) -> str:
+        """Return ``file:line:column`` or ``file:key``, as far as it is known."""
+        return _join(self.file, self.line, self.column, self.key)
+
+
+def _join(file: str, line: int, column: int, key: str) -> str:
+    return ":".join(str(part) for part in (file, line, column, key) if part)
+
+
+def parse_place(text: str) -> Place | None:
+    """Return the place that ``file:line`` names; None for a text of another shape."""
+    match = _FILE_AND_LINE.fullmatch(text)
+    return Place(match[1], int(match[2])) if match else None
 
 
 def shorten(file: str) -> str:

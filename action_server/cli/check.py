@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from action_server import __version__
-from action_server.findings import output
-from action_server.flows.check import checking
+from action_server.findings import output, sarif
+from action_server.flows.check import catalogue, checking
 
 DESCRIPTION = """\
 Compare code, domain, flows, rules, stories and forms of a Rasa project, and show where they do not agree.
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, settings: HasActions) -> int:
     if args.json:
         _print_json(output.as_json(report.findings))
     elif args.sarif:
-        _print_json(output.as_sarif(report.findings, __version__))
+        _print_json(sarif.as_sarif(report.findings, catalogue.RULES.values(), __version__))
     else:
         project = report.project
         names = f"{len(project.flows)} flows, {len(project.domain.slots)} slots, {len(report.code.registered)} actions"

@@ -116,7 +116,9 @@ def _add_doctor(verbs: Verbs) -> None:
     doctor.add_argument("--url", metavar="URL", help="the url the engine calls, instead of the one of action_endpoint")
     doctor.add_argument("--engine", metavar="URL", help="ask a running engine for its version and its clock")
     doctor.add_argument("--online", action="store_true", help="call the running server, and open the services")
-    doctor.add_argument("--json", action="store_true", help="print JSON for machines")
+    form = doctor.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for machines")
+    form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0")
     settings.add_flags(doctor)
     doctor.set_defaults(verb=_doctor)
 
@@ -225,8 +227,9 @@ async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[Se
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from action_server.cli import terminal
-    from action_server.doctor import doctor
+    from action_server.doctor import report, rules
+    from action_server.doctor.examine import examine
+    from action_server.findings import output, sarif
     from action_server.telemetry import logs
 
     read = settings.read(vars(args), os.environ)
@@ -234,13 +237,14 @@ def _doctor(args: argparse.Namespace) -> int:
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     # What the actions' modules print when they are imported is none of the report.
     with contextlib.redirect_stdout(sys.stderr):
-        findings = doctor.examine(read, os.environ, url=args.url, engine=args.engine, online=args.online)
-    errors = sum(finding.severity == "error" for finding in findings)
+        findings = examine(read, os.environ, url=args.url, engine=args.engine, online=args.online)
     if args.json:
-        _print_json({"errors": errors, "findings": [vars(finding) for finding in findings]})
+        _print_json(report.as_json(findings))
+    elif args.sarif:
+        _print_json(sarif.as_sarif(findings, rules.RULES.values(), __version__, otherwise=str(read.endpoints)))
     else:
-        terminal.show_findings(_console(), findings)
-    return 1 if errors else 0
+        output.show_findings(_console(), findings)
+    return 1 if any(finding.severity == "error" for finding in findings) else 0
 
 
 def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:

@@ -106,5 +106,5 @@ def _log_findings(read: Settings) -> None:
         logger.warning("check.failed", extra={"problem": str(exc)})
         return
     for finding in found:
-        facts = {"rule": finding.rule, "place": finding.where, "problem": finding.message, "fix": finding.fix}
+        facts = {"rule": finding.rule.id, "place": finding.place.exact, "problem": finding.message, "fix": finding.fix}
         logger.warning("check.found", extra=facts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from action_server.cli.client import Reply
-from action_server.doctor.doctor import Finding
 from action_server.runtime.health import ServicePinged
 from action_server.runtime.registry import RegisteredAction
 
@@ -49,20 +47,6 @@ def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: R
             console.print(f"  event {event.get('event')} {json.dumps(rest) if rest else ''}", markup=False)
     if not reply.responses and not reply.events:
         console.print("  no messages, no events")
-
-
-def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """Print a table of what the doctor found, and how many of each severity."""
-    if findings:
-        table = _table("severity", "rule", "where; what is wrong; what to do")
-        for finding in findings:
-            color = {"error": "red", "warning": "yellow", "note": "blue"}[finding.severity]
-            texts = "\n".join((finding.where, finding.problem, finding.remedy))
-            table.add_row(Text(finding.severity, f"bold {color}"), finding.rule, Text(texts))
-        console.print(table)
-    counts = Counter(finding.severity for finding in findings)
-    said = [f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items()]
-    console.print(", ".join(said) or "nothing found", highlight=False)
 
 
 def show_services(console: Console, services: Sequence[ServicePinged]) -> None:

@@ -1,1 +1,1 @@
-"""A finding of ``doctor`` and ``check``: its rule, its place, and how it is printed."""
+"""What ``doctor`` and ``check`` find: one kind of rule, one of finding, one output for people, scripts and editors."""

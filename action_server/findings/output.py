@@ -1,101 +1,96 @@
-"""Findings as lines for people, as JSON, and as SARIF 2.1.0 for code hosts and editors."""
+"""Findings as text for people and as JSON for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from rich.console import Console
 from rich.text import Text
 
-from action_server.findings.finding import Finding
-from action_server.flows.check.catalogue import RULES
+from action_server.findings.finding import Finding, count
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_COLOURS = {"error": "bold red", "warning": "yellow"}
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "blue"}
+_INDENT = 4
+
+
+class FindingJson(TypedDict):
+    """A finding for scripts. ``where`` is the place as people read it; ``line`` and ``column`` are 0 if not known."""
+
+    rule: str
+    severity: str
+    where: str
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+    fix: str
+
+
+class Counts(TypedDict):
+    """How many findings there are of each severity."""
+
+    errors: int
+    warnings: int
+    notes: int
+
+
+class ReportJson(Counts):
+    """All findings for scripts."""
+
+    findings: list[FindingJson]
 
 
 def show_findings(console: Console, findings: Sequence[Finding], *, checked: str = "") -> None:
-    """Print `path:line:column: severity rule: sentence` and the fix below, for each finding, and how many there are."""
+    """Print `place: severity rule: sentence` and the fix below, for each finding, and how many there are.
+
+    A terminal gets lines of its width. Through a pipe a finding stays on one line and its fix on another: tools read
+    them. ``checked`` says what was looked at.
+    """
     for finding in findings:
-        head = Text(f"{finding.where}: ", "bold")
+        head = Text(f"{finding.place.exact}: ", "bold")
         head.append(finding.severity, _COLOURS[finding.severity])
-        head.append(f" {finding.rule}: ", "cyan")
+        head.append(f" {finding.rule.id}: ", "cyan")
         head.append(finding.message, "not bold")
-        console.print(head, soft_wrap=True, highlight=False)
-        console.print(Text(f"    {finding.fix}"), soft_wrap=True, highlight=False)
-    counts = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning")}
-    said = [f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items() if n]
-    console.print(Text(f"{', '.join(said) or 'nothing found'}{f' ({checked})' if checked else ''}"), highlight=False)
+        _print(console, head)
+        _print(console, Text(f"{' ' * _INDENT}{finding.fix}"))
+    counts = [f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in count(findings).items() if n]
+    _print(console, Text(f"{', '.join(counts) or 'nothing found'}{f' ({checked})' if checked else ''}"))
 
 
-def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def _print(console: Console, text: Text) -> None:
+    for line in _wrap(console, text) if console.is_terminal else [text]:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _wrap(console: Console, text: Text) -> Iterator[Text]:
+    """Break a text into lines of the console's width, the second and all further ones indented."""
+    for number, line in enumerate(text.wrap(console, max(console.width - _INDENT, _INDENT))):
+        line.rstrip()
+        yield Text(" " * _INDENT).append_text(line) if number else line
+
+
+def as_json(findings: Sequence[Finding]) -> ReportJson:
     """Return the findings as a value for JSON."""
+    counts = count(findings)
     return {
-        "errors": sum(f.severity == "error" for f in findings),
-        "warnings": sum(f.severity == "warning" for f in findings),
-        "findings": [
-            {
-                "rule": f.rule,
-                "severity": f.severity,
-                "file": f.file,
-                "line": f.line,
-                "column": f.column,
-                "message": f.message,
-                "fix": f.fix,
-            }
-            for f in findings
-        ],
+        "errors": counts["error"],
+        "warnings": counts["warning"],
+        "notes": counts["note"],
+        "findings": [_as_json(finding) for finding in findings],
     }
 
 
-def as_sarif(findings: Sequence[Finding], version: str) -> dict[str, Any]:
-    """Return the findings as a SARIF log. ``version`` is this program's."""
-    names = list(RULES)
+def _as_json(finding: Finding) -> FindingJson:
     return {
-        "$schema": _SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "action-server",
-                        "version": version,
-                        "rules": [_sarif_rule(name) for name in names],
-                    }
-                },
-                "columnKind": "unicodeCodePoints",
-                "results": [_sarif_result(finding, names.index(finding.rule)) for finding in findings],
-            }
-        ],
+        "rule": finding.rule.id,
+        "severity": finding.severity,
+        "where": finding.place.exact,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "key": finding.place.key,
+        "message": finding.message,
+        "fix": finding.fix,
     }
-
-
-def _sarif_rule(name: str) -> dict[str, Any]:
-    rule = RULES[name]
-    return {
-        "id": name,
-        "shortDescription": {"text": f"{rule.what}."},
-        "fullDescription": {"text": f"{rule.what}. Otherwise: {rule.why}."},
-        "defaultConfiguration": {"level": rule.severity},
-    }
-
-
-def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.file)}}
-    if finding.line:
-        place["region"] = {"startLine": finding.line, **({"startColumn": finding.column} if finding.column else {})}
-    return {
-        "ruleId": finding.rule,
-        "ruleIndex": index,
-        "level": finding.severity,
-        "message": {"text": f"{finding.message}. To do: {finding.fix}."},
-        "locations": [{"physicalLocation": place}],
-    }
-
-
-def _uri(file: str) -> str:
-    path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from action_server.project.imports import Imports, dotted
-from action_server.project.places import Place
 from action_server.project.python_facts import Fault
+from action_server.source import Place
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from action_server.project.flows import Condition, Rejection
-from action_server.project.places import Frozen, Place
+from action_server.project.places import Frozen
+from action_server.source import Place
 
 # Slots that every engine has, with the value they start with.
 BUILT_IN_SLOTS: Mapping[str, Any] = {

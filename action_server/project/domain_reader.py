@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from action_server.project.domain import Domain, Form, ListedAction, Response, SessionConfig, Slot
 from action_server.project.fields import Fields, did_you_mean, kind_of
-from action_server.project.places import Place, Problems
+from action_server.project.places import Problems
 from action_server.project.response_reader import read_response
 from action_server.project.slot_reader import read_slot
 from action_server.project.tree import Node
+from action_server.source import Place
 
 DOMAIN_KEYS = (
     "version",

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from action_server.project.places import Place, Problems, Severity
+from action_server.project.places import Problems, Severity
 from action_server.project.tree import Node
+from action_server.source import Place
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from action_server.project.places import Frozen, Place
+from action_server.project.places import Frozen
+from action_server.source import Place
 
 START = "START"
 END = "END"

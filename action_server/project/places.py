@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from action_server.errors import ActionServerError
+from action_server.source import Place
 
 Severity = Literal["error", "warning"]
 
@@ -15,17 +16,6 @@ class Frozen(BaseModel):
     """The base of everything that is read: it never changes, and errors do not quote it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Place(Frozen):
-    """A place in a file; lines and columns count from 1, 0 stands for the file as a whole."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Problem(Frozen):

@@ -11,9 +11,9 @@ from action_server.project.domain import Domain
 from action_server.project.domain_reader import DomainReader, looks_like_a_domain
 from action_server.project.flow_reader import read_flows
 from action_server.project.flows import Flow
-from action_server.project.places import Frozen, Place, Problem, Problems
+from action_server.project.places import Frozen, Problem, Problems
 from action_server.project.tree import Node, read_tree
-from action_server.source import shorten
+from action_server.source import Place, shorten
 
 PATTERNS_FILE = Path(__file__).parent / "patterns.yml"
 _NOT_OURS = frozenset({"node_modules", "models", "results", "venv", "__pycache__", "site-packages"})

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from action_server.project.places import Place
+from action_server.source import Place
 
 UNKNOWN = object()
 """Stands for a value that is not a constant."""

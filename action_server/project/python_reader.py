@@ -9,10 +9,9 @@ from pathlib import Path
 
 from action_server.project.coroutines import faults_in
 from action_server.project.imports import Imports, dotted
-from action_server.project.places import Place
 from action_server.project.python_facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField
 from action_server.project.uses import uses_in
-from action_server.source import shorten
+from action_server.source import Place, shorten
 
 
 def read_package(path: Path, package: str) -> PythonFacts:

@@ -7,9 +7,10 @@ from typing import Any
 
 from action_server.project.domain import Response, SlotConstraint, Variation
 from action_server.project.fields import Fields, kind_of
-from action_server.project.places import Place, Problems
+from action_server.project.places import Problems
 from action_server.project.step_reader import condition_of
 from action_server.project.tree import Node
+from action_server.source import Place
 
 _KNOWN = (
     "id",

@@ -6,9 +6,10 @@ from typing import Any
 
 from action_server.project.domain import MAPPING_TYPES, SLOT_TYPES, Slot, SlotMapping, SlotValidation
 from action_server.project.fields import Fields, did_you_mean
-from action_server.project.places import Place, Problems
+from action_server.project.places import Problems
 from action_server.project.step_reader import read_rejections
 from action_server.project.tree import Node
+from action_server.source import Place
 
 
 def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from action_server.project.places import Place, Problem, Problems
+from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
 from action_server.project.tree import Node, read_tree
-from action_server.source import shorten
+from action_server.source import Place, shorten
 
 _NOT_OURS = frozenset({"node_modules", "models", "results", "venv", "__pycache__", "site-packages"})
 _OTHER_FILES = frozenset({"config.yml", "endpoints.yml", "credentials.yml", "docker-compose.yml"})

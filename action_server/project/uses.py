@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from action_server.project.imports import Imports
-from action_server.project.places import Place
 from action_server.project.python_facts import UNKNOWN, Use, UseKind
+from action_server.source import Place
 
 
 def uses_in(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:

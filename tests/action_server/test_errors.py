@@ -20,8 +20,9 @@ from action_server.flows.commands.llm import UnderstandingError
 from action_server.flows.commands.scripted import ScriptEndedError
 from action_server.flows.e2e.runner import FixtureError
 from action_server.idempotency import rules
-from action_server.project.places import Place, UnsupportedError
+from action_server.project.places import UnsupportedError
 from action_server.serving.http.app import STATUSES
+from action_server.source import Place
 
 # What the command line alone raises, and answers with exit code 1.
 COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, UnderstandingError, UnreachableError, UnsupportedError}

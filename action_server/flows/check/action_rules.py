@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from action_server.flows.check.code import Registered
+from action_server.flows.check import catalogue
+from action_server.flows.check.code import KnownAction
 from action_server.flows.check.stories import actions_of_stories
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.flows import ActionStep
 from action_server.project.known import is_default_action
-from action_server.project.places import Place
+from action_server.source import Place
 
 
 def check_actions(subject: Subject) -> None:
     """Check the names of actions in YAML against the classes, and the other way round."""
     _check_loading(subject)
-    named = list(_named(subject))
+    named = list(_actions_in_yaml(subject))
     if subject.code.path is None:
         _check_package_missing(subject, named)
         return
@@ -32,27 +33,27 @@ def _check_loading(subject: Subject) -> None:
     code = subject.code
     for at, message in code.facts.unread:
         if code.failed_at is None or (code.failed_at.file, code.failed_at.line) != (at.file, at.line):
-            subject.findings.add("import-failed", at, f"is not Python: {message}", "correct the file")
+            subject.findings.add(catalogue.IMPORT_FAILED, at, f"is not Python: {message}", "correct the file")
     if code.failure:
         at = code.failed_at or Place(file=str(code.path))
         message = code.failure.removeprefix(f"{at}: ").rstrip(".")
         if code.is_import_failure:
             fix = "correct it, or install what is missing"
-            subject.findings.add("import-failed", at, message, fix)
+            subject.findings.add(catalogue.IMPORT_FAILED, at, message, fix)
         else:
             fix = "an action is a class with `name()` and `run(self, dispatcher, tracker, domain)`"
-            subject.findings.add("not-an-action", at, message, fix)
-    for name, used, replaced in code.twice:
+            subject.findings.add(catalogue.NOT_AN_ACTION, at, message, fix)
+    for duplicate in code.duplicates:
         subject.findings.add(
-            "duplicate-name",
-            replaced,
-            f"the action {name!r} is also at {used}; that one counts",
+            catalogue.DUPLICATE_NAME,
+            duplicate.replaced,
+            f"the action {duplicate.name!r} is also at {duplicate.used}; that one counts",
             "give one of them another name",
             "warning",
         )
 
 
-def _named(subject: Subject) -> Iterator[tuple[str, Place]]:
+def _actions_in_yaml(subject: Subject) -> Iterator[tuple[str, Place]]:
     """Yield the actions that YAML names, with the places; the domain's list first."""
     for listed in subject.domain.actions.values():
         yield listed.name, listed.at
@@ -88,7 +89,7 @@ def _check_package_missing(subject: Subject, named: list[tuple[str, Place]]) -> 
     if custom:
         name, at = custom[0]
         subject.findings.add(
-            "actions-not-found",
+            catalogue.ACTIONS_NOT_FOUND,
             at,
             f"{name!r} is an action of the project's own, and there is no package {subject.code.package!r}",
             "name the package with `--actions`, or run the command in its folder",
@@ -108,11 +109,11 @@ def _check_classes(subject: Subject, named: list[tuple[str, Place]]) -> None:
         hint = did_you_mean(name, subject.code.names)
         fix = "write a class whose `name()` returns it, or correct the name"
         subject.findings.add(
-            "action-without-class", at, f"no class of {subject.code.package!r} has the name {name!r}{hint}", fix
+            catalogue.ACTION_WITHOUT_CLASS, at, f"no class of {subject.code.package!r} has the name {name!r}{hint}", fix
         )
 
 
-def _check_called(subject: Subject, action: Registered) -> bool:
+def _check_called(subject: Subject, action: KnownAction) -> bool:
     """Report an action whose name only engines call, where no engine does; tell whether there was one."""
     name = action.name
     reason = None
@@ -125,7 +126,7 @@ def _check_called(subject: Subject, action: Registered) -> bool:
     if reason is None or name in subject.sources.words_beside:
         return False
     why, fix = reason
-    subject.findings.add("uncalled-action", action.at, f"{name!r} is never called: {why}", fix)
+    subject.findings.add(catalogue.UNCALLED_ACTION, action.at, f"{name!r} is never called: {why}", fix)
     return True
 
 
@@ -165,7 +166,7 @@ def _why_not_asked(subject: Subject, name: str, action: str) -> tuple[str, str] 
     return None
 
 
-def _check_used(subject: Subject, action: Registered, named: set[str]) -> None:
+def _check_used(subject: Subject, action: KnownAction, named: set[str]) -> None:
     name = action.name
     if name in named or is_default_action(name) or name in subject.sources.words_beside:
         return
@@ -178,5 +179,8 @@ def _check_used(subject: Subject, action: Registered, named: set[str]) -> None:
         # It came with a library.
         return
     subject.findings.add(
-        "unused-action", action.at, f"nothing names the action {name!r}", "list it in the domain, or remove the class"
+        catalogue.UNUSED_ACTION,
+        action.at,
+        f"nothing names the action {name!r}",
+        "list it in the domain, or remove the class",
     )

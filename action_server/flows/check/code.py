@@ -9,22 +9,19 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action_server.errors import ActionServerError, LoadError, RegistrationError
-from action_server.project.places import Place
 from action_server.project.python_facts import PythonFacts
 from action_server.project.python_reader import read_package
 from action_server.runtime import loader
 from action_server.runtime.registry import Registry
-from action_server.source import shorten
-
-_PLACE = re.compile(r"(.+):(\d+)")
+from action_server.source import Place, parse_place, shorten
 
 
 @dataclass(frozen=True)
-class Registered:
+class KnownAction:
     """An action that the server would register. ``source`` is the qualified name of its class or function."""
 
     name: str
@@ -33,9 +30,18 @@ class Registered:
 
 
 @dataclass(frozen=True)
+class DuplicateName:
+    """A name that two actions were registered under: the place that counts, and the one that does not."""
+
+    name: str
+    used: Place
+    replaced: Place
+
+
+@dataclass(frozen=True)
 class Code:
-    """The package of actions. ``path`` is None if there is none. ``failure`` says why it was not loaded (empty
-    otherwise), ``twice`` holds name, place that counts and place that does not, of names registered twice.
+    """The package of actions. ``path`` is None if there is none. ``failure`` says why it was not loaded, and is
+    empty otherwise.
 
     ``knows_all_names`` is false if there may be actions whose names nobody has found out.
     """
@@ -43,12 +49,12 @@ class Code:
     package: str
     path: Path | None
     facts: PythonFacts
-    registered: tuple[Registered, ...] = ()
+    registered: tuple[KnownAction, ...] = ()
     failure: str = ""
     failed_at: Place | None = None
     is_import_failure: bool = False
     knows_all_names: bool = False
-    twice: tuple[tuple[str, Place, Place], ...] = ()
+    duplicates: tuple[DuplicateName, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -66,10 +72,10 @@ def read_code(package: str, folders: Sequence[Path], *, load: bool = True, regis
     if path is None:
         return Code(package, None, facts)
     if registry is not None:
-        return Code(package, path, facts, _registered(registry), knows_all_names=True)
+        return Code(package, path, facts, _actions_of(registry), knows_all_names=True)
     if not load:
         return _from_text(Code(package, path, facts))
-    return _loaded(package, path, facts, folders)
+    return _load(package, path, facts, folders)
 
 
 def _locate(package: str, folders: Sequence[Path]) -> Path | None:
@@ -85,37 +91,32 @@ def _locate(package: str, folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _loaded(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path]) -> Code:
+def _load(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path]) -> Code:
     code = Code(package, path, facts)
-    with _searched_first(_root_of(path, package), folders), _watched() as twice:
+    with _search_first(_root_of(path, package), folders), _collect_duplicates() as duplicates:
         try:
             # What the actions' modules print when they are imported is none of the report.
             with contextlib.redirect_stdout(sys.stderr):
                 registry = loader.load(package).registry
         except RegistrationError as exc:
-            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=False)
+            return _after_failure(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=False)
         except LoadError as exc:
-            return _failed(code, str(exc), _place(exc.place) or _place_in(str(exc)), is_import=True)
+            return _after_failure(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=True)
         except ActionServerError as exc:
-            return _failed(code, str(exc), _place_in(str(exc)), is_import=True)
-    return Code(package, path, facts, _registered(registry), knows_all_names=True, twice=tuple(twice))
+            return _after_failure(code, str(exc), _place_in(str(exc)), is_import=True)
+    return Code(package, path, facts, _actions_of(registry), knows_all_names=True, duplicates=tuple(duplicates))
 
 
-def _registered(registry: Registry) -> tuple[Registered, ...]:
-    return tuple(Registered(a.name, a.source, _place(a.place) or Place(file=a.place)) for a in registry)
+def _actions_of(registry: Registry) -> tuple[KnownAction, ...]:
+    return tuple(KnownAction(a.name, a.source, parse_place(a.place) or Place(file=a.place)) for a in registry)
 
 
-def _failed(code: Code, failure: str, at: Place | None, *, is_import: bool) -> Code:
-    found = _from_text(code)
-    return Code(
-        code.package,
-        code.path,
-        code.facts,
-        found.registered,
-        failure,
-        at or Place(file=shorten(str(code.path))),
-        is_import,
-        found.knows_all_names,
+def _after_failure(code: Code, failure: str, at: Place | None, *, is_import: bool) -> Code:
+    return replace(
+        _from_text(code),
+        failure=failure,
+        failed_at=at or Place(file=shorten(str(code.path))),
+        is_import_failure=is_import,
     )
 
 
@@ -125,7 +126,7 @@ def _from_text(code: Code) -> Code:
     parents = {base for cls in actions for base in cls.bases}
     unnamed = [cls for cls in actions if cls.action_name is None and cls.name not in parents]
     has_hook = any("register_actions" in module.strings for module in code.facts.modules) or _defines_hook(code)
-    registered = tuple(Registered(c.action_name, c.source, c.at) for c in actions if c.action_name is not None)
+    registered = tuple(KnownAction(c.action_name, c.source, c.at) for c in actions if c.action_name is not None)
     knows_all = not unnamed and not code.facts.unread and not has_hook and not _imports_from_elsewhere(code)
     return Code(code.package, code.path, code.facts, registered, knows_all_names=knows_all)
 
@@ -155,7 +156,7 @@ def _root_of(path: Path, package: str) -> Path:
 
 
 @contextlib.contextmanager
-def _searched_first(root: Path, folders: Sequence[Path]) -> Iterator[None]:
+def _search_first(root: Path, folders: Sequence[Path]) -> Iterator[None]:
     """Put the folder of the package on the path while it is imported, unless it is there already."""
     before = list(sys.path)
     known = {os.path.realpath(entry or ".") for entry in before}
@@ -168,23 +169,23 @@ def _searched_first(root: Path, folders: Sequence[Path]) -> Iterator[None]:
         sys.path[:] = before
 
 
-class _Twice(logging.Handler):
+class _DuplicateNames(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.found: list[tuple[str, Place, Place]] = []
+        self.found: list[DuplicateName] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() == "action.registered_twice":
-            used, replaced = (_place(str(getattr(record, key, ""))) for key in ("used", "replaced"))
+            used, replaced = (parse_place(str(getattr(record, key, ""))) for key in ("used", "replaced"))
             if used and replaced:
-                self.found.append((str(getattr(record, "action", "")), used, replaced))
+                self.found.append(DuplicateName(str(getattr(record, "action", "")), used, replaced))
 
 
 @contextlib.contextmanager
-def _watched() -> Iterator[list[tuple[str, Place, Place]]]:
+def _collect_duplicates() -> Iterator[list[DuplicateName]]:
     """Collect what the registry says of names that are registered twice."""
     log = logging.getLogger("action_server.runtime.registry")
-    handler, level, propagates = _Twice(), log.level, log.propagate
+    handler, level, propagates = _DuplicateNames(), log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.WARNING)
     log.propagate = False
@@ -194,11 +195,6 @@ def _watched() -> Iterator[list[tuple[str, Place, Place]]]:
         log.removeHandler(handler)
         log.setLevel(level)
         log.propagate = propagates
-
-
-def _place(text: str | None) -> Place | None:
-    match = _PLACE.fullmatch(text or "")
-    return Place(file=match[1], line=int(match[2])) if match else None
 
 
 def _place_in(text: str) -> Place | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from action_server.flows.check import catalogue
 from action_server.flows.check.response_rules import check_payload
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
-from action_server.project.places import Place
 from action_server.project.python_facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
+from action_server.source import Place
 
 
 def check_code(subject: Subject) -> None:
@@ -33,7 +34,7 @@ def _check_faults(subject: Subject, cls: ClassFacts) -> None:
     for method in cls.methods.values():
         for fault in method.faults:
             if fault.rule != "blocking-call" or _is_called_by_the_server(method.name):
-                subject.findings.add(fault.rule, fault.at, fault.message, fault.fix)
+                subject.findings.add(catalogue.RULES[fault.rule], fault.at, fault.message, fault.fix)
 
 
 def _is_called_by_the_server(method: str) -> bool:
@@ -75,9 +76,9 @@ def _check_followup(subject: Subject, use: Use) -> None:
         subject.report_response(name, use.at, "the code leads to")
         return
     hint = did_you_mean(name, [*subject.domain.actions, *subject.domain.forms])
-    rule = "action-not-listed" if name in subject.code.names else "action-without-class"
+    has_class = name in subject.code.names
     subject.findings.add(
-        rule,
+        catalogue.ACTION_NOT_LISTED if has_class else catalogue.ACTION_WITHOUT_CLASS,
         use.at,
         f"the code leads to {name!r}, which the domain does not list{hint}",
         f"add `- {name}` to `actions`",
@@ -97,7 +98,7 @@ def _check_methods(subject: Subject, cls: ClassFacts, used: frozenset[str]) -> N
             continue
         hint = did_you_mean(slot, subject.domain.slots)
         subject.findings.add(
-            "uncalled-action",
+            catalogue.UNCALLED_ACTION,
             method.at,
             f"{cls.name}.{method.name} is never called: {slot!r} is no slot of the domain{hint}",
             "correct the name, or add the slot",

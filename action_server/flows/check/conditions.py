@@ -7,6 +7,7 @@ from typing import Any
 
 from pypred import ast  # type: ignore[import-untyped]
 
+from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.conditions import errors_of, names_in, tree_of
 from action_server.project.flows import Condition
@@ -21,7 +22,9 @@ def check_condition(subject: Subject, condition: Condition) -> None:
     except RecursionError:
         # Engines read it by recursion as well.
         fix = "write several conditions, or an action that decides"
-        subject.findings.add("condition-syntax", condition.at, "the condition is nested too deeply to be read", fix)
+        subject.findings.add(
+            catalogue.CONDITION_SYNTAX, condition.at, "the condition is nested too deeply to be read", fix
+        )
 
 
 def _check(subject: Subject, condition: Condition) -> None:
@@ -29,7 +32,7 @@ def _check(subject: Subject, condition: Condition) -> None:
     errors = errors_of(text)
     if errors:
         subject.findings.add(
-            "condition-syntax",
+            catalogue.CONDITION_SYNTAX,
             at,
             f"the condition {text!r} cannot be read: {'; '.join(errors)}",
             "write a comparison such as `slots.amount >= 10 and slots.kind is not null`",
@@ -47,7 +50,7 @@ def _check(subject: Subject, condition: Condition) -> None:
             if first in subject.domain.slots:
                 hint = f"write `slots.{name}`"
             subject.findings.add(
-                "condition-name", at, f"the condition {text!r} reads {name!r}, which is never defined", hint
+                catalogue.CONDITION_NAME, at, f"the condition {text!r} reads {name!r}, which is never defined", hint
             )
     for slot, value in _comparisons(tree_of(text)):
         subject.report_value(slot, value, at, "the condition compares", exact=True)

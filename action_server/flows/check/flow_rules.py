@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from action_server.flows.check import catalogue
 from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
@@ -16,7 +17,7 @@ from action_server.project.flows import (
     SetSlotsStep,
     Step,
 )
-from action_server.project.places import Place
+from action_server.source import Place
 
 
 def check_flows(subject: Subject) -> None:
@@ -71,7 +72,7 @@ def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
         subject.report_response(name, at, "the step says", in_pattern=flow.is_pattern)
     elif subject.knows_actions and name in subject.code.names:
         subject.findings.add(
-            "action-not-listed",
+            catalogue.ACTION_NOT_LISTED,
             at,
             f"the step runs {name!r}, which the domain does not list",
             f"add `- {name}` to `actions`",
@@ -103,7 +104,7 @@ def _check_collect(subject: Subject, flow: Flow, step: CollectStep) -> None:
         fix = f"list `{step.ask_action}`, which has a class, under `actions`"
     close = did_you_mean(step.ask_utter, subject.domain.responses)
     subject.findings.add(
-        "nothing-asks",
+        catalogue.NOTHING_ASKS,
         at,
         f"nothing asks for {step.collect!r}: the domain has neither {step.ask_utter} nor {step.ask_action}{close}",
         fix,
@@ -140,7 +141,7 @@ def _check_reached(subject: Subject, flow: Flow) -> None:
     for step in flow.steps:
         if step.id not in reached and (not step.inside_of or step.inside_of in reached):
             subject.findings.add(
-                "unreachable-step",
+                catalogue.UNREACHABLE_STEP,
                 step.at,
                 f"no path of the flow {flow.id!r} leads to the step {step.id!r} ({step.what})",
                 "lead a `next` to it, or remove it",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 
+from action_server.findings.rule import Rule
+from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
-from action_server.project.places import Place, Problem
+from action_server.project.places import Problem
+from action_server.source import Place
 
 # A problem's text tells which rule it belongs to; whatever fits none is `unreadable`.
-_RULES: tuple[tuple[str, str, str], ...] = (
-    (r"no step has the id", "unknown-step", "correct the id, or write the step"),
-    (r"two steps have the id", "duplicate-name", "give one of them another id"),
-    (r"also stands at|stands here twice", "duplicate-name", "remove one of them, or rename it"),
-    (r"^is not YAML|^cannot be read", "unreadable", "correct the file; the rest was checked"),
-    (r"has no key", "readable-with-care", "remove the key, or correct its name"),
-    (r"has no domain", "unreadable", "name the domain with `--domain`"),
+_RULES: tuple[tuple[str, Rule, str], ...] = (
+    (r"no step has the id", catalogue.UNKNOWN_STEP, "correct the id, or write the step"),
+    (r"two steps have the id", catalogue.DUPLICATE_NAME, "give one of them another id"),
+    (r"also stands at|stands here twice", catalogue.DUPLICATE_NAME, "remove one of them, or rename it"),
+    (r"^is not YAML|^cannot be read", catalogue.UNREADABLE, "correct the file; the rest was checked"),
+    (r"has no key", catalogue.READABLE_WITH_CARE, "remove the key, or correct its name"),
+    (r"has no domain", catalogue.UNREADABLE, "name the domain with `--domain`"),
 )
 _NOT_ABOUT_THE_PROJECT = re.compile(r"has no flows$")
 
@@ -28,13 +31,13 @@ def check_reading(subject: Subject) -> None:
 
 
 def _report(subject: Subject, problem: Problem) -> None:
-    rule, fix = "unreadable", "correct it; the rest was checked"
-    for pattern, name, advice in _RULES:
+    rule, fix = catalogue.UNREADABLE, "correct it; the rest was checked"
+    for pattern, other, advice in _RULES:
         if re.search(pattern, problem.message):
-            rule, fix = name, advice
+            rule, fix = other, advice
             break
-    if rule in ("unreadable", "readable-with-care"):
-        rule = "unreadable" if problem.severity == "error" else "readable-with-care"
+    if rule in (catalogue.UNREADABLE, catalogue.READABLE_WITH_CARE):
+        rule = catalogue.UNREADABLE if problem.severity == "error" else catalogue.READABLE_WITH_CARE
     at = Place(file=problem.file, line=problem.line, column=problem.column)
     subject.findings.add(rule, at, problem.message, fix, problem.severity)
 
@@ -47,4 +50,4 @@ def _check_flows_missing(subject: Subject) -> None:
     if not any(subject.sources.sections("flows")):
         at = Place(file=project.domain_files[0] if project.domain_files else project.root)
         fix = "name the folder with `--data`"
-        subject.findings.add("unreadable", at, "the project has neither flows nor rules nor stories", fix)
+        subject.findings.add(catalogue.UNREADABLE, at, "the project has neither flows nor rules nor stories", fix)

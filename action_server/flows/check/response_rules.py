@@ -10,8 +10,8 @@ from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.flow_rules import check_rejections
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import Slot, SlotMapping, Variation
-from action_server.project.places import Place
 from action_server.project.tree import Node
+from action_server.source import Place
 
 _SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
 _START_FLOW = re.compile(r"/StartFlow\(([^()]*)\)")
@@ -50,7 +50,7 @@ def check_payload(subject: Subject, payload: str, at: Place) -> None:
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if equals and name.isidentifier():
                 subject.report_slot(name, at, "the button sets")
-                subject.report_value(name, _plain(value), at, "the button sets")
+                subject.report_value(name, _slot_value(value), at, "the button sets")
         return
     match = _START_FLOW.fullmatch(text)
     if match:
@@ -64,7 +64,7 @@ def check_payload(subject: Subject, payload: str, at: Place) -> None:
         subject.report_intent(match[1], at, "the button sends")
 
 
-def _plain(value: str) -> str | None:
+def _slot_value(value: str) -> str | None:
     text = value.strip("\"'")
     return None if text in ("None", "null", "") else text
 

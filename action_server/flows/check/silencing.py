@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.findings.finding import Finding
-from action_server.flows.check.catalogue import RULES
+from action_server.findings.finding import Finding, by_place
+from action_server.flows.check.catalogue import RULES, UNUSED_SILENCING
 from action_server.project.fields import did_you_mean
-from action_server.source import shorten
+from action_server.source import Place, shorten
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,7 +38,7 @@ _TABLE = "tool.action-server.check"
 
 
 @dataclass(frozen=True)
-class Ignored:
+class IgnoredRules:
     """What pyproject.toml silences; patterns are paths as findings show them, or relative to the file's folder."""
 
     everywhere: frozenset[str] = frozenset()
@@ -47,11 +47,12 @@ class Ignored:
 
     def silences(self, finding: Finding) -> bool:
         """Tell whether a finding is not to be shown."""
-        if finding.rule in self.everywhere:
+        rule, file = finding.rule.id, finding.place.file
+        if rule in self.everywhere:
             return True
-        paths = {finding.file, _relative(finding.file, self.folder)}
+        paths = {file, _relative(file, self.folder)}
         return any(
-            finding.rule in rules and any(fnmatchcase(path, pattern) for path in paths)
+            rule in rules and any(fnmatchcase(path, pattern) for path in paths)
             for pattern, rules in self.by_file.items()
         )
 
@@ -66,7 +67,7 @@ class Comment:
     rules: tuple[str, ...]
 
 
-def read_ignored(root: Path) -> Ignored:
+def read_ignored(root: Path) -> IgnoredRules:
     """Read the nearest pyproject.toml, from the project's folder up to the working directory.
 
     Raises:
@@ -76,7 +77,7 @@ def read_ignored(root: Path) -> Ignored:
         path = folder / "pyproject.toml"
         if path.is_file():
             return _from_file(path)
-    return Ignored()
+    return IgnoredRules()
 
 
 def _folders(root: Path) -> list[Path]:
@@ -85,7 +86,7 @@ def _folders(root: Path) -> list[Path]:
     return above or [root]
 
 
-def _from_file(path: Path) -> Ignored:
+def _from_file(path: Path) -> IgnoredRules:
     where = shorten(str(path))
     try:
         found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +104,7 @@ def _from_file(path: Path) -> Ignored:
     by_file = found.get("per-file-ignores", {})
     if not isinstance(by_file, dict):
         raise SettingsError(f"{where}: {_TABLE}.per-file-ignores", "is not a table of patterns with rules")
-    return Ignored(
+    return IgnoredRules(
         _rules(found.get("ignore", []), f"{where}: {_TABLE}.ignore"),
         {name: _rules(rules, f"{where}: {_TABLE}.per-file-ignores.{name}") for name, rules in by_file.items()},
         path.parent,
@@ -134,10 +135,10 @@ def comments_in(files: Iterable[str]) -> Iterator[Comment]:
         except (OSError, ValueError):
             continue
         if "action-server:" in text:
-            yield from _python(text, file) if file.endswith(".py") else _yaml(text, file)
+            yield from _comments_in_python(text, file) if file.endswith(".py") else _comments_in_yaml(text, file)
 
 
-def _python(text: str, file: str) -> Iterator[Comment]:
+def _comments_in_python(text: str, file: str) -> Iterator[Comment]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
@@ -146,7 +147,7 @@ def _python(text: str, file: str) -> Iterator[Comment]:
         return
 
 
-def _yaml(text: str, file: str) -> Iterator[Comment]:
+def _comments_in_yaml(text: str, file: str) -> Iterator[Comment]:
     for number, line in enumerate(text.splitlines(), 1):
         yield from _comment(_YAML_COMMENT, line, file, number, 0)
 
@@ -160,7 +161,7 @@ def _comment(pattern: re.Pattern[str], text: str, file: str, line: int, column: 
 
 
 def silence(
-    findings: Sequence[Finding], comments: Sequence[Comment], ignored: Ignored, judged: frozenset[str]
+    findings: Sequence[Finding], comments: Sequence[Comment], ignored: IgnoredRules, judged: frozenset[str]
 ) -> list[Finding]:
     """Leave out what is silenced, and add a finding for each comment that silences nothing.
 
@@ -170,14 +171,14 @@ def silence(
     used: set[tuple[str, int, str]] = set()
     kept = []
     for finding in findings:
-        comment = by_line.get((finding.file, finding.line))
-        if comment is not None and finding.rule in comment.rules:
-            used.add((comment.file, comment.line, finding.rule))
+        comment = by_line.get((finding.place.file, finding.place.line))
+        if comment is not None and finding.rule.id in comment.rules:
+            used.add((comment.file, comment.line, finding.rule.id))
         else:
             kept.append(finding)
     for comment in comments:
-        kept += [_unused(comment, *problem) for problem in _problems(comment, used, judged)]
-    return sorted(finding for finding in kept if not ignored.silences(finding))
+        kept += [_finding(comment, *problem) for problem in _problems(comment, used, judged)]
+    return by_place(finding for finding in kept if not ignored.silences(finding))
 
 
 def _problems(comment: Comment, used: set[tuple[str, int, str]], judged: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -190,6 +191,5 @@ def _problems(comment: Comment, used: set[tuple[str, int, str]], judged: frozens
             yield f"there is no {rule} to ignore on this line", "remove the comment"
 
 
-def _unused(comment: Comment, message: str, fix: str) -> Finding:
-    severity = RULES["unused-silencing"].severity
-    return Finding(comment.file, comment.line, comment.column, "unused-silencing", message, fix, severity)
+def _finding(comment: Comment, message: str, fix: str) -> Finding:
+    return Finding(UNUSED_SILENCING, Place(comment.file, comment.line, comment.column), message, fix)

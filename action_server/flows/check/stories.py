@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
-from action_server.project.places import Place
 from action_server.project.sources import Sources
 from action_server.project.tree import Node
+from action_server.source import Place
 
 
 def check_stories(subject: Subject) -> None:
@@ -28,7 +29,7 @@ def check_forms(subject: Subject) -> None:
             declared = subject.sources.find("slots", name)
             if is_classic and declared is not None and declared.is_mapping and declared.get("mappings") is None:
                 subject.findings.add(
-                    "form-slot-without-mapping",
+                    catalogue.FORM_SLOT_WITHOUT_MAPPING,
                     at,
                     f"the form {form.name!r} requires {name!r}, which has no mappings",
                     "add `mappings` to the slot, such as `- type: from_text`",
@@ -102,7 +103,9 @@ def _check_action(subject: Subject, what: str, name: str, at: Place) -> None:
         subject.report_form(name, at, f"{what} runs")
     elif name in subject.code.names:
         fix = f"add `- {name}` to `actions`"
-        subject.findings.add("action-not-listed", at, f"{what} runs {name!r}, which the domain does not list", fix)
+        subject.findings.add(
+            catalogue.ACTION_NOT_LISTED, at, f"{what} runs {name!r}, which the domain does not list", fix
+        )
 
 
 def _slots(node: Node) -> Iterator[tuple[str, Node | None, Place]]:

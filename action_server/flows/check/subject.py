@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from action_server.findings.finding import Findings
+from action_server.flows.check import catalogue
 from action_server.flows.check.code import Code
 from action_server.project.domain import Domain, Slot
 from action_server.project.fields import did_you_mean
 from action_server.project.known import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
-from action_server.project.places import Place
 from action_server.project.project import Project
 from action_server.project.sources import Sources, yaml_files
+from action_server.source import Place
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Subject:
         if self.lacks_slot(name):
             hint = did_you_mean(name, [k for k, s in self.domain.slots.items() if not s.is_default])
             self.findings.add(
-                "unknown-slot",
+                catalogue.UNKNOWN_SLOT,
                 at,
                 f"{what} {name!r}, which is no slot of the domain{hint}",
                 "add it to `slots`, or correct the name",
@@ -155,7 +156,7 @@ class Subject:
             if in_pattern and not hint:
                 return
             self.findings.add(
-                "unknown-response",
+                catalogue.UNKNOWN_RESPONSE,
                 at,
                 f"{what} {name!r}, which is no response{hint}",
                 "add it to `responses`, or correct the name",
@@ -169,7 +170,7 @@ class Subject:
         if self.lacks_intent(name) and (is_predicted or name not in self.project.nlu):
             hint = did_you_mean(name, self.domain.intents)
             self.findings.add(
-                "unknown-intent",
+                catalogue.UNKNOWN_INTENT,
                 at,
                 f"{what} {name!r}, which is no intent of the domain{hint}",
                 "add it to `intents`, or correct the name",
@@ -180,7 +181,10 @@ class Subject:
         if self.lacks_flow(name):
             hint = did_you_mean(name, self.project.all_flows)
             self.findings.add(
-                "unknown-flow", at, f"{what} {name!r}, which is no flow{hint}", "write the flow, or correct the name"
+                catalogue.UNKNOWN_FLOW,
+                at,
+                f"{what} {name!r}, which is no flow{hint}",
+                "write the flow, or correct the name",
             )
 
     def report_form(self, name: str, at: Place, what: str) -> None:
@@ -188,7 +192,7 @@ class Subject:
         if self.knows_forms and name not in self.domain.forms and not self.domain.lists(name):
             hint = did_you_mean(name, self.domain.forms)
             self.findings.add(
-                "unknown-form",
+                catalogue.UNKNOWN_FORM,
                 at,
                 f"{what} {name!r}, which is no form of the domain{hint}",
                 "add it to `forms`, or correct the name",
@@ -218,7 +222,7 @@ class Subject:
         close = difflib.get_close_matches(text.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.7)
         hint = "".join(f"; did you mean {k!r}?" for k in known if close and k.lower() == close[0])
         self.findings.add(
-            "impossible-value",
+            catalogue.IMPOSSIBLE_VALUE,
             at,
             f"{what} {name!r} {value!r}, which is not one of its values{hint}",
             f"take one of {', '.join(known)}, or add it to `values`",

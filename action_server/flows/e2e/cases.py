@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from action_server.flows.e2e.checks import Check
-from action_server.project.places import Place
+from action_server.source import Place
 
 JsonObject = dict[str, Any]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from action_server.project.places import Place
+from action_server.source import Place
 
 Event = Mapping[str, Any]
 # Where in the events the proof stands; None if it stands nowhere, -1 if it is that something is absent.

@@ -18,8 +18,9 @@ from action_server.flows.e2e.checks import (
     slot_was_set,
 )
 from action_server.project.fields import Fields, did_you_mean
-from action_server.project.places import Place, Problems
+from action_server.project.places import Problems
 from action_server.project.tree import Node, read_tree
+from action_server.source import Place
 
 JsonObject = dict[str, Any]
 # Keys of a step that is not a message.

@@ -64,7 +64,7 @@ def _most_used(candidate: Candidate) -> tuple[int, int, int, bool, str]:
 
 def _add_turns(entry: Node, project: Project, found: dict[str, Candidate]) -> Iterator[tuple[str, str]]:
     """Note what each turn of a story does; yield the candidates it leads to, with their forms."""
-    wanted = tuple(_wanted(entry))
+    wanted = tuple(_slots_of_condition(entry))
     for intents, actions in _turns(entry):
         forms = [action for action in actions if action in project.domain.forms]
         if forms:
@@ -101,7 +101,7 @@ def _add_forms(
         yield name, name
 
 
-def _wanted(entry: Node) -> Iterator[tuple[str, Any]]:
+def _slots_of_condition(entry: Node) -> Iterator[tuple[str, Any]]:
     """Yield the slots and values of a rule's condition."""
     conditions = entry.get("condition")
     for condition in conditions.elements() if conditions is not None else ():

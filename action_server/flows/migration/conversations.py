@@ -39,21 +39,21 @@ def read_traffic(path: Path) -> Traffic:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as exc:
         raise SettingsError("--conversations", f"{where} cannot be read: {type(exc).__name__}") from None
-    counting = _Counting()
+    counter = _TrafficCounter()
     try:
-        counting.add(json.loads(text), "")
+        counter.add(json.loads(text), "")
     except (ValueError, RecursionError):
         for line in filter(str.strip, text.splitlines()):
             try:
-                counting.add(json.loads(line), "")
+                counter.add(json.loads(line), "")
             except (ValueError, RecursionError):
-                counting.unread += 1
-    if not counting.events:
+                counter.unread += 1
+    if not counter.events:
         raise SettingsError("--conversations", f"{where} holds no events; see docs/howto/migrate-to-calm.md")
-    return counting.traffic()
+    return counter.traffic()
 
 
-class _Counting:
+class _TrafficCounter:
     def __init__(self) -> None:
         self.intents: Counter[str] = Counter()
         self.loops: Counter[str] = Counter()
@@ -74,11 +74,11 @@ class _Counting:
             self.trackers += 1
             self.add(found["events"], str(found.get("sender_id") or ""))
         elif isinstance(found, dict) and isinstance(found.get("event"), str):
-            self._event(found, sender)
+            self._add_event(found, sender)
         else:
             self.unread += 1
 
-    def _event(self, event: dict[str, Any], sender: str) -> None:
+    def _add_event(self, event: dict[str, Any], sender: str) -> None:
         self.events += 1
         self.senders.update(filter(None, [sender or str(event.get("sender_id") or "")]))
         if event["event"] == "user":

@@ -52,10 +52,10 @@ def draft_flows(
     """
     names = flow_names(project)
     forms = [c for c in candidates if c.form]
-    return [_Drafting(project, names, methods.get(c.form, ()), classes, c).draft() for c in forms]
+    return [_FlowDrafter(project, names, methods.get(c.form, ()), classes, c).draft() for c in forms]
 
 
-class _Drafting:
+class _FlowDrafter:
     def __init__(
         self,
         project: Project,
@@ -75,7 +75,11 @@ class _Drafting:
 
     def draft(self) -> Draft:
         flow = self._names[self._form.name]
-        lines = [f"{flow}:", f"  name: {_text(_readable(flow))}", f"  description: {_text(self._description(flow))}"]
+        lines = [
+            f"{flow}:",
+            f"  name: {_yaml_text(_readable(flow))}",
+            f"  description: {_yaml_text(self._description(flow))}",
+        ]
         lines.append("  steps:")
         steps = [line for slot in self._form.required_slots for line in self._collect(slot)]
         steps += self._ending()
@@ -98,7 +102,7 @@ class _Drafting:
     def _collect(self, name: str) -> Iterator[str]:
         slot = self._domain.slots.get(name)
         yield f"- collect: {name}"
-        yield f"  description: {_text(_what(name, slot))}"
+        yield f"  description: {_yaml_text(_description_of_slot(name, slot))}"
         of_form = f"utter_ask_{self._form.name}_{name}"
         own_action = f"action_ask_{self._form.name}_{name}"
         if own_action in self._domain.actions:
@@ -122,7 +126,7 @@ class _Drafting:
         endings = [ending for ending, _ in self._found.endings.most_common()]
         branches = _branches(endings)
         if branches:
-            yield from self._branched(*branches)
+            yield from self._write_branches(*branches)
             return
         for action in endings[0][1] if endings else ():
             yield from self._action(action, action == endings[0][1][-1])
@@ -131,21 +135,21 @@ class _Drafting:
         if len(endings) > 1:
             self._notes.append("rules and stories end in several ways: branch with `next` and `if`")
 
-    def _branched(
+    def _write_branches(
         self, by_actions: Mapping[tuple[str, ...], Sequence[str]], otherwise: tuple[str, ...]
     ) -> Iterator[str]:
         yield from ("- noop: true", "  next:")
         for actions, conditions in by_actions.items():
             yield f"    - if: {' or '.join(conditions)}"
             yield "      then:"
-            yield from (f"        {line}" for line in self._nested(actions))
+            yield from (f"        {line}" for line in self._steps_of_branch(actions))
         if not otherwise:
             yield "    - else: END"
             return
         yield "    - else:"
-        yield from (f"        {line}" for line in self._nested(otherwise))
+        yield from (f"        {line}" for line in self._steps_of_branch(otherwise))
 
-    def _nested(self, actions: Sequence[str]) -> Iterator[str]:
+    def _steps_of_branch(self, actions: Sequence[str]) -> Iterator[str]:
         for number, action in enumerate(actions, 1):
             lines = list(self._action(action, number == len(actions)))
             yield from lines
@@ -205,7 +209,9 @@ def draft_domain(project: Project, drafts: Sequence[Draft], used: Sequence[str],
     value: dict[str, Any] = {
         "version": "3.1",
         "slots": {name: _slot(domain.slots.get(name)) for name in names},
-        "responses": {name: _say(responses[name], domain) for name in dict.fromkeys(wanted) if name in responses},
+        "responses": {
+            name: _response_for_flows(responses[name], domain) for name in dict.fromkeys(wanted) if name in responses
+        },
         "actions": [*actions, *(a for a in asked if a not in actions)],
     }
     stream = io.StringIO()
@@ -233,19 +239,19 @@ def _by_code(slot: Slot) -> bool:
     return all(mapping.type in CONTROLLED for mapping in slot.mappings)
 
 
-def _say(variations: Any, domain: Domain) -> Any:
+def _response_for_flows(variations: Any, domain: Domain) -> Any:
     """Return a response with buttons that set slots instead of sending intents, where that is the same."""
     if not isinstance(variations, list):
         return variations
     return [
-        {**v, "buttons": [_button(b, domain) for b in v["buttons"]]}
+        {**v, "buttons": [_button_for_flows(b, domain) for b in v["buttons"]]}
         if isinstance(v, dict) and isinstance(v.get("buttons"), list)
         else v
         for v in variations
     ]
 
 
-def _button(button: Any, domain: Domain) -> Any:
+def _button_for_flows(button: Any, domain: Domain) -> Any:
     payload = button.get("payload") if isinstance(button, dict) else None
     match = _INTENT.fullmatch(payload.strip()) if isinstance(payload, str) else None
     if match is None:
@@ -268,7 +274,7 @@ def _only_when_asked(slot: Slot) -> bool:
     )
 
 
-def _what(name: str, slot: Slot | None) -> str:
+def _description_of_slot(name: str, slot: Slot | None) -> str:
     if slot is not None and slot.is_categorical and slot.values:
         return f"{_readable(name).capitalize()}: one of {', '.join(map(str, slot.values))}."
     return f"{_readable(name).capitalize()}."
@@ -278,6 +284,6 @@ def _readable(name: str) -> str:
     return " ".join(name.replace("-", "_").split("_")).strip() or name
 
 
-def _text(text: str) -> str:
+def _yaml_text(text: str) -> str:
     # A JSON text is a YAML text.
     return json.dumps(" ".join(text.split()), ensure_ascii=False)

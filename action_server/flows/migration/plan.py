@@ -32,7 +32,7 @@ class Plan:
         """Return the drafts as one file of flows; empty if there are no forms."""
         if not self.drafts:
             return ""
-        return "flows:\n" + "\n".join(_indented(draft) for draft in self.drafts)
+        return "flows:\n" + "\n".join(_indent(draft) for draft in self.drafts)
 
     def write(self, folder: Path) -> None:
         """Write the drafts as a small project: `domain.yml` and `data/flows.yml`.
@@ -137,7 +137,7 @@ def plan(request: Request, conversations: Path | None = None) -> Plan:
     )
 
 
-def _indented(draft: Draft) -> str:
+def _indent(draft: Draft) -> str:
     notes = "".join(f"  # To do: {note}.\n" for note in draft.notes)
     return notes + "".join(f"  {line}\n" for line in draft.text.splitlines())
 

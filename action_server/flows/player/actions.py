@@ -13,7 +13,8 @@ from action_server.flows.player.responses import from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall
 from action_server.flows.player.webhook import Answer, Webhook
-from action_server.project.places import Place, UnsupportedError
+from action_server.project.places import UnsupportedError
+from action_server.source import Place
 
 LISTEN = "action_listen"
 _TRIGGER = "flow_"

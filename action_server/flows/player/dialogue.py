@@ -14,8 +14,8 @@ from action_server.flows.player.trace import BotMessage, Decision, Failure, Step
 from action_server.project.conditions import errors_of, evaluate
 from action_server.project.domain import Domain
 from action_server.project.flows import CollectStep, Condition, Flow, with_called
-from action_server.project.places import Place
 from action_server.project.project import Project
+from action_server.source import Place
 
 JsonObject = dict[str, Any]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from action_server.project.flows import START, Condition, Rejection
-from action_server.project.places import Place
+from action_server.source import Place
 
 FrameType = Literal["regular", "interrupt", "link", "call"]
 FLOW = "flow"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from action_server.flows.commands.port import Command
-from action_server.project.places import Place
+from action_server.source import Place
 
 JsonObject = dict[str, Any]
 

@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 
 from action_server.cli import check
-from action_server.errors import SettingsError
 from action_server.flows.check.catalogue import RULES
-from tests.action_server.flows.check.checked import CALM, CLASSIC, changed, checked, told, written
+from tests.action_server.flows.check.sample_projects import (
+    BLOCKING_CALL,
+    CALM,
+    CLASSIC,
+    CODE,
+    FAULTY,
+    FLOWS,
+    edit,
+    write_files,
+)
 
 ROOT = Path(__file__).parents[3]
-DOMAIN, FLOWS, CODE = "domain.yml", "data/flows.yml", "ACTS/send.py"
-FAULTY = changed(CALM, FLOWS, "link: other", "link: otter")
-BLOCKING = changed(
-    changed(CALM, CODE, "from rasa_sdk import Action\n", "import time\nfrom rasa_sdk import Action\n"),
-    CODE,
-    '        if tracker.get_slot("kind")',
-    '        time.sleep(0.1)\n        if tracker.get_slot("kind")',
-)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def run(folder: Path, files: dict[str, str], *flags: str) -> int:
     """Run the verb as the command line does."""
     parser = argparse.ArgumentParser()
     check.add_flags(parser)
-    with written(folder, files) as package:
+    with write_files(folder, files) as package:
         return check.run(parser.parse_args(flags), SimpleNamespace(actions=package))
 
 
@@ -60,8 +60,8 @@ def test_a_finding_is_a_line_and_its_fix(tmp_path: Path, capsys: pytest.CaptureF
         (CALM, [], 0),
         (CALM, ["--strict"], 0),
         (FAULTY, [], 1),
-        (BLOCKING, [], 0),
-        (BLOCKING, ["--strict"], 1),
+        (BLOCKING_CALL, [], 0),
+        (BLOCKING_CALL, ["--strict"], 1),
         (FAULTY, ["--json"], 1),
         (FAULTY, ["--sarif"], 1),
     ],
@@ -79,13 +79,16 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == {
         "errors": 1,
         "warnings": 0,
+        "notes": 0,
         "findings": [
             {
                 "rule": "unknown-flow",
                 "severity": "error",
+                "where": "data/flows.yml:22:9",
                 "file": "data/flows.yml",
                 "line": 22,
                 "column": 9,
+                "key": "",
                 "message": "the step links to 'otter', which is no flow; did you mean 'other'?",
                 "fix": "write the flow, or correct the name",
             }
@@ -95,7 +98,7 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_sarif_has_the_shape_of_its_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Required properties, known levels, indexes that fit, URIs, and lines from 1 on (SARIF 2.1.0, 3.13 to 3.30)."""
-    files = changed(BLOCKING, FLOWS, "link: other", "link: otter")
+    files = edit(BLOCKING_CALL, FLOWS, "link: other", "link: otter")
     files["a part/domain.yml"] = "x"
     run(tmp_path, files, "--sarif")
     log: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -117,92 +120,6 @@ def test_sarif_has_the_shape_of_its_schema(tmp_path: Path, capsys: pytest.Captur
         assert re.fullmatch(r"[\w./%-]+", place["artifactLocation"]["uri"])
         assert place["region"]["startLine"] >= 1
         assert place["region"]["startColumn"] >= 1
-
-
-def test_a_comment_silences_its_line(tmp_path: Path) -> None:
-    """In YAML and in Python, several rules in one comment."""
-    files = changed(FAULTY, FLOWS, "link: otter", "link: otter  # action-server: ignore[unknown-flow]")
-    assert told(checked(tmp_path, files)) == []
-
-    files = changed(BLOCKING, CODE, "time.sleep(0.1)", "time.sleep(0.1)  # action-server: ignore[blocking-call]")
-    assert told(checked(tmp_path, files)) == []
-
-    both = "link: slots  # why not; action-server: ignore"
-    assert told(checked(tmp_path, changed(CALM, FLOWS, "link: other", both))) == ["unknown-flow data/flows.yml:22"]
-
-
-UNUSED = {
-    "nothing to ignore": ("# action-server: ignore[unknown-slot]", "there is no unknown-slot to ignore on this line"),
-    "no such rule": ("# action-server: ignore[unknown-slto]", "names 'unknown-slto', which is no rule; did you mean"),
-    "no rule at all": ("# action-server: ignore", "the comment names no rule"),
-}
-
-
-@pytest.mark.parametrize(("comment", "message"), UNUSED.values(), ids=list(UNUSED))
-@pytest.mark.parametrize(("file", "line"), [(FLOWS, "collect: amount"), (CODE, "class ActionAskAmount(Action):")])
-def test_a_comment_that_silences_nothing_is_found(
-    tmp_path: Path, file: str, line: str, comment: str, message: str
-) -> None:
-    """It would hide the next fault."""
-    (finding,) = checked(tmp_path, changed(CALM, file, line, f"{line}  {comment}")).findings
-
-    assert finding.rule == "unused-silencing"
-    assert message in finding.message
-
-
-def test_a_text_that_looks_like_a_comment_is_none(tmp_path: Path) -> None:
-    """In Python a string is no comment."""
-    files = changed(
-        CALM,
-        CODE,
-        "class ActionAskAmount(Action):",
-        "TEXT = '# action-server: ignore[unknown-slot]'\n\n\nclass ActionAskAmount(Action):",
-    )
-
-    assert told(checked(tmp_path, files)) == []
-
-
-@pytest.mark.parametrize(
-    ("table", "expected"),
-    [
-        ('ignore = ["unknown-flow"]', []),
-        ('per-file-ignores = {"data/*.yml" = ["unknown-flow"]}', []),
-        ('per-file-ignores = {"other/*.yml" = ["unknown-flow"]}', ["unknown-flow data/flows.yml:22"]),
-        ('ignore = ["unknown-slot"]', ["unknown-flow data/flows.yml:22"]),
-    ],
-    ids=["everywhere", "in files", "in other files", "another rule"],
-)
-def test_pyproject_silences(tmp_path: Path, table: str, expected: list[str]) -> None:
-    """Everywhere, or in the files of a pattern."""
-    files = {**FAULTY, "pyproject.toml": f"[tool.action-server.check]\n{table}\n"}
-
-    assert told(checked(tmp_path, files)) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("[tool.action-server.check]\nignore = ['unknown-flwo']", "did you mean 'unknown-flow'"),
-        ("[tool.action-server.check]\nignores = []", "did you mean 'ignore'"),
-        ("[tool.action-server.check]\nignore = 'all'", "is not a list of rules"),
-        ("[tool.action-server.check]\nper-file-ignores = []", "is not a table"),
-        ("[tool.action-server]\ncheck = 1", "is not a table"),
-        ("[tool", "cannot be read"),
-    ],
-    ids=["rule", "key", "list", "patterns", "table", "toml"],
-)
-def test_a_wrong_table_is_said(tmp_path: Path, text: str, problem: str) -> None:
-    """A misspelled rule must not silence nothing in silence."""
-    with pytest.raises(SettingsError, match=problem):
-        checked(tmp_path, {**CALM, "pyproject.toml": text})
-
-
-def test_the_reference_lists_each_rule() -> None:
-    """docs/reference/check-rules.md is made of the catalogue: id, severity, what is found, what happens otherwise."""
-    text = (ROOT / "docs/reference/check-rules.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \| (.+) \| (.+) \|$", text, re.MULTILINE)
-
-    assert rows == [(r.id, r.severity, r.what, r.why) for r in RULES.values()]
 
 
 def test_the_plan_of_a_migration_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,7 +144,7 @@ def test_the_command_runs_as_a_process(tmp_path: Path) -> None:
         "parser = argparse.ArgumentParser()\ncheck.add_flags(parser)\n"
         "sys.exit(check.run(parser.parse_args(['--json']), SimpleNamespace(actions=sys.argv[1])))\n"
     )
-    with written(tmp_path, changed(FAULTY, CODE, "", "\n\nprint('imported')\n")) as package:
+    with write_files(tmp_path, edit(FAULTY, CODE, "", "\n\nprint('imported')\n")) as package:
         done = subprocess.run(
             [sys.executable, "-c", script, package],
             cwd=tmp_path,

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from action_server.cli import command_line
-from tests.action_server.flows.check.checked import DOMAIN, FLOWS
+from tests.action_server.flows.check.sample_projects import CALM_DOMAIN, CALM_FLOWS
 from tests.processes import server
 from tests.projects import GREET, project
 
@@ -49,7 +49,7 @@ def test_without_the_packages_a_verb_says_how_to_install_them(
 
 def test_run_dev_warns_of_what_check_finds_at_the_start_and_after_an_edit(tmp_path: Path) -> None:
     """The server runs all the same."""
-    project(tmp_path, {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "actions.py": GREET})
+    project(tmp_path, {"domain.yml": CALM_DOMAIN, "data/flows.yml": CALM_FLOWS, "actions.py": GREET})
 
     with server(tmp_path, "--dev") as running:
         found = running.wait_for("check.found")

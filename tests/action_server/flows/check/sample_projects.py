@@ -13,7 +13,7 @@ from action_server.flows.check.checking import Report, Request, check
 
 _numbers = itertools.count()
 
-DOMAIN = """\
+CALM_DOMAIN = """\
 version: "3.1"
 slots:
   kind:
@@ -42,7 +42,7 @@ actions:
   - action_ask_amount
   - validate_amount
 """
-FLOWS = """\
+CALM_FLOWS = """\
 flows:
   send:
     description: Send something.
@@ -70,7 +70,7 @@ flows:
     steps:
       - action: utter_done
 """
-ACTIONS = """\
+CALM_ACTIONS = """\
 from rasa_sdk import Action
 from rasa_sdk.events import FollowupAction, SlotSet
 
@@ -135,7 +135,7 @@ actions:
   - action_order
   - validate_order_form
 """
-RULES = """\
+CLASSIC_RULES = """\
 version: "3.1"
 rules:
   - rule: order
@@ -184,16 +184,21 @@ class ValidateOrderForm(FormValidationAction):
     def validate_size(self, slot_value, dispatcher, tracker, domain):
         return {"size": slot_value}
 """
-CALM = {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "ACTS/__init__.py": "", "ACTS/send.py": ACTIONS}
+CALM = {"domain.yml": CALM_DOMAIN, "data/flows.yml": CALM_FLOWS, "ACTS/__init__.py": "", "ACTS/send.py": CALM_ACTIONS}
 CLASSIC = {
     "domain.yml": CLASSIC_DOMAIN,
-    "data/rules.yml": RULES,
+    "data/rules.yml": CLASSIC_RULES,
     "ACTS/__init__.py": "",
     "ACTS/order.py": CLASSIC_ACTIONS,
 }
+DOMAIN, FLOWS, CODE = "domain.yml", "data/flows.yml", "ACTS/send.py"
+RULES_FILE, FORM = "data/rules.yml", "ACTS/order.py"
+# The first line of a coroutine of the CALM project, to put others before it.
+BODY = '        if tracker.get_slot("kind") == "big":'
+CALM_AND_MORE = {**CALM, "ACTS/own.py": "SlotSet = print\n"}
 
 
-def changed(files: Mapping[str, str], file: str, old: str, new: str) -> dict[str, str]:
+def edit(files: Mapping[str, str], file: str, old: str, new: str) -> dict[str, str]:
     """Replace a text that stands once in a file; without ``old``, append."""
     if not old:
         return {**files, file: files.get(file, "") + dedent(new)}
@@ -202,7 +207,7 @@ def changed(files: Mapping[str, str], file: str, old: str, new: str) -> dict[str
 
 
 @contextmanager
-def written(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+def write_files(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
     """Write a project; ACTS becomes the name of a package that nobody imported before."""
     package = f"acts_{next(_numbers)}"
     for name, text in files.items():
@@ -218,12 +223,21 @@ def written(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
                 del sys.modules[name]
 
 
-def checked(folder: Path, files: Mapping[str, str]) -> Report:
+def check_files(folder: Path, files: Mapping[str, str]) -> Report:
     """Write a project and check it. The working directory has to be the folder."""
-    with written(folder, files) as package:
+    with write_files(folder, files) as package:
         return check(Request(Path("."), package))
 
 
-def told(report: Report) -> list[str]:
+def lines_of(report: Report) -> list[str]:
     """Return the findings as `rule file:line`, with the package's name as ACTS."""
-    return [f"{f.rule} {f.file.replace(report.code.package, 'ACTS')}:{f.line}" for f in report.findings]
+    return [f"{f.rule.id} {f.place.file.replace(report.code.package, 'ACTS')}:{f.place.line}" for f in report.findings]
+
+
+FAULTY = edit(CALM, FLOWS, "link: other", "link: otter")
+BLOCKING_CALL = edit(
+    edit(CALM, CODE, "from rasa_sdk import Action\n", "import time\nfrom rasa_sdk import Action\n"),
+    CODE,
+    '        if tracker.get_slot("kind")',
+    '        time.sleep(0.1)\n        if tracker.get_slot("kind")',
+)

@@ -1,0 +1,81 @@
+"""Compares Rasa's ``action_endpoint`` with this server's settings, and says what will fail between them at run time.
+
+No finding quotes a value of the files, not even a host: urls, headers and parameters hold credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+from action_server.config.settings import Settings
+from action_server.doctor import endpoint_checks, probes, server_checks, tls
+from action_server.doctor.endpoint import Endpoint
+from action_server.doctor.endpoints_file import read_endpoints_file
+from action_server.findings.finding import Finding, by_severity
+from action_server.runtime.loader import LoadedPackage
+from action_server.security.auth import Authenticator
+
+
+def examine(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    url: str | None = None,
+    engine: str | None = None,
+    online: bool = False,
+    patience: float = probes.PATIENCE,
+) -> list[Finding]:
+    """Return what will fail, errors first. ``url`` stands for the endpoint's own; ``engine`` is asked if given.
+
+    Without ``online`` and ``engine`` nothing is asked for over a network and no service is opened. Each request may
+    take ``patience`` seconds.
+
+    Raises:
+        SettingsError: a file cannot be read.
+    """
+    file = read_endpoints_file(settings.endpoints)
+    endpoint = Endpoint(file, environment, url)
+    authenticator = Authenticator(settings.auth)
+    findings = [*_check_endpoint(endpoint, settings, authenticator)]
+    findings += server_checks.check_settings(settings, file, has_auth=authenticator.enabled)
+    findings += server_checks.check_tracing(file)
+    loaded = server_checks.load_package(settings)
+    package = loaded if isinstance(loaded, LoadedPackage) else None
+    findings += [loaded] if isinstance(loaded, Finding) else []
+    findings += server_checks.check_timeouts(settings, file, package)
+    findings += asyncio.run(_ask(endpoint, settings, package, engine, online=online, patience=patience))
+    return by_severity(findings)
+
+
+def _check_endpoint(endpoint: Endpoint, settings: Settings, authenticator: Authenticator) -> Iterator[Finding]:
+    # First, as what cannot be read is no finding: the server does not start with it.
+    server = tls.server_context(settings)
+    yield from endpoint_checks.check_shape(endpoint)
+    if endpoint.runs_in_engine:
+        return
+    yield from endpoint_checks.check_url(endpoint, settings)
+    if endpoint.target:
+        yield from tls.check_transport(endpoint, endpoint.target, settings, server)
+        yield from endpoint_checks.check_headers(endpoint, endpoint.target)
+        yield from endpoint_checks.check_credentials(endpoint, endpoint.target, authenticator)
+
+
+async def _ask(
+    endpoint: Endpoint,
+    settings: Settings,
+    package: LoadedPackage | None,
+    engine: str | None,
+    *,
+    online: bool,
+    patience: float,
+) -> list[Finding]:
+    findings: list[Finding] = []
+    if online and package is not None:
+        findings += [finding async for finding in probes.open_services(settings, package)]
+    if online and endpoint.target and not endpoint.runs_in_engine:
+        ask = probes.ask_grpc if endpoint.target.is_grpc else probes.ask_http
+        findings += [finding async for finding in ask(endpoint, endpoint.target, patience)]
+    if engine:
+        findings += [finding async for finding in probes.ask_engine(engine, patience)]
+    return findings

@@ -1,0 +1,8 @@
+"""All rules of the doctor. The table of docs/howto/doctor.md is made of them."""
+
+from __future__ import annotations
+
+from action_server.doctor import endpoint_rules, server_rules, tls_rules
+from action_server.findings.rule import Rule
+
+RULES: dict[str, Rule] = {**endpoint_rules.RULES, **tls_rules.RULES, **server_rules.RULES}

@@ -1,0 +1,80 @@
+"""What is wrong with this server's settings, its tracing and its package of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import rasa_sdk
+
+from action_server.config.settings import Settings
+from action_server.doctor import server_rules as rules
+from action_server.doctor.endpoints_file import EndpointsFile
+from action_server.errors import LoadError, RegistrationError
+from action_server.findings.finding import Finding
+from action_server.runtime import loader
+from action_server.security.auth import is_public
+from action_server.source import Place, parse_place
+
+# Seconds: engines wait no longer for an action, keep the lock of a conversation, and Kubernetes waits for a pod's end.
+_ENGINE_TIMEOUT, _LOCK_TIMEOUT, _POD_TIMEOUT = 300, 60, 30
+_LARGE_REQUEST = 5_000_000
+_TESTED_SDK = ("3", "21")
+
+
+def check_settings(settings: Settings, file: EndpointsFile, *, has_auth: bool) -> Iterator[Finding]:
+    """Check the settings against what engines, Kubernetes and the network do."""
+    if is_public(settings.host) and not has_auth:
+        yield Finding.of(rules.PUBLIC_WITHOUT_AUTH, file.setting("host"))
+    if settings.queue_timeout > settings.timeout:
+        yield Finding.of(rules.QUEUE_TIMEOUT, file.setting("queue_timeout"))
+    if settings.grace > _POD_TIMEOUT:
+        yield Finding.of(rules.GRACE_KUBERNETES, file.setting("grace"))
+    if settings.max_request_bytes < _LARGE_REQUEST:
+        yield Finding.of(rules.REQUEST_SIZE, file.setting("max_request_bytes"))
+    if tuple(rasa_sdk.__version__.split(".")[:2]) != _TESTED_SDK:
+        yield Finding.of(rules.SDK_VERSION, Place(key="rasa-sdk"), version=rasa_sdk.__version__)
+
+
+def check_tracing(file: EndpointsFile) -> Iterator[Finding]:
+    """Check what rasa-sdk's tracing, which reads the same block, would do with it."""
+    block = file.tracing
+    if block is None:
+        return
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind not in ("jaeger", "otlp"):
+        yield Finding.of(rules.TRACING_TYPE, file.at("tracing.type"))
+    elif kind == "otlp" and isinstance(block, dict) and not block.get("endpoint"):
+        yield Finding.of(rules.TRACING_ENDPOINT, file.at("tracing.endpoint"))
+
+
+def load_package(settings: Settings) -> loader.LoadedPackage | Finding:
+    """Import the package of actions as the server does; return the finding if that fails."""
+    try:
+        return loader.load(settings.actions, strict=settings.strict)
+    except (LoadError, RegistrationError) as exc:
+        # The text of somebody else's error may quote anything.
+        is_known = exc.__cause__ is None or isinstance(exc.__cause__, (ImportError, SyntaxError))
+        problem = str(exc).removeprefix(f"{exc.place}: ") if is_known else f"raises {type(exc.__cause__).__name__}"
+        return Finding.of(rules.ACTIONS_IMPORT, place_in_code(exc.place), problem=problem)
+
+
+def place_in_code(text: str) -> Place:
+    """Return the place that an error names, ``file:line`` or the module of something without a source."""
+    return parse_place(text) or Place(key=text)
+
+
+def check_timeouts(settings: Settings, file: EndpointsFile, package: loader.LoadedPackage | None) -> Iterator[Finding]:
+    """Check the time limit of all actions, and of those that have one of their own in the file or in the code."""
+    limits = [(file.setting("timeout"), "actions", settings.timeout)]
+    for name, options in settings.action_options.items():
+        limits.append((file.at(f"action_server.actions.{name}.timeout"), name, options.timeout or 0))
+    known = {seconds for _, _, seconds in limits}
+    for action in package.registry if package else ():
+        # Another one can only come from the code.
+        seconds = settings.options.of(action.name, action.run).timeout or 0
+        if seconds not in known:
+            limits.append((place_in_code(action.place), action.name, seconds))
+    for place, what, seconds in limits:
+        if seconds > _LOCK_TIMEOUT:
+            rule = rules.TIMEOUT_ENGINE if seconds >= _ENGINE_TIMEOUT else rules.TIMEOUT_LOCK
+            yield Finding.of(rule, place, what=what, seconds=f"{seconds:g}")

@@ -1,0 +1,56 @@
+"""The whole examination, and how the verb ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from action_server.cli import command_line
+from tests.action_server.doctor.bots import OPEN, examine_bot
+from tests.processes import run
+from tests.projects import GREET, project
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_nothing_is_found_where_nothing_is_wrong(bot: Path) -> None:
+    """A local url, a server for this machine only."""
+    assert examine_bot(bot, {"action_endpoint": OPEN}) == []
+
+
+def test_of_this_repository_only_the_open_door_is_found() -> None:
+    """Its endpoints.yml with default settings: rasa-sdk's 0.0.0.0 and no credentials, as everybody starts."""
+    ended = run(ROOT, ["doctor", "--json"])
+
+    assert ended.returncode == 0
+    assert [(f["rule"], f["where"]) for f in json.loads(ended.stdout)["findings"]] == [
+        ("public-without-auth", "setting host")
+    ]
+
+
+CODES: list[tuple[str, str, list[str], int]] = [
+    ("nothing wrong", "action_endpoint: {url: 'http://localhost:5055/webhook'}", ["--host", "127.0.0.1"], 0),
+    ("a warning", "action_endpoint: {url: 'http://localhost:5055/webhook'}", [], 0),
+    ("an error", "action_endpoint: {}", [], 1),
+    ("broken YAML", "action_endpoint: {", [], 2),
+    ("a setting that does not exist", "action_server: {colour: red}", [], 2),
+    ("a file that does not exist", "", ["--endpoints", "no.yml"], 2),
+    ("a certificate that cannot be read", "", ["--ssl-certificate", "no.pem"], 2),
+]
+
+
+@pytest.mark.parametrize(("text", "flags", "code"), [c[1:] for c in CODES], ids=[c[0] for c in CODES])
+def test_the_exit_code_is_of(folder: Path, text: str, flags: list[str], code: int) -> None:
+    """0 without errors, 1 with, 2 where the server itself would not start for its settings."""
+    project(folder, {"actions.py": GREET, "endpoints.yml": text})
+
+    assert command_line.main(["doctor", *flags]) == code
+
+
+def test_without_an_endpoints_file_the_endpoint_is_missing(folder: Path) -> None:
+    """The default one may not be there."""
+    project(folder, {"actions.py": GREET})
+
+    assert command_line.main(["doctor"]) == 1
