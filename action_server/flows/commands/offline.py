@@ -10,22 +10,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
     Clarify,
     Command,
-    DialogueView,
-    FlowView,
     HumanHandoff,
     RepeatBotMessages,
     SetSlot,
     SkipQuestion,
-    SlotView,
     StartFlow,
-    Understood,
 )
+from action_server.flows.commands.generator import DialogueView, FlowView, Prediction, SlotView
 from action_server.flows.commands.values import category, value_for
 from action_server.flows.commands.words import alike, content_words, words
 
@@ -70,18 +67,18 @@ class _Candidate:
     because: str
 
 
-class OfflineUnderstanding:
-    """An `Understanding` of rules; `because` names the words that decided."""
+class OfflineCommandGenerator:
+    """An `CommandGenerator` of rules; `because` names the words that decided."""
 
-    async def understand(self, view: DialogueView) -> Understood:
+    async def predict_commands(self, view: DialogueView) -> Prediction:
         """Return the commands, or CannotHandle with what was tried."""
         said = words(view.message)
         if not said:
-            return Understood([CannotHandle()], "the message has no words")
+            return Prediction([CannotHandle()], "the message has no words")
         candidates = _candidates(view)
         fixed = _fixed(said)
         if fixed is not None and (view.active_flow or not isinstance(fixed, CancelFlow)):
-            return Understood([fixed], f"“{view.message.strip()}” is a phrase for {type(fixed).__name__}")
+            return Prediction([fixed], f"“{view.message.strip()}” is a phrase for {type(fixed).__name__}")
         corrected = _corrections(view, said)
         if corrected is not None:
             return corrected
@@ -92,7 +89,7 @@ class OfflineUnderstanding:
             return answered
         if candidates and not view.asked_slot:
             return _start(view, candidates)
-        return Understood([CannotHandle()], _why_not(view))
+        return Prediction([CannotHandle()], _why_not(view))
 
 
 def _fixed(said: Sequence[str]) -> Command | None:
@@ -105,7 +102,7 @@ def _fixed(said: Sequence[str]) -> Command | None:
     return next((command for command, phrases in _FIXED if texts & set(phrases)), None)
 
 
-def _corrections(view: DialogueView, said: Sequence[str]) -> Understood | None:
+def _corrections(view: DialogueView, said: Sequence[str]) -> Prediction | None:
     """A value of another category of the active flow: after a word of correction, or as the whole message."""
     marked = said[0] == "no" or any(_stands_in(marker, said) for marker in _CORRECTS)
     for slot in _of_the_flow(view, view.active_flow):
@@ -115,7 +112,7 @@ def _corrections(view: DialogueView, said: Sequence[str]) -> Understood | None:
         if value is None or value == slot.value:
             continue
         if marked or len(content_words(view.message)) <= len(words(str(value))):
-            return Understood([SetSlot(slot.name, value)], f"corrects {slot.name}: “{value}” is another value of it")
+            return Prediction([SetSlot(slot.name, value)], f"corrects {slot.name}: “{value}” is another value of it")
     return None
 
 
@@ -124,7 +121,7 @@ def _stands_in(marker: Sequence[str], said: Sequence[str]) -> bool:
     return any(tuple(said[start : start + width]) == tuple(marker) for start in range(len(said) - width + 1))
 
 
-def _answer(view: DialogueView) -> Understood | None:
+def _answer(view: DialogueView) -> Prediction | None:
     asked = next((slot for slot in view.slots if slot.name == view.asked_slot), None)
     if asked is None:
         return None
@@ -132,17 +129,17 @@ def _answer(view: DialogueView) -> Understood | None:
     if value is None:
         return None
     others = _categories(view, view.active_flow, but=asked.name) if asked.type in (*_CATEGORIES, "bool") else []
-    return Understood([SetSlot(asked.name, value), *others], f"answers the question for {asked.name} ({asked.type})")
+    return Prediction([SetSlot(asked.name, value), *others], f"answers the question for {asked.name} ({asked.type})")
 
 
-def _start(view: DialogueView, candidates: Sequence[_Candidate]) -> Understood:
+def _start(view: DialogueView, candidates: Sequence[_Candidate]) -> Prediction:
     best = candidates[0]
     close = [c for c in candidates if best.evidence - c.evidence < _CLOSE][:_MOST_OPTIONS]
     if len(close) > 1:
         names = ", ".join(c.flow.id for c in close)
-        return Understood([Clarify(tuple(c.flow.id for c in close))], f"{best.because}; that fits {names} alike")
+        return Prediction([Clarify(tuple(c.flow.id for c in close))], f"{best.because}; that fits {names} alike")
     commands: list[Command] = [StartFlow(best.flow.id), *_categories(view, best.flow.id)]
-    return Understood(commands, best.because)
+    return Prediction(commands, best.because)
 
 
 def _categories(view: DialogueView, flow: str, but: str = "") -> list[Command]:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from action_server.flows.commands.port import PLAIN_COMMANDS, DialogueView
+from action_server.flows.commands.command import PLAIN_COMMANDS
+from action_server.flows.commands.generator import DialogueView
 
 _LONGEST_TRANSCRIPT = 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from action_server.flows.commands.port import SlotView
+from action_server.flows.commands.generator import SlotView
 from action_server.flows.commands.words import find, words
 
 _YES = frozenset(words("yes y yeah yep yup sure ok okay correct right true affirmative absolutely definitely exactly"))

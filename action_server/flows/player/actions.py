@@ -8,7 +8,7 @@ from typing import Any
 
 from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, start_linked
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.payload import call_body, digest_of
+from action_server.flows.player.request_body import domain_digest, request_body
 from action_server.flows.player.responses import from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall
@@ -33,7 +33,7 @@ class Actions:
     def __init__(self, dialogue: Dialogue, webhook: Webhook) -> None:
         self._dialogue = dialogue
         self._webhook = webhook
-        self._digest = digest_of(dialogue.domain.raw)
+        self._digest = domain_digest(dialogue.domain.raw)
 
     def exists(self, name: str) -> bool:
         """Tell whether the engine has such an action: its own, one the domain lists, or a response."""
@@ -129,7 +129,7 @@ class Actions:
         """Call the action server; once more, with the domain, if it asks for it."""
         dialogue = self._dialogue
         for with_domain in (False, True):
-            body = call_body(
+            body = request_body(
                 name, dialogue.state, domain=dialogue.domain.raw, digest=self._digest, with_domain=with_domain
             )
             answer = await self._webhook.post(body)

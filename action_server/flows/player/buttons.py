@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from action_server.flows.commands.port import Command, SetSlot, StartFlow
+from action_server.flows.commands.command import Command, SetSlot, StartFlow
 from action_server.project.domain import Domain, SlotMapping
 from action_server.project.flows import Flow
 
@@ -24,7 +24,7 @@ _MOST_SLOTS = 10
 
 
 @dataclass(frozen=True)
-class Payload:
+class ButtonPayload:
     """What a payload says. ``flows`` are started by force, without looking at their guards."""
 
     commands: tuple[Command, ...]
@@ -34,17 +34,19 @@ class Payload:
     forced: tuple[str, ...] = field(default=())
 
 
-def read_payload(message: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str = "") -> Payload | None:
+def read_button_payload(
+    message: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str = ""
+) -> ButtonPayload | None:
     """Read a message that begins with `/`; None if it is words, or no payload after all."""
     text = message.strip()
     if not text.startswith("/"):
         return None
     match = _SET_SLOTS.fullmatch(text)
     if match:
-        return Payload(tuple(_slots(match[1])), "the message is a button's /SetSlots")
+        return ButtonPayload(tuple(_slots(match[1])), "the message is a button's /SetSlots")
     match = _START_FLOW.fullmatch(text)
     if match:
-        return Payload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
+        return ButtonPayload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
     match = _INTENT.fullmatch(text)
     return _intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
 
@@ -58,7 +60,7 @@ def _slots(inside: str) -> list[SetSlot]:
     return found
 
 
-def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> Payload:
+def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> ButtonPayload:
     entities = tuple(_entities(payload))
     started = tuple(f.id for f in flows.values() if any(t.intent == name for t in f.nlu_trigger))
     commands: list[Command] = [StartFlow(flow) for flow in started[:1]]
@@ -70,7 +72,7 @@ def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, 
                 commands.append(SetSlot(slot.name, value))
                 break
     because = f"the message is the intent {name!r}"
-    return Payload(tuple(commands), because, intent=name, entities=entities, forced=started[:1])
+    return ButtonPayload(tuple(commands), because, intent=name, entities=entities, forced=started[:1])
 
 
 def _entities(payload: str) -> list[dict[str, Any]]:

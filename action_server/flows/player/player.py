@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from action_server.flows.commands.port import Command, DialogueView, Understanding, Understood
+from action_server.flows.commands.command import Command
+from action_server.flows.commands.generator import CommandGenerator, DialogueView, Prediction
 from action_server.flows.player.actions import Actions
-from action_server.flows.player.buttons import Payload, read_payload
+from action_server.flows.player.buttons import ButtonPayload, read_button_payload
+from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.intake import Intake
-from action_server.flows.player.payload import message_as_json
 from action_server.flows.player.policy import MOST_STEPS, Policy
+from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.view import view_of
@@ -61,10 +62,12 @@ class Player:
         """Return what there is to understand a message by."""
         return view_of(self._dialogue, message)
 
-    def payload(self, message: str) -> Payload | None:
+    def button_payload(self, message: str) -> ButtonPayload | None:
         """Return what a message says that is a button's payload or an intent; None if it is words."""
         active = self.state.stack.active
-        return read_payload(message, self._dialogue.flows, self._dialogue.domain, active.flow_id if active else "")
+        return read_button_payload(
+            message, self._dialogue.flows, self._dialogue.domain, active.flow_id if active else ""
+        )
 
     def set_slots(self, slots: Mapping[str, Any]) -> list[str]:
         """Set slots before a turn, as fixtures of tests do. Returns the names the domain does not have."""
@@ -75,17 +78,17 @@ class Player:
         return unknown
 
     async def say(
-        self, message: str, understanding: Understanding, *, metadata: Mapping[str, Any] | None = None
+        self, message: str, generator: CommandGenerator, *, metadata: Mapping[str, Any] | None = None
     ) -> Turn:
-        """Play a turn whose commands ``understanding`` finds, unless the message is a payload.
+        """Play a turn whose commands ``generator`` finds, unless a button sent the message.
 
         Raises:
             UnsupportedError: a step or an action that the player does not play.
         """
         await self.start(metadata=metadata)
-        if self.payload(message) is not None:
+        if self.button_payload(message) is not None:
             return await self.turn(message, metadata=metadata)
-        return await self.turn(message, await understanding.understand(self.view(message)), metadata=metadata)
+        return await self.turn(message, await generator.predict_commands(self.view(message)), metadata=metadata)
 
     async def start(self, *, metadata: Mapping[str, Any] | None = None) -> Turn | None:
         """Begin the session, which the first turn does by itself. None if it has begun; otherwise what happened."""
@@ -107,7 +110,7 @@ class Player:
     async def turn(
         self,
         message: str,
-        commands: Understood | Sequence[Command] = (),
+        commands: Prediction | Sequence[Command] = (),
         *,
         metadata: Mapping[str, Any] | None = None,
     ) -> Turn:
@@ -124,29 +127,31 @@ class Player:
         dialogue.begin(message)
         if started is not None:
             self._keep(started)
-        payload = self.payload(message)
-        understood = commands if isinstance(commands, Understood) else Understood(tuple(commands), "")
+        payload = self.button_payload(message)
+        prediction = commands if isinstance(commands, Prediction) else Prediction(tuple(commands), "")
         if payload is not None:
-            understood = Understood(payload.commands, payload.because)
-        dialogue.turn.because, dialogue.turn.details = understood.because, understood.details
-        self._hear(message, understood, payload, metadata)
+            prediction = Prediction(payload.commands, payload.because)
+        dialogue.turn.because, dialogue.turn.details = prediction.because, prediction.details
+        self._hear(message, prediction, payload, metadata)
         if not self.state.is_paused:
-            intake = Intake(dialogue, from_payload=payload is not None, forced=payload.forced if payload else ())
-            intake.take(understood.commands, message)
+            processor = CommandProcessor(
+                dialogue, from_button=payload is not None, forced=payload.forced if payload else ()
+            )
+            processor.execute(prediction.commands, message)
             dialogue.tell_stack()
             await self._actions.run_every_turn()
             await self._policy.run()
         return self._finished()
 
     def _hear(
-        self, message: str, understood: Understood, payload: Payload | None, metadata: Mapping[str, Any] | None
+        self, message: str, prediction: Prediction, payload: ButtonPayload | None, metadata: Mapping[str, Any] | None
     ) -> None:
         self._messages += 1
         # A session that was hung up begins again with the next message.
         self.state.has_ended = False
         said = message_as_json(
             message,
-            understood.commands,
+            prediction.commands,
             message_id=f"{self.state.sender_id}-{self._messages}",
             intent=payload.intent if payload else "",
             entities=payload.entities if payload else (),

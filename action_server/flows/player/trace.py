@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from action_server.flows.commands.port import Command
+from action_server.flows.commands.command import Command
 from action_server.project.places import Place
 
 JsonObject = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.flows.commands.port import DialogueView, FlowView, SlotView
+from action_server.flows.commands.generator import DialogueView, FlowView, SlotView
 from action_server.flows.player.dialogue import Dialogue
 from action_server.project.flows import CollectStep, Flow, with_called
 

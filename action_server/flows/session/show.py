@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_server.flows.commands.port import CannotHandle, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.command import CannotHandle, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.player.trace import ActionCall, BotMessage, Decision, StepTaken, Turn
 from action_server.flows.session.failures import FailedCall
 from action_server.flows.session.script import command_as_json

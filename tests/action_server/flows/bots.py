@@ -29,7 +29,7 @@ from rasa_sdk.events import (
 )
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server.flows.commands.port import Command
+from action_server.flows.commands.command import Command
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, InProcess

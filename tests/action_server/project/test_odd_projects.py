@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from action_server.flows.commands.port import ChitChat, HumanHandoff, RepeatBotMessages, SetSlot, StartFlow
+from action_server.flows.commands.command import ChitChat, HumanHandoff, RepeatBotMessages, SetSlot, StartFlow
 from action_server.flows.player.player import Player
 from action_server.project.places import Problems, UnsupportedError
 from action_server.project.project import read_project

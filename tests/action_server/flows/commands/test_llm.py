@@ -1,4 +1,4 @@
-"""Understanding by a language model, against a local server that speaks the protocol."""
+"""CommandGenerator by a language model, against a local server that speaks the protocol."""
 
 from __future__ import annotations
 
@@ -14,20 +14,10 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.llm import LlmUnderstanding, UnderstandingError
+from action_server.flows.commands.command import CancelFlow, CannotHandle, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.generator import DialogueView, FlowView, Prediction, SlotView
+from action_server.flows.commands.llm import CommandGeneratorError, LlmCommandGenerator
 from action_server.flows.commands.model_groups import ModelSettings, model_settings
-from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    Clarify,
-    Command,
-    DialogueView,
-    FlowView,
-    SetSlot,
-    SlotView,
-    StartFlow,
-    Understood,
-)
 
 KEY = "sk-hunter2"
 VIEW = DialogueView(
@@ -74,7 +64,7 @@ class Model:
         return web.json_response(answer if isinstance(answer, dict) else completion(answer, prompt_tokens=100))
 
     @asynccontextmanager
-    async def understanding(self, **settings: Any) -> AsyncIterator[LlmUnderstanding]:
+    async def understanding(self, **settings: Any) -> AsyncIterator[LlmCommandGenerator]:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self.complete)
         runner = web.AppRunner(app, shutdown_timeout=0.01)
@@ -84,16 +74,16 @@ class Model:
         self.base = f"{site.name}/v1"
         try:
             async with aiohttp.ClientSession() as session:
-                yield LlmUnderstanding(
+                yield LlmCommandGenerator(
                     ModelSettings(model="m", api_base=self.base, api_key=SecretStr(KEY), **settings), session
                 )
         finally:
             await runner.cleanup()
 
 
-async def asked(model: Model, **settings: Any) -> Understood:
+async def asked(model: Model, **settings: Any) -> Prediction:
     async with model.understanding(**settings) as understanding:
-        return await understanding.understand(VIEW)
+        return await understanding.predict_commands(VIEW)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +249,7 @@ async def test_a_server_that_does_not_do_its_work_is_named(answer: Handler, said
     """With its address, without the key or anything it said."""
     model = Model(answer)
 
-    with pytest.raises(UnderstandingError) as failed:
+    with pytest.raises(CommandGeneratorError) as failed:
         await asked(model, timeout=0.5)
 
     assert str(failed.value).startswith(model.base)
@@ -274,8 +264,8 @@ async def test_a_server_that_is_not_there_is_named() -> None:
             ModelSettings(model="m", api_base="http://me:hunter2@127.0.0.1:9/v1?key=hunter2"),
             ModelSettings(model="m", api_base="http://127.0.0.1:9/v1", api_key=SecretStr("hunter2\n")),
         ):
-            with pytest.raises(UnderstandingError) as failed:
-                await LlmUnderstanding(settings, session).understand(VIEW)
+            with pytest.raises(CommandGeneratorError) as failed:
+                await LlmCommandGenerator(settings, session).predict_commands(VIEW)
 
             assert str(failed.value).startswith("http://127.0.0.1:9/v1 cannot be asked")
             assert "hunter2" not in str(failed.value)

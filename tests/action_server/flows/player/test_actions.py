@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from action_server.config.settings import Settings
-from action_server.flows.commands.port import SetSlot, StartFlow
+from action_server.flows.commands.command import SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, in_process, over_http
 from tests.action_server.flows.bots import Chat, Recording, read, webhook

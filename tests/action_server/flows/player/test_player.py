@@ -6,12 +6,7 @@ import re
 
 import pytest
 
-from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    SetSlot,
-    StartFlow,
-)
+from action_server.flows.commands.command import CancelFlow, CannotHandle, SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
 from action_server.project.places import UnsupportedError
 from tests.action_server.flows.bots import Chat, webhook

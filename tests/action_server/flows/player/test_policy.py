@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,

@@ -8,8 +8,8 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server.flows.commands.port import SetSlot, StartFlow
-from action_server.flows.commands.scripted import Scripted
+from action_server.flows.commands.command import SetSlot, StartFlow
+from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from tests.action_server.flows.bots import Chat, read
 
 BOOKED: list[tuple[str, str]] = []
@@ -57,7 +57,7 @@ async def test_it_books_a_general_appointment() -> None:
     """Two questions, then the booking, with scripted commands; the slots are empty afterwards."""
     BOOKED.clear()
     chat = Chat("seed", ActionCreateAppointment, ActionCheckUrgentSlots)
-    script = Scripted(
+    script = ScriptedCommandGenerator(
         [
             [StartFlow("book_appointment")],
             [SetSlot("appointment_type", "general")],

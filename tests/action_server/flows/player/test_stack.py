@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.flows.commands.port import (
-    CancelFlow,
-    SetSlot,
-    StartFlow,
-)
+from action_server.flows.commands.command import CancelFlow, SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
 from tests.action_server.flows.bots import Chat
 

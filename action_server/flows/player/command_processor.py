@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
@@ -37,23 +37,23 @@ _PATTERNS: dict[type, str] = {
 }
 
 
-class Intake:
-    """The commands of one message. ``from_payload``: a button's, which may fill controlled slots as well.
+class CommandProcessor:
+    """The commands of one message. ``from_button``: a button's, which may fill controlled slots as well.
 
     ``forced`` are flows that start whatever their guards say.
     """
 
-    def __init__(self, dialogue: Dialogue, *, from_payload: bool = False, forced: Iterable[str] = ()) -> None:
+    def __init__(self, dialogue: Dialogue, *, from_button: bool = False, forced: Iterable[str] = ()) -> None:
         self._dialogue = dialogue
-        self._from_payload = from_payload
+        self._from_button = from_button
         self._forced = frozenset(forced)
         self._flows: list[Frame] = []
         self._checks: list[Frame] = []
         self._patterns: list[Frame] = []
         self._corrected: dict[str, Any] = {}
 
-    def take(self, commands: Sequence[Command], message: str = "") -> None:
-        """Follow the commands of a message. If there is none that can be followed, that is a case of its own."""
+    def execute(self, commands: Sequence[Command], message: str = "") -> None:
+        """Execute the commands of a message. If there is none that can be followed, that is a case of its own."""
         if not commands and not message.strip():
             empty = "rasa_internal_error_user_input_empty"
             self._patterns.append(self._dialogue.frame("pattern_internal_error", error_type=empty, info={}))
@@ -74,7 +74,7 @@ class Intake:
     def _whole_text(self, message: str, commands: Sequence[Command]) -> Sequence[Command]:
         """Take the message itself for the answer, if the slot's mapping is `from_text` and nobody knew better."""
         slot = self._dialogue.domain.slots.get(self._dialogue.asked_slot)
-        if slot is None or self._from_payload or any(not isinstance(c, CannotHandle) for c in commands):
+        if slot is None or self._from_button or any(not isinstance(c, CannotHandle) for c in commands):
             return commands
         running = {frame.flow_id for frame in self._dialogue.state.stack}
         for mapping in slot.mappings:
@@ -131,13 +131,13 @@ class Intake:
             return f"the domain has no slot {command.name!r}"
         if command.name not in fillable:
             return f"no flow that runs or starts collects {command.name!r}"
-        if slot.is_controlled and not self._from_payload:
+        if slot.is_controlled and not self._from_button:
             return f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
         fitted = fit(slot, command.value)
         if is_correction(self._dialogue, slot.name, fitted.value):
             self._corrected[slot.name] = fitted.value
         elif fitted.value != self._dialogue.state.slots[slot.name]:
-            filled_by = "button" if self._from_payload else "LLM"
+            filled_by = "button" if self._from_button else "LLM"
             self._dialogue.set_slot(slot.name, fitted.value, filled_by=filled_by, metadata={"command": "set slot"})
         self._check(slot)
         return ""

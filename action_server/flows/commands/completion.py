@@ -9,22 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from action_server.flows.commands.port import (
-    PLAIN_COMMANDS,
-    Clarify,
-    Command,
-    DialogueView,
-    SetSlot,
-    SlotView,
-    StartFlow,
-)
+from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.generator import DialogueView, SlotView
 
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 
-class InvalidAnswerError(Exception):
+class InvalidCompletionError(Exception):
     """The answer is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -71,25 +64,25 @@ class _Answer(_Part):
     commands: Annotated[list[_AnyPart], Field(min_length=1, max_length=_MOST_COMMANDS)]
 
 
-def read_answer(text: str, view: DialogueView) -> list[Command]:
+def read_completion(text: str, view: DialogueView) -> list[Command]:
     """Return the commands of an answer, all of them possible where the conversation stands.
 
     Raises:
-        InvalidAnswerError: it is not JSON, not of the schema, or names a flow, slot or value that there is not.
+        InvalidCompletionError: it is not JSON, not of the schema, or names a flow, slot or value that there is not.
     """
     fenced = _FENCE.match(text)
     try:
         content = json.loads(fenced[1] if fenced else text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise InvalidAnswerError(["the answer is not JSON"]) from None
+        raise InvalidCompletionError(["the answer is not JSON"]) from None
     try:
         answer = _Answer.model_validate(content)
     except ValidationError as exc:
-        raise InvalidAnswerError([_problem(error["loc"], error["msg"]) for error in exc.errors()[:5]]) from None
+        raise InvalidCompletionError([_problem(error["loc"], error["msg"]) for error in exc.errors()[:5]]) from None
     problems: list[str] = []
     commands = [_command(part, f"commands[{n}]", view, problems) for n, part in enumerate(answer.commands)]
     if problems:
-        raise InvalidAnswerError(problems)
+        raise InvalidCompletionError(problems)
     return commands
 
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CannotHandle,
     Clarify,
     Command,
-    FlowView,
     SearchAndReply,
     SetSlot,
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.commands.scripted import Scripted, ScriptEndedError
-from action_server.flows.player.buttons import read_payload
-from action_server.flows.player.payload import command_as_json, digest_of
+from action_server.flows.commands.generator import FlowView
+from action_server.flows.commands.scripted import ScriptedCommandGenerator, ScriptEndedError
+from action_server.flows.player.buttons import read_button_payload
+from action_server.flows.player.request_body import command_as_json, domain_digest
 from action_server.flows.player.stack import Frame, Stack, frame_from, patch_between, patched
 from tests.action_server.flows.bots import NOON, Chat, Recording, read, webhook
 
@@ -155,7 +155,7 @@ def test_commands_in_the_engine_s_words(command: Command, expected: dict[str, An
 
 
 def test_a_digest_is_the_domain_s() -> None:
-    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1}) != digest_of({"a": 1})
+    assert domain_digest({"a": 1, "b": 2}) == domain_digest({"b": 2, "a": 1}) != domain_digest({"a": 1})
 
 
 PAYLOADS = [
@@ -177,21 +177,21 @@ PAYLOADS = [
 @pytest.mark.parametrize(("message", "commands"), PAYLOADS)
 def test_payloads(message: str, commands: tuple[Command, ...]) -> None:
     project = read("bank")
-    found = read_payload(message, project.all_flows, project.domain)
+    found = read_button_payload(message, project.all_flows, project.domain)
 
     assert (found.commands if found else ()) == commands
 
 
 @pytest.mark.parametrize("message", ["hello", "a /SetSlots(a=1)", "/", "/ a", "//"])
 def test_words_are_no_payload(message: str) -> None:
-    found = read_payload(message, {}, read("bank").domain)
+    found = read_button_payload(message, {}, read("bank").domain)
 
     assert found is None or found.commands == ()
 
 
 def test_an_intent_fills_a_slot_while_its_flow_is_active() -> None:
     project = read("bank")
-    found = read_payload("/feel_great", project.all_flows, project.domain, "hello")
+    found = read_button_payload("/feel_great", project.all_flows, project.domain, "hello")
 
     assert found is not None
     assert found.commands == (SetSlot("mood", "great"),)
@@ -254,7 +254,7 @@ async def test_the_view_of_a_pattern_s_question() -> None:
 async def test_a_script_gives_its_turns_in_order() -> None:
     """Words that have commands of their own go first; a turn without commands is not understood."""
     chat = Chat("plain")
-    script = Scripted([[StartFlow("two")], []], by_message={"my name": [SetSlot("first", "x")]})
+    script = ScriptedCommandGenerator([[StartFlow("two")], []], by_message={"my name": [SetSlot("first", "x")]})
 
     texts = [(await chat.player.say(text, script)).texts for text in ("go", "my name", "hm")]
 
@@ -268,7 +268,7 @@ async def test_a_script_gives_its_turns_in_order() -> None:
 
 
 async def test_a_payload_needs_no_script() -> None:
-    turn = await Chat("repair").player.say("/session_start", Scripted())
+    turn = await Chat("repair").player.say("/session_start", ScriptedCommandGenerator())
 
     assert turn.because == "the message is the intent 'session_start'"
 
