@@ -19,10 +19,10 @@ from action_server.flows.commands.command import CannotHandle
 from action_server.flows.commands.completion import InvalidCompletionError, read_completion
 from action_server.flows.commands.generator import DialogueView, Prediction
 from action_server.flows.commands.model_groups import ModelSettings
-from action_server.flows.commands.prompt import messages_for, repair
+from action_server.flows.commands.prompt import messages_for, repair_messages
 
-_LONGEST_ANSWER = 256 * 1024
-_STATUSES = {
+_MOST_BYTES = 256 * 1024
+_STATUS_REASONS = {
     401: "refuses the api_key",
     403: "does not allow this api_key to use the model",
     404: "has no such model, or api_base is not the address of the protocol (it often ends in /v1)",
@@ -52,14 +52,14 @@ class LlmCommandGenerator:
         began = time.perf_counter()
         spent: Counter[str] = Counter()
         messages = messages_for(view)
-        answer = await self._complete(messages, spent)
+        completion = await self._complete(messages, spent)
         try:
-            commands = read_completion(answer, view)
+            commands = read_completion(completion, view)
             because = "the model's answer"
         except InvalidCompletionError as first:
-            answer = await self._complete([*messages, *repair(answer, first.problems)], spent)
+            completion = await self._complete([*messages, *repair_messages(completion, first.problems)], spent)
             try:
-                commands = read_completion(answer, view)
+                commands = read_completion(completion, view)
                 because = f"the model's second answer; the first could not be used: {first}"
             except InvalidCompletionError as second:
                 commands = [CannotHandle()]
@@ -83,11 +83,11 @@ class LlmCommandGenerator:
         return details
 
     async def _complete(self, messages: list[dict[str, str]], spent: Counter[str]) -> str:
-        """Ask once and return the text of the answer."""
+        """Ask once and return the text of the completion."""
         spent["requests"] += 1
-        status, body = await self._post({"model": self._settings.model, "messages": messages, "temperature": 0})
+        status, body = await self._send({"model": self._settings.model, "messages": messages, "temperature": 0})
         if status != 200:
-            said = _STATUSES.get(status, f"answered {status}" if status < 500 else f"failed with {status}")
+            said = _STATUS_REASONS.get(status, f"answered {status}" if status < 500 else f"failed with {status}")
             raise CommandGeneratorError(f"{self._settings.address} {said}")
         try:
             content = json.loads(body)
@@ -102,7 +102,7 @@ class LlmCommandGenerator:
             spent[name] += count if isinstance(count, int) and 0 <= count < 10**9 else 0
         return text
 
-    async def _post(self, request: dict[str, Any]) -> tuple[int, bytes]:
+    async def _send(self, request: dict[str, Any]) -> tuple[int, bytes]:
         settings = self._settings
         key = settings.api_key.get_secret_value() if settings.api_key else None
         try:
@@ -112,11 +112,11 @@ class LlmCommandGenerator:
                 headers={"Authorization": f"Bearer {key}"} if key else {},
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=settings.timeout),
-            ) as answer:
-                body = await _bounded(answer)
+            ) as response:
+                body = await _read_bounded_body(response)
                 if body is None:
-                    raise CommandGeneratorError(f"{settings.address} answered with more than {_LONGEST_ANSWER} bytes")
-                return answer.status, body
+                    raise CommandGeneratorError(f"{settings.address} answered with more than {_MOST_BYTES} bytes")
+                return response.status, body
         except asyncio.TimeoutError:
             raise CommandGeneratorError(f"{settings.address} did not answer within {settings.timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as exc:
@@ -124,12 +124,12 @@ class LlmCommandGenerator:
             raise CommandGeneratorError(f"{settings.address} cannot be asked: {type(exc).__name__}") from None
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes | None:
+async def _read_bounded_body(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the body; None if it is too large, without reading on."""
     body = bytearray()
-    async for chunk in answer.content.iter_any():
+    async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > _LONGEST_ANSWER:
-            answer.close()
+        if len(body) > _MOST_BYTES:
+            response.close()
             return None
     return bytes(body)

@@ -40,11 +40,11 @@ def messages_for(view: DialogueView) -> list[dict[str, str]]:
     ]
 
 
-def repair(answer: str, problems: Sequence[str]) -> list[dict[str, str]]:
+def repair_messages(completion: str, problems: Sequence[str]) -> list[dict[str, str]]:
     """Return the messages that ask for the answer again, and say what is wrong with it."""
     listed = "\n".join(f"- {problem}" for problem in problems)
     return [
-        {"role": "assistant", "content": answer},
+        {"role": "assistant", "content": completion},
         {
             "role": "user",
             "content": f"This answer cannot be used:\n{listed}\nGive the whole JSON object again, corrected.",
