@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -230,3 +230,12 @@ def with_called(flow: Flow, flows: Mapping[str, Flow]) -> tuple[Flow, ...]:
         found[current.id] = current
         waiting += [flows[s.call] for s in current.calls if not s.mcp_server and s.call in flows]
     return tuple(found.values())
+
+
+def scoped_slots(flow: Flow, flows: Mapping[str, Flow]) -> Iterator[str]:
+    """Yield the slots that go back to their initial values when a flow ends, each once."""
+    family = with_called(flow, flows)
+    kept = {name for member in family for name in member.persisted_slots}
+    kept |= {s.collect for member in family for s in member.collects if s.reset_after_flow_ends is False}
+    names = [name for member in family for name in (*(s.collect for s in member.collects), *member.set_slots)]
+    yield from (name for name in dict.fromkeys(names) if name not in kept)

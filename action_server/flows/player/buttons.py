@@ -43,15 +43,15 @@ def read_button_payload(
         return None
     match = _SET_SLOTS.fullmatch(text)
     if match:
-        return ButtonPayload(tuple(_slots(match[1])), "the message is a button's /SetSlots")
+        return ButtonPayload(tuple(_read_slots(match[1])), "the message is a button's /SetSlots")
     match = _START_FLOW.fullmatch(text)
     if match:
         return ButtonPayload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
     match = _INTENT.fullmatch(text)
-    return _intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
+    return _read_intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
 
 
-def _slots(inside: str) -> list[SetSlot]:
+def _read_slots(inside: str) -> list[SetSlot]:
     found = []
     for part in inside.split(",")[:_MOST_SLOTS]:
         name, equals, value = part.partition("=")
@@ -60,14 +60,14 @@ def _slots(inside: str) -> list[SetSlot]:
     return found
 
 
-def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> ButtonPayload:
-    entities = tuple(_entities(payload))
+def _read_intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> ButtonPayload:
+    entities = tuple(_read_entities(payload))
     started = tuple(f.id for f in flows.values() if any(t.intent == name for t in f.nlu_trigger))
     commands: list[Command] = [StartFlow(flow) for flow in started[:1]]
     active = started[0] if started else active_flow
     for slot in domain.slots.values():
         for mapping in slot.mappings:
-            value = _mapped(mapping, name, entities, active)
+            value = _value_of_mapping(mapping, name, entities, active)
             if value is not None:
                 commands.append(SetSlot(slot.name, value))
                 break
@@ -75,7 +75,7 @@ def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, 
     return ButtonPayload(tuple(commands), because, intent=name, entities=entities, forced=started[:1])
 
 
-def _entities(payload: str) -> list[dict[str, Any]]:
+def _read_entities(payload: str) -> list[dict[str, Any]]:
     # In a domain the braces are written twice.
     text = payload[1:-1] if payload.startswith("{{") else payload
     try:
@@ -90,7 +90,7 @@ def _entities(payload: str) -> list[dict[str, Any]]:
     ]
 
 
-def _mapped(mapping: SlotMapping, intent: str, entities: tuple[dict[str, Any], ...], active_flow: str) -> Any:
+def _value_of_mapping(mapping: SlotMapping, intent: str, entities: tuple[dict[str, Any], ...], active_flow: str) -> Any:
     """Return the value a mapping takes from an intent and its entities, None if it takes none."""
     if mapping.active_flows and active_flow not in mapping.active_flows:
         return None

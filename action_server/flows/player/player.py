@@ -56,11 +56,11 @@ class Player:
     @property
     def last_turn(self) -> Turn:
         """Return the record of the last turn; after an error, as far as it came."""
-        return self._dialogue.turn
+        return self._dialogue.recorder.turn
 
     def view(self, message: str) -> DialogueView:
         """Return what there is to understand a message by."""
-        return view_of(self._dialogue, message)
+        return view_of(message, self.state, self._dialogue.flows, self._dialogue.conditions.is_startable)
 
     def button_payload(self, message: str) -> ButtonPayload | None:
         """Return what a message says that is a button's payload or an intent; None if it is words."""
@@ -74,7 +74,7 @@ class Player:
         unknown = [name for name in slots if name not in self.state.slots]
         for name, value in slots.items():
             if name not in unknown:
-                self._dialogue.set_slot(name, value)
+                self._dialogue.events.set_slot(name, value)
         return unknown
 
     async def say(
@@ -96,16 +96,16 @@ class Player:
             return None
         self._has_started = True
         dialogue = self._dialogue
-        dialogue.begin("")
+        dialogue.recorder.begin_turn("", self.state.slots)
         fixtures = {n: v for n, v in self.state.slots.items() if v != self.state.initial_value(n)}
         if metadata:
-            dialogue.set_slot("session_started_metadata", dict(metadata))
+            dialogue.events.set_slot("session_started_metadata", dict(metadata))
         await self._actions.run(_SESSION_START, None)
         for name, value in fixtures.items():
-            dialogue.set_slot(name, value)
+            dialogue.events.set_slot(name, value)
         if self.state.latest_action != "action_listen":
-            dialogue.emit({"event": "action", "name": "action_listen", "policy": None, "confidence": None})
-        return self._finished()
+            dialogue.events.emit({"event": "action", "name": "action_listen", "policy": None, "confidence": None})
+        return self._finish_turn()
 
     async def turn(
         self,
@@ -124,26 +124,26 @@ class Player:
         """
         started = await self.start(metadata=metadata)
         dialogue = self._dialogue
-        dialogue.begin(message)
+        dialogue.recorder.begin_turn(message, self.state.slots)
         if started is not None:
-            self._keep(started)
+            self._prepend_session_start(started)
         payload = self.button_payload(message)
         prediction = commands if isinstance(commands, Prediction) else Prediction(tuple(commands), "")
         if payload is not None:
             prediction = Prediction(payload.commands, payload.because)
-        dialogue.turn.because, dialogue.turn.details = prediction.because, prediction.details
-        self._hear(message, prediction, payload, metadata)
+        dialogue.recorder.turn.because, dialogue.recorder.turn.details = prediction.because, prediction.details
+        self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
             processor = CommandProcessor(
                 dialogue, from_button=payload is not None, forced=payload.forced if payload else ()
             )
             processor.execute(prediction.commands, message)
-            dialogue.tell_stack()
+            dialogue.events.emit_stack()
             await self._actions.run_every_turn()
             await self._policy.run()
-        return self._finished()
+        return self._finish_turn()
 
-    def _hear(
+    def _emit_user_message(
         self, message: str, prediction: Prediction, payload: ButtonPayload | None, metadata: Mapping[str, Any] | None
     ) -> None:
         self._messages += 1
@@ -158,7 +158,7 @@ class Player:
             flows_in_prompt=[flow.id for flow in self.view(message).flows],
             metadata=metadata,
         )
-        self._dialogue.emit(
+        self._dialogue.events.emit(
             {
                 "event": "user",
                 "text": message,
@@ -169,9 +169,9 @@ class Player:
             }
         )
 
-    def _keep(self, started: Turn) -> None:
+    def _prepend_session_start(self, started: Turn) -> None:
         """Put what happened at the session's start in front of the turn's record."""
-        turn = self._dialogue.turn
+        turn = self._dialogue.recorder.turn
         turn.calls += started.calls
         turn.messages += started.messages
         turn.events += started.events
@@ -179,14 +179,14 @@ class Player:
         turn.notes += started.notes
         turn.slots_before = started.slots_before
 
-    def _finished(self) -> Turn:
+    def _finish_turn(self) -> Turn:
         dialogue = self._dialogue
-        dialogue.tell_stack()
-        turn = dialogue.turn
+        dialogue.events.emit_stack()
+        turn = dialogue.recorder.turn
         turn.slots = dict(self.state.slots)
         turn.stack = self.state.stack.as_json()
         active = self.state.stack.active
         turn.active_flow = active.flow_id if active else ""
-        turn.asked_slot = dialogue.asked_slot
+        turn.asked_slot = dialogue.stack.asked_slot
         turn.is_paused, turn.has_ended = self.state.is_paused, self.state.has_ended
         return turn

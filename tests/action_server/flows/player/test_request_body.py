@@ -21,7 +21,7 @@ from action_server.flows.commands.generator import FlowView
 from action_server.flows.commands.scripted import ScriptedCommandGenerator, ScriptEndedError
 from action_server.flows.player.buttons import read_button_payload
 from action_server.flows.player.request_body import command_as_json, domain_digest
-from action_server.flows.player.stack import Frame, Stack, frame_from, patch_between, patched
+from action_server.flows.player.stack import Frame, Stack, apply_patch, frame_from, patch_between
 from tests.action_server.flows.bots import NOON, Chat, Recording, read, webhook
 
 CAPTURED = Path(__file__).parents[3] / "contract" / "payloads" / "calm_constructed"
@@ -101,7 +101,7 @@ async def test_the_stack_s_events_build_the_stack() -> None:
             if event["event"] == "session_started":
                 built = []
             elif event["event"] == "stack":
-                built = patched(built, event["update"])
+                built = apply_patch(built, event["update"])
         assert built == call["tracker"]["stack"]
     assert max(len(call["tracker"]["stack"]) for call in sent) >= 3
 
@@ -109,18 +109,18 @@ async def test_the_stack_s_events_build_the_stack() -> None:
 @pytest.mark.parametrize("update", ["[", "{}", '[{"op": "remove", "path": "/9"}]', '[{"op": "add"}]', "[1]", "null"])
 def test_patches_that_do_not_fit(update: str) -> None:
     if update == "{}":
-        assert patched([], update) == []
+        assert apply_patch([], update) == []
         return
     with pytest.raises(ValueError, match=r"does not fit the stack|Expecting|delimiter"):
-        patched([{"frame_id": "a"}], update)
+        apply_patch([{"frame_id": "a"}], update)
 
 
 def test_patches_of_all_kinds() -> None:
     old: list[dict[str, Any]] = [{"frame_id": "A", "x": 1, "y": 2}, {"frame_id": "B"}, {"frame_id": "C"}]
     new: list[dict[str, Any]] = [{"frame_id": "A", "x": 3, "z": 4}, {"frame_id": "D"}]
 
-    assert patched(old, patch_between(old, new)) == new
-    assert patched(new, patch_between(new, old)) == old
+    assert apply_patch(old, patch_between(old, new)) == new
+    assert apply_patch(new, patch_between(new, old)) == old
     assert json.loads(patch_between(old, old)) == []
 
 
