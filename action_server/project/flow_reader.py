@@ -8,7 +8,7 @@ from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.flows import END, Branch, Flow, LinkStep, NluTrigger, Step
 from action_server.project.places import Place, Problems
 from action_server.project.step_reader import STEP_KINDS, condition_of, is_step, read_step, step_label
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
@@ -33,7 +33,6 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
         description=fields.text("description"),
         guard=None if guard is None else condition_of(guard, problems),
         nlu_trigger=tuple(_triggers(fields, problems)),
-        always_include_in_prompt=fields.flag("always_include_in_prompt"),
         persisted_slots=fields.texts("persisted_slots"),
         run_pattern_completed=fields.flag("run_pattern_completed", True),
         steps=_Steps(name, problems).read(fields),
@@ -41,8 +40,10 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
     )
     if not found.description:
         problems.at(at, f"the flow {name!r} has no description")
+    # Every flow is shown to who generates commands.
+    fields.check_flag("always_include_in_prompt")
     fields.skip("metadata", "file_path")
-    fields.done()
+    fields.note_unknown_keys()
     return found
 
 
@@ -57,14 +58,15 @@ def _triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
         if intent is not None and intent.is_mapping:
             entry.skip("intent")
             named = Fields(intent, f"an intent of {fields.what}", problems)
-            threshold = named.number("confidence_threshold") or 0.0
-            found.append(NluTrigger(intent=named.text("name"), at=node.place, confidence_threshold=threshold))
-            named.done()
+            # An intent that a button sends is certain.
+            named.check_number("confidence_threshold")
+            found.append(NluTrigger(intent=named.text("name"), at=node.place))
+            named.note_unknown_keys()
         elif entry.text("intent"):
             found.append(NluTrigger(intent=entry.text("intent"), at=node.place))
         else:
             problems.at(node.place, f"an nlu_trigger of {fields.what} names no intent")
-        entry.done()
+        entry.note_unknown_keys()
     return found
 
 
@@ -135,7 +137,7 @@ class _Steps:
         target = fields.take("then") if predicate is not None else other
         if (predicate is None) == (other is None):
             self._problem(node.place, f"{fields.what} has to have either `if` and `then` or `else`")
-        fields.done()
+        fields.note_unknown_keys()
         condition = None if predicate is None else condition_of(predicate, self._problems)
         return Branch(
             target=self._target(target, step_id, node.place),

@@ -83,8 +83,6 @@ class CollectStep(Step):
     utter: str = ""
     rejections: tuple[Rejection, ...] = ()
     force_slot_filling: bool = False
-    silence_timeout: Any = None
-    dtmf: Any = None
 
     @property
     def ask_utter(self) -> str:
@@ -162,7 +160,6 @@ class NluTrigger(Frozen):
 
     intent: str
     at: Place
-    confidence_threshold: float = 0.0
 
 
 class Flow(Frozen):
@@ -174,7 +171,6 @@ class Flow(Frozen):
     description: str = ""
     guard: Condition | None = None
     nlu_trigger: tuple[NluTrigger, ...] = ()
-    always_include_in_prompt: bool = False
     persisted_slots: tuple[str, ...] = ()
     run_pattern_completed: bool = True
     steps: tuple[Step, ...] = ()

@@ -9,7 +9,7 @@ from action_server.project.domain import Response, SlotConstraint, Variation
 from action_server.project.fields import Fields, kind_of
 from action_server.project.places import Place, Problems
 from action_server.project.step_reader import condition_of
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 _KNOWN = (
     "id",
@@ -64,11 +64,12 @@ def _variation(name: str, node: Node, problems: Problems) -> Variation:
         attachment=fields.plain("attachment"),
         custom=fields.plain("custom"),
         metadata=fields.mapping("metadata"),
-        translation=fields.mapping("translation"),
-        allow_interruptions=fields.flag("allow_interruptions", True),
         # Engines hand unknown keys on to the channel.
         extra={key: value.plain() for key, value in node.items() if key not in _KNOWN},
     )
+    # Other languages and voice channels are not played.
+    fields.check_mapping("translation")
+    fields.check_flag("allow_interruptions")
     if not any(
         (variation.text is not None, variation.image, variation.custom, variation.attachment, variation.buttons)
     ):
@@ -91,5 +92,5 @@ def _constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
     if fields.text("type", "slot") != "slot":
         problems.at(node.place, f"{fields.what} has a type other than slot")
     constraint = SlotConstraint(name=fields.text("name"), value=fields.plain("value"), at=node.place)
-    fields.done()
+    fields.note_unknown_keys()
     return constraint

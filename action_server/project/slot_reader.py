@@ -8,7 +8,7 @@ from action_server.project.domain import MAPPING_TYPES, SLOT_TYPES, Slot, SlotMa
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Place, Problems
 from action_server.project.step_reader import read_rejections
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 
 def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:
@@ -31,12 +31,13 @@ def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:
         min_value=fields.number("min_value"),
         max_value=fields.number("max_value"),
         mappings=_mappings(fields, at, problems),
-        influence_conversation=fields.flag("influence_conversation") if fields.has("influence_conversation") else None,
         shared_for_coexistence=fields.flag("shared_for_coexistence"),
         validation=_validation(fields, problems),
     )
+    # Of the classic policies alone.
+    fields.check_flag("influence_conversation")
     fields.skip("auto_fill", "value_reset_delay", "metadata", "description")
-    fields.done("warning")
+    fields.note_unknown_keys("warning")
     if slot.is_categorical and not slot.values:
         problems.at(at, f"the slot {name!r} is {kind} and has no `values`")
     return slot
@@ -71,11 +72,12 @@ def _mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
         not_intents=_one_or_more(fields, "not_intent"),
         value=fields.plain("value"),
         run_action_every_turn=fields.text("run_action_every_turn") or old_name,
-        allow_nlu_correction=fields.flag("allow_nlu_correction"),
-        coexistence_system=fields.text("coexistence_system"),
         conditions=tuple(c.plain() for c in fields.elements("conditions") if c.is_mapping),
     )
-    fields.done("warning")
+    # About NLU beside a language model, and about two engines side by side: neither is played.
+    fields.check_flag("allow_nlu_correction")
+    fields.check_text("coexistence_system")
+    fields.note_unknown_keys("warning")
     return mapping
 
 
@@ -96,5 +98,5 @@ def _validation(fields: Fields, problems: Problems) -> SlotValidation | None:
     )
     if not validation.rejections:
         problems.at(node.place, f"{entry.what} has no `rejections`")
-    entry.done()
+    entry.note_unknown_keys()
     return validation

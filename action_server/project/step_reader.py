@@ -18,7 +18,7 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.project.places import Problems
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 STEP_KINDS = ("action", "collect", "set_slots", "link", "call", "noop")
 
@@ -70,7 +70,7 @@ def read_step(
         "inside_of": inside_of,
     }
     step = _READERS[kinds[0] if kinds else "noop"](fields, shared, problems)
-    fields.done()
+    fields.note_unknown_keys()
     return step
 
 
@@ -79,6 +79,8 @@ def _action(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
 
 
 def _collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+    # Of voice channels.
+    fields.skip("silence_timeout", "dtmf")
     return CollectStep(
         collect=fields.text("collect"),
         description=fields.text("description"),
@@ -87,8 +89,6 @@ def _collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step
         utter=fields.text("utter"),
         rejections=read_rejections(fields, problems),
         force_slot_filling=fields.flag("force_slot_filling"),
-        silence_timeout=fields.plain("silence_timeout"),
-        dtmf=fields.plain("dtmf"),
         **shared,
     )
 
@@ -104,7 +104,7 @@ def read_rejections(fields: Fields, problems: Problems) -> tuple[Rejection, ...]
             problems.at(node.place, f"{entry.what} needs both `if` and `utter`")
         if predicate is not None:
             found.append(Rejection(condition=condition_of(predicate, problems), utter=utter, at=node.place))
-        entry.done()
+        entry.note_unknown_keys()
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from action_server.flows.check.response_rules import check_payload
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.places import Place
-from action_server.project.python_facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
+from action_server.project.python.facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
 
 
 def check_code(subject: Subject) -> None:

@@ -11,7 +11,7 @@ from action_server.flows.check.flow_rules import check_rejections
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import Slot, SlotMapping, Variation
 from action_server.project.places import Place
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 _SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
 _START_FLOW = re.compile(r"/StartFlow\(([^()]*)\)")

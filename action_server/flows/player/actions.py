@@ -145,7 +145,7 @@ class Actions:
     def _apply_reply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
         for response in responses:
             message = message_from_action(
-                response, name, self._domain, lambda n, values: self._responses.message_of(n, frame, values)
+                response, name, lambda n, values: self._responses.message_of(n, frame, values)
             )
             if message is None:
                 self._recorder.add_note(

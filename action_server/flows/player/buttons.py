@@ -97,5 +97,8 @@ def _value_of_mapping(mapping: SlotMapping, intent: str, entities: tuple[dict[st
     if (mapping.intents and intent not in mapping.intents) or intent in mapping.not_intents:
         return None
     if mapping.type == "from_entity":
+        if mapping.role or mapping.group:
+            # A button's entities have neither.
+            return None
         return next((e["value"] for e in entities if e["entity"] == mapping.entity), None)
     return mapping.value if mapping.type in ("from_intent", "from_trigger_intent") and mapping.intents else None

@@ -22,7 +22,7 @@ from action_server.flows.player.corrections import correction_frame, is_correcti
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.stack import PATTERN_VALIDATE, Frame
 from action_server.flows.player.trace import Ignored
-from action_server.flows.player.values import fit
+from action_server.flows.player.values import coerce_value
 from action_server.project.domain import Slot
 from action_server.project.flows import with_called
 
@@ -140,12 +140,12 @@ class CommandProcessor:
             return f"no flow that runs or starts collects {command.name!r}"
         if slot.is_controlled and not self._from_button:
             return f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
-        fitted = fit(slot, command.value)
-        if is_correction(self._state, self._flows, slot.name, fitted.value):
-            self._corrected[slot.name] = fitted.value
-        elif fitted.value != self._state.slots[slot.name]:
+        coerced = coerce_value(slot, command.value)
+        if is_correction(self._state, self._flows, slot.name, coerced.value):
+            self._corrected[slot.name] = coerced.value
+        elif coerced.value != self._state.slots[slot.name]:
             filled_by = "button" if self._from_button else "LLM"
-            self._events.set_slot(slot.name, fitted.value, filled_by=filled_by, metadata={"command": "set slot"})
+            self._events.set_slot(slot.name, coerced.value, filled_by=filled_by, metadata={"command": "set slot"})
         self._add_validation(slot)
         return ""
 

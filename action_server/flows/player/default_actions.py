@@ -8,7 +8,7 @@ from action_server.flows.player.conditions import is_broken
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.frames import Frames
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
-from action_server.flows.player.values import REFUSALS, fit
+from action_server.flows.player.values import REFUSALS, coerce_value
 
 DefaultAction = Callable[[Dialogue, Frame | None], None]
 
@@ -41,16 +41,16 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
     if slot is None or frame is None or dialogue.state.slots.get(slot.name) is None:
         return
     value = dialogue.state.slots[slot.name]
-    fitted = fit(slot, value)
-    if fitted.refused:
+    coerced = coerce_value(slot, value)
+    if coerced.refused:
         dialogue.events.set_slot(slot.name, None)
         dialogue.recorder.add_note(f"slot {slot.name} ({slot.type}) cannot hold {value!r}")
         dialogue.responses.utter_response(
             REFUSALS.get(slot.type, ""), frame, "action_run_slot_rejections", {"value": value}
         )
         return
-    if fitted.value != value or type(fitted.value) is not type(value):
-        dialogue.events.set_slot(slot.name, fitted.value)
+    if coerced.value != value or type(coerced.value) is not type(value):
+        dialogue.events.set_slot(slot.name, coerced.value)
     for rejection in frame.rejections:
         broken = is_broken(rejection.condition)
         if broken:

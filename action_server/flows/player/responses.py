@@ -10,7 +10,7 @@ from typing import Any
 
 from action_server.flows.player.trace import BotMessage
 from action_server.project.conditions import render_template
-from action_server.project.domain import Domain, Response, Variation
+from action_server.project.domain import Response, Variation
 from action_server.project.flows import Condition
 
 # `{name}`, but neither `{{` nor the braces of JSON.
@@ -97,7 +97,7 @@ def _render_jinja(text: str, values: Mapping[str, Any]) -> str:
 
 
 def message_from_action(
-    response: Mapping[str, Any], action: str, domain: Domain, say: Callable[[str, Mapping[str, Any]], BotMessage | None]
+    response: Mapping[str, Any], action: str, say: Callable[[str, Mapping[str, Any]], BotMessage | None]
 ) -> BotMessage | None:
     """Make a message of one response of an action server: a text of its own, or a response of the domain.
 

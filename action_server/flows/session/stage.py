@@ -24,7 +24,8 @@ from action_server.flows.commands.offline import OfflineCommandGenerator
 from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from action_server.flows.player.webhook import Webhook, in_process, over_http
 from action_server.flows.session.script import read_script
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from action_server.yaml_file import read_yaml
 
 # In values of settings: a folder that is new for each conversation, and gone after it.

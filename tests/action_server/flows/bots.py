@@ -33,7 +33,8 @@ from action_server.flows.commands.command import Command
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, InProcess
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from action_server.runtime.executor import Executor
 from action_server.runtime.registry import Registry
 

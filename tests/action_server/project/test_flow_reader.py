@@ -8,7 +8,7 @@ from action_server.project.flow_reader import read_flows
 from action_server.project.flows import ActionStep, Flow, NoopStep, SetSlotsStep, with_called
 from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
-from action_server.project.tree import parse_tree
+from action_server.project.yaml_tree import parse_tree
 from tests.action_server.flows.bots import read
 
 FINE = ("bank", "repair", "plain", "events", "seed")
@@ -39,10 +39,9 @@ def test_everything_of_a_flow() -> None:
     flows = read("bank").flows
     hello = flows["hello"]
 
-    assert [(t.intent, t.confidence_threshold) for t in hello.nlu_trigger] == [("greet", 0.0), ("good_day", 0.8)]
+    assert [t.intent for t in hello.nlu_trigger] == ["greet", "good_day"]
     assert hello.guard is not None
     assert hello.guard.text == "False"
-    assert flows["check_balance"].always_include_in_prompt
     assert not flows["feedback"].run_pattern_completed
     assert flows["open_account"].persisted_slots == ("email",)
     assert (flows["transfer_money"].readable_name, flows["block_card"].readable_name) == ("send money", "block_card")
@@ -66,7 +65,8 @@ def test_everything_of_a_collect_step() -> None:
     assert (kept.reset_after_flow_ends, not_kept.reset_after_flow_ends) == (False, None)
 
 
-def test_everything_of_a_voice_channel_s_collect_step() -> None:
+def test_what_only_voice_channels_need_is_no_problem() -> None:
+    """The player reads neither, and complains of neither."""
     flow, problems = flow_of(
         """
     - collect: pin
@@ -75,10 +75,8 @@ def test_everything_of_a_voice_channel_s_collect_step() -> None:
 """
     )
 
-    (step,) = flow.collects
+    assert [step.collect for step in flow.collects] == ["pin"]
     assert problems == []
-    assert step.silence_timeout == {"genesys": 20}
-    assert step.dtmf == {"length": 4, "allow_audio_input": False}
 
 
 def test_everything_of_a_call() -> None:

@@ -9,8 +9,8 @@ import pytest
 from action_server.flows.commands.command import ChitChat, HumanHandoff, RepeatBotMessages, SetSlot, StartFlow
 from action_server.flows.player.player import Player
 from action_server.project.places import Problems, UnsupportedError
-from action_server.project.project import read_project
-from action_server.project.tree import parse_tree
+from action_server.project.project_reader import read_project
+from action_server.project.yaml_tree import parse_tree
 from tests.action_server.flows.bots import NOON, Chat, webhook
 from tests.projects import project
 

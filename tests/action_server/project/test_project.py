@@ -6,7 +6,7 @@ from pathlib import Path
 
 from action_server.flows.player.default_actions import DEFAULT_ACTIONS
 from action_server.project.flows import ActionStep, CallStep, CollectStep
-from action_server.project.project import read_project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.bots import PROJECTS, read
 from tests.projects import project
 
@@ -64,7 +64,6 @@ def test_all_of_a_project_s_folder() -> None:
 
     assert [Path(f).name for f in found.domain_files] == ["actions.yml", "responses.yml", "slots.yml"]
     assert [Path(f).name for f in found.flow_files] == ["accounts.yml", "money.yml"]
-    assert [Path(f).name for f in found.e2e_files] == ["e2e.yml"]
     assert found.nlu == {"greet": ("hello", "hi Bob, I am in Vienna")}
     assert (found.has_rules, found.has_stories) == (True, False)
     assert found.config["language"] == "en"
@@ -78,10 +77,6 @@ def test_the_merged_domain() -> None:
     assert domain.session.model_dump() == {
         "session_expiration_time": 30,
         "carry_over_slots_to_new_session": False,
-    }
-    assert {name: a.send_domain for name, a in domain.actions.items() if a.send_domain} == {
-        "action_add_recipient": True,
-        "validate_card": True,
     }
     assert domain.every_turn_actions == ("action_who_is_it",)
     controlled = [name for name, slot in domain.slots.items() if slot.is_controlled]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from action_server.errors import SettingsError
 from action_server.flows.check.checking import Request, check, check_text, project_folder
-from action_server.project.python_reader import read_package
+from action_server.project.python.reader import read_package
 from tests.action_server.flows.check.checked import CALM, CLASSIC, changed, checked, told, written
 
 DOMAIN, FLOWS, CODE = "domain.yml", "data/flows.yml", "ACTS/send.py"

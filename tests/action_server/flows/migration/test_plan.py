@@ -14,7 +14,8 @@ from action_server.flows.check.checking import Request, check
 from action_server.flows.migration.conversations import read_traffic
 from action_server.flows.migration.plan import Plan, plan
 from action_server.project.flows import ActionStep, CollectStep, LinkStep, NoopStep
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.check.checked import written
 
 ROOT = Path(__file__).parents[4]

@@ -44,7 +44,7 @@ async def test_slots_are_set_and_told() -> None:
 
     call = next(c for c in turn.calls if c.action == "action_set")
     assert (call.status, call.problem) == (200, "")
-    assert call.changed == {"name": (None, "Ann"), "count": (7, 2)}
+    assert call.changed_slots == {"name": (None, "Ann"), "count": (7, 2)}
     assert [e["name"] for e in call.events] == ["name", "count"]
     assert [r["text"] for r in call.responses] == ["Set."]
     assert call.milliseconds >= 0

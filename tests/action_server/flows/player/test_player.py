@@ -102,7 +102,7 @@ async def test_an_action_fills_a_list() -> None:
     turn = await chat.say("items", StartFlow("items"))
 
     assert turn.texts[0] == "Large."
-    assert turn.calls[0].changed == {"items": (None, ["gold", "silver"])}
+    assert turn.calls[0].changed_slots == {"items": (None, ["gold", "silver"])}
 
 
 async def test_a_called_flow_is_part_of_its_caller() -> None:

@@ -92,7 +92,7 @@ async def test_an_urgent_one_is_not_asked_for_a_date() -> None:
         ("slots.appointment_type == 'urgent'", True, {"slots.appointment_type": "urgent"}, "check_urgent_availability")
     ]
     assert [c.action for c in turn.calls] == ["action_check_urgent_slots", "action_create_appointment"]
-    assert turn.calls[0].changed == {"preferred_date": (None, "today at three")}
+    assert turn.calls[0].changed_slots == {"preferred_date": (None, "today at three")}
 
 
 async def test_said_at_once_it_is_still_asked() -> None:

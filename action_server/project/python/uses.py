@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from action_server.project.imports import Imports
 from action_server.project.places import Place
-from action_server.project.python_facts import UNKNOWN, Use, UseKind
+from action_server.project.python.facts import UNKNOWN, Use, UseKind
+from action_server.project.python.imports import Imports
 
 
 def uses_in(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from action_server.project.imports import Imports, dotted
 from action_server.project.places import Place
-from action_server.project.python_facts import Fault
+from action_server.project.python.facts import Fault
+from action_server.project.python.imports import Imports, dotted
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

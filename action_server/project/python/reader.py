@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from action_server.project.coroutines import faults_in
-from action_server.project.imports import Imports, dotted
 from action_server.project.places import Place
-from action_server.project.python_facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField
-from action_server.project.uses import uses_in
+from action_server.project.python.facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField
+from action_server.project.python.faults import faults_in
+from action_server.project.python.imports import Imports, dotted
+from action_server.project.python.uses import uses_in
 from action_server.source import shorten
 
 
