@@ -40,16 +40,16 @@ def read_response(name: str, node: Node, at: Place, problems: Problems) -> Respo
             problems.at(element.place, f"a variation of {name!r} has to be a mapping (`- text: ...`)")
             variations.append(Variation(at=element.place, text=element.raw))
         else:
-            variations.append(_variation(name, element, problems))
+            variations.append(_read_variation(name, element, problems))
     return Response(name=name, at=at, variations=tuple(variations))
 
 
-def _variation(name: str, node: Node, problems: Problems) -> Variation:
+def _read_variation(name: str, node: Node, problems: Problems) -> Variation:
     fields = Fields(node, f"a variation of {name!r}", problems)
     condition = fields.take("condition")
     constraints: tuple[SlotConstraint, ...] = ()
     if condition is not None and condition.is_list:
-        constraints = tuple(_constraint(element, name, problems) for element in condition.elements())
+        constraints = tuple(_read_constraint(element, name, problems) for element in condition.elements())
     variation = Variation(
         at=node.place,
         id=fields.text("id"),
@@ -57,9 +57,9 @@ def _variation(name: str, node: Node, problems: Problems) -> Variation:
         condition=None if condition is None or condition.is_list else condition_of(condition, problems),
         constraints=constraints,
         channel=fields.text("channel"),
-        buttons=_mappings(fields, "buttons"),
-        quick_replies=_mappings(fields, "quick_replies"),
-        elements=_mappings(fields, "elements"),
+        buttons=_read_mappings(fields, "buttons"),
+        quick_replies=_read_mappings(fields, "quick_replies"),
+        elements=_read_mappings(fields, "elements"),
         image=fields.text("image"),
         attachment=fields.plain("attachment"),
         custom=fields.plain("custom"),
@@ -77,7 +77,7 @@ def _variation(name: str, node: Node, problems: Problems) -> Variation:
     return variation
 
 
-def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
+def _read_mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     found = []
     for node in fields.elements(key):
         if node.is_mapping:
@@ -87,7 +87,7 @@ def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(found)
 
 
-def _constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
+def _read_constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
     fields = Fields(node, f"a condition of {name!r}", problems)
     if fields.text("type", "slot") != "slot":
         problems.at(node.place, f"{fields.what} has a type other than slot")

@@ -27,12 +27,12 @@ def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:
         type=kind or "any",
         at=at,
         initial_value=fields.plain("initial_value"),
-        values=_values(fields),
+        values=_read_values(fields),
         min_value=fields.number("min_value"),
         max_value=fields.number("max_value"),
-        mappings=_mappings(fields, at, problems),
+        mappings=_read_mappings(fields, at, problems),
         shared_for_coexistence=fields.flag("shared_for_coexistence"),
-        validation=_validation(fields, problems),
+        validation=_read_validation(fields, problems),
     )
     # Of the classic policies alone.
     fields.check_flag("influence_conversation")
@@ -43,17 +43,17 @@ def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:
     return slot
 
 
-def _values(fields: Fields) -> tuple[Any, ...]:
+def _read_values(fields: Fields) -> tuple[Any, ...]:
     # Engines compare them as texts.
     return tuple(v.raw if isinstance(v.value, (bool, int, float)) else v.plain() for v in fields.elements("values"))
 
 
-def _mappings(fields: Fields, at: Place, problems: Problems) -> tuple[SlotMapping, ...]:
-    found = [_mapping(node, fields.what, problems) for node in fields.elements("mappings")]
+def _read_mappings(fields: Fields, at: Place, problems: Problems) -> tuple[SlotMapping, ...]:
+    found = [_read_mapping(node, fields.what, problems) for node in fields.elements("mappings")]
     return tuple(found) or (SlotMapping(type="from_llm", at=at),)
 
 
-def _mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
+def _read_mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
     fields = Fields(node, f"a mapping of {what}", problems)
     kind = fields.text("type")
     if kind not in MAPPING_TYPES:
@@ -88,7 +88,7 @@ def _one_or_more(fields: Fields, key: str) -> tuple[str, ...]:
     return fields.texts(key) if node.is_list else (node.raw,)
 
 
-def _validation(fields: Fields, problems: Problems) -> SlotValidation | None:
+def _read_validation(fields: Fields, problems: Problems) -> SlotValidation | None:
     node = fields.take("validation")
     if node is None or node.value is None:
         return None

@@ -37,7 +37,7 @@ class Sources:
         """Return the mapping that begins at a place."""
         if not self._maps:
             for tree in self.trees.values():
-                self._maps.update(((n.place.file, n.place.line, n.place.column), n) for n in _mappings(tree))
+                self._maps.update(((n.place.file, n.place.line, n.place.column), n) for n in _walk_mappings(tree))
         return self._maps.get((place.file, place.line, place.column))
 
     def sections(self, key: str) -> Iterator[Node]:
@@ -120,7 +120,7 @@ def _read_words_beside(folder: Path, own: set[str]) -> tuple[frozenset[str], boo
     return frozenset(words), has_projects
 
 
-def _mappings(node: Node) -> Iterator[Node]:
+def _walk_mappings(node: Node) -> Iterator[Node]:
     waiting = [node]
     while waiting:
         current = waiting.pop()

@@ -74,11 +74,11 @@ def read_step(
     return step
 
 
-def _action(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_action(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     return ActionStep(action=fields.text("action"), **shared)
 
 
-def _collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     # Of voice channels.
     fields.skip("silence_timeout", "dtmf")
     return CollectStep(
@@ -108,7 +108,7 @@ def read_rejections(fields: Fields, problems: Problems) -> tuple[Rejection, ...]
     return tuple(found)
 
 
-def _set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     node = fields.take("set_slots")
     entries = [] if node is None else [node] if node.is_mapping else list(node.elements())
     slots: list[tuple[str, Any]] = []
@@ -121,13 +121,13 @@ def _set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> St
     return SetSlotsStep(slots=tuple(slots), **shared)
 
 
-def _link(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_link(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     if fields.has("next"):
         problems.at(fields.place_of("next"), f"{fields.what} is a link, which ends the flow: it can have no `next`")
     return LinkStep(link=fields.text("link"), **shared)
 
 
-def _call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     exits = tuple(condition_of(node, problems) for node in fields.elements("exit_if"))
     return CallStep(
         call=fields.text("call"),
@@ -138,7 +138,7 @@ def _call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     )
 
 
-def _noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     node = fields.take("noop")
     if not fields.has("next") and not (node is not None and node.is_list):
         problems.at(shared["at"], f"{fields.what} is a noop, which needs a `next`")
@@ -146,10 +146,10 @@ def _noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
 
 
 _READERS = {
-    "action": _action,
-    "collect": _collect,
-    "set_slots": _set_slots,
-    "link": _link,
-    "call": _call,
-    "noop": _noop,
+    "action": _read_action,
+    "collect": _read_collect,
+    "set_slots": _read_set_slots,
+    "link": _read_link,
+    "call": _read_call,
+    "noop": _read_noop,
 }

@@ -22,9 +22,9 @@ def check_code(subject: Subject) -> None:
     for cls in subject.code.facts.actions:
         _check_faults(subject, cls)
     if not subject.code.failure:
-        for cls in subject.code.facts.derived_from(VALIDATING_BASES):
+        for cls in subject.code.facts.subclasses_of(VALIDATING_BASES):
             _check_methods(subject, cls, used)
-    for cls in subject.code.facts.derived_from(frozenset({"Slots"})):
+    for cls in subject.code.facts.subclasses_of(frozenset({"Slots"})):
         _check_fields(subject, cls)
     _check_options(subject)
 
