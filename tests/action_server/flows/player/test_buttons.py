@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from action_server.flows.commands.command import (
@@ -10,7 +12,9 @@ from action_server.flows.commands.command import (
     StartFlow,
 )
 from action_server.flows.player.buttons import read_button_payload
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.bots import Chat, read
+from tests.projects import project
 
 PAYLOADS = [
     ("/SetSlots(a=1)", (SetSlot("a", "1"),)),
@@ -72,3 +76,15 @@ async def test_an_intent_with_entities_fills_slots() -> None:
     assert [i.command for i in turn.ignored] == [SetSlot("language", "English")]
     assert turn.texts[0].startswith("Hello in")
     assert chat.player.state.latest_message["intent"] == {"name": "good_day", "confidence": 1.0}
+
+
+@pytest.mark.parametrize(("mapping", "filled"), [("", True), (", role: to", False), (", group: a", False)])
+def test_a_button_s_entity_has_neither_role_nor_group(tmp_path: Path, mapping: str, filled: bool) -> None:
+    """A mapping that wants one of them takes nothing from it."""
+    domain = f"slots: {{city: {{type: text, mappings: [{{type: from_entity, entity: city{mapping}}}]}}}}"
+    found = read_project(project(tmp_path, {"domain.yml": domain})).domain
+
+    payload = read_button_payload('/go{"city": "Vienna"}', {}, found)
+
+    assert payload is not None
+    assert payload.commands == ((SetSlot("city", "Vienna"),) if filled else ())

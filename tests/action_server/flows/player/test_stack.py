@@ -70,3 +70,27 @@ def test_frames_and_their_groups() -> None:
     assert stack.root_of(stack[2]) is stack[0]
     assert stack.active is stack[3]
     assert [frame_from(f).as_json() for f in stack.as_json()] == stack.as_json()
+
+
+def test_the_question_that_waits_is_the_one_on_top() -> None:
+    """What is asked or checked names the slot; a flow on top asks nothing."""
+    flow = Frame("1", "book")
+    collect = Frame("2", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "age"})
+    validate = Frame("3", "pattern_validate_slot", kind="pattern_validate_slot", context={"validate": "iban"})
+
+    assert (Stack([flow]).asking, Stack([flow]).asked_slot) == (None, "")
+    assert (Stack([flow, collect]).asking, Stack([flow, collect]).asked_slot) == (collect, "age")
+    assert Stack([flow, validate]).asked_slot == "iban"
+
+
+def test_a_question_of_a_pattern_sees_the_pattern_s_context() -> None:
+    """Its own goes first; a question of a flow sees none but its own."""
+    pattern = Frame("1", "pattern_completed", kind="pattern_completed", context={"previous_flow_name": "book", "a": 1})
+    collect = Frame(
+        "2", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "more", "a": 2}
+    )
+
+    context = Stack([pattern, collect]).context_of(collect)
+    assert (context["previous_flow_name"], context["collect"], context["a"]) == ("book", "more", 2)
+    assert "previous_flow_name" not in Stack([Frame("0", "book"), collect]).context_of(collect)
+    assert Stack().context_of(None) == {}

@@ -6,6 +6,8 @@ from action_server.flows.commands.command import (
     SetSlot,
     StartFlow,
 )
+from action_server.flows.player.trace import ActionCall, BotMessage, Failure, Turn
+from action_server.project.places import Place
 from tests.action_server.flows.bots import Chat
 
 
@@ -21,3 +23,25 @@ async def test_a_decision_is_told_with_its_values() -> None:
     ]
     assert step.decisions[0].at is not None
     assert str(step.decisions[0].at).endswith("shop/data/flows.yml:24")
+
+
+def test_slots_that_changed_are_told_with_both_values() -> None:
+    """Of a turn and of a call alike; a slot that is new or gone counts, one that stayed does not."""
+    before, after = {"a": 1, "b": 2, "gone": 3}, {"a": 1, "b": None, "new": 4}
+    expected = {"b": (2, None), "gone": (3, None), "new": (None, 4)}
+
+    assert Turn("hi", slots_before=before, slots=after).changed_slots == expected
+    assert ActionCall("action_a", 200, 1.0, before, after).changed_slots == expected
+
+
+def test_messages_are_told_by_text_and_by_response() -> None:
+    """A message may have either, both or none."""
+    turn = Turn("hi", messages=[BotMessage("Hi.", "utter_hi"), BotMessage(image="a.png"), BotMessage("Own words.")])
+
+    assert (turn.texts, turn.responses) == (["Hi.", "Own words."], ["utter_hi"])
+
+
+def test_a_failure_says_where_it_stands() -> None:
+    """If it stands in a file."""
+    assert str(Failure("no branch fits", Place(file="flows.yml", line=3))) == "flows.yml:3: no branch fits"
+    assert str(Failure("no branch fits")) == "no branch fits"
