@@ -25,8 +25,8 @@ from pypred.predicate import LiteralResolver  # type: ignore[import-untyped]
 _JINJA = SandboxedEnvironment(autoescape=False)
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # Stands for what Jinja makes while nothing is rendered.
-_MADE = "made_by_jinja"
-_building = threading.Lock()
+_JINJA_PLACEHOLDER = "made_by_jinja"
+_parser_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ def evaluate(text: str, slots: Mapping[str, Any], context: Mapping[str, Any] | N
     try:
         rendered = render_template(text, document) if "{" in text else text
     except Exception as exc:  # noqa: BLE001 - a template may raise anything
-        return Evaluation(text, text, False, f"Jinja cannot render it: {_line(exc)}")
+        return Evaluation(text, text, False, f"Jinja cannot render it: {_one_line(exc)}")
     values: dict[str, Any] = {}
     try:
-        predicate = _parsed(rendered)
+        predicate = _parse_predicate(rendered)
         errors = _errors(predicate)
         if errors:
             return Evaluation(text, rendered, False, "; ".join(errors))
-        values = dict(_values(predicate, document))
+        values = dict(_look_up_names(predicate, document))
         return Evaluation(text, rendered, bool(predicate.evaluate(document)), values=values)
     except Exception as exc:  # noqa: BLE001 - comparing None with a number, one without end, ...
-        return Evaluation(text, rendered, False, f"cannot be evaluated: {_line(exc)}", values)
+        return Evaluation(text, rendered, False, f"cannot be evaluated: {_one_line(exc)}", values)
 
 
 def errors_of(text: str) -> list[str]:
@@ -75,23 +75,27 @@ def errors_of(text: str) -> list[str]:
     try:
         _JINJA.parse(text)
     except TemplateError as exc:
-        return [f"Jinja cannot read it: {_line(exc)}"]
-    return _errors(_parsed(_without_jinja(text)))
+        return [f"Jinja cannot read it: {_one_line(exc)}"]
+    return _errors(_parse_predicate(_replace_jinja(text)))
 
 
 def names_in(text: str) -> frozenset[str]:
     """Return the names a condition looks up ("slots.age"); those that Jinja makes are not among them."""
-    predicate = _parsed(_without_jinja(text))
-    return frozenset(n for n in _literals(predicate.ast) if _MADE not in n) if predicate.is_valid() else frozenset()
+    predicate = _parse_predicate(_replace_jinja(text))
+    return (
+        frozenset(n for n in _names_of(predicate.ast) if _JINJA_PLACEHOLDER not in n)
+        if predicate.is_valid()
+        else frozenset()
+    )
 
 
 def tree_of(text: str) -> Any:
     """Return the parsed predicate, a tree of pypred's nodes; None if it does not parse."""
-    predicate = _parsed(_without_jinja(text))
+    predicate = _parse_predicate(_replace_jinja(text))
     return predicate.ast if predicate.is_valid() else None
 
 
-class _Quiet(Predicate):
+class _ParsedPredicate(Predicate):
     """A predicate that is parsed by the one parser of this process."""
 
     def __init__(self, text: str) -> None:
@@ -101,7 +105,7 @@ class _Quiet(Predicate):
         self.ast_validated = False
         self.ast_valid = False
         self.ast_errors: Any = None
-        with _building:
+        with _parser_lock:
             self._parse(text)
 
     def _parse(self, text: str) -> None:
@@ -128,35 +132,35 @@ def _grammar() -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> _Quiet:
-    return _Quiet(text)
+def _parse_predicate(text: str) -> _ParsedPredicate:
+    return _ParsedPredicate(text)
 
 
-def _errors(predicate: _Quiet) -> list[str]:
+def _errors(predicate: _ParsedPredicate) -> list[str]:
     if predicate.is_valid():
         return []
     found = predicate.errors()
     return [*found["errors"]] or ["it is not a predicate"]
 
 
-def _without_jinja(text: str) -> str:
-    return _EXPRESSION.sub(_MADE, text)
+def _replace_jinja(text: str) -> str:
+    return _EXPRESSION.sub(_JINJA_PLACEHOLDER, text)
 
 
-def _literals(node: Any) -> Iterator[str]:
+def _names_of(node: Any) -> Iterator[str]:
     if isinstance(node, ast.Literal):
         if node.value[0] not in "'\"":
             yield node.value
     elif isinstance(node, ast.LiteralSet):
         for element in node.value:
-            yield from _literals(element)
+            yield from _names_of(element)
     elif isinstance(node, ast.Node):
         for child in (getattr(node, "left", None), getattr(node, "right", None)):
-            yield from _literals(child)
+            yield from _names_of(child)
 
 
-def _values(predicate: _Quiet, document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in _literals(predicate.ast):
+def _look_up_names(predicate: _ParsedPredicate, document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in _names_of(predicate.ast):
         try:
             value = predicate.resolve_identifier(document, name)
         except TypeError:
@@ -166,5 +170,5 @@ def _values(predicate: _Quiet, document: Mapping[str, Any]) -> Iterator[tuple[st
             yield name, value
 
 
-def _line(exc: Exception) -> str:
+def _one_line(exc: Exception) -> str:
     return " ".join(str(exc).split()) or type(exc).__name__

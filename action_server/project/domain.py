@@ -34,8 +34,6 @@ class SlotMapping(Frozen):
     value: Any = None
     # `run_action_every_turn`, or `action`, its old name.
     run_action_every_turn: str = ""
-    allow_nlu_correction: bool = False
-    coexistence_system: str = ""
     conditions: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -53,7 +51,10 @@ class SlotValidation(Frozen):
 
 
 class Slot(Frozen):
-    """A slot. ``mappings`` is complete: without any, it is `from_llm`."""
+    """A slot. ``mappings`` is complete: without any, it is `from_llm`.
+
+    ``min_value`` and ``max_value`` are the bounds of a float, None where the domain gives none.
+    """
 
     name: str
     type: str
@@ -63,7 +64,6 @@ class Slot(Frozen):
     min_value: float | None = None
     max_value: float | None = None
     mappings: tuple[SlotMapping, ...] = ()
-    influence_conversation: bool | None = None
     shared_for_coexistence: bool = False
     validation: SlotValidation | None = None
     is_default: bool = False
@@ -108,8 +108,6 @@ class Variation(Frozen):
     attachment: Any = None
     custom: Any = None
     metadata: Mapping[str, Any] = {}
-    translation: Mapping[str, Any] = {}
-    allow_interruptions: bool = True
     extra: Mapping[str, Any] = {}
 
     @property
@@ -142,7 +140,6 @@ class ListedAction(Frozen):
 
     name: str
     at: Place
-    send_domain: bool = False
 
 
 class Form(Frozen):

@@ -10,7 +10,7 @@ from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.places import Problems
 from action_server.project.response_reader import read_response
 from action_server.project.slot_reader import read_slot
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 DOMAIN_KEYS = (
@@ -55,13 +55,14 @@ class DomainReader:
                 self._problems.at(
                     node.keys[key], f"a domain has no key {key!r}{did_you_mean(key, DOMAIN_KEYS)}", "warning"
                 )
-        self._named(node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default)
+        self._read_mapping(node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default)
         self.add_responses(node, is_default=is_default)
-        self._named(node, "forms", self._forms, self._form, is_default)
-        self._listed(node, "intents", self._intents, lambda name, _, at: at)
-        self._listed(node, "entities", self._entities, lambda name, _, at: at)
-        self._listed(node, "actions", self._actions, self._action)
-        self._session_config(node)
+        self._read_mapping(node, "forms", self._forms, self._read_form, is_default)
+        self._read_list(node, "intents", self._intents, lambda name, _, at: at)
+        self._read_list(node, "entities", self._entities, lambda name, _, at: at)
+        # The option `send_domain` is the engine's own: it stays in the domain that actions get.
+        self._read_list(node, "actions", self._actions, lambda name, _, at: ListedAction(name=name, at=at))
+        self._read_session_config(node)
         for key in ("e2e_actions", "config"):
             found = node.get(key)
             if found is not None:
@@ -69,11 +70,11 @@ class DomainReader:
 
     def add_responses(self, node: Node, *, is_default: bool = False) -> None:
         """Add the `responses:` of a file, which may be one of training data."""
-        self._named(
+        self._read_mapping(
             node, "responses", self._responses, lambda n, v, at: read_response(n, v, at, self._problems), is_default
         )
 
-    def merged(self) -> Domain:
+    def build(self) -> Domain:
         """Return the domain of all files."""
         return Domain(
             slots=self._slots,
@@ -86,7 +87,7 @@ class DomainReader:
             raw=self._raw,
         )
 
-    def _named(
+    def _read_mapping(
         self,
         node: Node,
         key: str,
@@ -104,13 +105,15 @@ class DomainReader:
             at = section.keys[name]
             if name in into:
                 if not is_default:
-                    self._twice(key, name, at, _place_of(into[name]))
+                    self._note_duplicate(key, name, at, _place_of(into[name]))
                 continue
             found = read(name, value, at)
             into[name] = found.model_copy(update={"is_default": is_default}) if is_default else found  # type: ignore[attr-defined]
             self._raw.setdefault(key, {})[name] = value.plain() if value.value is not None else {}
 
-    def _listed(self, node: Node, key: str, into: dict[str, T], read: Callable[[str, Node | None, Place], T]) -> None:
+    def _read_list(
+        self, node: Node, key: str, into: dict[str, T], read: Callable[[str, Node | None, Place], T]
+    ) -> None:
         section = node.get(key)
         if section is None or section.value is None:
             return
@@ -125,18 +128,9 @@ class DomainReader:
                 into[name] = read(name, options, element.place)
                 self._raw.setdefault(key, []).append(element.plain() if element.is_mapping else name)
             elif key == "actions":
-                self._twice(key, name, element.place, _place_of(into[name]))
+                self._note_duplicate(key, name, element.place, _place_of(into[name]))
 
-    def _action(self, name: str, options: Node | None, at: Place) -> ListedAction:
-        send_domain = options.get("send_domain") if options is not None else None
-        return ListedAction(
-            name=name,
-            at=at,
-            # Engines with a selective domain send it to these as well.
-            send_domain=bool(send_domain.value) if send_domain is not None else name.startswith("validate_"),
-        )
-
-    def _form(self, name: str, node: Node, at: Place) -> Form:
+    def _read_form(self, name: str, node: Node, at: Place) -> Form:
         if node.value is None:
             return Form(name=name, at=at)
         fields = Fields(node, f"the form {name!r}", self._problems)
@@ -144,10 +138,10 @@ class DomainReader:
         # Until Rasa 3 it was a mapping of slots to their mappings.
         names = tuple(required.keys) if required is not None and required.is_mapping else fields.texts("required_slots")
         form = Form(name=name, at=at, required_slots=names, ignored_intents=fields.texts("ignored_intents"))
-        fields.done()
+        fields.note_unknown_keys()
         return form
 
-    def _session_config(self, node: Node) -> None:
+    def _read_session_config(self, node: Node) -> None:
         found = node.get("session_config")
         if found is None:
             return
@@ -158,14 +152,14 @@ class DomainReader:
             carry_over_slots_to_new_session=fields.flag("carry_over_slots_to_new_session", True),
         )
         fields.skip("start_session_after_expiry")
-        fields.done()
+        fields.note_unknown_keys()
         if self._session is not None and self._session != config:
             self._problems.at(found.place, "the domain has two different session_config; the first one counts")
             return
         self._session = self._session or config
         self._raw["session_config"] = config.model_dump()
 
-    def _twice(self, key: str, name: str, at: Place, first: Place) -> None:
+    def _note_duplicate(self, key: str, name: str, at: Place, first: Place) -> None:
         self._problems.at(at, f"{key[:-1]} {name!r} also stands at {first}; that one counts", "warning")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from action_server.project.places import Problems, Severity
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 
@@ -122,11 +122,27 @@ class Fields:
         plain: dict[str, Any] = node.plain()
         return plain
 
+    def check_text(self, key: str) -> None:
+        """Note a problem if an entry that nobody needs is not a text."""
+        self.text(key)
+
+    def check_number(self, key: str) -> None:
+        """Note a problem if an entry that nobody needs is not a number."""
+        self.number(key)
+
+    def check_flag(self, key: str) -> None:
+        """Note a problem if an entry that nobody needs is neither true nor false."""
+        self.flag(key)
+
+    def check_mapping(self, key: str) -> None:
+        """Note a problem if an entry that nobody needs is not a mapping."""
+        self.mapping(key)
+
     def skip(self, *keys: str) -> None:
         """Know keys that mean nothing here."""
         self._known.update(keys)
 
-    def done(self, severity: Severity = "error") -> None:
+    def note_unknown_keys(self, severity: Severity = "error") -> None:
         """Note the keys nobody took. As a warning, where engines let them pass."""
         for key, _ in self._node.items():
             if key not in self._known:

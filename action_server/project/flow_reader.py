@@ -8,7 +8,7 @@ from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.flows import END, Branch, Flow, LinkStep, NluTrigger, Step
 from action_server.project.places import Problems
 from action_server.project.step_reader import STEP_KINDS, condition_of, is_step, read_step, step_label
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -33,8 +33,7 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
         name=fields.text("name"),
         description=fields.text("description"),
         guard=None if guard is None else condition_of(guard, problems),
-        nlu_trigger=tuple(_triggers(fields, problems)),
-        always_include_in_prompt=fields.flag("always_include_in_prompt"),
+        nlu_trigger=tuple(_read_triggers(fields, problems)),
         persisted_slots=fields.texts("persisted_slots"),
         run_pattern_completed=fields.flag("run_pattern_completed", True),
         steps=_Steps(name, problems).read(fields),
@@ -42,12 +41,14 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
     )
     if not found.description:
         problems.at(at, f"the flow {name!r} has no description")
+    # Every flow is shown to who generates commands.
+    fields.check_flag("always_include_in_prompt")
     fields.skip("metadata", "file_path")
-    fields.done()
+    fields.note_unknown_keys()
     return found
 
 
-def _triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
+def _read_triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
     found = []
     for node in fields.elements("nlu_trigger"):
         if node.is_scalar:
@@ -58,14 +59,15 @@ def _triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
         if intent is not None and intent.is_mapping:
             entry.skip("intent")
             named = Fields(intent, f"an intent of {fields.what}", problems)
-            threshold = named.number("confidence_threshold") or 0.0
-            found.append(NluTrigger(intent=named.text("name"), at=node.place, confidence_threshold=threshold))
-            named.done()
+            # An intent that a button sends is certain.
+            named.check_number("confidence_threshold")
+            found.append(NluTrigger(intent=named.text("name"), at=node.place))
+            named.note_unknown_keys()
         elif entry.text("intent"):
             found.append(NluTrigger(intent=entry.text("intent"), at=node.place))
         else:
             problems.at(node.place, f"an nlu_trigger of {fields.what} names no intent")
-        entry.done()
+        entry.note_unknown_keys()
     return found
 
 
@@ -82,34 +84,34 @@ class _Steps:
         nodes = fields.elements("steps")
         if not nodes:
             self._problems.at(fields.place_of("steps"), f"{fields.what} has no steps")
-        self._name(nodes)
-        self._row(nodes, "", is_nested=False)
-        self._check()
+        self._assign_ids(nodes)
+        self._read_row(nodes, "", is_nested=False)
+        self._check_ids()
         return tuple(self._steps)
 
-    def _name(self, nodes: list[Node]) -> None:
+    def _assign_ids(self, nodes: list[Node]) -> None:
         """Give each step its id: counted through the flow in the order of the file, as engines do."""
         for node in nodes:
             given = node.get("id")
             label = f"{self._flow}_{len(self._ids)}_{step_label(node)}"
             self._ids[id(node)] = given.raw if given is not None and given.is_scalar and given.raw else label
-            for nested in _nested(node):
-                self._name(nested)
+            for nested in _nested_steps(node):
+                self._assign_ids(nested)
 
-    def _row(self, nodes: list[Node], inside_of: str, *, is_nested: bool) -> None:
+    def _read_row(self, nodes: list[Node], inside_of: str, *, is_nested: bool) -> None:
         nodes = [node for node in nodes if is_step(node, self._flow, self._problems)]
         for number, node in enumerate(nodes):
             is_last = number + 1 == len(nodes)
             following = END if is_last else self._ids[id(nodes[number + 1])]
             step_id = self._ids[id(node)]
             position = len(self._steps)
-            branches = self._branches(node, step_id, following)
+            branches = self._read_branches(node, step_id, following)
             step = read_step(node, self._flow, step_id, branches, inside_of, self._problems)
             self._steps.insert(position, step)
             if is_nested and is_last and node.get("next") is None and not isinstance(step, LinkStep):
                 self._problem(node.place, f"the last step of a branch, {step_id!r}, needs a `next`, at least END")
 
-    def _branches(self, node: Node, step_id: str, following: str) -> tuple[Branch, ...]:
+    def _read_branches(self, node: Node, step_id: str, following: str) -> tuple[Branch, ...]:
         found = node.get("next")
         noop = node.get("noop")
         if found is None and noop is not None and noop.is_list:
@@ -123,43 +125,43 @@ class _Steps:
             self._problem(found.place, "`next` has to be an id, END or a list of branches")
             return (Branch(target=following, at=node.place),)
         if _are_steps(found):
-            return (Branch(target=self._sequence(list(found.elements()), step_id, found.place), at=found.place),)
-        branches = tuple(self._branch(branch, step_id) for branch in found.elements())
+            return (Branch(target=self._read_sequence(list(found.elements()), step_id, found.place), at=found.place),)
+        branches = tuple(self._read_branch(branch, step_id) for branch in found.elements())
         if not branches or branches[-1].condition is not None:
             self._problem(found.place, f"the branches of {step_id!r} have no `else`")
         return branches
 
-    def _branch(self, node: Node, step_id: str) -> Branch:
+    def _read_branch(self, node: Node, step_id: str) -> Branch:
         fields = Fields(node, f"a branch of {step_id!r}", self._problems)
         other = fields.take("else")
         predicate = fields.take("if")
         target = fields.take("then") if predicate is not None else other
         if (predicate is None) == (other is None):
             self._problem(node.place, f"{fields.what} has to have either `if` and `then` or `else`")
-        fields.done()
+        fields.note_unknown_keys()
         condition = None if predicate is None else condition_of(predicate, self._problems)
         return Branch(
-            target=self._target(target, step_id, node.place),
+            target=self._read_target(target, step_id, node.place),
             at=node.place,
             condition=condition,
             is_else=predicate is None,
         )
 
-    def _target(self, node: Node | None, step_id: str, place: Place) -> str:
+    def _read_target(self, node: Node | None, step_id: str, place: Place) -> str:
         if node is None or node.is_mapping or (node.is_scalar and not node.raw):
             self._problem(place, f"a branch of {step_id!r} leads nowhere; name a step, END or a list of steps")
             return END
-        return self._sequence(list(node.elements()), step_id, place) if node.is_list else node.raw
+        return self._read_sequence(list(node.elements()), step_id, place) if node.is_list else node.raw
 
-    def _sequence(self, nodes: list[Node], step_id: str, place: Place) -> str:
+    def _read_sequence(self, nodes: list[Node], step_id: str, place: Place) -> str:
         if not nodes:
             self._problem(place, f"a branch of {step_id!r} has no steps")
             return END
         before = len(self._steps)
-        self._row(nodes, step_id, is_nested=True)
+        self._read_row(nodes, step_id, is_nested=True)
         return self._steps[before].id if len(self._steps) > before else END
 
-    def _check(self) -> None:
+    def _check_ids(self) -> None:
         known = {step.id for step in self._steps}
         seen: set[str] = set()
         for step in self._steps:
@@ -175,7 +177,7 @@ class _Steps:
         self._problems.at(place, f"{message} (flow {self._flow!r})")
 
 
-def _nested(node: Node) -> list[list[Node]]:
+def _nested_steps(node: Node) -> list[list[Node]]:
     found = node.get("next") or node.get("noop")
     if found is None or not found.is_list:
         return []

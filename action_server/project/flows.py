@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -84,8 +84,6 @@ class CollectStep(Step):
     utter: str = ""
     rejections: tuple[Rejection, ...] = ()
     force_slot_filling: bool = False
-    silence_timeout: Any = None
-    dtmf: Any = None
 
     @property
     def ask_utter(self) -> str:
@@ -163,7 +161,6 @@ class NluTrigger(Frozen):
 
     intent: str
     at: Place
-    confidence_threshold: float = 0.0
 
 
 class Flow(Frozen):
@@ -175,7 +172,6 @@ class Flow(Frozen):
     description: str = ""
     guard: Condition | None = None
     nlu_trigger: tuple[NluTrigger, ...] = ()
-    always_include_in_prompt: bool = False
     persisted_slots: tuple[str, ...] = ()
     run_pattern_completed: bool = True
     steps: tuple[Step, ...] = ()
@@ -231,3 +227,12 @@ def with_called(flow: Flow, flows: Mapping[str, Flow]) -> tuple[Flow, ...]:
         found[current.id] = current
         waiting += [flows[s.call] for s in current.calls if not s.mcp_server and s.call in flows]
     return tuple(found.values())
+
+
+def scoped_slots(flow: Flow, flows: Mapping[str, Flow]) -> Iterator[str]:
+    """Yield the slots that go back to their initial values when a flow ends, each once."""
+    family = with_called(flow, flows)
+    kept = {name for member in family for name in member.persisted_slots}
+    kept |= {s.collect for member in family for s in member.collects if s.reset_after_flow_ends is False}
+    names = [name for member in family for name in (*(s.collect for s in member.collects), *member.set_slots)]
+    yield from (name for name in dict.fromkeys(names) if name not in kept)

@@ -9,7 +9,7 @@ from action_server.project.domain import Response, SlotConstraint, Variation
 from action_server.project.fields import Fields, kind_of
 from action_server.project.places import Problems
 from action_server.project.step_reader import condition_of
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 _KNOWN = (
@@ -41,16 +41,16 @@ def read_response(name: str, node: Node, at: Place, problems: Problems) -> Respo
             problems.at(element.place, f"a variation of {name!r} has to be a mapping (`- text: ...`)")
             variations.append(Variation(at=element.place, text=element.raw))
         else:
-            variations.append(_variation(name, element, problems))
+            variations.append(_read_variation(name, element, problems))
     return Response(name=name, at=at, variations=tuple(variations))
 
 
-def _variation(name: str, node: Node, problems: Problems) -> Variation:
+def _read_variation(name: str, node: Node, problems: Problems) -> Variation:
     fields = Fields(node, f"a variation of {name!r}", problems)
     condition = fields.take("condition")
     constraints: tuple[SlotConstraint, ...] = ()
     if condition is not None and condition.is_list:
-        constraints = tuple(_constraint(element, name, problems) for element in condition.elements())
+        constraints = tuple(_read_constraint(element, name, problems) for element in condition.elements())
     variation = Variation(
         at=node.place,
         id=fields.text("id"),
@@ -58,18 +58,19 @@ def _variation(name: str, node: Node, problems: Problems) -> Variation:
         condition=None if condition is None or condition.is_list else condition_of(condition, problems),
         constraints=constraints,
         channel=fields.text("channel"),
-        buttons=_mappings(fields, "buttons"),
-        quick_replies=_mappings(fields, "quick_replies"),
-        elements=_mappings(fields, "elements"),
+        buttons=_read_mappings(fields, "buttons"),
+        quick_replies=_read_mappings(fields, "quick_replies"),
+        elements=_read_mappings(fields, "elements"),
         image=fields.text("image"),
         attachment=fields.plain("attachment"),
         custom=fields.plain("custom"),
         metadata=fields.mapping("metadata"),
-        translation=fields.mapping("translation"),
-        allow_interruptions=fields.flag("allow_interruptions", True),
         # Engines hand unknown keys on to the channel.
         extra={key: value.plain() for key, value in node.items() if key not in _KNOWN},
     )
+    # Other languages and voice channels are not played.
+    fields.check_mapping("translation")
+    fields.check_flag("allow_interruptions")
     if not any(
         (variation.text is not None, variation.image, variation.custom, variation.attachment, variation.buttons)
     ):
@@ -77,7 +78,7 @@ def _variation(name: str, node: Node, problems: Problems) -> Variation:
     return variation
 
 
-def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
+def _read_mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     found = []
     for node in fields.elements(key):
         if node.is_mapping:
@@ -87,10 +88,10 @@ def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(found)
 
 
-def _constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
+def _read_constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
     fields = Fields(node, f"a condition of {name!r}", problems)
     if fields.text("type", "slot") != "slot":
         problems.at(node.place, f"{fields.what} has a type other than slot")
     constraint = SlotConstraint(name=fields.text("name"), value=fields.plain("value"), at=node.place)
-    fields.done()
+    fields.note_unknown_keys()
     return constraint

@@ -8,7 +8,7 @@ from action_server.project.domain import MAPPING_TYPES, SLOT_TYPES, Slot, SlotMa
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.step_reader import read_rejections
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 
@@ -28,32 +28,33 @@ def read_slot(name: str, node: Node, at: Place, problems: Problems) -> Slot:
         type=kind or "any",
         at=at,
         initial_value=fields.plain("initial_value"),
-        values=_values(fields),
+        values=_read_values(fields),
         min_value=fields.number("min_value"),
         max_value=fields.number("max_value"),
-        mappings=_mappings(fields, at, problems),
-        influence_conversation=fields.flag("influence_conversation") if fields.has("influence_conversation") else None,
+        mappings=_read_mappings(fields, at, problems),
         shared_for_coexistence=fields.flag("shared_for_coexistence"),
-        validation=_validation(fields, problems),
+        validation=_read_validation(fields, problems),
     )
+    # Of the classic policies alone.
+    fields.check_flag("influence_conversation")
     fields.skip("auto_fill", "value_reset_delay", "metadata", "description")
-    fields.done("warning")
+    fields.note_unknown_keys("warning")
     if slot.is_categorical and not slot.values:
         problems.at(at, f"the slot {name!r} is {kind} and has no `values`")
     return slot
 
 
-def _values(fields: Fields) -> tuple[Any, ...]:
+def _read_values(fields: Fields) -> tuple[Any, ...]:
     # Engines compare them as texts.
     return tuple(v.raw if isinstance(v.value, (bool, int, float)) else v.plain() for v in fields.elements("values"))
 
 
-def _mappings(fields: Fields, at: Place, problems: Problems) -> tuple[SlotMapping, ...]:
-    found = [_mapping(node, fields.what, problems) for node in fields.elements("mappings")]
+def _read_mappings(fields: Fields, at: Place, problems: Problems) -> tuple[SlotMapping, ...]:
+    found = [_read_mapping(node, fields.what, problems) for node in fields.elements("mappings")]
     return tuple(found) or (SlotMapping(type="from_llm", at=at),)
 
 
-def _mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
+def _read_mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
     fields = Fields(node, f"a mapping of {what}", problems)
     kind = fields.text("type")
     if kind not in MAPPING_TYPES:
@@ -72,11 +73,12 @@ def _mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
         not_intents=_one_or_more(fields, "not_intent"),
         value=fields.plain("value"),
         run_action_every_turn=fields.text("run_action_every_turn") or old_name,
-        allow_nlu_correction=fields.flag("allow_nlu_correction"),
-        coexistence_system=fields.text("coexistence_system"),
         conditions=tuple(c.plain() for c in fields.elements("conditions") if c.is_mapping),
     )
-    fields.done("warning")
+    # About NLU beside a language model, and about two engines side by side: neither is played.
+    fields.check_flag("allow_nlu_correction")
+    fields.check_text("coexistence_system")
+    fields.note_unknown_keys("warning")
     return mapping
 
 
@@ -87,7 +89,7 @@ def _one_or_more(fields: Fields, key: str) -> tuple[str, ...]:
     return fields.texts(key) if node.is_list else (node.raw,)
 
 
-def _validation(fields: Fields, problems: Problems) -> SlotValidation | None:
+def _read_validation(fields: Fields, problems: Problems) -> SlotValidation | None:
     node = fields.take("validation")
     if node is None or node.value is None:
         return None
@@ -97,5 +99,5 @@ def _validation(fields: Fields, problems: Problems) -> SlotValidation | None:
     )
     if not validation.rejections:
         problems.at(node.place, f"{entry.what} has no `rejections`")
-    entry.done()
+    entry.note_unknown_keys()
     return validation

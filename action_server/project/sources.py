@@ -10,11 +10,10 @@ from pathlib import Path
 
 from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
-from action_server.project.tree import Node, read_tree
+from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
+from action_server.project.yaml_tree import Node, read_tree
 from action_server.source import Place, shorten
 
-_NOT_OURS = frozenset({"node_modules", "models", "results", "venv", "__pycache__", "site-packages"})
-_OTHER_FILES = frozenset({"config.yml", "endpoints.yml", "credentials.yml", "docker-compose.yml"})
 # A working directory with more YAML files than that is no folder of a few projects.
 _MOST_FILES_BESIDE = 2000
 _NAME = re.compile(r"\w[\w-]*")
@@ -38,7 +37,7 @@ class Sources:
         """Return the mapping that begins at a place."""
         if not self._maps:
             for tree in self.trees.values():
-                self._maps.update(((n.place.file, n.place.line, n.place.column), n) for n in _mappings(tree))
+                self._maps.update(((n.place.file, n.place.line, n.place.column), n) for n in _walk_mappings(tree))
         return self._maps.get((place.file, place.line, place.column))
 
     def sections(self, key: str) -> Iterator[Node]:
@@ -74,7 +73,7 @@ def read_sources(project: Project, root: Path, domain: Path | None, data: Path |
                 trees[name] = tree
             else:
                 problems += found
-    words, projects = _beside(beside, {*trees, *(problem.file for problem in problems)})
+    words, projects = _read_words_beside(beside, {*trees, *(problem.file for problem in problems)})
     unread = {problem.file for problem in problems}
     in_data = {shorten(str(path)) for path in data_paths}
     return Sources(
@@ -101,27 +100,14 @@ def _data_files(root: Path, data: Path | None) -> Iterator[Path]:
     if folder.is_file():
         yield folder
     elif folder.is_dir():
-        yield from (path for path in yaml_files(folder) if path.name not in _OTHER_FILES)
+        yield from (path for path in yaml_files(folder) if path.name not in SETTINGS_FILES)
 
 
-def yaml_files(folder: Path) -> Iterator[Path]:
-    """Yield the YAML files of a folder and those below it, sorted, but none of hidden and of generated folders."""
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _NOT_OURS:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from yaml_files(path)
-        elif path.suffix in (".yml", ".yaml") and path.is_file():
-            yield path
-
-
-def _beside(folder: Path, own: set[str]) -> tuple[frozenset[str], bool]:
+def _read_words_beside(folder: Path, own: set[str]) -> tuple[frozenset[str], bool]:
     """Return the words of other projects' YAML files below a folder, and whether there are any."""
     words: set[str] = set()
     has_projects = False
-    for path in itertools.islice(yaml_files(folder), _MOST_FILES_BESIDE):
+    for path in itertools.islice(yaml_files(folder, follow_links=False), _MOST_FILES_BESIDE):
         if shorten(str(path)) in own:
             continue
         try:
@@ -134,7 +120,7 @@ def _beside(folder: Path, own: set[str]) -> tuple[frozenset[str], bool]:
     return frozenset(words), has_projects
 
 
-def _mappings(node: Node) -> Iterator[Node]:
+def _walk_mappings(node: Node) -> Iterator[Node]:
     waiting = [node]
     while waiting:
         current = waiting.pop()

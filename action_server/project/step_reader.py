@@ -18,7 +18,7 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.project.places import Problems
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 STEP_KINDS = ("action", "collect", "set_slots", "link", "call", "noop")
 
@@ -70,15 +70,17 @@ def read_step(
         "inside_of": inside_of,
     }
     step = _READERS[kinds[0] if kinds else "noop"](fields, shared, problems)
-    fields.done()
+    fields.note_unknown_keys()
     return step
 
 
-def _action(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_action(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     return ActionStep(action=fields.text("action"), **shared)
 
 
-def _collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+    # Of voice channels.
+    fields.skip("silence_timeout", "dtmf")
     return CollectStep(
         collect=fields.text("collect"),
         description=fields.text("description"),
@@ -87,8 +89,6 @@ def _collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step
         utter=fields.text("utter"),
         rejections=read_rejections(fields, problems),
         force_slot_filling=fields.flag("force_slot_filling"),
-        silence_timeout=fields.plain("silence_timeout"),
-        dtmf=fields.plain("dtmf"),
         **shared,
     )
 
@@ -104,11 +104,11 @@ def read_rejections(fields: Fields, problems: Problems) -> tuple[Rejection, ...]
             problems.at(node.place, f"{entry.what} needs both `if` and `utter`")
         if predicate is not None:
             found.append(Rejection(condition=condition_of(predicate, problems), utter=utter, at=node.place))
-        entry.done()
+        entry.note_unknown_keys()
     return tuple(found)
 
 
-def _set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     node = fields.take("set_slots")
     entries = [] if node is None else [node] if node.is_mapping else list(node.elements())
     slots: list[tuple[str, Any]] = []
@@ -121,13 +121,13 @@ def _set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) -> St
     return SetSlotsStep(slots=tuple(slots), **shared)
 
 
-def _link(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_link(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     if fields.has("next"):
         problems.at(fields.place_of("next"), f"{fields.what} is a link, which ends the flow: it can have no `next`")
     return LinkStep(link=fields.text("link"), **shared)
 
 
-def _call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     exits = tuple(condition_of(node, problems) for node in fields.elements("exit_if"))
     return CallStep(
         call=fields.text("call"),
@@ -138,7 +138,7 @@ def _call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     )
 
 
-def _noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+def _read_noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     node = fields.take("noop")
     if not fields.has("next") and not (node is not None and node.is_list):
         problems.at(shared["at"], f"{fields.what} is a noop, which needs a `next`")
@@ -146,10 +146,10 @@ def _noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
 
 
 _READERS = {
-    "action": _action,
-    "collect": _collect,
-    "set_slots": _set_slots,
-    "link": _link,
-    "call": _call,
-    "noop": _noop,
+    "action": _read_action,
+    "collect": _read_collect,
+    "set_slots": _read_set_slots,
+    "link": _read_link,
+    "call": _read_call,
+    "noop": _read_noop,
 }

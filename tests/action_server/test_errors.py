@@ -16,7 +16,7 @@ from action_server import errors
 from action_server.cli.client import UnreachableError
 from action_server.database import DatabaseError
 from action_server.errors import ActionServerError, CallError, ServiceError, StartupError
-from action_server.flows.commands.llm import UnderstandingError
+from action_server.flows.commands.llm import CommandGeneratorError
 from action_server.flows.commands.scripted import ScriptEndedError
 from action_server.flows.e2e.runner import FixtureError
 from action_server.idempotency import rules
@@ -25,7 +25,7 @@ from action_server.serving.http.app import STATUSES
 from action_server.source import Place
 
 # What the command line alone raises, and answers with exit code 1.
-COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, UnderstandingError, UnreachableError, UnsupportedError}
+COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, CommandGeneratorError, UnreachableError, UnsupportedError}
 KINDS = (CallError, StartupError, ServiceError)
 
 
@@ -215,7 +215,7 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
     (FixtureError(["a", "b"]), "a fixture sets what is no slot of the domain: a, b"),
     (ScriptEndedError("hi"), "the script has no commands for the message 'hi'"),
-    (UnderstandingError("http://x refuses"), "http://x refuses"),
+    (CommandGeneratorError("http://x refuses"), "http://x refuses"),
     (UnsupportedError("a sub agent", Place(file="f.yml", line=3)), "f.yml:3: a sub agent"),
     (UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
 ]

@@ -8,9 +8,9 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.code import KnownAction
 from action_server.flows.check.stories import actions_of_stories
 from action_server.flows.check.subject import Subject
+from action_server.project.engine_names import is_default_action
 from action_server.project.fields import did_you_mean
 from action_server.project.flows import ActionStep
-from action_server.project.known import is_default_action
 from action_server.source import Place
 
 

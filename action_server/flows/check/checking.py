@@ -17,7 +17,8 @@ from action_server.flows.check.response_rules import check_responses, check_slot
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from action_server.project.sources import Sources, read_sources
 from action_server.runtime.registry import Registry
 from action_server.source import shorten

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action_server.errors import ActionServerError, LoadError, RegistrationError
-from action_server.project.python_facts import PythonFacts
-from action_server.project.python_reader import read_package
+from action_server.project.python.facts import PythonFacts
+from action_server.project.python.reader import read_package
 from action_server.runtime import loader
 from action_server.runtime.registry import Registry
 from action_server.source import Place, parse_place, shorten

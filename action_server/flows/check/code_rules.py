@@ -9,7 +9,7 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.response_rules import check_payload
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
-from action_server.project.python_facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
+from action_server.project.python.facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
 from action_server.source import Place
 
 
@@ -23,9 +23,9 @@ def check_code(subject: Subject) -> None:
     for cls in subject.code.facts.actions:
         _check_faults(subject, cls)
     if not subject.code.failure:
-        for cls in subject.code.facts.derived_from(VALIDATING_BASES):
+        for cls in subject.code.facts.subclasses_of(VALIDATING_BASES):
             _check_methods(subject, cls, used)
-    for cls in subject.code.facts.derived_from(frozenset({"Slots"})):
+    for cls in subject.code.facts.subclasses_of(frozenset({"Slots"})):
         _check_fields(subject, cls)
     _check_options(subject)
 

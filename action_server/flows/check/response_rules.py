@@ -10,7 +10,7 @@ from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.flow_rules import check_rejections
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import Slot, SlotMapping, Variation
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 from action_server.source import Place
 
 _SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)

@@ -12,10 +12,11 @@ from action_server.findings.finding import Findings
 from action_server.flows.check import catalogue
 from action_server.flows.check.code import Code
 from action_server.project.domain import Domain, Slot
+from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
 from action_server.project.fields import did_you_mean
-from action_server.project.known import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
 from action_server.project.project import Project
-from action_server.project.sources import Sources, yaml_files
+from action_server.project.sources import Sources
+from action_server.project.yaml_files import yaml_files
 from action_server.source import Place
 
 

@@ -10,37 +10,34 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
     Clarify,
     Command,
-    DialogueView,
-    FlowView,
     HumanHandoff,
     RepeatBotMessages,
     SetSlot,
     SkipQuestion,
-    SlotView,
     StartFlow,
-    Understood,
 )
-from action_server.flows.commands.values import category, value_for
+from action_server.flows.commands.generator import DialogueView, FlowView, Prediction, SlotView
+from action_server.flows.commands.values import read_category, read_value
 from action_server.flows.commands.words import alike, content_words, words
 
 _CATEGORIES = ("categorical", "strict_categorical")
 # Evidence for a flow: a word that only this flow has in its name counts 1, one that n flows share 1/n, and one of the
 # description a little less; a whole name counts 1 more.
-_OF_A_DESCRIPTION = 0.8
-_WHOLE_NAME = 1.0
-_ENOUGH = 1.0
-_SOME = 0.2
-_CLOSE = 0.3
+_DESCRIPTION_WEIGHT = 0.8
+_WHOLE_NAME_BONUS = 1.0
+_SURE_EVIDENCE = 1.0
+_LEAST_EVIDENCE = 0.2
+_AMBIGUOUS_MARGIN = 0.3
 _MOST_OPTIONS = 5
 
 # Whole messages, small words at their ends left out.
-_FIXED: tuple[tuple[Command, tuple[str, ...]], ...] = (
+_FIXED_PHRASES: tuple[tuple[Command, tuple[str, ...]], ...] = (
     (
         CancelFlow(),
         ("cancel", "cancel that", "cancel it", "stop", "abort", "never mind", "nevermind", "forget it", "quit"),
@@ -50,8 +47,8 @@ _FIXED: tuple[tuple[Command, tuple[str, ...]], ...] = (
     (SkipQuestion(), ("skip", "skip that", "i'd rather not say", "i prefer not to say", "prefer not to say", "pass")),
     (ChitChat(), ("hello", "hi", "hey", "good morning", "good evening", "how are you", "thanks", "thank you", "bye")),
 )
-_AROUND = frozenset(words("please ok okay oh well just now no let's i i'd want to would like can you could"))
-_CORRECTS = (
+_FILLER_WORDS = frozenset(words("please ok okay oh well just now no let's i i'd want to would like can you could"))
+_CORRECTION_MARKERS = (
     ("actually",),
     ("i", "meant"),
     ("i", "mean"),
@@ -70,87 +67,87 @@ class _Candidate:
     because: str
 
 
-class OfflineUnderstanding:
-    """An `Understanding` of rules; `because` names the words that decided."""
+class OfflineCommandGenerator:
+    """An `CommandGenerator` of rules; `because` names the words that decided."""
 
-    async def understand(self, view: DialogueView) -> Understood:
+    async def predict_commands(self, view: DialogueView) -> Prediction:
         """Return the commands, or CannotHandle with what was tried."""
         said = words(view.message)
         if not said:
-            return Understood([CannotHandle()], "the message has no words")
+            return Prediction([CannotHandle()], "the message has no words")
         candidates = _candidates(view)
-        fixed = _fixed(said)
+        fixed = _fixed_phrase(said)
         if fixed is not None and (view.active_flow or not isinstance(fixed, CancelFlow)):
-            return Understood([fixed], f"“{view.message.strip()}” is a phrase for {type(fixed).__name__}")
-        corrected = _corrections(view, said)
+            return Prediction([fixed], f"“{view.message.strip()}” is a phrase for {type(fixed).__name__}")
+        corrected = _correct_category(view, said)
         if corrected is not None:
             return corrected
-        if candidates and candidates[0].evidence >= _ENOUGH and candidates[0].flow.id != view.active_flow:
-            return _start(view, candidates)
-        answered = _answer(view)
+        if candidates and candidates[0].evidence >= _SURE_EVIDENCE and candidates[0].flow.id != view.active_flow:
+            return _start_best_flow(view, candidates)
+        answered = _fill_asked_slot(view)
         if answered is not None:
             return answered
         if candidates and not view.asked_slot:
-            return _start(view, candidates)
-        return Understood([CannotHandle()], _why_not(view))
+            return _start_best_flow(view, candidates)
+        return Prediction([CannotHandle()], _explain_failure(view))
 
 
-def _fixed(said: Sequence[str]) -> Command | None:
+def _fixed_phrase(said: Sequence[str]) -> Command | None:
     core = list(said)
-    while core and core[0] in _AROUND:
+    while core and core[0] in _FILLER_WORDS:
         core.pop(0)
-    while core and core[-1] in _AROUND:
+    while core and core[-1] in _FILLER_WORDS:
         core.pop()
     texts = {" ".join(said), " ".join(core)}
-    return next((command for command, phrases in _FIXED if texts & set(phrases)), None)
+    return next((command for command, phrases in _FIXED_PHRASES if texts & set(phrases)), None)
 
 
-def _corrections(view: DialogueView, said: Sequence[str]) -> Understood | None:
+def _correct_category(view: DialogueView, said: Sequence[str]) -> Prediction | None:
     """A value of another category of the active flow: after a word of correction, or as the whole message."""
-    marked = said[0] == "no" or any(_stands_in(marker, said) for marker in _CORRECTS)
-    for slot in _of_the_flow(view, view.active_flow):
+    marked = said[0] == "no" or any(_contains_words(marker, said) for marker in _CORRECTION_MARKERS)
+    for slot in _slots_of_flow(view, view.active_flow):
         if slot.type not in _CATEGORIES or slot.value is None or slot.name == view.asked_slot:
             continue
-        value = category(slot, view.message)
+        value = read_category(slot, view.message)
         if value is None or value == slot.value:
             continue
         if marked or len(content_words(view.message)) <= len(words(str(value))):
-            return Understood([SetSlot(slot.name, value)], f"corrects {slot.name}: “{value}” is another value of it")
+            return Prediction([SetSlot(slot.name, value)], f"corrects {slot.name}: “{value}” is another value of it")
     return None
 
 
-def _stands_in(marker: Sequence[str], said: Sequence[str]) -> bool:
+def _contains_words(marker: Sequence[str], said: Sequence[str]) -> bool:
     width = len(marker)
     return any(tuple(said[start : start + width]) == tuple(marker) for start in range(len(said) - width + 1))
 
 
-def _answer(view: DialogueView) -> Understood | None:
+def _fill_asked_slot(view: DialogueView) -> Prediction | None:
     asked = next((slot for slot in view.slots if slot.name == view.asked_slot), None)
     if asked is None:
         return None
-    value = value_for(asked, view.message)
+    value = read_value(asked, view.message)
     if value is None:
         return None
-    others = _categories(view, view.active_flow, but=asked.name) if asked.type in (*_CATEGORIES, "bool") else []
-    return Understood([SetSlot(asked.name, value), *others], f"answers the question for {asked.name} ({asked.type})")
+    others = _set_categories(view, view.active_flow, but=asked.name) if asked.type in (*_CATEGORIES, "bool") else []
+    return Prediction([SetSlot(asked.name, value), *others], f"answers the question for {asked.name} ({asked.type})")
 
 
-def _start(view: DialogueView, candidates: Sequence[_Candidate]) -> Understood:
+def _start_best_flow(view: DialogueView, candidates: Sequence[_Candidate]) -> Prediction:
     best = candidates[0]
-    close = [c for c in candidates if best.evidence - c.evidence < _CLOSE][:_MOST_OPTIONS]
+    close = [c for c in candidates if best.evidence - c.evidence < _AMBIGUOUS_MARGIN][:_MOST_OPTIONS]
     if len(close) > 1:
         names = ", ".join(c.flow.id for c in close)
-        return Understood([Clarify(tuple(c.flow.id for c in close))], f"{best.because}; that fits {names} alike")
-    commands: list[Command] = [StartFlow(best.flow.id), *_categories(view, best.flow.id)]
-    return Understood(commands, best.because)
+        return Prediction([Clarify(tuple(c.flow.id for c in close))], f"{best.because}; that fits {names} alike")
+    commands: list[Command] = [StartFlow(best.flow.id), *_set_categories(view, best.flow.id)]
+    return Prediction(commands, best.because)
 
 
-def _categories(view: DialogueView, flow: str, but: str = "") -> list[Command]:
-    found = [(s.name, category(s, view.message)) for s in _of_the_flow(view, flow) if s.type in _CATEGORIES]
+def _set_categories(view: DialogueView, flow: str, but: str = "") -> list[Command]:
+    found = [(s.name, read_category(s, view.message)) for s in _slots_of_flow(view, flow) if s.type in _CATEGORIES]
     return [SetSlot(name, value) for name, value in found if value is not None and name != but]
 
 
-def _of_the_flow(view: DialogueView, flow: str) -> list[SlotView]:
+def _slots_of_flow(view: DialogueView, flow: str) -> list[SlotView]:
     return [
         slot
         for slot in view.slots
@@ -164,25 +161,25 @@ def _candidates(view: DialogueView) -> list[_Candidate]:
     in_names = {flow.id: _matches(said, _name_words(flow)) for flow in view.flows}
     in_texts = {flow.id: _matches(said, content_words(flow.description)) for flow in view.flows}
     names, texts = (Counter(word for found in of.values() for word in found) for of in (in_names, in_texts))
-    values = _values(view)
+    values = _category_evidence(view)
     candidates = []
     for flow in view.flows:
         found = {**in_texts[flow.id], **in_names[flow.id]}
-        evidence = sum(_weight(word, in_names[flow.id], names, texts) for word in found)
+        evidence = sum(_word_evidence(word, in_names[flow.id], names, texts) for word in found)
         if in_names[flow.id] and set(content_words(flow.name)) <= set(in_names[flow.id].values()):
-            evidence += _WHOLE_NAME
+            evidence += _WHOLE_NAME_BONUS
         reasons = [f"“{word}”" if word == of else f"“{word}” is like “{of}”" for word, of in found.items()]
         for value, flows in values.items():
             if flow.id in flows:
                 evidence += 1 / len(flows)
                 reasons.append(value)
-        if evidence >= _SOME:
+        if evidence >= _LEAST_EVIDENCE:
             candidates.append(_Candidate(flow, evidence, f"{flow.id}: {', '.join(reasons)}"))
     return sorted(candidates, key=lambda candidate: -candidate.evidence)
 
 
-def _weight(word: str, in_name: Mapping[str, str], names: Counter[str], texts: Counter[str]) -> float:
-    return 1 / names[word] if word in in_name else _OF_A_DESCRIPTION / max(texts[word], names[word])
+def _word_evidence(word: str, in_name: Mapping[str, str], names: Counter[str], texts: Counter[str]) -> float:
+    return 1 / names[word] if word in in_name else _DESCRIPTION_WEIGHT / max(texts[word], names[word])
 
 
 def _name_words(flow: FlowView) -> list[str]:
@@ -195,19 +192,19 @@ def _matches(said: Sequence[str], vocabulary: Sequence[str]) -> dict[str, str]:
     return {word: of for word, of in found if of is not None}
 
 
-def _values(view: DialogueView) -> dict[str, tuple[str, ...]]:
+def _category_evidence(view: DialogueView) -> dict[str, tuple[str, ...]]:
     """What the message says of categories, each with the flows that ask for it: a reason to start one of them."""
     startable = {flow.id for flow in view.flows}
     found = {}
     for slot in view.slots:
-        value = category(slot, view.message) if slot.type in _CATEGORIES else None
+        value = read_category(slot, view.message) if slot.type in _CATEGORIES else None
         flows = tuple(flow for flow in slot.flows if flow in startable)
         if value is not None and flows:
             found[f"“{value}” is a value of {slot.name}"] = flows
     return found
 
 
-def _why_not(view: DialogueView) -> str:
+def _explain_failure(view: DialogueView) -> str:
     asked = next((slot for slot in view.slots if slot.name == view.asked_slot), None)
     if asked is None:
         return "no word of it stands in the name or the description of a flow, and no question was asked"

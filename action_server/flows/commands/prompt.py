@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from action_server.flows.commands.port import PLAIN_COMMANDS, DialogueView
+from action_server.flows.commands.command import PLAIN_COMMANDS
+from action_server.flows.commands.generator import DialogueView
 
 _LONGEST_TRANSCRIPT = 20
 
@@ -39,11 +40,11 @@ def messages_for(view: DialogueView) -> list[dict[str, str]]:
     ]
 
 
-def repair(answer: str, problems: Sequence[str]) -> list[dict[str, str]]:
+def repair_messages(completion: str, problems: Sequence[str]) -> list[dict[str, str]]:
     """Return the messages that ask for the answer again, and say what is wrong with it."""
     listed = "\n".join(f"- {problem}" for problem in problems)
     return [
-        {"role": "assistant", "content": answer},
+        {"role": "assistant", "content": completion},
         {
             "role": "user",
             "content": f"This answer cannot be used:\n{listed}\nGive the whole JSON object again, corrected.",

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from action_server.errors import ActionServerError
-from action_server.flows.commands.port import CannotHandle, Command, DialogueView, Understood
+from action_server.flows.commands.command import CannotHandle, Command
+from action_server.flows.commands.generator import DialogueView, Prediction
 
 
 class ScriptEndedError(ActionServerError):
@@ -16,7 +17,7 @@ class ScriptEndedError(ActionServerError):
         super().__init__(f"the script has no commands for the message {message!r}")
 
 
-class Scripted:
+class ScriptedCommandGenerator:
     """Gives each message the next commands of a script, or those written for its very words.
 
     ``turns`` are commands in the order of the messages; ``by_message`` are commands by text, which go first.
@@ -30,15 +31,15 @@ class Scripted:
         self._turns = deque(tuple(turn) for turn in turns)
         self._by_message = dict(by_message or {})
 
-    async def understand(self, view: DialogueView) -> Understood:
+    async def predict_commands(self, view: DialogueView) -> Prediction:
         """Return the next commands.
 
         Raises:
             ScriptEndedError: there are none left.
         """
         if view.message in self._by_message:
-            return Understood(tuple(self._by_message[view.message]), "the script has commands for these words")
+            return Prediction(tuple(self._by_message[view.message]), "the script has commands for these words")
         if not self._turns:
             raise ScriptEndedError(view.message)
         commands = self._turns.popleft()
-        return Understood(commands or (CannotHandle(),), "the script says so")
+        return Prediction(commands or (CannotHandle(),), "the script says so")

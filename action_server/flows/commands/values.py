@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from action_server.flows.commands.port import SlotView
-from action_server.flows.commands.words import find, words
+from action_server.flows.commands.generator import SlotView
+from action_server.flows.commands.words import contains_phrase, words
 
 _YES = frozenset(words("yes y yeah yep yup sure ok okay correct right true affirmative absolutely definitely exactly"))
 _NO = frozenset(words("no n nope nah negative false wrong incorrect never"))
@@ -20,7 +20,7 @@ _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 _NUMERALS = {word: n for n, word in enumerate(_UNITS)} | {word: 20 + 10 * n for n, word in enumerate(_TENS)}
 
 
-def boolean(text: str) -> bool | None:
+def read_boolean(text: str) -> bool | None:
     """Return what a yes or a no says; None for anything else, both of them included."""
     found = words(text)
     says_yes, says_no = any(w in _YES for w in found), any(w in _NO for w in found)
@@ -30,7 +30,7 @@ def boolean(text: str) -> bool | None:
     return says_yes
 
 
-def number(text: str) -> float | int | None:
+def read_number(text: str) -> float | int | None:
     """Return the one number of a text, in digits or in words up to ninety-nine; None if there is none or several."""
     found: list[float | int] = [float(n) if "." in n else int(n) for n in _NUMBER.findall(text)]
     spoken = [_NUMERALS[word] for word in words(text.replace("-", " ")) if word in _NUMERALS]
@@ -40,25 +40,25 @@ def number(text: str) -> float | int | None:
     return found[0] if len(found) == 1 else None
 
 
-def category(slot: SlotView, text: str) -> Any:
+def read_category(slot: SlotView, text: str) -> Any:
     """Return the one value of the slot that the text names, as it is or nearly; None if it names none or several."""
     said = words(text)
-    named = [value for value in slot.values if find(words(str(value)), said)]
+    named = [value for value in slot.values if contains_phrase(words(str(value)), said)]
     exact = [value for value in named if " ".join(words(str(value))) == " ".join(said)]
     # Of "general" and "general practice", the longer one is meant where both stand.
-    longest = [v for v in named if not any(v != w and find(words(str(v)), words(str(w))) for w in named)]
+    longest = [v for v in named if not any(v != w and contains_phrase(words(str(v)), words(str(w))) for w in named)]
     meant = exact or longest
     return meant[0] if len(meant) == 1 else None
 
 
-def value_for(slot: SlotView, text: str) -> Any:
+def read_value(slot: SlotView, text: str) -> Any:
     """Return what a text says as the answer to the question for a slot; None if it says nothing that fits."""
     if slot.type in ("categorical", "strict_categorical"):
-        return category(slot, text)
+        return read_category(slot, text)
     if slot.type == "bool":
-        return boolean(text)
+        return read_boolean(text)
     if slot.type == "float":
-        return number(text)
+        return read_number(text)
     stripped = text.strip()
     if not stripped:
         return None

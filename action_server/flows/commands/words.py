@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rapidfuzz.distance import JaroWinkler
 
@@ -55,16 +55,10 @@ def alike(first: str, second: str) -> bool:
     return stem(first) == stem(second) or (JaroWinkler.similarity(first, second) >= _ALIKE and first[0] == second[0])
 
 
-def find(phrase: Sequence[str], text: Sequence[str]) -> bool:
+def contains_phrase(phrase: Sequence[str], text: Sequence[str]) -> bool:
     """Say whether the words of a phrase stand in a text, next to each other and in order."""
     width = len(phrase)
     return width > 0 and any(
         all(alike(a, b) for a, b in zip(phrase, text[start : start + width], strict=True))
         for start in range(len(text) - width + 1)
     )
-
-
-def without(text: Sequence[str], *kinds: Iterable[str]) -> list[str]:
-    """Return the words of a text that are in none of the sets."""
-    gone = {word for kind in kinds for word in kind}
-    return [word for word in text if word not in gone]

@@ -22,7 +22,7 @@ from action_server.flows.e2e.checks import (
 )
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.tree import Node
+from action_server.project.yaml_tree import Node
 
 _GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
 
@@ -70,7 +70,7 @@ def _several(name: str, node: Node, problems: Problems) -> tuple[list[str], bool
     else:
         fields = Fields(node, name, problems)
         ids, operator = list(fields.texts("flow_ids")), fields.text("operator", "all")
-        fields.done()
+        fields.note_unknown_keys()
         if operator not in ("all", "any"):
             problems.at(node.place, f"the operator of {name} has to be all or any, not {operator!r}")
     if not ids:
@@ -85,7 +85,7 @@ def _listed(ids: list[str], any_of_them: bool) -> str:
 def _flow_ended(name: str, node: Node, problems: Problems) -> Read:
     fields = Fields(node, name, problems)
     flow, step = fields.text("flow_id"), fields.text("flow_step_id")
-    fields.done()
+    fields.note_unknown_keys()
     if node.is_mapping and not flow:
         problems.at(node.place, f"{name} has to have a `flow_id`")
     return flow_event(name, [flow], step), f"{flow} at {step}" if step else flow
@@ -105,7 +105,7 @@ def _slots(name: str, node: Node, problems: Problems) -> Read:
         fields = Fields(part, f"a slot of {name}", problems)
         slot = fields.text("name")
         found.append((slot, fields.plain("value") if "value" in part.keys else ANY_VALUE))
-        fields.done()
+        fields.note_unknown_keys()
         if part.is_mapping and not slot:
             problems.at(part.place, f"a slot of {name} has to have a `name`")
     finder = slot_was_set if name == "slot_was_set" else slot_was_not_set
@@ -117,7 +117,7 @@ def _message(name: str, node: Node, problems: Problems) -> Read:
     fields = Fields(node, name, problems)
     response, text = fields.text("utter_name"), fields.text("text_matches")
     buttons = [_button(button, name, problems) for button in fields.elements("buttons")]
-    fields.done()
+    fields.note_unknown_keys()
     if node.is_mapping and not (response or text or buttons):
         problems.at(node.place, f"{name} has to have `utter_name`, `text_matches` or `buttons`")
     pattern = None
@@ -134,7 +134,7 @@ def _message(name: str, node: Node, problems: Problems) -> Read:
 def _button(node: Node, name: str, problems: Problems) -> dict[str, str]:
     fields = Fields(node, f"a button of {name}", problems)
     found = {key: fields.text(key) for key in ("title", "payload") if fields.has(key)}
-    fields.done()
+    fields.note_unknown_keys()
     return found
 
 

@@ -19,7 +19,7 @@ from action_server.flows.e2e.checks import (
 )
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.tree import Node, read_tree
+from action_server.project.yaml_tree import Node, read_tree
 from action_server.source import Place
 
 JsonObject = dict[str, Any]
@@ -108,7 +108,7 @@ class _File:
         self._metadata = _named(fields.take("metadata"), "metadata", problems)
         self._stubs = self._read_stubs(fields.take("stub_custom_actions"))
         fields.skip("version")
-        fields.done("warning")
+        fields.note_unknown_keys("warning")
 
     def cases(self) -> Iterator[Case]:
         seen: dict[str, Place] = {}
@@ -150,7 +150,7 @@ class _File:
             metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
             stubs=self._stubs_of(name),
         )
-        fields.done()
+        fields.note_unknown_keys()
         return case
 
     def _steps(self, nodes: Sequence[Node]) -> tuple[list[Check], list[UserStep]]:
@@ -184,7 +184,7 @@ class _File:
             is_ordered=fields.flag("assertion_order_enabled"),
             metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
         )
-        fields.done()
+        fields.note_unknown_keys()
         return step
 
     def _expected(self, node: Node) -> list[Check]:
@@ -232,7 +232,7 @@ class _File:
         for name, answer in node.items() if node is not None else ():
             fields = Fields(answer, f"the stub {name!r}", self._problems)
             parts = {key: [part.plain() for part in fields.elements(key)] for key in ("events", "responses")}
-            fields.done()
+            fields.note_unknown_keys()
             for key, entries in parts.items():
                 if not all(isinstance(entry, dict) for entry in entries):
                     self._problems.at(answer.place, f"{key!r} of the stub {name!r} has to list mappings")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from action_server.flows.check.code import Code
 from action_server.project.project import Project
-from action_server.project.python_facts import ClassFacts
+from action_server.project.python.facts import ClassFacts
 
 Verdict = Literal["unchanged", "renamed", "split", "look", "not called"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, start_linked
+from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, start_linked_flow
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.payload import call_body, digest_of
-from action_server.flows.player.responses import from_action
+from action_server.flows.player.request_body import domain_digest, request_body
+from action_server.flows.player.responses import message_from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall
 from action_server.flows.player.webhook import Answer, Webhook
@@ -32,13 +32,20 @@ class Actions:
     """The actions of a dialogue."""
 
     def __init__(self, dialogue: Dialogue, webhook: Webhook) -> None:
+        self._frames = dialogue.frames
+        self._recorder = dialogue.recorder
+        self._events = dialogue.events
+        self._state = dialogue.state
+        self._flows = dialogue.flows
+        self._domain = dialogue.domain
+        self._responses = dialogue.responses
         self._dialogue = dialogue
         self._webhook = webhook
-        self._digest = digest_of(dialogue.domain.raw)
+        self._digest = domain_digest(self._domain.raw)
 
     def exists(self, name: str) -> bool:
         """Tell whether the engine has such an action: its own, one the domain lists, or a response."""
-        domain = self._dialogue.domain
+        domain = self._domain
         return domain.lists(name) or name in DEFAULT_ACTIONS or name in domain.responses or self._is_trigger(name)
 
     async def run(self, name: str, frame: Frame | None, at: Place | None = None) -> Outcome:
@@ -47,130 +54,128 @@ class Actions:
         Raises:
             UnsupportedError: it is one of the engine's own that the player does not play.
         """
-        dialogue = self._dialogue
         if name.startswith("utter_"):
-            return self._respond(name, frame, at)
-        if dialogue.domain.lists(name):
+            return self._utter(name, frame, at)
+        if self._domain.lists(name):
             # The project's own, even under the name of a default action.
-            return await self._call(name, frame, at)
+            return await self._run_custom_action(name, frame, at)
         if name in NOT_PLAYED:
             raise UnsupportedError(NOT_PLAYED[name], at)
         if name == LISTEN:
-            self._executed(name)
+            self._emit_executed(name)
             return Outcome.LISTEN
         if name in DEFAULT_ACTIONS:
-            return self._own(name, frame)
+            return self._run_default_action(name, frame)
         if self._is_trigger(name):
-            self._executed(name)
-            start_linked(dialogue, name.removeprefix(_TRIGGER))
+            self._emit_executed(name)
+            start_linked_flow(self._frames, name.removeprefix(_TRIGGER))
             return Outcome.GO_ON
-        dialogue.fail(f"the domain lists no action {name!r}", at, frame)
+        self._recorder.add_failure(f"the domain lists no action {name!r}", at, frame)
         return Outcome.FAILED
 
     async def run_every_turn(self) -> None:
         """Run the actions of `run_action_every_turn`: of what they answer, slots and messages count."""
-        for name in self._dialogue.domain.every_turn_actions:
-            answer, asked = await self._post(name)
+        for name in self._domain.every_turn_actions:
+            answer, asked = await self._post_request(name)
             problem = _problem_of(answer)
-            before = dict(self._dialogue.state.slots)
+            before = dict(self._state.slots)
             if not problem:
                 body = answer.body or {}
                 slots = [e for e in body.get("events") or () if e.get("event") == "slot"]
-                self._apply(name, slots, body.get("responses") or (), None)
+                self._apply_reply(name, slots, body.get("responses") or (), None)
             # Engines tolerate a failure here.
-            self._record(name, answer, asked, before, problem)
+            self._record_call(name, answer, asked, before, problem)
 
     def _is_trigger(self, name: str) -> bool:
-        return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._dialogue.flows
+        return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._flows
 
-    def _respond(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
-        dialogue = self._dialogue
-        if name in dialogue.domain.responses:
-            self._executed(name)
-            dialogue.say(name, frame, name)
+    def _utter(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
+        if name in self._domain.responses:
+            self._emit_executed(name)
+            self._responses.utter_response(name, frame, name)
             return Outcome.GO_ON
-        if dialogue.domain.lists(name):
-            self._executed(name)
-            dialogue.note(f"{name} is listed without a text: an NLG server would say it, which the player does not ask")
+        if self._domain.lists(name):
+            self._emit_executed(name)
+            self._recorder.add_note(
+                f"{name} is listed without a text: an NLG server would say it, which the player does not ask"
+            )
             return Outcome.GO_ON
-        dialogue.fail(f"the domain has no response {name!r}", at, frame)
+        self._recorder.add_failure(f"the domain has no response {name!r}", at, frame)
         return Outcome.FAILED
 
-    def _own(self, name: str, frame: Frame | None) -> Outcome:
-        self._executed(name)
+    def _run_default_action(self, name: str, frame: Frame | None) -> Outcome:
+        self._emit_executed(name)
         DEFAULT_ACTIONS[name](self._dialogue, frame)
         return Outcome.GO_ON
 
-    def _executed(self, name: str) -> None:
-        self._dialogue.tell_stack()
-        self._dialogue.emit(
+    def _emit_executed(self, name: str) -> None:
+        self._events.emit_stack()
+        self._events.emit(
             {"event": "action", "name": name, "policy": "FlowPolicy", "confidence": 1.0, "action_text": None}
         )
 
-    async def _call(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
-        dialogue = self._dialogue
-        dialogue.tell_stack()
-        answer, asked = await self._post(name)
-        before = dict(dialogue.state.slots)
+    async def _run_custom_action(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
+        self._events.emit_stack()
+        answer, asked = await self._post_request(name)
+        before = dict(self._state.slots)
         problem = _problem_of(answer)
         if problem:
-            dialogue.fail(f"the action {name!r} {problem}", at, frame)
-            self._record(name, answer, asked, before, problem)
+            self._recorder.add_failure(f"the action {name!r} {problem}", at, frame)
+            self._record_call(name, answer, asked, before, problem)
             return Outcome.FAILED
-        self._executed(name)
+        self._emit_executed(name)
         body = answer.body or {}
-        self._apply(name, body.get("events") or (), body.get("responses") or (), frame)
-        self._record(name, answer, asked, before, "")
+        self._apply_reply(name, body.get("events") or (), body.get("responses") or (), frame)
+        self._record_call(name, answer, asked, before, "")
         # Taking messages back ends the turn, as nothing is left to answer.
         listens = any(e.get("event") in ("rewind", "undo") or _is_listen(e) for e in body.get("events") or ())
         starts_session = any(e.get("event") == "session_started" for e in body.get("events") or ())
         return Outcome.LISTEN if listens and not starts_session else Outcome.GO_ON
 
-    async def _post(self, name: str) -> tuple[Answer, bool]:
+    async def _post_request(self, name: str) -> tuple[Answer, bool]:
         """Call the action server; once more, with the domain, if it asks for it."""
-        dialogue = self._dialogue
         for with_domain in (False, True):
-            body = call_body(
-                name, dialogue.state, domain=dialogue.domain.raw, digest=self._digest, with_domain=with_domain
+            body = request_body(
+                name, self._state, domain=self._domain.raw, digest=self._digest, with_domain=with_domain
             )
             answer = await self._webhook.post(body)
             if answer.status != 449:
                 return answer, with_domain
         return answer, True
 
-    def _apply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
-        dialogue = self._dialogue
+    def _apply_reply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
         for response in responses:
-            message = from_action(
-                response, name, dialogue.domain, lambda n, values: dialogue.message_for(n, frame, values)
+            message = message_from_action(
+                response, name, lambda n, values: self._responses.message_of(n, frame, values)
             )
             if message is None:
-                dialogue.note(f"{name} wants to say {_response_name(response)!r}, which the domain does not have")
+                self._recorder.add_note(
+                    f"{name} wants to say {_response_name(response)!r}, which the domain does not have"
+                )
             else:
-                dialogue.utter(message)
+                self._responses.utter_message(message)
         for event in events:
-            dialogue.emit(event)
+            self._events.emit(event)
             if event.get("event") == "reminder":
-                dialogue.note(f"a reminder is set for {event.get('date_time')}; the player does not wait for it")
+                self._recorder.add_note(
+                    f"a reminder is set for {event.get('date_time')}; the player does not wait for it"
+                )
 
-    def _record(self, name: str, answer: Answer, asked: bool, before: Mapping[str, Any], problem: str) -> None:
-        dialogue = self._dialogue
+    def _record_call(self, name: str, answer: Answer, asked: bool, before: Mapping[str, Any], problem: str) -> None:
         body = answer.body if isinstance(answer.body, dict) and not problem else {}
         call = ActionCall(
             name,
             answer.status,
             answer.milliseconds,
             before,
-            dict(dialogue.state.slots),
+            dict(self._state.slots),
             events=body.get("events") or (),
             responses=body.get("responses") or (),
             logs=answer.logs,
             asked_for_domain=asked,
             problem=problem,
         )
-        dialogue.turn.calls.append(call)
-        if dialogue.turn.steps:
-            dialogue.turn.steps[-1].call = call
+        self._recorder.add_call(call)
 
 
 def _problem_of(answer: Answer) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from action_server.flows.commands.port import Command, SetSlot, StartFlow
+from action_server.flows.commands.command import Command, SetSlot, StartFlow
 from action_server.project.domain import Domain, SlotMapping
 from action_server.project.flows import Flow
 
@@ -24,7 +24,7 @@ _MOST_SLOTS = 10
 
 
 @dataclass(frozen=True)
-class Payload:
+class ButtonPayload:
     """What a payload says. ``flows`` are started by force, without looking at their guards."""
 
     commands: tuple[Command, ...]
@@ -34,22 +34,24 @@ class Payload:
     forced: tuple[str, ...] = field(default=())
 
 
-def read_payload(message: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str = "") -> Payload | None:
+def read_button_payload(
+    message: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str = ""
+) -> ButtonPayload | None:
     """Read a message that begins with `/`; None if it is words, or no payload after all."""
     text = message.strip()
     if not text.startswith("/"):
         return None
     match = _SET_SLOTS.fullmatch(text)
     if match:
-        return Payload(tuple(_slots(match[1])), "the message is a button's /SetSlots")
+        return ButtonPayload(tuple(_read_slots(match[1])), "the message is a button's /SetSlots")
     match = _START_FLOW.fullmatch(text)
     if match:
-        return Payload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
+        return ButtonPayload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
     match = _INTENT.fullmatch(text)
-    return _intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
+    return _read_intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
 
 
-def _slots(inside: str) -> list[SetSlot]:
+def _read_slots(inside: str) -> list[SetSlot]:
     found = []
     for part in inside.split(",")[:_MOST_SLOTS]:
         name, equals, value = part.partition("=")
@@ -58,22 +60,22 @@ def _slots(inside: str) -> list[SetSlot]:
     return found
 
 
-def _intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> Payload:
-    entities = tuple(_entities(payload))
+def _read_intent(name: str, payload: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str) -> ButtonPayload:
+    entities = tuple(_read_entities(payload))
     started = tuple(f.id for f in flows.values() if any(t.intent == name for t in f.nlu_trigger))
     commands: list[Command] = [StartFlow(flow) for flow in started[:1]]
     active = started[0] if started else active_flow
     for slot in domain.slots.values():
         for mapping in slot.mappings:
-            value = _mapped(mapping, name, entities, active)
+            value = _value_of_mapping(mapping, name, entities, active)
             if value is not None:
                 commands.append(SetSlot(slot.name, value))
                 break
     because = f"the message is the intent {name!r}"
-    return Payload(tuple(commands), because, intent=name, entities=entities, forced=started[:1])
+    return ButtonPayload(tuple(commands), because, intent=name, entities=entities, forced=started[:1])
 
 
-def _entities(payload: str) -> list[dict[str, Any]]:
+def _read_entities(payload: str) -> list[dict[str, Any]]:
     # In a domain the braces are written twice.
     text = payload[1:-1] if payload.startswith("{{") else payload
     try:
@@ -88,12 +90,15 @@ def _entities(payload: str) -> list[dict[str, Any]]:
     ]
 
 
-def _mapped(mapping: SlotMapping, intent: str, entities: tuple[dict[str, Any], ...], active_flow: str) -> Any:
+def _value_of_mapping(mapping: SlotMapping, intent: str, entities: tuple[dict[str, Any], ...], active_flow: str) -> Any:
     """Return the value a mapping takes from an intent and its entities, None if it takes none."""
     if mapping.active_flows and active_flow not in mapping.active_flows:
         return None
     if (mapping.intents and intent not in mapping.intents) or intent in mapping.not_intents:
         return None
     if mapping.type == "from_entity":
+        if mapping.role or mapping.group:
+            # A button's entities have neither.
+            return None
         return next((e["value"] for e in entities if e["entity"] == mapping.entity), None)
     return mapping.value if mapping.type in ("from_intent", "from_trigger_intent") and mapping.intents else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from action_server.flows.player.dialogue import PATTERN_COLLECT, Dialogue, is_broken
-from action_server.flows.player.stack import NEXT, Frame
-from action_server.flows.player.values import REFUSALS, fit
+from action_server.flows.player.conditions import is_broken
+from action_server.flows.player.dialogue import Dialogue
+from action_server.flows.player.frames import Frames
+from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
+from action_server.flows.player.values import REFUSALS, coerce_value
 
 DefaultAction = Callable[[Dialogue, Frame | None], None]
 
@@ -26,12 +28,9 @@ NOT_PLAYED: Mapping[str, str] = {
 }
 
 
-def start_linked(dialogue: Dialogue, flow_id: str) -> Frame:
+def start_linked_flow(frames: Frames, flow_id: str) -> None:
     """Put a flow on top of the stack that another one, or an action, leads to."""
-    frame = dialogue.frame(flow_id, "link")
-    dialogue.state.stack.append(frame)
-    dialogue.announce(frame)
-    return frame
+    frames.push(frames.make(flow_id, "link"))
 
 
 def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -42,51 +41,55 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
     if slot is None or frame is None or dialogue.state.slots.get(slot.name) is None:
         return
     value = dialogue.state.slots[slot.name]
-    fitted = fit(slot, value)
-    if fitted.refused:
-        dialogue.set_slot(slot.name, None)
-        dialogue.note(f"slot {slot.name} ({slot.type}) cannot hold {value!r}")
-        dialogue.say(REFUSALS.get(slot.type, ""), frame, "action_run_slot_rejections", {"value": value})
+    coerced = coerce_value(slot, value)
+    if coerced.refused:
+        dialogue.events.set_slot(slot.name, None)
+        dialogue.recorder.add_note(f"slot {slot.name} ({slot.type}) cannot hold {value!r}")
+        dialogue.responses.utter_response(
+            REFUSALS.get(slot.type, ""), frame, "action_run_slot_rejections", {"value": value}
+        )
         return
-    if fitted.value != value or type(fitted.value) is not type(value):
-        dialogue.set_slot(slot.name, fitted.value)
+    if coerced.value != value or type(coerced.value) is not type(value):
+        dialogue.events.set_slot(slot.name, coerced.value)
     for rejection in frame.rejections:
         broken = is_broken(rejection.condition)
         if broken:
-            dialogue.fail(f"the condition {rejection.condition.text!r} cannot be read", rejection.at, frame)
-        if dialogue.judged(rejection.condition, frame).value or broken:
+            dialogue.recorder.add_failure(
+                f"the condition {rejection.condition.text!r} cannot be read", rejection.at, frame
+            )
+        if dialogue.conditions.holds(rejection.condition, frame) or broken:
             utter = "utter_internal_error_rasa" if broken else rejection.utter
-            dialogue.set_slot(slot.name, None)
-            if not dialogue.say(utter, frame, "action_run_slot_rejections", {"value": value}):
-                dialogue.fail(f"the domain has no response {utter!r}", rejection.at, frame)
+            dialogue.events.set_slot(slot.name, None)
+            if not dialogue.responses.utter_response(utter, frame, "action_run_slot_rejections", {"value": value}):
+                dialogue.recorder.add_failure(f"the domain has no response {utter!r}", rejection.at, frame)
             return
 
 
 def cancel_flow(dialogue: Dialogue, frame: Frame | None) -> None:
     """End the flow the pattern is about, or the active one; reset its slots."""
     wanted = (frame.context.get("canceled_frames") or []) if frame else []
-    stack = dialogue.state.stack
+    stack = dialogue.stack
     roots = [root for root in stack.roots if root.frame_id in wanted]
     active = stack.active
     if not wanted and active is not None:
         root = stack.root_of(active)
         roots = [root] if root else []
     for root in roots:
-        dialogue.cancel(root)
+        dialogue.frames.cancel(root)
 
 
 def correct_flow_slot(dialogue: Dialogue, frame: Frame | None) -> None:
     """Set the corrected slots, and take the flow back to where the first of them was asked for."""
     context = frame.context if frame else {}
     for name, value in (context.get("corrected_slots") or {}).items():
-        dialogue.set_slot(name, value, metadata={"command": "correct slot"})
-    stack = dialogue.state.stack
+        dialogue.events.set_slot(name, value, metadata={"command": "correct slot"})
+    stack = dialogue.stack
     target = next((f for f in reversed(stack) if f.is_flow and f.flow_id == context.get("reset_flow_id")), None)
     if target is None or not context.get("reset_step_id"):
         return
     # What it called and asked since then starts anew; the correction itself, above, goes on.
     above = stack[stack.index(target) + 1 :]
-    stack.take_out([f for f in above if f.is_flow or f.flow_id == PATTERN_COLLECT])
+    stack.remove_frames([f for f in above if f.is_flow or f.flow_id == PATTERN_COLLECT])
     target.step_id = f"{NEXT}{context['reset_step_id']}"
 
 
@@ -98,10 +101,10 @@ def clarify_flows(dialogue: Dialogue, frame: Frame | None) -> None:
     limit = dialogue.state.slots.get("max_clarification_options")
     if isinstance(limit, (int, float)) and limit > 0:
         names = names[: int(limit)]
-    frame.context["clarification_options"] = options_text(names)
+    frame.context["clarification_options"] = join_options(names)
 
 
-def options_text(names: list[str]) -> str:
+def join_options(names: list[str]) -> str:
     """Return "a, b or c"."""
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
@@ -113,7 +116,7 @@ def repeat_bot_messages(dialogue: Dialogue, frame: Frame | None) -> None:
     # The message that asks for it is the last one.
     start = users[-2] if len(users) > 1 else 0
     said = [e for e in events[start : users[-1] if users else len(events)] if e["event"] == "bot"]
-    below = next((f for f in reversed(dialogue.state.stack) if f is not frame), None)
+    below = next((f for f in reversed(dialogue.stack) if f is not frame), None)
     again = below.context.get("utter") if below is not None and below.flow_id == PATTERN_COLLECT else None
     asked_by_action = (
         below is not None
@@ -124,91 +127,89 @@ def repeat_bot_messages(dialogue: Dialogue, frame: Frame | None) -> None:
         said = said[:-1]
     for event in said:
         if again is None or event.get("metadata", {}).get("utter_action") != again:
-            dialogue.repeat(event)
+            dialogue.responses.repeat_message(event)
 
 
 def continue_interrupted_flow(dialogue: Dialogue, frame: Frame | None) -> None:
     """Bring the flow to the top that the user wants to go on with."""
-    stack = dialogue.state.stack
+    stack = dialogue.stack
     wanted = str(dialogue.state.slots.get("interrupted_flow_to_continue") or "").strip().lower()
     roots = [root for root in stack.roots if root.interrupted]
-    named = [r for r in roots if wanted in (r.flow_id.lower(), dialogue.name_of(r).lower())]
+    named = [r for r in roots if wanted in (r.flow_id.lower(), dialogue.frames.name_of(r).lower())]
     if wanted and roots and not named:
-        dialogue.note(f"no interrupted flow is called {wanted!r}; the last one goes on")
+        dialogue.recorder.add_note(f"no interrupted flow is called {wanted!r}; the last one goes on")
     chosen = (named or roots)[-1:]
     own = [f for f in stack if frame is not None and f is frame]
     for root in chosen:
         group = [f for f in stack.group(root) if f is not frame]
-        stack.to_top([*group, *own])
+        stack.move_to_top([*group, *own])
 
 
 def cancel_interrupted_flows(dialogue: Dialogue, frame: Frame | None) -> None:
     """End the interrupted flows."""
     ids = (frame.context.get("interrupted_flow_ids") or []) if frame else []
-    for root in [r for r in dialogue.state.stack.roots if r.interrupted and (not ids or r.flow_id in ids)]:
-        dialogue.cancel(root)
+    for root in [r for r in dialogue.stack.roots if r.interrupted and (not ids or r.flow_id in ids)]:
+        dialogue.frames.cancel(root)
 
 
 def clean_stack(dialogue: Dialogue, frame: Frame | None) -> None:
     """End everything but the pattern this runs in."""
-    dialogue.state.stack[:] = [f for f in dialogue.state.stack if f is frame]
+    dialogue.stack[:] = [f for f in dialogue.stack if f is frame]
 
 
 def session_start(dialogue: Dialogue, frame: Frame | None) -> None:
     """Begin a session: nothing is left but the slots, if the domain carries them over."""
     carried = dict(dialogue.state.slots) if dialogue.domain.session.carry_over_slots_to_new_session else {}
-    dialogue.emit({"event": "session_started"})
+    dialogue.events.emit({"event": "session_started"})
     for name, value in carried.items():
         if dialogue.state.slots.get(name) != value:
-            dialogue.set_slot(name, value)
+            dialogue.events.set_slot(name, value)
     if frame is not None:
-        dialogue.state.stack.append(frame)
+        dialogue.stack.append(frame)
 
 
 def restart(dialogue: Dialogue, frame: Frame | None) -> None:
     """Begin anew, with all slots as at the start."""
-    dialogue.emit({"event": "restart"})
-    dialogue.say("utter_restart", None, "action_restart")
+    dialogue.events.emit({"event": "restart"})
+    dialogue.responses.utter_response("utter_restart", None, "action_restart")
 
 
 def default_fallback(dialogue: Dialogue, frame: Frame | None) -> None:
     """Say utter_default, if there is one, and take the user's message back."""
-    dialogue.say("utter_default", frame, "action_default_fallback")
-    dialogue.emit({"event": "rewind"})
+    dialogue.responses.utter_response("utter_default", frame, "action_default_fallback")
+    dialogue.events.emit({"event": "rewind"})
 
 
 def hang_up(dialogue: Dialogue, frame: Frame | None) -> None:
     """End the session: in a voice channel, the call."""
-    dialogue.emit({"event": "session_ended"})
+    dialogue.events.emit({"event": "session_ended"})
 
 
 def reset_routing(dialogue: Dialogue, frame: Frame | None) -> None:
     """Reset all slots that are not shared with the classic part of an assistant."""
     for slot in dialogue.domain.slots.values():
         if not slot.shared_for_coexistence and not slot.is_default:
-            dialogue.reset(slot.name)
-    dialogue.reset("route_session_to_calm")
+            dialogue.events.reset_slot(slot.name)
+    dialogue.events.reset_slot("route_session_to_calm")
 
 
 def trigger_chitchat(dialogue: Dialogue, frame: Frame | None) -> None:
     """Without the Intentless policy this cannot be answered; engines then say so, by pattern_cannot_handle."""
-    dialogue.note("free chitchat needs the Intentless policy; without it, pattern_cannot_handle answers")
-    found = dialogue.frame("pattern_cannot_handle", reason="cannot_handle_chitchat")
-    dialogue.state.stack.append(found)
-    dialogue.announce(found)
+    dialogue.recorder.add_note("free chitchat needs the Intentless policy; without it, pattern_cannot_handle answers")
+    dialogue.frames.push(dialogue.frames.make("pattern_cannot_handle", reason="cannot_handle_chitchat"))
 
 
 def deactivate_loop(dialogue: Dialogue, frame: Frame | None) -> None:
     """Leave the form that is active."""
-    dialogue.emit({"event": "active_loop", "name": None})
+    dialogue.events.emit({"event": "active_loop", "name": None})
 
 
-def nothing(dialogue: Dialogue, frame: Frame | None) -> None:
+def do_nothing(dialogue: Dialogue, frame: Frame | None) -> None:
     """Do nothing that a conversation shows."""
 
 
 DEFAULT_ACTIONS: Mapping[str, DefaultAction] = {
-    "action_listen": nothing,
+    "action_listen": do_nothing,
     "action_restart": restart,
     "action_session_start": session_start,
     "action_default_fallback": default_fallback,
@@ -225,6 +226,6 @@ DEFAULT_ACTIONS: Mapping[str, DefaultAction] = {
     "action_reset_routing": reset_routing,
     "action_trigger_chitchat": trigger_chitchat,
     # Counts hand-overs in the engine's own metrics.
-    "action_handoff_metric": nothing,
-    **dict.fromkeys(NOT_PLAYED, nothing),
+    "action_handoff_metric": do_nothing,
+    **dict.fromkeys(NOT_PLAYED, do_nothing),
 }

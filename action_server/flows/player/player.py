@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from action_server.flows.commands.port import Command, DialogueView, Understanding, Understood
+from action_server.flows.commands.command import Command
+from action_server.flows.commands.generator import CommandGenerator, DialogueView, Prediction
 from action_server.flows.player.actions import Actions
-from action_server.flows.player.buttons import Payload, read_payload
+from action_server.flows.player.buttons import ButtonPayload, read_button_payload
+from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.intake import Intake
-from action_server.flows.player.payload import message_as_json
 from action_server.flows.player.policy import MOST_STEPS, Policy
+from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.view import view_of
@@ -55,37 +56,39 @@ class Player:
     @property
     def last_turn(self) -> Turn:
         """Return the record of the last turn; after an error, as far as it came."""
-        return self._dialogue.turn
+        return self._dialogue.recorder.turn
 
     def view(self, message: str) -> DialogueView:
         """Return what there is to understand a message by."""
-        return view_of(self._dialogue, message)
+        return view_of(message, self.state, self._dialogue.flows, self._dialogue.conditions.is_startable)
 
-    def payload(self, message: str) -> Payload | None:
+    def button_payload(self, message: str) -> ButtonPayload | None:
         """Return what a message says that is a button's payload or an intent; None if it is words."""
         active = self.state.stack.active
-        return read_payload(message, self._dialogue.flows, self._dialogue.domain, active.flow_id if active else "")
+        return read_button_payload(
+            message, self._dialogue.flows, self._dialogue.domain, active.flow_id if active else ""
+        )
 
     def set_slots(self, slots: Mapping[str, Any]) -> list[str]:
         """Set slots before a turn, as fixtures of tests do. Returns the names the domain does not have."""
         unknown = [name for name in slots if name not in self.state.slots]
         for name, value in slots.items():
             if name not in unknown:
-                self._dialogue.set_slot(name, value)
+                self._dialogue.events.set_slot(name, value)
         return unknown
 
     async def say(
-        self, message: str, understanding: Understanding, *, metadata: Mapping[str, Any] | None = None
+        self, message: str, generator: CommandGenerator, *, metadata: Mapping[str, Any] | None = None
     ) -> Turn:
-        """Play a turn whose commands ``understanding`` finds, unless the message is a payload.
+        """Play a turn whose commands ``generator`` finds, unless a button sent the message.
 
         Raises:
             UnsupportedError: a step or an action that the player does not play.
         """
         await self.start(metadata=metadata)
-        if self.payload(message) is not None:
+        if self.button_payload(message) is not None:
             return await self.turn(message, metadata=metadata)
-        return await self.turn(message, await understanding.understand(self.view(message)), metadata=metadata)
+        return await self.turn(message, await generator.predict_commands(self.view(message)), metadata=metadata)
 
     async def start(self, *, metadata: Mapping[str, Any] | None = None) -> Turn | None:
         """Begin the session, which the first turn does by itself. None if it has begun; otherwise what happened."""
@@ -93,21 +96,21 @@ class Player:
             return None
         self._has_started = True
         dialogue = self._dialogue
-        dialogue.begin("")
+        dialogue.recorder.begin_turn("", self.state.slots)
         fixtures = {n: v for n, v in self.state.slots.items() if v != self.state.initial_value(n)}
         if metadata:
-            dialogue.set_slot("session_started_metadata", dict(metadata))
+            dialogue.events.set_slot("session_started_metadata", dict(metadata))
         await self._actions.run(_SESSION_START, None)
         for name, value in fixtures.items():
-            dialogue.set_slot(name, value)
+            dialogue.events.set_slot(name, value)
         if self.state.latest_action != "action_listen":
-            dialogue.emit({"event": "action", "name": "action_listen", "policy": None, "confidence": None})
-        return self._finished()
+            dialogue.events.emit({"event": "action", "name": "action_listen", "policy": None, "confidence": None})
+        return self._finish_turn()
 
     async def turn(
         self,
         message: str,
-        commands: Understood | Sequence[Command] = (),
+        commands: Prediction | Sequence[Command] = (),
         *,
         metadata: Mapping[str, Any] | None = None,
     ) -> Turn:
@@ -121,39 +124,41 @@ class Player:
         """
         started = await self.start(metadata=metadata)
         dialogue = self._dialogue
-        dialogue.begin(message)
+        dialogue.recorder.begin_turn(message, self.state.slots)
         if started is not None:
-            self._keep(started)
-        payload = self.payload(message)
-        understood = commands if isinstance(commands, Understood) else Understood(tuple(commands), "")
+            self._prepend_session_start(started)
+        payload = self.button_payload(message)
+        prediction = commands if isinstance(commands, Prediction) else Prediction(tuple(commands), "")
         if payload is not None:
-            understood = Understood(payload.commands, payload.because)
-        dialogue.turn.because, dialogue.turn.details = understood.because, understood.details
-        self._hear(message, understood, payload, metadata)
+            prediction = Prediction(payload.commands, payload.because)
+        dialogue.recorder.turn.because, dialogue.recorder.turn.details = prediction.because, prediction.details
+        self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
-            intake = Intake(dialogue, from_payload=payload is not None, forced=payload.forced if payload else ())
-            intake.take(understood.commands, message)
-            dialogue.tell_stack()
+            processor = CommandProcessor(
+                dialogue, from_button=payload is not None, forced=payload.forced if payload else ()
+            )
+            processor.execute(prediction.commands, message)
+            dialogue.events.emit_stack()
             await self._actions.run_every_turn()
             await self._policy.run()
-        return self._finished()
+        return self._finish_turn()
 
-    def _hear(
-        self, message: str, understood: Understood, payload: Payload | None, metadata: Mapping[str, Any] | None
+    def _emit_user_message(
+        self, message: str, prediction: Prediction, payload: ButtonPayload | None, metadata: Mapping[str, Any] | None
     ) -> None:
         self._messages += 1
         # A session that was hung up begins again with the next message.
         self.state.has_ended = False
         said = message_as_json(
             message,
-            understood.commands,
+            prediction.commands,
             message_id=f"{self.state.sender_id}-{self._messages}",
             intent=payload.intent if payload else "",
             entities=payload.entities if payload else (),
             flows_in_prompt=[flow.id for flow in self.view(message).flows],
             metadata=metadata,
         )
-        self._dialogue.emit(
+        self._dialogue.events.emit(
             {
                 "event": "user",
                 "text": message,
@@ -164,9 +169,9 @@ class Player:
             }
         )
 
-    def _keep(self, started: Turn) -> None:
+    def _prepend_session_start(self, started: Turn) -> None:
         """Put what happened at the session's start in front of the turn's record."""
-        turn = self._dialogue.turn
+        turn = self._dialogue.recorder.turn
         turn.calls += started.calls
         turn.messages += started.messages
         turn.events += started.events
@@ -174,14 +179,14 @@ class Player:
         turn.notes += started.notes
         turn.slots_before = started.slots_before
 
-    def _finished(self) -> Turn:
+    def _finish_turn(self) -> Turn:
         dialogue = self._dialogue
-        dialogue.tell_stack()
-        turn = dialogue.turn
+        dialogue.events.emit_stack()
+        turn = dialogue.recorder.turn
         turn.slots = dict(self.state.slots)
         turn.stack = self.state.stack.as_json()
         active = self.state.stack.active
         turn.active_flow = active.flow_id if active else ""
-        turn.asked_slot = dialogue.asked_slot
+        turn.asked_slot = dialogue.stack.asked_slot
         turn.is_paused, turn.has_ended = self.state.is_paused, self.state.has_ended
         return turn

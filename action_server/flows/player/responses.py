@@ -10,19 +10,20 @@ from typing import Any
 
 from action_server.flows.player.trace import BotMessage
 from action_server.project.conditions import render_template
-from action_server.project.domain import Domain, Response, Variation
+from action_server.project.domain import Response, Variation
+from action_server.project.flows import Condition
 
 # `{name}`, but neither `{{` nor the braces of JSON.
 _VARIABLE = re.compile(r"\{\{|\}\}|\{([\w.\-]+)\}")
 
-Holds = Callable[[Any], bool]
+Holds = Callable[[Condition], bool]
 
 
 class ResponseError(Exception):
     """A response cannot be said: none of its variations fits, or its template cannot be rendered."""
 
 
-def choose(
+def choose_variation(
     response: Response, channel: str, slots: Mapping[str, Any], holds: Holds, chance: random.Random
 ) -> Variation:
     """Choose a variation as engines do: by channel, then by condition, then at random.
@@ -50,61 +51,61 @@ def _fits(variation: Variation, slots: Mapping[str, Any], holds: Holds) -> bool:
     return all(type(slots.get(c.name)) is type(c.value) and slots.get(c.name) == c.value for c in variation.constraints)
 
 
-def render(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
+def render_variation(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
     """Fill in the values. Raises :class:`ResponseError` if a Jinja template cannot be rendered."""
-    fill = _jinja if variation.is_jinja else _braces
+    fill = _render_jinja if variation.is_jinja else _fill_braces
 
-    def filled(value: Any) -> Any:
+    def fill_in(value: Any) -> Any:
         if isinstance(value, str):
             return fill(value, values)
         if isinstance(value, Mapping):
-            return {key: filled(item) for key, item in value.items()}
+            return {key: fill_in(item) for key, item in value.items()}
         if isinstance(value, Sequence):
-            return [filled(item) for item in value]
+            return [fill_in(item) for item in value]
         return value
 
     metadata = {k: v for k, v in variation.metadata.items() if k not in ("template", "rephrase_prompt")}
     return BotMessage(
-        text=None if variation.text is None else str(filled(variation.text)),
+        text=None if variation.text is None else str(fill_in(variation.text)),
         response=name,
-        buttons=filled(variation.buttons),
-        quick_replies=filled(variation.quick_replies),
-        elements=filled(variation.elements),
-        image=filled(variation.image),
-        attachment=filled(variation.attachment),
-        custom=filled(variation.custom),
+        buttons=fill_in(variation.buttons),
+        quick_replies=fill_in(variation.quick_replies),
+        elements=fill_in(variation.elements),
+        image=fill_in(variation.image),
+        attachment=fill_in(variation.attachment),
+        custom=fill_in(variation.custom),
         metadata={**metadata, **variation.extra},
         rephrased=variation.is_rephrased,
     )
 
 
-def _braces(text: str, values: Mapping[str, Any]) -> str:
-    def replaced(match: re.Match[str]) -> str:
+def _fill_braces(text: str, values: Mapping[str, Any]) -> str:
+    def replace_variable(match: re.Match[str]) -> str:
         if match[1] is None:
             return match[0][0]
         # A slot that is empty or does not exist is "None", as documented.
         return str(values.get(match[1]))
 
-    return _VARIABLE.sub(replaced, text)
+    return _VARIABLE.sub(replace_variable, text)
 
 
-def _jinja(text: str, values: Mapping[str, Any]) -> str:
+def _render_jinja(text: str, values: Mapping[str, Any]) -> str:
     try:
         return render_template(text, values)
     except Exception as exc:
         raise ResponseError(f"its Jinja template cannot be rendered: {' '.join(str(exc).split())}") from exc
 
 
-def from_action(
-    answer: Mapping[str, Any], action: str, domain: Domain, say: Callable[[str, Mapping[str, Any]], BotMessage | None]
+def message_from_action(
+    response: Mapping[str, Any], action: str, say: Callable[[str, Mapping[str, Any]], BotMessage | None]
 ) -> BotMessage | None:
     """Make a message of one response of an action server: a text of its own, or a response of the domain.
 
     ``say`` says a response by name with further values. Buttons are added, everything else replaces what the domain
     has.
     """
-    name = answer.get("response") or answer.get("template")
-    own = {k: v for k, v in answer.items() if k not in ("response", "template") and v not in (None, "", [], {})}
+    name = response.get("response") or response.get("template")
+    own = {k: v for k, v in response.items() if k not in ("response", "template") and v not in (None, "", [], {})}
     base = say(name, own) if isinstance(name, str) and name else BotMessage()
     if base is None:
         return None

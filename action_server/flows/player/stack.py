@@ -12,6 +12,10 @@ from action_server.source import Place
 
 FrameType = Literal["regular", "interrupt", "link", "call"]
 FLOW = "flow"
+PATTERN_COLLECT = "pattern_collect_information"
+PATTERN_VALIDATE = "pattern_validate_slot"
+# Too many and too small to be told as flows of their own.
+QUIET_PATTERNS = (PATTERN_COLLECT, PATTERN_VALIDATE)
 # In front of a step's id: the step that comes next, instead of the one that was done last.
 NEXT = "NEXT:"
 _OWN_KEYS = ("frame_id", "flow_id", "step_id", "frame_type", "type")
@@ -111,14 +115,35 @@ class Stack(list[Frame]):
         """Return the topmost frame of a flow or pattern."""
         return next((frame for frame in reversed(self) if frame.flow_id == flow_id), None)
 
-    def take_out(self, frames: list[Frame]) -> None:
+    @property
+    def asking(self) -> Frame | None:
+        """Return the frame of the question that waits for an answer, None if none does."""
+        return self.top if self.top is not None and self.top.flow_id in QUIET_PATTERNS else None
+
+    @property
+    def asked_slot(self) -> str:
+        """Return the slot that is asked for, empty if none is."""
+        frame = self.asking
+        return str(frame.context.get("collect") or frame.context.get("validate") or "") if frame else ""
+
+    def context_of(self, frame: Frame | None) -> JsonObject:
+        """Return what conditions and responses call `context`; a pattern's question sees the pattern's as well."""
+        if frame is None:
+            return {}
+        index = self.index(frame) if frame in self else 0
+        below = self[index - 1] if index else None
+        if frame.flow_id in QUIET_PATTERNS and below is not None and not below.is_flow:
+            return {**below.context, **frame.for_conditions}
+        return frame.for_conditions
+
+    def remove_frames(self, frames: list[Frame]) -> None:
         """Remove frames."""
         gone = {id(frame) for frame in frames}
         self[:] = [frame for frame in self if id(frame) not in gone]
 
-    def to_top(self, frames: list[Frame]) -> None:
+    def move_to_top(self, frames: list[Frame]) -> None:
         """Move frames to the top, in their order."""
-        self.take_out(frames)
+        self.remove_frames(frames)
         self.extend(frames)
 
     def as_json(self) -> list[JsonObject]:
@@ -147,18 +172,18 @@ def _operations(old: list[JsonObject], new: list[JsonObject]) -> Iterator[JsonOb
         yield {"op": "add", "path": f"/{index}", "value": new[index]}
 
 
-def patched(stack: list[JsonObject], update: str) -> list[JsonObject]:
+def apply_patch(stack: list[JsonObject], update: str) -> list[JsonObject]:
     """Apply the text of a `stack` event. Raises ValueError if it does not fit."""
     try:
         result = json.loads(json.dumps(stack))
         for operation in json.loads(update):
-            _apply(result, operation)
+            _apply_operation(result, operation)
         return [frame for frame in result if isinstance(frame, dict)]
     except (TypeError, KeyError, IndexError, AttributeError) as exc:
         raise ValueError(f"the update does not fit the stack ({type(exc).__name__})") from exc
 
 
-def _apply(document: Any, operation: JsonObject) -> None:
+def _apply_operation(document: Any, operation: JsonObject) -> None:
     *parents, last = operation["path"].strip("/").split("/")
     for part in parents:
         document = document[int(part)] if isinstance(document, list) else document[part]

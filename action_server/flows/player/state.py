@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from action_server.flows.player.stack import Stack, frame_from, patched
+from action_server.flows.player.stack import Stack, apply_patch, frame_from
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
 
 JsonObject = dict[str, Any]
@@ -111,7 +111,7 @@ class State:
 
     def _stack(self, event: JsonObject) -> str:
         try:
-            self.stack[:] = [frame_from(frame) for frame in patched(self.stack.as_json(), event["update"])]
+            self.stack[:] = [frame_from(frame) for frame in apply_patch(self.stack.as_json(), event["update"])]
         except ValueError as exc:
             return str(exc)
         return ""

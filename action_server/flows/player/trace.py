@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from action_server.flows.commands.port import Command
+from action_server.flows.commands.command import Command
 from action_server.source import Place
 
 JsonObject = dict[str, Any]
@@ -56,11 +56,9 @@ class ActionCall:
     problem: str = ""
 
     @property
-    def changed(self) -> dict[str, tuple[Any, Any]]:
+    def changed_slots(self) -> dict[str, tuple[Any, Any]]:
         """Return the slots the call changed: value before, value after."""
-        names = {**self.slots_before, **self.slots_after}
-        pairs = {n: (self.slots_before.get(n), self.slots_after.get(n)) for n in names}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        return _changed_slots(self.slots_before, self.slots_after)
 
 
 @dataclass(frozen=True)
@@ -169,8 +167,11 @@ class Turn:
         return [message.response for message in self.messages if message.response]
 
     @property
-    def changed(self) -> dict[str, tuple[Any, Any]]:
+    def changed_slots(self) -> dict[str, tuple[Any, Any]]:
         """Return the slots that have another value now: before, after."""
-        names = {**self.slots_before, **self.slots}
-        pairs = {n: (self.slots_before.get(n), self.slots.get(n)) for n in names}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        return _changed_slots(self.slots_before, self.slots)
+
+
+def _changed_slots(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -20,58 +20,62 @@ REFUSALS = {
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CoercedValue:
     """A value as the slot holds it; ``refused`` tells that the slot cannot hold it, and it is as it was given."""
 
     value: Any
     refused: bool = False
 
 
-def fit(slot: Slot, value: Any) -> Fitted:
+def coerce_value(slot: Slot, value: Any) -> CoercedValue:
     """Make a value one of the slot's type, if that is possible."""
     if value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING and slot.type != "text"):
-        return Fitted(None)
+        return CoercedValue(None)
     if slot.is_categorical:
-        return _category(slot, value)
+        return _coerce_category(slot, value)
     if slot.type == "bool":
-        return _truth(value)
+        return _coerce_bool(value)
     if slot.type == "float":
-        return _number(slot, value)
+        return _coerce_float(slot, value)
     if slot.type == "list":
-        return Fitted(value, refused=not isinstance(value, list))
+        return CoercedValue(value, refused=not isinstance(value, list))
     if slot.type == "text":
-        return _text(value)
-    return Fitted(value)
+        return _coerce_text(value)
+    return CoercedValue(value)
 
 
-def _text(value: Any) -> Fitted:
+def _coerce_text(value: Any) -> CoercedValue:
     if isinstance(value, str) and value.strip() in _NO_TEXT:
-        return Fitted(None)
-    return Fitted(value if isinstance(value, str) else str(value))
+        return CoercedValue(None)
+    return CoercedValue(value if isinstance(value, str) else str(value))
 
 
-def _category(slot: Slot, value: Any) -> Fitted:
+def _coerce_category(slot: Slot, value: Any) -> CoercedValue:
     wanted = str(value).strip().lower()
     known = next((v for v in slot.values if str(v).lower() == wanted), None)
-    return Fitted(value, refused=True) if known is None else Fitted(known)
+    return CoercedValue(value, refused=True) if known is None else CoercedValue(known)
 
 
-def _truth(value: Any) -> Fitted:
+def _coerce_bool(value: Any) -> CoercedValue:
     if isinstance(value, bool):
-        return Fitted(value)
+        return CoercedValue(value)
     text = str(value).strip().lower()
     if text in ("true", "false"):
-        return Fitted(text == "true")
-    number = _float(text)
-    return Fitted(bool(number)) if number in (0.0, 1.0) else Fitted(value, refused=True)
+        return CoercedValue(text == "true")
+    number = _to_float(text)
+    return CoercedValue(bool(number)) if number in (0.0, 1.0) else CoercedValue(value, refused=True)
 
 
-def _number(slot: Slot, value: Any) -> Fitted:
-    number = None if isinstance(value, bool) else _float(value)
-    return Fitted(value, refused=True) if number is None else Fitted(number)
+def _coerce_float(slot: Slot, value: Any) -> CoercedValue:
+    number = None if isinstance(value, bool) else _to_float(value)
+    if number is None:
+        return CoercedValue(value, refused=True)
+    is_below = slot.min_value is not None and number < slot.min_value
+    is_above = slot.max_value is not None and number > slot.max_value
+    return CoercedValue(number, refused=is_below or is_above)
 
 
-def _float(value: Any) -> float | None:
+def _to_float(value: Any) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError):

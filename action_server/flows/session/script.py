@@ -16,13 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.port import (
-    PLAIN_COMMANDS,
-    Clarify,
-    Command,
-    SetSlot,
-    StartFlow,
-)
+from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
 from action_server.yaml_file import read_yaml
 
 _NAMES: dict[type, str] = {type(command): name for name, command in PLAIN_COMMANDS.items()}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_server.flows.commands.port import CannotHandle, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.command import CannotHandle, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.player.trace import ActionCall, BotMessage, Decision, StepTaken, Turn
 from action_server.flows.session.failures import FailedCall
 from action_server.flows.session.script import command_as_json
-from action_server.project.project import PATTERNS_FILE
+from action_server.project.project_reader import PATTERNS_FILE
 
 _LONGEST_VALUE = 120
 _UNITS = {"milliseconds": "{:g} ms", "prompt_tokens": "{} tokens in", "completion_tokens": "{} tokens out"}
@@ -82,7 +82,7 @@ def explained(turn: Turn, failed: Sequence[FailedCall] = ()) -> Iterator[Line]:
         yield Line(f"  ! {failure}", "red")
     for note in turn.notes:
         yield _dim(f"  note: {note}")
-    changed = turn.changed
+    changed = turn.changed_slots
     if changed:
         pairs = (f"{name} {value(old)} -> {value(new)}" for name, (old, new) in changed.items())
         yield _dim(f"  slots: {', '.join(pairs)}")
@@ -169,7 +169,7 @@ def _decision(decision: Decision) -> str:
 def _call(call: ActionCall, failed: Sequence[FailedCall], indent: str) -> Iterator[Line]:
     twice = ", asked for the domain first" if call.asked_for_domain else ""
     yield _dim(f"{indent}call {call.action}: {call.status or 'no answer'} in {call.milliseconds:g} ms{twice}")
-    for name, (old, new) in call.changed.items():
+    for name, (old, new) in call.changed_slots.items():
         yield _dim(f"{indent}  slot {name}: {value(old)} -> {value(new)}")
     other = [e for e in call.events if e.get("event") != "slot"]
     for event in other:

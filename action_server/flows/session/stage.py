@@ -17,14 +17,15 @@ import aiohttp
 from action_server.config import settings as server_settings
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
-from action_server.flows.commands.llm import LlmUnderstanding
+from action_server.flows.commands.generator import CommandGenerator
+from action_server.flows.commands.llm import LlmCommandGenerator
 from action_server.flows.commands.model_groups import model_settings
-from action_server.flows.commands.offline import OfflineUnderstanding
-from action_server.flows.commands.port import Understanding
-from action_server.flows.commands.scripted import Scripted
+from action_server.flows.commands.offline import OfflineCommandGenerator
+from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from action_server.flows.player.webhook import Webhook, in_process, over_http
 from action_server.flows.session.script import read_script
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from action_server.yaml_file import read_yaml
 
 # In values of settings: a folder that is new for each conversation, and gone after it.
@@ -117,7 +118,7 @@ class Stage:
 
     project: Project
     settings: Settings
-    understanding: Callable[[], Understanding]
+    understanding: Callable[[], CommandGenerator]
     services: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -242,19 +243,19 @@ def _find_actions(package: str, root: Path) -> None:
 
 async def _understanding(
     how: Sequence[str], project: Project, environment: Mapping[str, str], stack: AsyncExitStack
-) -> Callable[[], Understanding]:
+) -> Callable[[], CommandGenerator]:
     name, *files = how
     if name not in _HOW or len(files) != (name == "scripted"):
         raise SettingsError("--understand", f"{' '.join(how)!r} is none of offline, llm and scripted FILE")
     if name == "scripted":
         script = read_script(Path(files[0]))
-        return lambda: Scripted(script.turns, script.by_message)
+        return lambda: ScriptedCommandGenerator(script.turns, script.by_message)
     if name == "offline":
-        return OfflineUnderstanding
+        return OfflineCommandGenerator
     where = project.endpoints_file or server_settings.DEFAULT_ENDPOINTS
     model = model_settings(project.endpoints, where, environment, _group(project.config))
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    return lambda: LlmUnderstanding(model, session)
+    return lambda: LlmCommandGenerator(model, session)
 
 
 def _group(config: Mapping[str, Any]) -> str | None:

@@ -29,16 +29,18 @@ from rasa_sdk.events import (
 )
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server.flows.commands.port import Command
+from action_server.flows.commands.command import Command, StartFlow
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, InProcess
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from action_server.runtime.executor import Executor
 from action_server.runtime.registry import Registry
 
 PROJECTS = Path(__file__).parent / "projects"
 NOON = 1_795_000_000.0
+WHAT_ELSE = "Is there something else you need?"
 
 Run = Callable[[CollectingDispatcher, Tracker, dict[str, Any]], Any]
 
@@ -242,3 +244,23 @@ class Chat:
     @property
     def stack(self) -> list[str]:
         return [frame.flow_id for frame in self.player.state.stack]
+
+
+def flow_events(turn: Turn) -> list[tuple[str, str]]:
+    """Return which flows started, stopped and went on, in order."""
+    return [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
+
+
+async def sent_by(name: str, *turns: tuple[str, tuple[Command, ...]]) -> list[dict[str, Any]]:
+    """Return the bodies of the requests that these turns send."""
+    hook = Recording(webhook())
+    chat = Chat(name, webhook=hook)
+    for message, commands in turns:
+        await chat.say(message, *commands)
+    return hook.sent
+
+
+async def run_event(name: str) -> tuple[Chat, Turn]:
+    """Play the flow of the project `events` that runs the action of this name."""
+    chat = Chat("events")
+    return chat, await chat.say("go", StartFlow(f"do_{name}"))

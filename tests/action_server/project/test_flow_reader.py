@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.project.flow_reader import read_flows
-from action_server.project.flows import ActionStep, Flow, NoopStep, SetSlotsStep, with_called
-from action_server.project.places import Problem, Problems
+from action_server.project.flows import ActionStep, Flow, NoopStep
 from action_server.project.project import Project
-from action_server.project.tree import parse_tree
 from tests.action_server.flows.bots import read
+from tests.action_server.project.flow_text import flow_of
 
 FINE = ("bank", "repair", "plain", "events", "seed")
-
-
-def flow_of(text: str) -> tuple[Flow, list[Problem]]:
-    problems = Problems()
-    node = parse_tree(f"x:\n  description: d\n  steps:\n{text}", "f.yml", problems)
-    assert node is not None
-    return read_flows(node, problems)[0], list(problems)
 
 
 def targets(flow: Flow) -> dict[str, list[str]]:
@@ -39,60 +30,15 @@ def test_everything_of_a_flow() -> None:
     flows = read("bank").flows
     hello = flows["hello"]
 
-    assert [(t.intent, t.confidence_threshold) for t in hello.nlu_trigger] == [("greet", 0.0), ("good_day", 0.8)]
+    assert [t.intent for t in hello.nlu_trigger] == ["greet", "good_day"]
     assert hello.guard is not None
     assert hello.guard.text == "False"
-    assert flows["check_balance"].always_include_in_prompt
     assert not flows["feedback"].run_pattern_completed
     assert flows["open_account"].persisted_slots == ("email",)
     assert (flows["transfer_money"].readable_name, flows["block_card"].readable_name) == ("send money", "block_card")
     premium = flows["premium_offer"]
     assert premium.guard is not None
     assert premium.guard.text == "slots.is_premium AND not slots.recipient"
-
-
-def test_everything_of_a_collect_step() -> None:
-    age, email = read("bank").flows["open_account"].collects
-    (feedback,) = read("bank").flows["feedback"].collects
-    (kept, not_kept) = read("shop").flows["keeps"].collects
-
-    assert [(r.condition.text, r.utter) for r in age.rejections] == [
-        ("slots.age < 1", "utter_not_born"),
-        ("slots.age < 18", "utter_too_young"),
-    ]
-    assert (age.ask_utter, age.ask_action) == ("utter_ask_age", "action_ask_age")
-    assert email.ask_utter == "utter_ask_email_of_account"
-    assert feedback.force_slot_filling
-    assert (kept.reset_after_flow_ends, not_kept.reset_after_flow_ends) == (False, None)
-
-
-def test_everything_of_a_voice_channel_s_collect_step() -> None:
-    flow, problems = flow_of(
-        """
-    - collect: pin
-      silence_timeout: {genesys: 20}
-      dtmf: {length: 4, allow_audio_input: false}
-"""
-    )
-
-    (step,) = flow.collects
-    assert problems == []
-    assert step.silence_timeout == {"genesys": 20}
-    assert step.dtmf == {"length": 4, "allow_audio_input": False}
-
-
-def test_everything_of_a_call() -> None:
-    tool, agent = (read("shop").flows[name].calls[0] for name in ("tool", "agent"))
-
-    assert (tool.call, tool.mcp_server) == ("look_up", "shop")
-    assert tool.mapping["output"] == [{"slot": "note", "value": "result.content"}]
-    assert [c.text for c in agent.exit_if] == ["slots.note is not null"]
-
-
-def test_both_forms_of_set_slots() -> None:
-    steps = [s for s in read("shop").flows["levels"].steps if isinstance(s, SetSlotsStep)]
-
-    assert [s.slots for s in steps] == [(("level", 3), ("vip", True)), (("level", 4),)]
 
 
 NESTED = """
@@ -205,16 +151,6 @@ def test_each_element_knows_its_place() -> None:
     assert project.domain.slots["amount"].at.line == 14
     assert project.domain.responses["utter_ask_amount"].variations[0].at.line == 11
     assert project.domain.actions["action_balance"].at.line == 4
-
-
-def test_a_flow_with_all_it_calls() -> None:
-    flows = read("bank").flows
-
-    assert [f.id for f in with_called(flows["pay_somebody"], flows)] == [
-        "pay_somebody",
-        "add_recipient",
-        "recipient_details",
-    ]
 
 
 PROBLEMS = [

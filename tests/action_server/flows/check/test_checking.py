@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from action_server.errors import SettingsError
 from action_server.flows.check.checking import Request, check, check_text, project_folder
-from action_server.project.python_reader import read_package
+from action_server.project.python.reader import read_package
 from tests.action_server.flows.check.sample_projects import (
     CALM,
     CLASSIC,

@@ -1,4 +1,4 @@
-"""Understanding by a language model, against a local server that speaks the protocol."""
+"""Commands by a language model, against a local server that speaks the protocol."""
 
 from __future__ import annotations
 
@@ -14,42 +14,17 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.llm import LlmUnderstanding, UnderstandingError
+from action_server.flows.commands.command import CannotHandle, StartFlow
+from action_server.flows.commands.generator import Prediction
+from action_server.flows.commands.llm import CommandGeneratorError, LlmCommandGenerator
 from action_server.flows.commands.model_groups import ModelSettings, model_settings
-from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    Clarify,
-    Command,
-    DialogueView,
-    FlowView,
-    SetSlot,
-    SlotView,
-    StartFlow,
-    Understood,
-)
+from tests.action_server.flows.commands.completions import VIEW, saying
 
 KEY = "sk-hunter2"
-VIEW = DialogueView(
-    "I need to see someone urgently",
-    transcript=[("user", "hello"), ("bot", "Hi!")],
-    flows=[FlowView("book", "book an appointment", "Book it."), FlowView("list", "list", "List them.")],
-    slots=[
-        SlotView("kind", "categorical", "what kind", None, ("general", "urgent"), ("book",)),
-        SlotView("wish", "text", "", None, (), ("book",)),
-        SlotView("sure", "bool", "", None, (), ("book",)),
-        SlotView("size", "float", "", None, (), ("book",)),
-        SlotView("names", "list", "", None, (), ("book",)),
-    ],
-)
 
 
 def completion(text: object, **usage: object) -> dict[str, Any]:
     return {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage}
-
-
-def saying(*commands: object) -> str:
-    return json.dumps({"commands": commands})
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -74,7 +49,7 @@ class Model:
         return web.json_response(answer if isinstance(answer, dict) else completion(answer, prompt_tokens=100))
 
     @asynccontextmanager
-    async def understanding(self, **settings: Any) -> AsyncIterator[LlmUnderstanding]:
+    async def serve(self, **settings: Any) -> AsyncIterator[LlmCommandGenerator]:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self.complete)
         runner = web.AppRunner(app, shutdown_timeout=0.01)
@@ -84,50 +59,32 @@ class Model:
         self.base = f"{site.name}/v1"
         try:
             async with aiohttp.ClientSession() as session:
-                yield LlmUnderstanding(
+                yield LlmCommandGenerator(
                     ModelSettings(model="m", api_base=self.base, api_key=SecretStr(KEY), **settings), session
                 )
         finally:
             await runner.cleanup()
 
 
-async def asked(model: Model, **settings: Any) -> Understood:
-    async with model.understanding(**settings) as understanding:
-        return await understanding.understand(VIEW)
+async def ask(model: Model, **settings: Any) -> Prediction:
+    async with model.serve(**settings) as generator:
+        return await generator.predict_commands(VIEW)
 
 
-@pytest.mark.parametrize(
-    ("answer", "commands"),
-    [
-        (
-            saying(
-                {"command": "start_flow", "flow": "book"}, {"command": "set_slot", "slot": "kind", "value": "URGENT"}
-            ),
-            [StartFlow("book"), SetSlot("kind", "urgent")],
-        ),
-        (f"```json\n{saying({'command': 'cancel_flow'})}\n```", [CancelFlow()]),
-        (saying({"command": "clarify", "flows": ["list", "book"]}), [Clarify(("list", "book"))]),
-        (saying({"command": "set_slot", "slot": "size", "value": 4}), [SetSlot("size", 4)]),
-        (saying({"command": "set_slot", "slot": "sure", "value": False}), [SetSlot("sure", False)]),
-        (saying({"command": "set_slot", "slot": "names", "value": ["a"]}), [SetSlot("names", ["a"])]),
-        (saying({"command": "set_slot", "slot": "wish", "value": None}), [SetSlot("wish", None)]),
-        (saying({"command": "cannot_handle"}), [CannotHandle()]),
-    ],
-)
-async def test_commands_are_read_from_the_answer(answer: str, commands: list[Command]) -> None:
-    """In CALM's terms, with the values as the slots have them; one request."""
-    model = Model(answer)
+async def test_commands_are_those_of_the_completion() -> None:
+    """One request is enough."""
+    model = Model(saying({"command": "start_flow", "flow": "book"}))
 
-    understood = await asked(model)
+    prediction = await ask(model)
 
-    assert (list(understood.commands), len(model.asked)) == (commands, 1)
+    assert (list(prediction.commands), len(model.asked)) == ([StartFlow("book")], 1)
 
 
 async def test_the_model_is_told_what_there_is_and_nothing_is_left_to_chance() -> None:
     """Flows, slots with their values, what was said, as data; temperature 0; the key in its header."""
     model = Model(saying({"command": "cannot_handle"}))
 
-    await asked(model)
+    await ask(model)
 
     [request] = model.asked
     system, user = [message["content"] for message in request["messages"]]
@@ -143,34 +100,18 @@ async def test_the_model_is_told_what_there_is_and_nothing_is_left_to_chance() -
     ("answer", "problem"),
     [
         ("I would book an appointment.", "the answer is not JSON"),
-        ("", "the answer is not JSON"),
-        ("[" * 100_000, "the answer is not JSON"),
-        ('{"commands": [{"command": "set_slot", "slot": "size", "value": NaN}]}', "the answer is not JSON"),
-        ("[]", "the answer: Input should be"),
-        ('{"commands": []}', "commands: List should have at least 1 item"),
-        (saying(*[{"command": "chitchat"}] * 21), "commands: List should have at most 20 items"),
-        (saying({"command": "rm -rf"}), "commands[0]: Input tag"),
-        (saying({"command": "start_flow"}), "commands[0].flow: Field required"),
-        (saying({"command": "start_flow", "flow": "book", "and": 1}), "commands[0].and: Extra inputs"),
         (saying({"command": "start_flow", "flow": "pay_me"}), "there is no such flow; there are book, list"),
-        (saying({"command": "clarify", "flows": ["book", "x"]}), "commands[0].flows: not all of them exist"),
-        (saying({"command": "set_slot", "slot": "admin", "value": True}), "no such slot can be filled"),
-        (saying({"command": "set_slot", "slot": "kind", "value": "vip"}), "must be one of general, urgent"),
-        (saying({"command": "set_slot", "slot": "sure", "value": "yes"}), "must be true or false"),
-        (saying({"command": "set_slot", "slot": "size", "value": True}), "must be a number"),
-        (saying({"command": "set_slot", "slot": "wish", "value": "x" * 5000}), "must be text of at most 2000"),
-        (saying({"command": "set_slot", "slot": "names", "value": "a"}), "must be a list"),
     ],
-    ids=range(18),
+    ids=["no JSON", "no such flow"],
 )
 async def test_an_answer_of_no_use_is_sent_back_once_with_what_is_wrong(answer: str, problem: str) -> None:
     """The second one counts."""
     model = Model(answer, saying({"command": "start_flow", "flow": "book"}))
 
-    understood = await asked(model)
+    prediction = await ask(model)
 
-    assert list(understood.commands) == [StartFlow("book")]
-    assert problem in understood.because
+    assert list(prediction.commands) == [StartFlow("book")]
+    assert problem in prediction.because
     *_, wrong, correction = model.asked[1]["messages"]
     assert (wrong["role"], wrong["content"]) == ("assistant", answer)
     assert problem in correction["content"]
@@ -181,10 +122,10 @@ async def test_a_second_answer_of_no_use_is_refused() -> None:
     bad = saying({"command": "start_flow", "flow": "book"}, {"command": "start_flow", "flow": "pay_me"})
     model = Model(bad, bad)
 
-    understood = await asked(model)
+    prediction = await ask(model)
 
-    assert list(understood.commands) == [CannotHandle()]
-    assert "both of the model's answers were refused" in understood.because
+    assert list(prediction.commands) == [CannotHandle()]
+    assert "both of the model's answers were refused" in prediction.because
     assert len(model.asked) == 2
 
 
@@ -194,12 +135,12 @@ async def test_what_a_turn_cost_is_counted_over_both_requests() -> None:
     second = completion(saying({"command": "chitchat"}), prompt_tokens=1100, completion_tokens="many")
     prices = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.01}
 
-    details = (await asked(Model(first, second), **prices)).details
+    details = (await ask(Model(first, second), **prices)).details
 
     assert (details["requests"], details["prompt_tokens"], details["completion_tokens"]) == (2, 2100, 10)
     assert details["cost"] == pytest.approx(2.2)
     assert details["milliseconds"] > 0
-    assert "cost" not in (await asked(Model(first, second))).details
+    assert "cost" not in (await ask(Model(first, second))).details
 
 
 def status(code: int) -> Handler:
@@ -259,8 +200,8 @@ async def test_a_server_that_does_not_do_its_work_is_named(answer: Handler, said
     """With its address, without the key or anything it said."""
     model = Model(answer)
 
-    with pytest.raises(UnderstandingError) as failed:
-        await asked(model, timeout=0.5)
+    with pytest.raises(CommandGeneratorError) as failed:
+        await ask(model, timeout=0.5)
 
     assert str(failed.value).startswith(model.base)
     assert said in str(failed.value)
@@ -274,8 +215,8 @@ async def test_a_server_that_is_not_there_is_named() -> None:
             ModelSettings(model="m", api_base="http://me:hunter2@127.0.0.1:9/v1?key=hunter2"),
             ModelSettings(model="m", api_base="http://127.0.0.1:9/v1", api_key=SecretStr("hunter2\n")),
         ):
-            with pytest.raises(UnderstandingError) as failed:
-                await LlmUnderstanding(settings, session).understand(VIEW)
+            with pytest.raises(CommandGeneratorError) as failed:
+                await LlmCommandGenerator(settings, session).predict_commands(VIEW)
 
             assert str(failed.value).startswith("http://127.0.0.1:9/v1 cannot be asked")
             assert "hunter2" not in str(failed.value)

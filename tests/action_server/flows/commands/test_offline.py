@@ -6,22 +6,20 @@ from typing import Any
 
 import pytest
 
-from action_server.flows.commands.offline import OfflineUnderstanding
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
     Clarify,
     Command,
-    DialogueView,
-    FlowView,
     HumanHandoff,
     RepeatBotMessages,
     SetSlot,
     SkipQuestion,
-    SlotView,
     StartFlow,
 )
+from action_server.flows.commands.generator import DialogueView, FlowView, SlotView
+from action_server.flows.commands.offline import OfflineCommandGenerator
 
 BOOK, LIST, CANCEL = "book_appointment", "list_appointments", "cancel_appointment"
 FLOWS = (
@@ -55,7 +53,7 @@ def view(message: str, asked: str = "", active: str = "", kind: str | None = Non
 
 
 async def understood(seen: DialogueView) -> list[Command]:
-    return list((await OfflineUnderstanding().understand(seen)).commands)
+    return list((await OfflineCommandGenerator().predict_commands(seen)).commands)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +138,8 @@ async def test_what_is_already_so_is_no_correction() -> None:
 
 async def test_it_says_why() -> None:
     """The words that decided, or what it would have needed."""
-    because = (await OfflineUnderstanding().understand(view("I need to see someone urgently"))).because
-    helpless = (await OfflineUnderstanding().understand(view("tomorrow", "appointment_type", BOOK))).because
+    because = (await OfflineCommandGenerator().predict_commands(view("I need to see someone urgently"))).because
+    helpless = (await OfflineCommandGenerator().predict_commands(view("tomorrow", "appointment_type", BOOK))).because
 
     assert because == "book_appointment: “urgent” is a value of appointment_type"
     assert "one of general, specialist, urgent" in helpless
@@ -149,6 +147,6 @@ async def test_it_says_why() -> None:
 
 async def test_the_same_message_is_understood_the_same_way() -> None:
     """Whatever came before."""
-    seen, rules = view("appointments"), OfflineUnderstanding()
+    seen, rules = view("appointments"), OfflineCommandGenerator()
 
-    assert {str(await rules.understand(seen)) for _ in range(20)} == {str(await rules.understand(seen))}
+    assert {str(await rules.predict_commands(seen)) for _ in range(20)} == {str(await rules.predict_commands(seen))}

@@ -10,7 +10,7 @@ import pytest
 
 from action_server.flows.graph.graph import Graph, graph_of, mermaid, svg
 from action_server.project.flows import END, START, Flow
-from action_server.project.project import read_project
+from action_server.project.project_reader import read_project
 
 FLOWS = """
 flows:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from action_server.flows.check.checking import Request
 from action_server.flows.migration.plan import Plan, plan
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.check.sample_projects import write_files
 
 DOMAIN = """\

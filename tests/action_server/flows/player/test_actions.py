@@ -7,19 +7,14 @@ from pathlib import Path
 import pytest
 
 from action_server.config.settings import Settings
-from action_server.flows.commands.port import SetSlot, StartFlow
+from action_server.flows.commands.command import SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, in_process, over_http
-from tests.action_server.flows.bots import Chat, Recording, read, webhook
+from tests.action_server.flows.bots import Chat, Recording, read, run_event, webhook
 from tests.processes import server
 from tests.projects import project
 
 SORRY = "Sorry, something went wrong. Please try again in a few minutes."
-
-
-async def run(name: str) -> tuple[Chat, Turn]:
-    chat = Chat("events")
-    return chat, await chat.say("go", StartFlow(f"do_{name}"))
 
 
 def notes_of(turn: Turn) -> list[str]:
@@ -39,137 +34,21 @@ async def test_a_session_begins_with_an_action_of_the_project_s_own() -> None:
     assert (await chat.say("go", StartFlow("do_say"))).texts[0] == "Said."
 
 
-async def test_slots_are_set_and_told() -> None:
-    chat, turn = await run("set")
-
-    call = next(c for c in turn.calls if c.action == "action_set")
-    assert (call.status, call.problem) == (200, "")
-    assert call.changed == {"name": (None, "Ann"), "count": (7, 2)}
-    assert [e["name"] for e in call.events] == ["name", "count"]
-    assert [r["text"] for r in call.responses] == ["Set."]
-    assert call.milliseconds >= 0
-    assert turn.texts[1:3] == ["Set.", "After."]
-    # Slots that an action sets outlive the flow.
-    assert chat.slots["name"] == "Ann"
-
-
-async def test_a_slot_the_domain_does_not_have() -> None:
-    _, turn = await run("unknown_slot")
-
-    step = next(s for s in turn.steps if s.what == "action action_unknown_slot")
-    assert step.notes == ["the domain has no slot 'nmae', so it was not set"]
-    assert turn.texts[2] == "After."
-
-
-async def test_all_slots_are_reset() -> None:
-    chat = Chat("events")
-    await chat.say("go", StartFlow("do_set"))
-
-    await chat.say("go", StartFlow("do_reset_all"))
-
-    assert (chat.slots["name"], chat.slots["count"]) == (None, 0)
-
-
 async def test_a_follow_up_goes_before_the_flow() -> None:
-    _, turn = await run("follow_up")
+    _, turn = await run_event("follow_up")
 
     assert turn.texts[1:4] == ["First.", "Said.", "After."]
     assert any(s.kind == "followup" and "action_say" in s.what for s in turn.steps)
 
 
-async def test_a_paused_conversation_says_nothing_until_it_is_resumed() -> None:
-    chat, turn = await run("pause")
-
-    quiet = await chat.say("hello?", StartFlow("do_say"))
-
-    assert turn.texts[-1] == "I pause."
-    assert turn.is_paused
-    assert (quiet.texts, quiet.steps) == ([], [])
-    chat.player.state.add({"event": "resume"})
-    assert (await chat.say("now?", StartFlow("do_say"))).texts[0] == "Said."
-
-
-async def test_a_pause_that_is_taken_back() -> None:
-    _, turn = await run("resume")
-
-    assert turn.texts[1:3] == ["I go on.", "After."]
-
-
-async def test_an_action_takes_itself_back() -> None:
-    chat, turn = await run("undo")
-
-    assert chat.slots["name"] is None
-    assert turn.texts[-1] == "Undone."
-
-
-async def test_the_message_is_taken_back() -> None:
-    """The stack is as it was before the message, and so are the slots."""
-    chat = Chat("events")
-    await chat.say("name", StartFlow("ask_name"))
-
-    turn = await chat.say("go", StartFlow("do_rewind"), SetSlot("name", "Bob"))
-
-    assert turn.texts[-1] == "Rewound."
-    assert chat.slots["name"] is None
-    assert chat.stack == ["ask_name", "pattern_collect_information"]
-
-
-async def test_the_default_fallback() -> None:
-    turn = await Chat("events").say("go", StartFlow("fall_back"))
-
-    assert turn.texts[1] == "Pardon?"
-
-
-async def test_a_form_is_entered_and_left() -> None:
-    chat, _ = await run("loop")
-    active = dict(chat.player.state.active_loop)
-
-    await chat.say("go", StartFlow("leave_form"))
-
-    assert active == {"name": "a_form", "is_interrupted": False, "rejected": False}
-    assert chat.player.state.active_loop == {}
-
-
 async def test_a_reminder_is_not_waited_for_and_that_is_said() -> None:
-    _, turn = await run("remind")
+    _, turn = await run_event("remind")
 
     assert notes_of(turn) == ["a reminder is set for 2030-01-01T00:00:00; the player does not wait for it"]
 
 
-async def test_everything_starts_anew() -> None:
-    chat, turn = await run("restart_all")
-
-    assert turn.texts[-1] == "Anew."
-    assert chat.stack == []
-
-
-async def test_a_session_ends_and_the_next_message_begins_again() -> None:
-    chat, turn = await run("end_session")
-    hung_up = await chat.say("go", StartFlow("hang_up"))
-
-    assert turn.texts[-1] == "Bye."
-    assert turn.has_ended
-    assert hung_up.texts == ["After."]
-    assert hung_up.has_ended
-    assert (await chat.say("go", StartFlow("do_say"))).texts[0] == "Said."
-
-
-async def test_the_stack_is_changed_by_an_action() -> None:
-    """It takes its own flow off the stack."""
-    _, turn = await run("stack")
-
-    assert "After." not in turn.texts
-
-
-async def test_a_message_of_the_user_s_that_an_action_makes_up() -> None:
-    chat, turn = await run("user")
-
-    assert chat.player.state.latest_message["text"] == "said by an action"
-    assert turn.texts[1] == "After."
-
-
 async def test_responses_of_the_domain_with_values_of_the_action() -> None:
-    _, turn = await run("say_response")
+    _, turn = await run_event("say_response")
 
     first, second = turn.messages[1:3]
     assert (first.text, first.response, first.action) == (
@@ -204,7 +83,7 @@ async def test_the_domain_is_sent_when_it_is_asked_for() -> None:
     ],
 )
 async def test_a_failing_action_cancels_the_flow_and_says_sorry(name: str, why: str) -> None:
-    chat, turn = await run(name)
+    chat, turn = await run_event(name)
 
     assert turn.texts[1:] == [SORRY]
     assert why in turn.failures[0].what
@@ -302,24 +181,10 @@ async def test_a_checking_action_runs_with_each_pass_while_the_slot_is_empty_too
 
 
 async def test_what_an_action_logs_is_kept_with_its_call() -> None:
-    _, turn = await run("logs")
+    _, turn = await run_event("logs")
 
     call = next(c for c in turn.calls if c.action == "action_logs")
     assert [(line.level, line.logger, line.message) for line in call.logs] == [("WARNING", "my.bot", "seen player")]
-
-
-async def test_default_actions_in_flows() -> None:
-    chat = Chat("events")
-    chat.player.set_slots({"name": "x"})
-
-    clean = await chat.say("go", StartFlow("clean"))
-    talk = await chat.say("go", StartFlow("small_talk"))
-    routing = await chat.say("go", StartFlow("routing"))
-
-    assert clean.failures == []
-    assert talk.texts[0] == "Sorry, I cannot help with that."
-    assert routing.failures == []
-    assert chat.slots["name"] is None
 
 
 ACTION = """

@@ -1,107 +1,12 @@
-"""Conversations that leave the path: digressions, corrections, and what nobody understands."""
+"""What a user takes back: corrections, and where the flow goes on from then."""
 
 from __future__ import annotations
 
-import pytest
-
-from action_server.flows.commands.port import (
-    CannotHandle,
-    ChitChat,
-    Clarify,
-    Command,
-    HumanHandoff,
-    RepeatBotMessages,
-    SearchAndReply,
+from action_server.flows.commands.command import (
     SetSlot,
-    SkipQuestion,
     StartFlow,
 )
-from action_server.flows.player.trace import Turn
-from tests.action_server.flows.bots import Chat
-
-WHAT_ELSE = "Is there something else you need?"
-
-
-def told(turn: Turn) -> list[tuple[str, str]]:
-    return [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
-
-
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        (ChitChat(), "Sorry, I cannot help with that."),
-        (SearchAndReply(), "I do not know, and there is nothing I could look it up in."),
-        (SkipQuestion(), "I need an answer to this one before we can go on."),
-        (HumanHandoff(), "There is nobody I could hand you over to. Is there something I can do?"),
-        (CannotHandle(), "Sorry, I did not understand that. Could you say it differently?"),
-        (CannotHandle("cannot_handle_chitchat"), "Sorry, I cannot help with that."),
-        (CannotHandle("cannot_handle_not_supported"), "Sorry, I cannot help with that."),
-        (CannotHandle("cannot_handle_no_relevant_answer"), "I have found no answer to that."),
-        (Clarify(("two", "hi")), "Which of these do you mean: two questions or a greeting?"),
-        (Clarify(()), "I need to know a little more. What would you like to do?"),
-    ],
-)
-async def test_a_digression_is_answered_and_the_question_asked_again(command: Command, said: str) -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-
-    turn = await chat.say("something else", command)
-
-    assert turn.texts == [said, "First?"]
-    assert chat.stack == ["two", "pattern_collect_information"]
-
-
-@pytest.mark.parametrize("command", [ChitChat(), CannotHandle(), SkipQuestion()])
-async def test_a_digression_without_a_flow(command: Command) -> None:
-    chat = Chat("plain")
-
-    turn = await chat.say("hm", command)
-
-    assert len(turn.texts) == 1
-    assert chat.stack == []
-
-
-async def test_no_command_at_all_is_not_understood() -> None:
-    assert (await Chat("plain").say("hm")).responses == ["utter_ask_rephrase"]
-
-
-async def test_a_question_repeated_is_asked_once() -> None:
-    """What was said is said again; the question comes anyway when the flow goes on."""
-    chat = Chat("plain")
-    await chat.say("hi", StartFlow("two"), ChitChat())
-
-    turn = await chat.say("again?", RepeatBotMessages())
-
-    assert turn.texts == ["Sorry, I cannot help with that.", "First?"]
-
-
-async def test_repeating_without_a_flow() -> None:
-    chat = Chat("plain")
-    await chat.say("hm", ChitChat())
-
-    turn = await chat.say("again?", RepeatBotMessages())
-
-    assert turn.texts == ["Sorry, I cannot help with that."]
-
-
-async def test_no_more_options_than_the_slot_allows() -> None:
-    chat = Chat("plain")
-    options = Clarify(("two", "hi", "sized", "parent"))
-
-    three = await chat.say("?", options)
-    chat.player.set_slots({"max_clarification_options": 2.0})
-    two = await chat.say("?", options)
-
-    assert three.texts == ["Which of these do you mean: two questions, a greeting or sizes?"]
-    assert two.texts == ["Which of these do you mean: two questions or a greeting?"]
-    event = next(e for e in two.events if e["event"] == "flow_started")
-    assert event["metadata"]["names"] == ["two questions", "a greeting", "sizes", "parent"]
-
-
-async def test_one_option_is_no_question() -> None:
-    turn = await Chat("plain").say("?", Clarify(("hi", "nothing", "pattern_chitchat")))
-
-    assert turn.texts == ["Hi.", WHAT_ELSE]
+from tests.action_server.flows.bots import WHAT_ELSE, Chat
 
 
 async def test_a_correction_goes_back_and_on() -> None:
@@ -176,30 +81,6 @@ async def test_an_initial_value_is_overwritten_silently() -> None:
     assert chat.slots["colour"] == "blue"
 
 
-async def test_a_restart() -> None:
-    chat = Chat("events")
-    await chat.say("name", StartFlow("ask_name"), SetSlot("name", "x"))
-
-    turn = await chat.say("/restart")
-
-    assert turn.texts == ["Anew."]
-    assert chat.slots["name"] is None
-    assert chat.stack == []
-
-
-async def test_a_silent_user() -> None:
-    """The three stages of the voice pattern, by the intent engines send."""
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-
-    turns = [await chat.say("/silence_timeout") for _ in range(3)]
-
-    assert turns[0].texts == ["First?"]
-    assert turns[1].texts == ["Are you still there?", "First?"]
-    assert turns[2].texts == ["I hear nothing from you, so I am going to hang up."]
-    assert turns[2].has_ended
-
-
 async def test_a_slot_that_is_taken_back_is_asked_for_again() -> None:
     """Nothing instead of another value: the flow goes back to the question."""
     chat = Chat("plain")
@@ -209,11 +90,3 @@ async def test_a_slot_that_is_taken_back_is_asked_for_again() -> None:
     turn = await chat.say("forget the first", SetSlot("first", None))
 
     assert turn.texts == ["I have changed first to None.", "First?"]
-
-
-async def test_an_empty_message_is_told_and_the_question_asked_again() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-
-    assert (await chat.say("  ")).texts == ["Your message is empty. What can I do for you?", "First?"]
-    assert (await Chat("plain").say("")).responses == ["utter_user_input_empty_error_rasa"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
@@ -16,12 +16,7 @@ from action_server.flows.commands.port import (
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.player.trace import Turn
-from tests.action_server.flows.bots import Chat
-
-
-def told(turn: Turn) -> list[tuple[str, str]]:
-    return [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
+from tests.action_server.flows.bots import Chat, flow_events
 
 
 async def test_a_completed_pattern_that_looks_at_the_flow() -> None:
@@ -41,7 +36,7 @@ async def test_an_interrupted_flow_that_goes_on_without_asking() -> None:
     turn = await chat.say("short", StartFlow("short"))
 
     assert turn.texts == ["The other one.", "Back to the short one.", "First?"]
-    assert told(turn)[-2:] == [("flow_completed", "pattern_continue_interrupted"), ("flow_resumed", "long")]
+    assert flow_events(turn)[-2:] == [("flow_completed", "pattern_continue_interrupted"), ("flow_resumed", "long")]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from action_server.flows.commands.port import (
-    CancelFlow,
-    CannotHandle,
-    ChitChat,
-    Command,
+from action_server.flows.commands.command import (
     SetSlot,
-    SkipQuestion,
     StartFlow,
 )
 from action_server.flows.player.trace import Turn
@@ -85,42 +78,6 @@ async def test_an_action_asks_if_the_domain_lists_it() -> None:
     assert answered.texts[0] == "Small."
 
 
-@pytest.mark.parametrize(("value", "kept"), [("A", "a"), ("b", "b")])
-async def test_a_category_is_known_in_any_case(value: str, kept: str) -> None:
-    chat = Chat("shop")
-    await chat.say("strict", StartFlow("strict"))
-
-    turn = await chat.say(value, SetSlot("strict", value))
-
-    assert [e["value"] for e in turn.events if e["event"] == "slot" and e["name"] == "strict"] == [kept, None]
-
-
-@pytest.mark.parametrize(
-    ("slots", "said"),
-    [
-        ({"size": "many"}, ["many is not a number. Please give me one.", "Which size?"]),
-        ({"size": 1, "kind": "green"}, ["green is not one of the options. Please choose one of them.", "Which kind?"]),
-        ({"size": "1.5", "kind": "RED"}, ["Sure?"]),
-    ],
-)
-async def test_values_a_slot_cannot_hold_are_refused(slots: dict[str, object], said: list[str]) -> None:
-    chat = Chat("plain")
-
-    turn = await chat.say("sized", StartFlow("sized"), *(SetSlot(n, v) for n, v in slots.items()))
-
-    assert turn.texts == said
-
-
-@pytest.mark.parametrize(("value", "said"), [("perhaps", "perhaps is not"), ("TRUE", "Hi."), ("0", "Hi.")])
-async def test_a_yes_is_a_yes(value: str, said: str) -> None:
-    chat = Chat("plain")
-    await chat.say("sized", StartFlow("sized"), SetSlot("size", 1), SetSlot("kind", "blue"))
-
-    turn = await chat.say(value, SetSlot("sure", value))
-
-    assert turn.texts[0].startswith(said)
-
-
 async def test_rejections_refuse_in_their_order() -> None:
     chat = Chat("bank")
     await chat.say("open", StartFlow("open_account"))
@@ -184,52 +141,6 @@ async def test_back_to_a_question_with_an_empty_slot() -> None:
     assert done.texts[0] == "Sent."
 
 
-@pytest.mark.parametrize("command", [StartFlow("check_balance"), CancelFlow(), ChitChat(), SkipQuestion()])
-async def test_force_slot_filling_takes_nothing_but_the_answer(command: Command) -> None:
-    chat = Chat("bank")
-    details = (SetSlot("need_new", False), SetSlot("recipient", "B"), SetSlot("iban", "AT1"), SetSlot("amount", 1))
-    await chat.say("pay", StartFlow("pay_somebody"), *details)
-
-    turn = await chat.say("what do I have?", command)
-
-    assert turn.texts == ["How was it?"]
-    assert [i.reason for i in turn.ignored] == ["feedback is asked for with force_slot_filling"]
-
-
-async def test_an_intent_with_entities_fills_slots() -> None:
-    chat = Chat("bank")
-
-    turn = await chat.say('/good_day{"language": "English", "other": 1}')
-
-    assert turn.commands == [StartFlow("hello")]
-    # The flow that starts does not collect it.
-    assert [i.command for i in turn.ignored] == [SetSlot("language", "English")]
-    assert turn.texts[0].startswith("Hello in")
-    assert chat.player.state.latest_message["intent"] == {"name": "good_day", "confidence": 1.0}
-
-
-async def test_words_do_not_fill_controlled_slots() -> None:
-    chat = Chat("shop")
-
-    by_words = await chat.say("vip", StartFlow("purchase"), SetSlot("vip", True))
-    by_button = await chat.say("/SetSlots(vip=true)")
-
-    assert [i.reason for i in by_words.ignored] == ["no flow that runs or starts collects 'vip'"]
-    assert by_button.ignored[0].reason == "no flow that runs or starts collects 'vip'"
-
-
-async def test_slots_of_no_running_flow_are_not_filled() -> None:
-    chat = Chat("plain")
-
-    turn = await chat.say("a", SetSlot("first", "a"), SetSlot("nowhere", 1))
-
-    assert [i.reason for i in turn.ignored] == [
-        "no flow that runs or starts collects 'first'",
-        "the domain has no slot 'nowhere'",
-    ]
-    assert turn.responses == ["utter_ask_rephrase"]
-
-
 async def test_nothing_asks_for_a_slot() -> None:
     """Neither response nor action: the engine cancels the flow, and so does the player, which says why."""
     chat = Chat("shop")
@@ -240,17 +151,3 @@ async def test_nothing_asks_for_a_slot() -> None:
     assert "the domain lists no action 'action_ask_missing_question'" in turn.failures[0].what
     assert [e["flow_id"] for e in turn.events if e["event"] == "flow_cancelled"] == ["nobody_asks"]
     assert chat.stack == []
-
-
-@pytest.mark.parametrize("commands", [(), (CannotHandle(),)])
-async def test_a_slot_that_takes_the_whole_message(commands: tuple[Command, ...]) -> None:
-    chat = Chat("plain")
-    await chat.say("words", StartFlow("in_words"))
-
-    turn = await chat.say("just like that", *commands)
-    other = await chat.say("again", StartFlow("in_words"))
-    digressed = await chat.say("nice weather", ChitChat())
-
-    assert turn.texts[0] == "You said: just like that"
-    assert other.texts == ["In your words?"]
-    assert digressed.texts == ["Sorry, I cannot help with that.", "In your words?"]

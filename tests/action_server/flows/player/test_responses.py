@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.flows.commands.port import (
-    StartFlow,
-)
+from action_server.flows.commands.command import StartFlow
 from tests.action_server.flows.bots import Chat
 
 

@@ -8,8 +8,8 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server.flows.commands.port import SetSlot, StartFlow
-from action_server.flows.commands.scripted import Scripted
+from action_server.flows.commands.command import SetSlot, StartFlow
+from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from tests.action_server.flows.bots import Chat, read
 
 BOOKED: list[tuple[str, str]] = []
@@ -57,7 +57,7 @@ async def test_it_books_a_general_appointment() -> None:
     """Two questions, then the booking, with scripted commands; the slots are empty afterwards."""
     BOOKED.clear()
     chat = Chat("seed", ActionCreateAppointment, ActionCheckUrgentSlots)
-    script = Scripted(
+    script = ScriptedCommandGenerator(
         [
             [StartFlow("book_appointment")],
             [SetSlot("appointment_type", "general")],
@@ -92,7 +92,7 @@ async def test_an_urgent_one_is_not_asked_for_a_date() -> None:
         ("slots.appointment_type == 'urgent'", True, {"slots.appointment_type": "urgent"}, "check_urgent_availability")
     ]
     assert [c.action for c in turn.calls] == ["action_check_urgent_slots", "action_create_appointment"]
-    assert turn.calls[0].changed == {"preferred_date": (None, "today at three")}
+    assert turn.calls[0].changed_slots == {"preferred_date": (None, "today at three")}
 
 
 async def test_said_at_once_it_is_still_asked() -> None:

@@ -1,160 +1,96 @@
-"""Flows are interrupted, cancelled, gone on with, and followed by the question what else there is."""
+"""The stack: its frames, and the patches by which events tell how it changed."""
 
 from __future__ import annotations
 
-from action_server.flows.commands.port import (
-    CancelFlow,
+import json
+from typing import Any
+
+import pytest
+
+from action_server.flows.commands.command import (
     SetSlot,
     StartFlow,
 )
-from action_server.flows.player.trace import Turn
-from tests.action_server.flows.bots import Chat
-
-WHAT_ELSE = "Is there something else you need?"
+from action_server.flows.player.stack import Frame, Stack, apply_patch, frame_from, patch_between
+from tests.action_server.flows.bots import sent_by
 
 
-def told(turn: Turn) -> list[tuple[str, str]]:
-    return [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
+async def test_the_stack_s_events_build_the_stack() -> None:
+    """Applied one after the other, the patches in the events give the stack of the request."""
+    turns = (
+        ("pay", (StartFlow("pay_somebody"), SetSlot("need_new", True))),
+        ("bob", (SetSlot("recipient", "Bob"),)),
+        ("balance", (StartFlow("check_balance"),)),
+        ("yes", (SetSlot("continue_interrupted_flow_confirmation", True),)),
+        ("AT1", (SetSlot("iban", "AT1"),)),
+    )
+    sent = await sent_by("bank", *turns)
+
+    for call in sent:
+        built: list[dict[str, Any]] = []
+        for event in call["tracker"]["events"]:
+            if event["event"] == "session_started":
+                built = []
+            elif event["event"] == "stack":
+                built = apply_patch(built, event["update"])
+        assert built == call["tracker"]["stack"]
+    assert max(len(call["tracker"]["stack"]) for call in sent) >= 3
 
 
-async def test_a_cancelled_flow() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-    await chat.say("a", SetSlot("first", "a"))
-
-    turn = await chat.say("stop", CancelFlow())
-
-    assert turn.texts == ["All right, I have stopped two questions.", WHAT_ELSE]
-    assert ("flow_cancelled", "two") in told(turn)
-    assert ("flow_completed", "two") not in told(turn)
-    assert chat.slots["first"] is None
+@pytest.mark.parametrize("update", ["[", "{}", '[{"op": "remove", "path": "/9"}]', '[{"op": "add"}]', "[1]", "null"])
+def test_patches_that_do_not_fit(update: str) -> None:
+    if update == "{}":
+        assert apply_patch([], update) == []
+        return
+    with pytest.raises(ValueError, match=r"does not fit the stack|Expecting|delimiter"):
+        apply_patch([{"frame_id": "a"}], update)
 
 
-async def test_nothing_to_cancel() -> None:
-    turn = await Chat("plain").say("stop", CancelFlow())
+def test_patches_of_all_kinds() -> None:
+    old: list[dict[str, Any]] = [{"frame_id": "A", "x": 1, "y": 2}, {"frame_id": "B"}, {"frame_id": "C"}]
+    new: list[dict[str, Any]] = [{"frame_id": "A", "x": 3, "z": 4}, {"frame_id": "D"}]
 
-    assert [i.reason for i in turn.ignored] == ["no flow is active"]
-    assert turn.responses == ["utter_ask_rephrase"]
-
-
-async def test_cancelling_one_flow_for_another() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-
-    turn = await chat.say("rather that", CancelFlow(), StartFlow("sized"))
-
-    assert turn.texts == ["All right, I have stopped two questions.", "Which size?"]
-    assert chat.stack == ["sized", "pattern_collect_information"]
+    assert apply_patch(old, patch_between(old, new)) == new
+    assert apply_patch(new, patch_between(new, old)) == old
+    assert json.loads(patch_between(old, old)) == []
 
 
-async def test_an_interrupted_flow_is_offered_and_goes_on() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
+def test_frames_and_their_groups() -> None:
+    stack = Stack(
+        [
+            Frame("1", "a"),
+            Frame("2", "b", frame_type="call"),
+            Frame("3", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "s"}),
+            Frame("4", "c", frame_type="interrupt"),
+        ]
+    )
 
-    between = await chat.say("hi", StartFlow("hi"))
-    back = await chat.say("yes", SetSlot("continue_interrupted_flow_confirmation", True))
-
-    assert between.texts == ["Hi.", "Shall we go on with two questions?"]
-    assert told(between)[:3] == [("flow_interrupted", "two"), ("flow_started", "hi"), ("flow_completed", "hi")]
-    assert back.texts == ["First?"]
-    assert ("flow_resumed", "two") in told(back)
-    assert chat.slots["continue_interrupted_flow_confirmation"] is None
-
-
-async def test_an_interrupted_flow_is_given_up() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-    await chat.say("hi", StartFlow("hi"))
-
-    turn = await chat.say("no", SetSlot("continue_interrupted_flow_confirmation", False))
-
-    assert turn.texts == [WHAT_ELSE]
-    assert ("flow_cancelled", "two") in told(turn)
+    assert [f.flow_id for f in stack.roots] == ["a", "c"]
+    assert [f.frame_id for f in stack.group(stack[0])] == ["1", "2", "3"]
+    assert stack.root_of(stack[2]) is stack[0]
+    assert stack.active is stack[3]
+    assert [frame_from(f).as_json() for f in stack.as_json()] == stack.as_json()
 
 
-async def test_one_of_several_interrupted_flows_goes_on() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-    await chat.say("sizes", StartFlow("sized"))
-    asked = await chat.say("hi", StartFlow("hi"))
+def test_the_question_that_waits_is_the_one_on_top() -> None:
+    """What is asked or checked names the slot; a flow on top asks nothing."""
+    flow = Frame("1", "book")
+    collect = Frame("2", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "age"})
+    validate = Frame("3", "pattern_validate_slot", kind="pattern_validate_slot", context={"validate": "iban"})
 
-    turn = await chat.say("the questions", SetSlot("interrupted_flow_to_continue", "two questions"))
-
-    assert asked.texts == ["Hi.", "Which of these shall we go on with: sizes or two questions?"]
-    assert turn.texts == ["First?"]
-    assert [f.flow_id for f in chat.player.state.stack if f.is_flow] == ["sized", "two"]
+    assert (Stack([flow]).asking, Stack([flow]).asked_slot) == (None, "")
+    assert (Stack([flow, collect]).asking, Stack([flow, collect]).asked_slot) == (collect, "age")
+    assert Stack([flow, validate]).asked_slot == "iban"
 
 
-async def test_none_of_several_interrupted_flows_goes_on() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-    await chat.say("sizes", StartFlow("sized"))
-    await chat.say("hi", StartFlow("hi"))
+def test_a_question_of_a_pattern_sees_the_pattern_s_context() -> None:
+    """Its own goes first; a question of a flow sees none but its own."""
+    pattern = Frame("1", "pattern_completed", kind="pattern_completed", context={"previous_flow_name": "book", "a": 1})
+    collect = Frame(
+        "2", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "more", "a": 2}
+    )
 
-    turn = await chat.say("neither", SetSlot("interrupted_flow_to_continue", "none"))
-
-    assert [pair for pair in told(turn) if pair[0] == "flow_cancelled"] == [
-        ("flow_cancelled", "two"),
-        ("flow_cancelled", "sized"),
-    ]
-    assert turn.texts == [WHAT_ELSE]
-
-
-async def test_asking_for_an_interrupted_flow_brings_it_back() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-    await chat.say("sizes", StartFlow("sized"))
-
-    turn = await chat.say("the questions again", StartFlow("two"))
-
-    assert turn.texts == ["First?"]
-    assert [f.flow_id for f in chat.player.state.stack if f.is_flow] == ["sized", "two"]
-
-
-async def test_starting_what_runs_changes_nothing() -> None:
-    chat = Chat("plain")
-    await chat.say("two", StartFlow("two"))
-
-    turn = await chat.say("two", StartFlow("two"), SetSlot("first", "a"))
-
-    assert [i.reason for i in turn.ignored] == ["the flow 'two' runs already"]
-    assert turn.texts == ["Second?"]
-
-
-async def test_two_flows_at_once_run_one_after_the_other() -> None:
-    chat = Chat("plain")
-
-    turn = await chat.say("hi, and two", StartFlow("hi"), StartFlow("two"))
-
-    assert turn.texts == ["Hi.", "First?"]
-
-
-async def test_a_new_flow_answers_the_question_what_else() -> None:
-    chat = Chat("plain")
-    await chat.say("hi", StartFlow("hi"))
-
-    turn = await chat.say("two", StartFlow("two"))
-
-    assert turn.texts == ["First?"]
-    assert chat.stack == ["two", "pattern_collect_information"]
-
-
-async def test_nothing_else() -> None:
-    chat = Chat("plain")
-    await chat.say("hi", StartFlow("hi"))
-
-    no = await chat.say("no", SetSlot("continue_conversation", False))
-    well = await chat.say("/SetSlots(csat_score=unsatisfied)")
-
-    assert no.texts == ["All right. Come back whenever you need me.", "How did this conversation go for you?"]
-    assert well.texts == ["Thank you for telling me. I am sorry it did not go well."]
-    assert chat.stack == []
-
-
-async def test_something_else() -> None:
-    chat = Chat("plain")
-    await chat.say("hi", StartFlow("hi"))
-
-    turn = await chat.say("yes", SetSlot("continue_conversation", True))
-
-    assert turn.texts == ["What else can I do for you?"]
+    context = Stack([pattern, collect]).context_of(collect)
+    assert (context["previous_flow_name"], context["collect"], context["a"]) == ("book", "more", 2)
+    assert "previous_flow_name" not in Stack([Frame("0", "book"), collect]).context_of(collect)
+    assert Stack().context_of(None) == {}

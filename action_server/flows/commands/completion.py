@@ -1,4 +1,4 @@
-"""A language model's answer: the schema it must follow, and the commands it means."""
+"""A language model's completion: the schema it must follow, and the commands it means."""
 
 from __future__ import annotations
 
@@ -9,23 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from action_server.flows.commands.port import (
-    PLAIN_COMMANDS,
-    Clarify,
-    Command,
-    DialogueView,
-    SetSlot,
-    SlotView,
-    StartFlow,
-)
+from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.generator import DialogueView, SlotView
 
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 
-class InvalidAnswerError(Exception):
-    """The answer is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
+class InvalidCompletionError(Exception):
+    """The completion is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -67,78 +60,79 @@ class _Plain(_Part):
 _AnyPart = Annotated[_StartFlow | _SetSlot | _Clarify | _Plain, Field(discriminator="command")]
 
 
-class _Answer(_Part):
+class _Completion(_Part):
     commands: Annotated[list[_AnyPart], Field(min_length=1, max_length=_MOST_COMMANDS)]
 
 
-def read_answer(text: str, view: DialogueView) -> list[Command]:
-    """Return the commands of an answer, all of them possible where the conversation stands.
+def read_completion(text: str, view: DialogueView) -> list[Command]:
+    """Return the commands of a completion, all of them possible where the conversation stands.
 
     Raises:
-        InvalidAnswerError: it is not JSON, not of the schema, or names a flow, slot or value that there is not.
+        InvalidCompletionError: it is not JSON, not of the schema, or names a flow, slot or value that there is not.
     """
     fenced = _FENCE.match(text)
     try:
-        content = json.loads(fenced[1] if fenced else text, parse_constant=_refuse)
+        content = json.loads(fenced[1] if fenced else text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise InvalidAnswerError(["the answer is not JSON"]) from None
+        raise InvalidCompletionError(["the answer is not JSON"]) from None
     try:
-        answer = _Answer.model_validate(content)
+        completion = _Completion.model_validate(content)
     except ValidationError as exc:
-        raise InvalidAnswerError([_problem(error["loc"], error["msg"]) for error in exc.errors()[:5]]) from None
+        invalid = [_describe_problem(error["loc"], error["msg"]) for error in exc.errors()[:5]]
+        raise InvalidCompletionError(invalid) from None
     problems: list[str] = []
-    commands = [_command(part, f"commands[{n}]", view, problems) for n, part in enumerate(answer.commands)]
+    commands = [_to_command(part, f"commands[{n}]", view, problems) for n, part in enumerate(completion.commands)]
     if problems:
-        raise InvalidAnswerError(problems)
+        raise InvalidCompletionError(problems)
     return commands
 
 
-def _refuse(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
+def _describe_problem(location: tuple[int | str, ...], message: str) -> str:
     # The name of the kind of command, which pydantic puts into the place, says nothing to the reader.
     parts = [part for part in location if part not in ("start_flow", "set_slot", "clarify", *PLAIN_COMMANDS)]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
     return f"{place or 'the answer'}: {message}"
 
 
-def _command(
+def _to_command(
     part: _StartFlow | _SetSlot | _Clarify | _Plain, where: str, view: DialogueView, problems: list[str]
 ) -> Command:
     flows = [flow.id for flow in view.flows]
     if isinstance(part, _StartFlow):
         if part.flow not in flows:
-            problems.append(f"{where}.flow: there is no such flow; there are {_listed(flows)}")
+            problems.append(f"{where}.flow: there is no such flow; there are {_join_names(flows)}")
         return StartFlow(part.flow)
     if isinstance(part, _Clarify):
         if not set(part.flows) <= set(flows):
-            problems.append(f"{where}.flows: not all of them exist; there are {_listed(flows)}")
+            problems.append(f"{where}.flows: not all of them exist; there are {_join_names(flows)}")
         return Clarify(tuple(part.flows))
     if isinstance(part, _SetSlot):
         slot = next((slot for slot in view.slots if slot.name == part.slot), None)
         if slot is None:
             problems.append(
-                f"{where}.slot: no such slot can be filled; those that can: {_listed([s.name for s in view.slots])}"
+                f"{where}.slot: no such slot can be filled; those that can: {_join_names([s.name for s in view.slots])}"
             )
             return SetSlot(part.slot, None)
         try:
-            return SetSlot(slot.name, _value(slot, part.value))
+            return SetSlot(slot.name, _validate_value(slot, part.value))
         except ValueError as exc:
             problems.append(f"{where}.value: must be {exc}")
             return SetSlot(slot.name, None)
     return PLAIN_COMMANDS[part.command]
 
 
-def _value(slot: SlotView, value: Any) -> Any:
+def _validate_value(slot: SlotView, value: Any) -> Any:
     """Return the value as the slot has it; raises `ValueError` that says what it must be."""
     if value is None:
         return None
     if slot.values:
         same = [v for v in slot.values if str(v).casefold() == str(value).casefold()]
         if not same:
-            raise ValueError(f"one of {_listed([str(v) for v in slot.values])}")
+            raise ValueError(f"one of {_join_names([str(v) for v in slot.values])}")
         return same[0]
     if slot.type == "bool" and not isinstance(value, bool):
         raise ValueError("true or false")
@@ -151,5 +145,5 @@ def _value(slot: SlotView, value: Any) -> Any:
     return value
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from action_server.flows.player.default_actions import DEFAULT_ACTIONS
 from action_server.project.flows import ActionStep, CallStep, CollectStep
-from action_server.project.project import read_project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.bots import PROJECTS, read
 from tests.projects import project
 
@@ -64,49 +64,11 @@ def test_all_of_a_project_s_folder() -> None:
 
     assert [Path(f).name for f in found.domain_files] == ["actions.yml", "responses.yml", "slots.yml"]
     assert [Path(f).name for f in found.flow_files] == ["accounts.yml", "money.yml"]
-    assert [Path(f).name for f in found.e2e_files] == ["e2e.yml"]
     assert found.nlu == {"greet": ("hello", "hi Bob, I am in Vienna")}
     assert (found.has_rules, found.has_stories) == (True, False)
     assert found.config["language"] == "en"
     assert Path(found.config_file).name == "config.yml"
     assert found.webhook_url == "http://localhost:5055/webhook"
-
-
-def test_the_merged_domain() -> None:
-    domain = read("bank").domain
-
-    assert domain.session.model_dump() == {
-        "session_expiration_time": 30,
-        "carry_over_slots_to_new_session": False,
-    }
-    assert {name: a.send_domain for name, a in domain.actions.items() if a.send_domain} == {
-        "action_add_recipient": True,
-        "validate_card": True,
-    }
-    assert domain.every_turn_actions == ("action_who_is_it",)
-    controlled = [name for name, slot in domain.slots.items() if slot.is_controlled]
-    assert controlled == ["has_funds", "is_premium", "user_name"]
-    assert domain.slots["recipient"].mappings[0].type == "from_llm"
-    assert domain.slots["age"].mappings[0].type == "from_llm"
-    assert domain.slots["iban"].validation is not None
-    assert domain.slots["iban"].validation.refill_utter == "utter_refill_iban"
-    assert domain.slots["mood"].mappings[0].active_flows == ("hello",)
-    # What actions get is all of it, the engine's own part included.
-    assert domain.raw["slots"]["amount"] == {"type": "float"}
-    assert domain.raw["actions"][-2:] == [{"action_add_recipient": {"send_domain": True}}, "validate_card"]
-    assert "csat_score" in domain.raw["slots"]
-
-
-def test_everything_of_a_response() -> None:
-    (rich,) = read("shop").domain.responses["utter_rich"].variations
-    first, _ = read("shop").domain.responses["utter_old"].variations
-
-    assert rich.image == "https://example.org/{kind}.png"
-    assert rich.quick_replies == ({"title": "Later", "payload": "later"},)
-    assert rich.elements == ({"title": "{kind}"},)
-    assert rich.custom == {"kind": "{kind}", "nested": ["{colour}", 1]}
-    assert (rich.metadata, rich.extra) == ({"tone": "kind"}, {"sound": "ding"})
-    assert [(c.name, c.value) for c in first.constraints] == [("vip", True), ("loyal", True)]
 
 
 def test_the_engine_s_patterns_are_there_unless_the_project_has_its_own() -> None:

@@ -1,11 +1,11 @@
-"""Follows commands: fills slots, and puts flows and patterns on the stack."""
+"""Executes commands: fills slots, and puts flows and patterns on the stack."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
@@ -19,15 +19,15 @@ from action_server.flows.commands.port import (
     StartFlow,
 )
 from action_server.flows.player.corrections import correction_frame, is_correction
-from action_server.flows.player.dialogue import PATTERN_VALIDATE, Dialogue
-from action_server.flows.player.stack import Frame
+from action_server.flows.player.dialogue import Dialogue
+from action_server.flows.player.stack import PATTERN_VALIDATE, Frame
 from action_server.flows.player.trace import Ignored
-from action_server.flows.player.values import fit
+from action_server.flows.player.values import coerce_value
 from action_server.project.domain import Slot
 from action_server.project.flows import with_called
 
 # Questions that a user answers just as well by asking for something.
-_WHAT_ELSE = ("pattern_completed", "pattern_customer_satisfaction", "pattern_continue_interrupted")
+_CLOSING_PATTERNS = ("pattern_completed", "pattern_customer_satisfaction", "pattern_continue_interrupted")
 _PATTERNS: dict[type, str] = {
     RepeatBotMessages: "pattern_repeat_bot_messages",
     HumanHandoff: "pattern_human_handoff",
@@ -37,67 +37,74 @@ _PATTERNS: dict[type, str] = {
 }
 
 
-class Intake:
-    """The commands of one message. ``from_payload``: a button's, which may fill controlled slots as well.
+class CommandProcessor:
+    """The commands of one message. ``from_button``: a button's, which may fill controlled slots as well.
 
     ``forced`` are flows that start whatever their guards say.
     """
 
-    def __init__(self, dialogue: Dialogue, *, from_payload: bool = False, forced: Iterable[str] = ()) -> None:
-        self._dialogue = dialogue
-        self._from_payload = from_payload
+    def __init__(self, dialogue: Dialogue, *, from_button: bool = False, forced: Iterable[str] = ()) -> None:
+        self._frames = dialogue.frames
+        self._stack = dialogue.stack
+        self._recorder = dialogue.recorder
+        self._events = dialogue.events
+        self._state = dialogue.state
+        self._flows = dialogue.flows
+        self._domain = dialogue.domain
+        self._conditions = dialogue.conditions
+        self._from_button = from_button
         self._forced = frozenset(forced)
-        self._flows: list[Frame] = []
-        self._checks: list[Frame] = []
+        self._started: list[Frame] = []
+        self._validations: list[Frame] = []
         self._patterns: list[Frame] = []
         self._corrected: dict[str, Any] = {}
 
-    def take(self, commands: Sequence[Command], message: str = "") -> None:
-        """Follow the commands of a message. If there is none that can be followed, that is a case of its own."""
+    def execute(self, commands: Sequence[Command], message: str = "") -> None:
+        """Execute the commands of a message. If there is none that can be followed, that is a case of its own."""
         if not commands and not message.strip():
             empty = "rasa_internal_error_user_input_empty"
-            self._patterns.append(self._dialogue.frame("pattern_internal_error", error_type=empty, info={}))
-            self._push()
+            self._patterns.append(self._frames.make("pattern_internal_error", error_type=empty, info={}))
+            self._push_frames()
             return
-        wanted = self._forced_answers(self._whole_text(message, commands))
-        fillable = self._fillable(wanted)
+        wanted = self._drop_what_is_not_asked(self._fill_from_text(message, commands))
+        fillable = self._fillable_slots(wanted)
         for command in sorted(wanted, key=_rank):
-            reason = self._follow(command, fillable)
+            reason = self._execute_command(command, fillable)
             if reason:
-                self._dialogue.turn.ignored.append(Ignored(command, reason))
+                self._recorder.turn.ignored.append(Ignored(command, reason))
             else:
-                self._dialogue.turn.commands.append(command)
-        if not self._dialogue.turn.commands and not (commands and not wanted):
+                self._recorder.turn.commands.append(command)
+        if not self._recorder.turn.commands and not (commands and not wanted):
             self._cannot_handle("default")
-        self._push()
+        self._push_frames()
 
-    def _whole_text(self, message: str, commands: Sequence[Command]) -> Sequence[Command]:
+    def _fill_from_text(self, message: str, commands: Sequence[Command]) -> Sequence[Command]:
         """Take the message itself for the answer, if the slot's mapping is `from_text` and nobody knew better."""
-        slot = self._dialogue.domain.slots.get(self._dialogue.asked_slot)
-        if slot is None or self._from_payload or any(not isinstance(c, CannotHandle) for c in commands):
+        slot = self._domain.slots.get(self._stack.asked_slot)
+        if slot is None or self._from_button or any(not isinstance(c, CannotHandle) for c in commands):
             return commands
-        running = {frame.flow_id for frame in self._dialogue.state.stack}
+        running = {frame.flow_id for frame in self._stack}
         for mapping in slot.mappings:
             if mapping.type == "from_text" and (not mapping.active_flows or running & set(mapping.active_flows)):
                 return [SetSlot(slot.name, message)]
         return commands
 
-    def _forced_answers(self, commands: Sequence[Command]) -> list[Command]:
+    def _drop_what_is_not_asked(self, commands: Sequence[Command]) -> list[Command]:
         """Leave only the answer, where the question allows nothing else."""
-        step = self._dialogue.asking_step()
+        step = self._frames.asking_step()
         if step is None or not step.force_slot_filling:
             return list(commands)
         kept = [c for c in commands if isinstance(c, SetSlot) and c.name == step.collect]
         for command in commands:
             if command not in kept:
                 reason = f"{step.collect} is asked for with force_slot_filling"
-                self._dialogue.turn.ignored.append(Ignored(command, reason))
+                self._recorder.turn.ignored.append(Ignored(command, reason))
         return list(kept)
 
-    def _fillable(self, commands: Sequence[Command]) -> set[str]:
+    def _fillable_slots(self, commands: Sequence[Command]) -> set[str]:
         """Return the slots that flows collect which run, or which these commands start."""
-        flows = self._dialogue.flows
-        ids = [frame.flow_id for frame in self._dialogue.state.stack]
+        flows = self._flows
+        ids = [frame.flow_id for frame in self._stack]
         ids += [c.flow for c in commands if isinstance(c, StartFlow)]
         ids += list(self._forced)
         names = {
@@ -107,47 +114,47 @@ class Intake:
             for flow in with_called(flows[flow_id], flows)
             for step in flow.collects
         }
-        return names | {str(f.context["validate"]) for f in self._dialogue.state.stack if "validate" in f.context}
+        return names | {str(f.context["validate"]) for f in self._stack if "validate" in f.context}
 
-    def _follow(self, command: Command, fillable: set[str]) -> str:
+    def _execute_command(self, command: Command, fillable: set[str]) -> str:
         """Follow one command. Returns why not, or nothing."""
         if isinstance(command, SetSlot):
             return self._set_slot(command, fillable)
         if isinstance(command, StartFlow):
             return self._start_flow(command.flow)
         if isinstance(command, CancelFlow):
-            return self._cancel()
+            return self._cancel_active_flow()
         if isinstance(command, Clarify):
             return self._clarify(command)
         if isinstance(command, CannotHandle):
             self._cannot_handle(command.reason)
             return ""
-        self._patterns.append(self._dialogue.frame(_PATTERNS[type(command)]))
+        self._patterns.append(self._frames.make(_PATTERNS[type(command)]))
         return ""
 
     def _set_slot(self, command: SetSlot, fillable: set[str]) -> str:
-        slot = self._dialogue.domain.slots.get(command.name)
+        slot = self._domain.slots.get(command.name)
         if slot is None:
             return f"the domain has no slot {command.name!r}"
         if command.name not in fillable:
             return f"no flow that runs or starts collects {command.name!r}"
-        if slot.is_controlled and not self._from_payload:
+        if slot.is_controlled and not self._from_button:
             return f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
-        fitted = fit(slot, command.value)
-        if is_correction(self._dialogue, slot.name, fitted.value):
-            self._corrected[slot.name] = fitted.value
-        elif fitted.value != self._dialogue.state.slots[slot.name]:
-            filled_by = "button" if self._from_payload else "LLM"
-            self._dialogue.set_slot(slot.name, fitted.value, filled_by=filled_by, metadata={"command": "set slot"})
-        self._check(slot)
+        coerced = coerce_value(slot, command.value)
+        if is_correction(self._state, self._flows, slot.name, coerced.value):
+            self._corrected[slot.name] = coerced.value
+        elif coerced.value != self._state.slots[slot.name]:
+            filled_by = "button" if self._from_button else "LLM"
+            self._events.set_slot(slot.name, coerced.value, filled_by=filled_by, metadata={"command": "set slot"})
+        self._add_validation(slot)
         return ""
 
-    def _check(self, slot: Slot) -> None:
+    def _add_validation(self, slot: Slot) -> None:
         """Have the slot's own rules looked at, before anything goes on."""
         if slot.validation is None:
             return
         rejections = slot.validation.rejections
-        frame = self._dialogue.frame(
+        frame = self._frames.make(
             PATTERN_VALIDATE,
             validate=slot.name,
             refill_utter=slot.validation.refill_utter or f"utter_ask_{slot.name}",
@@ -155,92 +162,90 @@ class Intake:
             rejections=[{"if": r.condition.text, "utter": r.utter} for r in rejections],
         )
         frame.rejections = rejections
-        self._checks.append(frame)
+        self._validations.append(frame)
 
     def _start_flow(self, flow_id: str) -> str:
-        dialogue = self._dialogue
-        flow = dialogue.flows.get(flow_id)
+        flow = self._flows.get(flow_id)
         if flow is None:
             return f"there is no flow {flow_id!r}"
         if flow_id in self._forced and flow.is_pattern:
-            self._patterns.append(dialogue.frame(flow_id))
+            self._patterns.append(self._frames.make(flow_id))
             return ""
         if flow.is_pattern:
             return "patterns are not started by commands"
-        if flow_id not in self._forced and not dialogue.is_startable(flow):
+        if flow_id not in self._forced and not self._conditions.is_startable(flow):
             condition = flow.guard.text if flow.guard else ""
             return f"the flow's guard `if: {condition}` does not hold"
-        running = next((r for r in dialogue.state.stack.roots if r.flow_id == flow_id), None)
+        running = next((r for r in self._stack.roots if r.flow_id == flow_id), None)
         if running is not None:
-            return self._bring_back(running)
-        self._leave_what_else()
-        active = dialogue.state.stack.active
-        self._flows.append(dialogue.frame(flow_id, "interrupt" if active else "regular"))
+            return self._resume_flow(running)
+        self._drop_closing_question()
+        active = self._stack.active
+        self._started.append(self._frames.make(flow_id, "interrupt" if active else "regular"))
         return ""
 
-    def _bring_back(self, root: Frame) -> str:
-        stack = self._dialogue.state.stack
-        if stack.roots[-1] is root and not any(f.flow_id in _WHAT_ELSE for f in stack):
+    def _resume_flow(self, root: Frame) -> str:
+        stack = self._stack
+        if stack.roots[-1] is root and not any(f.flow_id in _CLOSING_PATTERNS for f in stack):
             return f"the flow {root.flow_id!r} runs already"
-        self._leave_what_else()
-        stack.to_top(stack.group(root))
+        self._drop_closing_question()
+        stack.move_to_top(stack.group(root))
         for other in stack.roots[:-1]:
-            self._interrupt(other)
+            self._interrupt_flow(other)
         return ""
 
-    def _leave_what_else(self) -> None:
+    def _drop_closing_question(self) -> None:
         """Drop the question what else there is to do: it is answered."""
-        stack = self._dialogue.state.stack
-        index = next((i for i, frame in enumerate(stack) if frame.flow_id in _WHAT_ELSE), None)
+        stack = self._stack
+        index = next((i for i, frame in enumerate(stack) if frame.flow_id in _CLOSING_PATTERNS), None)
         if index is not None:
             for frame in stack[index:]:
-                self._dialogue.reset_slots_of(frame)
-            stack.take_out(stack[index:])
+                self._frames.reset_slots_of(frame)
+            stack.remove_frames(stack[index:])
 
-    def _interrupt(self, root: Frame) -> None:
+    def _interrupt_flow(self, root: Frame) -> None:
         if not root.interrupted and root.visited:
-            self._dialogue.tell_flow("flow_interrupted", root)
+            self._frames.emit("flow_interrupted", root)
             root.interrupted = True
 
-    def _cancel(self) -> str:
-        stack = self._dialogue.state.stack
+    def _cancel_active_flow(self) -> str:
+        stack = self._stack
         active = stack.active
         root = stack.root_of(active) if active else None
         if root is None:
             return "no flow is active"
-        frame = self._dialogue.frame(
+        frame = self._frames.make(
             "pattern_cancel_flow",
-            canceled_name=self._dialogue.name_of(root),
+            canceled_name=self._frames.name_of(root),
             canceled_frames=[f.frame_id for f in stack.group(root)],
         )
         self._patterns.insert(0, frame)
         return ""
 
     def _clarify(self, command: Clarify) -> str:
-        known = [self._dialogue.flows[f] for f in command.flows if f in self._dialogue.flows]
+        known = [self._flows[f] for f in command.flows if f in self._flows]
         known = [flow for flow in known if not flow.is_pattern]
         if len(known) == 1:
             return self._start_flow(known[0].id)
         names = [flow.readable_name for flow in known]
-        self._patterns.append(self._dialogue.frame("pattern_clarification", names=names, clarification_options=""))
+        self._patterns.append(self._frames.make("pattern_clarification", names=names, clarification_options=""))
         return ""
 
     def _cannot_handle(self, reason: str) -> None:
-        self._patterns.append(self._dialogue.frame("pattern_cannot_handle", reason=reason))
+        self._patterns.append(self._frames.make("pattern_cannot_handle", reason=reason))
 
-    def _push(self) -> None:
+    def _push_frames(self) -> None:
         """Put everything on the stack: what is to come first on top."""
-        dialogue, stack = self._dialogue, self._dialogue.state.stack
         is_cancelling = any(p.flow_id == "pattern_cancel_flow" for p in self._patterns)
-        if self._flows and not is_cancelling:
-            for root in stack.roots:
-                self._interrupt(root)
-        correction = [correction_frame(dialogue, self._corrected)] if self._corrected else []
+        if self._started and not is_cancelling:
+            for root in self._stack.roots:
+                self._interrupt_flow(root)
+        correction = [correction_frame(self._frames, self._corrected)] if self._corrected else []
         patterns = [*correction, *self._patterns]
-        for frame in [*reversed(self._flows), *reversed(self._checks), *reversed(patterns)]:
-            stack.append(frame)
-        for frame in [*patterns, *self._checks, *self._flows]:
-            dialogue.announce(frame)
+        for frame in [*reversed(self._started), *reversed(self._validations), *reversed(patterns)]:
+            self._stack.append(frame)
+        for frame in [*patterns, *self._validations, *self._started]:
+            self._frames.emit_started(frame)
 
 
 def _rank(command: Command) -> int:

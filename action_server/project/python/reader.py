@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from action_server.project.coroutines import faults_in
-from action_server.project.imports import Imports, dotted
-from action_server.project.python_facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField
-from action_server.project.uses import uses_in
+from action_server.project.python.facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField, place_of
+from action_server.project.python.faults import find_faults
+from action_server.project.python.imports import Imports, dotted_name
+from action_server.project.python.uses import find_uses
 from action_server.source import Place, shorten
 
 
@@ -26,7 +26,7 @@ def read_package(path: Path, package: str) -> PythonFacts:
                 # An invalid escape sequence in somebody's text.
                 warnings.simplefilter("ignore")
                 tree = ast.parse(file.read_bytes(), filename=name)
-            modules.append(_module(tree, name, _module_name(file, path, package)))
+            modules.append(_read_module(tree, name, _module_name(file, path, package)))
         except SyntaxError as exc:
             unread.append((Place(file=name, line=exc.lineno or 1, column=exc.offset or 0), exc.msg))
         except (OSError, ValueError, RecursionError, MemoryError) as exc:
@@ -41,9 +41,9 @@ def _module_name(file: Path, root: Path, package: str) -> str:
     return ".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)])
 
 
-def _module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
+def _read_module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
     imports = Imports(tree)
-    uses, guarded = uses_in(tree, file, imports)
+    uses, guarded = find_uses(tree, file, imports)
     names_of_actions: set[int] = set()
     classes = []
     for node in tree.body:
@@ -51,7 +51,7 @@ def _module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
             constant = _action_name(node)
             if constant is not None:
                 names_of_actions.add(id(constant))
-            classes.append(_class(node, constant, module, file, imports, tree))
+            classes.append(_read_class(node, constant, module, file, imports, tree))
     strings = {
         node.value
         for node in ast.walk(tree)
@@ -60,7 +60,7 @@ def _module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
     return ModuleFacts(module, tuple(classes), tuple(uses), frozenset(guarded), frozenset(strings))
 
 
-def _class(
+def _read_class(
     node: ast.ClassDef, name: ast.Constant | None, module: str, file: str, imports: Imports, tree: ast.Module
 ) -> ClassFacts:
     methods = {}
@@ -71,13 +71,13 @@ def _class(
                 place_of(item, file),
                 _arguments(item),
                 isinstance(item, ast.AsyncFunctionDef),
-                tuple(faults_in(item, node, tree, file, imports)),
+                tuple(find_faults(item, node, tree, file, imports)),
             )
     return ClassFacts(
         module,
         node.name,
         place_of(node, file),
-        tuple(dotted(base).rpartition(".")[2] for base in node.bases if dotted(base)),
+        tuple(dotted_name(base).rpartition(".")[2] for base in node.bases if dotted_name(base)),
         methods,
         str(name.value) if name is not None else None,
         tuple(_slot_fields(node, file)),
@@ -109,15 +109,10 @@ def _slot_fields(node: ast.ClassDef, file: str) -> Iterator[SlotField]:
         name = item.target.id
         if name.startswith("_") or "ClassVar" in ast.dump(item.annotation) or name == "model_config":
             continue
-        calls = [c for c in ast.walk(item) if isinstance(c, ast.Call) and dotted(c.func).endswith("Field")]
+        calls = [c for c in ast.walk(item) if isinstance(c, ast.Call) and dotted_name(c.func).endswith("Field")]
         aliases = [k.value for call in calls for k in call.keywords if k.arg in ("alias", "validation_alias")]
         if any(not (isinstance(a, ast.Constant) and isinstance(a.value, str)) for a in aliases):
             continue
         constants = [a.value for a in aliases if isinstance(a, ast.Constant)]
         is_required = item.value is None and not calls
         yield SlotField(str(constants[0]) if constants else name, place_of(item, file), is_required)
-
-
-def place_of(node: ast.stmt | ast.expr, file: str) -> Place:
-    """Return the place of a node; columns count from 1."""
-    return Place(file=file, line=node.lineno, column=node.col_offset + 1)

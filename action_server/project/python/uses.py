@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from action_server.project.imports import Imports
-from action_server.project.python_facts import UNKNOWN, Use, UseKind
-from action_server.source import Place
+from action_server.project.python.facts import UNKNOWN, Use, UseKind, place_of
+from action_server.project.python.imports import Imports
 
 
-def uses_in(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:
+def find_uses(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:
     """Return the uses of a file, and the names that it looks for with `in` before it uses them."""
     finder = _Finder(file, imports)
     finder.visit(tree)
@@ -28,19 +27,19 @@ class _Finder(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         outer = self._owner
         for decorator in node.decorator_list:
-            self._decorator(decorator, outer or node.name)
+            self._visit_decorator(decorator, outer or node.name)
         self._owner = outer or node.name
         self.generic_visit(node)
         self._owner = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         for decorator in node.decorator_list:
-            self._decorator(decorator, self._owner)
+            self._visit_decorator(decorator, self._owner)
         self.generic_visit(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
-            self._decorator(decorator, self._owner)
+            self._visit_decorator(decorator, self._owner)
         self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
@@ -51,35 +50,35 @@ class _Finder(ast.NodeVisitor):
     def visit_Subscript(self, node: ast.Subscript) -> None:
         if _is_slots(node.value):
             kind: UseKind = "reads slot" if isinstance(node.ctx, ast.Load) else "sets slot"
-            self._use(kind, node.slice)
+            self._add_use(kind, node.slice)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
-            self._method(node, node.func)
+            self._visit_method_call(node, node.func)
         full = self._imports.full_name(node.func)
         if full == "rasa_sdk.events.SlotSet":
             value = _argument(node, 1, "value")
-            self._use("sets slot", _argument(node, 0, "key"), value)
+            self._add_use("sets slot", _argument(node, 0, "key"), value)
         elif full == "rasa_sdk.events.FollowupAction":
-            self._use("action", _argument(node, 0, "name"))
+            self._add_use("action", _argument(node, 0, "name"))
         self.generic_visit(node)
 
-    def _method(self, node: ast.Call, function: ast.Attribute) -> None:
+    def _visit_method_call(self, node: ast.Call, function: ast.Attribute) -> None:
         is_tracker = isinstance(function.value, ast.Name) and function.value.id == "tracker"
         if (function.attr == "get_slot" and is_tracker) or (function.attr == "get" and _is_slots(function.value)):
-            self._use("reads slot", _argument(node, 0, "key"))
+            self._add_use("reads slot", _argument(node, 0, "key"))
         elif function.attr == "utter_message":
-            self._use("response", _keyword(node, "response"))
-            self._use("response", _keyword(node, "template"))
-            for payload in _payloads(_keyword(node, "buttons")):
-                self._use("payload", payload)
+            self._add_use("response", _keyword(node, "response"))
+            self._add_use("response", _keyword(node, "template"))
+            for payload in _button_payloads(_keyword(node, "buttons")):
+                self._add_use("payload", payload)
         elif function.attr in ("utter_template", "utter_response") and node.args:
             name = node.args[0]
             if isinstance(name, ast.Constant) and str(name.value).startswith("utter_"):
-                self._use("response", name)
+                self._add_use("response", name)
 
-    def _decorator(self, node: ast.expr, owner: str) -> None:
+    def _visit_decorator(self, node: ast.expr, owner: str) -> None:
         if not isinstance(node, ast.Call) or self._imports.full_name(node.func) not in (
             "action_server.idempotent",
             "action_server.idempotency.rules.idempotent",
@@ -87,13 +86,13 @@ class _Finder(ast.NodeVisitor):
             return
         key = _keyword(node, "key")
         for element in key.elts if isinstance(key, (ast.Tuple, ast.List)) else [key]:
-            self._use("key slot", element, owner=owner)
+            self._add_use("key slot", element, owner=owner)
 
-    def _use(
+    def _add_use(
         self, kind: UseKind, node: ast.expr | None, value: ast.expr | None = None, owner: str | None = None
     ) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
-            place = Place(file=self._file, line=node.lineno, column=node.col_offset + 1)
+            place = place_of(node, self._file)
             constant = value.value if isinstance(value, ast.Constant) else UNKNOWN
             self.found.append(Use(kind, node.value, place, self._owner if owner is None else owner, constant))
 
@@ -117,7 +116,7 @@ def _keyword(node: ast.Call, name: str) -> ast.expr | None:
     return next((k.value for k in node.keywords if k.arg == name), None)
 
 
-def _payloads(node: ast.expr | None) -> Iterator[ast.expr]:
+def _button_payloads(node: ast.expr | None) -> Iterator[ast.expr]:
     for button in node.elts if isinstance(node, (ast.List, ast.Tuple)) else ():
         if isinstance(button, ast.Dict):
             for key, value in zip(button.keys, button.values, strict=True):

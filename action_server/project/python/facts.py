@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -105,7 +106,7 @@ class PythonFacts:
         for module in self.modules:
             yield from module.classes
 
-    def derived_from(self, bases: frozenset[str]) -> list[ClassFacts]:
+    def subclasses_of(self, bases: frozenset[str]) -> list[ClassFacts]:
         """Return the classes that derive from one of these, as far as the package's own text tells."""
         by_name: dict[str, ClassFacts] = {}
         for cls in self.classes:
@@ -122,4 +123,9 @@ class PythonFacts:
     @property
     def actions(self) -> list[ClassFacts]:
         """Return the classes that are actions."""
-        return self.derived_from(ACTION_BASES)
+        return self.subclasses_of(ACTION_BASES)
+
+
+def place_of(node: ast.stmt | ast.expr, file: str) -> Place:
+    """Return the place of a node; columns count from 1."""
+    return Place(file=file, line=node.lineno, column=node.col_offset + 1)

@@ -1,4 +1,4 @@
-"""Projects that are wrong in ways an engine meets while a conversation runs, and files that are hardly YAML."""
+"""Projects that are wrong in ways an engine meets while a conversation runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from action_server.flows.commands.port import ChitChat, HumanHandoff, RepeatBotMessages, SetSlot, StartFlow
+from action_server.flows.commands.command import ChitChat, HumanHandoff, RepeatBotMessages, SetSlot, StartFlow
 from action_server.flows.player.player import Player
-from action_server.project.places import Problems, UnsupportedError
-from action_server.project.project import read_project
-from action_server.project.tree import parse_tree
+from action_server.project.places import UnsupportedError
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.bots import NOON, Chat, webhook
 from tests.projects import project
 
@@ -193,77 +192,3 @@ async def test_a_question_that_an_action_asks_is_repeated_once() -> None:
     turn = await chat.say("again?", RepeatBotMessages())
 
     assert turn.texts == ["Sorry, I cannot help with that.", "What else?"]
-
-
-ODD = [
-    ("a: 2026-12-01", {"a": "2026-12-01"}),
-    ("a: yes", {"a": "yes"}),
-    ("a: 0x10", {"a": 16}),
-    ("a: ~", {"a": None}),
-    ("1: 2", {"1": 2}),
-    ("a: !custom b", {"a": "b"}),
-    ("a: !!int b", {"a": "b"}),
-    (
-        "a: &x {b: 1}\nc: {<<: *x, d: 2}\ne: {<<: [*x, {f: 3}], b: 4}",
-        {"a": {"b": 1}, "c": {"d": 2, "b": 1}, "e": {"b": 4, "f": 3}},
-    ),
-    ("? [a]\n: b", {}),
-    ("", {}),
-    ("# only a comment", {}),
-    ("a: 1\n---\nb: 2", None),
-    ("a: &x [*x]", None),
-    ("[" * 200 + "]" * 200, None),
-    ("[" * 5000, None),
-    ("a: \x01", None),
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), ODD)
-def test_odd_yaml(text: str, expected: object) -> None:
-    """Read if it can be, a problem if not, never an exception."""
-    problems = Problems()
-    node = parse_tree(text, "f.yml", problems)
-
-    if expected is None:
-        assert problems
-    else:
-        assert node is not None
-        assert node.plain() == expected
-
-
-@pytest.mark.parametrize(
-    ("domain", "problem"),
-    [
-        ("- a", "a domain has to be a mapping, not a list"),
-        ("slots: [a]", "'slots' of a domain has to be a mapping, not a list"),
-        ("actions: {a: 1}", "'actions' of a domain has to be a list, not a mapping"),
-        ("slots: {a: text}", "the slot 'a' has to be a mapping, not a text"),
-        ("slots: {a: {type: text, mappings: {}}}", "'mappings' of the slot 'a' has to be a list, not a mapping"),
-        ("slots: {a: {type: [text]}}", "'type' of the slot 'a' has to be a text, not a list"),
-        ("slots: {a: {type: float, max_value: much}}", "'max_value' of the slot 'a' has to be a number, not a text"),
-        ("responses: {utter_a: [{text: a, buttons: [x]}]}", "'buttons' of a variation of 'utter_a' lists mappings"),
-        (
-            "responses: {utter_a: [{text: a, metadata: x}]}",
-            "'metadata' of a variation of 'utter_a' has to be a mapping",
-        ),
-        ("responses: {utter_a: [{text: a, condition: [{type: x}]}]}", "has a type other than slot"),
-        ("responses: {utter_a: [{text: a, condition: {a: 1}}]}", "a condition has to be a text, not a mapping"),
-        ("forms: {a: [x]}", "the form 'a' has to be a mapping, not a list"),
-    ],
-)
-def test_odd_domains(tmp_path: Path, domain: str, problem: str) -> None:
-    found = read_project(project(tmp_path, {"domain.yml": domain, "data/f.yml": FLOWS})).problems
-
-    assert any(problem in p.message for p in found), [p.message for p in found]
-
-
-def test_two_session_configurations(tmp_path: Path) -> None:
-    files = {
-        "domain/a.yml": "session_config: {session_expiration_time: 0}\nslots:\nforms: {f: }",
-        "domain/b.yml": "session_config: {carry_over_slots_to_new_session: false}",
-        "data/f.yml": FLOWS,
-    }
-    found = read_project(project(tmp_path, files))
-
-    assert found.domain.session.session_expiration_time == 0
-    assert "two different session_config" in found.problems[0].message

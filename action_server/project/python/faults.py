@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from action_server.project.imports import Imports, dotted
-from action_server.project.python_facts import Fault
-from action_server.source import Place
+from action_server.project.python.facts import Fault, place_of
+from action_server.project.python.imports import Imports, dotted_name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Calls that wait for something outside of the process, for as long as that takes.
-_BLOCKING = frozenset(
+_BLOCKING_CALLS = frozenset(
     {
         "time.sleep",
         "urllib.request.urlopen",
@@ -36,7 +35,7 @@ _BLOCKING = frozenset(
         ),
     }
 )
-_INSTEAD = {
+_ALTERNATIVES = {
     "time.sleep": "write `await asyncio.sleep(...)`",
     "requests": "use aiohttp or httpx.AsyncClient with `await`",
     "httpx": "use httpx.AsyncClient with `await`",
@@ -66,22 +65,22 @@ _EVENTS = frozenset(
 )
 
 
-def faults_in(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str, imports: Imports) -> Iterator[Fault]:
+def find_faults(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str, imports: Imports) -> Iterator[Fault]:
     """Find the faults of a method of an action."""
     if method.name == "run":
-        yield from _single_events(method, file, imports)
+        yield from _find_lone_events(method, file, imports)
     if isinstance(method, ast.AsyncFunctionDef):
         own = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
         own -= {item.name for item in cls.body if isinstance(item, ast.FunctionDef)}
         others = _async_functions(tree)
         for node in _own_nodes(method):
             if isinstance(node, ast.Call):
-                yield from _blocking(node, method.name, file, imports)
+                yield from _find_blocking_call(node, method.name, file, imports)
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                yield from _forgotten(node.value, own, others, file, imports)
+                yield from _find_unawaited_call(node.value, own, others, file, imports)
 
 
-def _single_events(method: Function, file: str, imports: Imports) -> Iterator[Fault]:
+def _find_lone_events(method: Function, file: str, imports: Imports) -> Iterator[Fault]:
     for node in _own_nodes(method):
         if not isinstance(node, ast.Return) or not isinstance(node.value, ast.Call):
             continue
@@ -90,32 +89,34 @@ def _single_events(method: Function, file: str, imports: Imports) -> Iterator[Fa
         if full.startswith("rasa_sdk.events.") and name in _EVENTS:
             yield Fault(
                 "event-without-list",
-                _at(node, file),
+                place_of(node, file),
                 f"`run` returns one {name} and no list",
                 f"write `return [{name}(...)]`",
             )
 
 
-def _blocking(node: ast.Call, method: str, file: str, imports: Imports) -> Iterator[Fault]:
+def _find_blocking_call(node: ast.Call, method: str, file: str, imports: Imports) -> Iterator[Fault]:
     full = imports.full_name(node.func)
-    if full not in _BLOCKING:
+    if full not in _BLOCKING_CALLS:
         return
     if full == "time.sleep" and node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0:
         return
-    instead = _INSTEAD.get(full) or _INSTEAD.get(full.partition(".")[0])
+    instead = _ALTERNATIVES.get(full) or _ALTERNATIVES.get(full.partition(".")[0])
     threads = (
         "put the call into `await asyncio.to_thread(...)`, or make the method a plain `def`: it then runs on a thread"
     )
     yield Fault(
         "blocking-call",
-        _at(node, file),
+        place_of(node, file),
         f"{full}() waits inside of `async def {method}`, and so does every other call of the worker",
         f"{instead}; or {threads}" if instead else threads,
     )
 
 
-def _forgotten(node: ast.Call, own: set[str], others: set[str], file: str, imports: Imports) -> Iterator[Fault]:
-    name = dotted(node.func)
+def _find_unawaited_call(
+    node: ast.Call, own: set[str], others: set[str], file: str, imports: Imports
+) -> Iterator[Fault]:
+    name = dotted_name(node.func)
     is_own = name.startswith("self.") and name.removeprefix("self.") in own
     if is_own or name in others or imports.full_name(node.func) in _COROUTINES:
         if imports.full_name(node.func) == "asyncio.gather":
@@ -123,7 +124,7 @@ def _forgotten(node: ast.Call, own: set[str], others: set[str], file: str, impor
             return
         yield Fault(
             "not-awaited",
-            _at(node, file),
+            place_of(node, file),
             f"{name}() is a coroutine, and nobody awaits it",
             f"write `await {name}(...)`",
         )
@@ -151,7 +152,3 @@ def _own_nodes(method: Function) -> Iterator[ast.AST]:
             continue
         yield node
         waiting += reversed(list(ast.iter_child_nodes(node)))
-
-
-def _at(node: ast.stmt | ast.expr, file: str) -> Place:
-    return Place(file=file, line=node.lineno, column=node.col_offset + 1)

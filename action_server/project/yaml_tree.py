@@ -114,16 +114,16 @@ class _Tree:
         if isinstance(found, SequenceNode):
             return Node([self.node(item, depth + 1) for item in found.value], place)
         if isinstance(found, MappingNode):
-            return self._mapping(found, place, depth)
-        return self._scalar(found, place)
+            return self._convert_mapping(found, place, depth)
+        return self._convert_scalar(found, place)
 
-    def _mapping(self, found: MappingNode, place: Place, depth: int) -> Node:
+    def _convert_mapping(self, found: MappingNode, place: Place, depth: int) -> Node:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
         merged: list[Node] = []
         for key, value in found.value:
             if key.tag == _MERGE or getattr(key, "value", None) == "<<":
-                merged += self._merged(value, depth)
+                merged += self._merge_sources(value, depth)
                 continue
             if not isinstance(key, ScalarNode):
                 self._problems.at(self._place(key), "a key has to be a text")
@@ -141,11 +141,11 @@ class _Tree:
                 entries.setdefault(name, node)
         return Node(entries, place, keys=keys)
 
-    def _merged(self, value: Any, depth: int) -> list[Node]:
+    def _merge_sources(self, value: Any, depth: int) -> list[Node]:
         parts = value.value if isinstance(value, SequenceNode) else [value]
         return [self.node(part, depth + 1) for part in parts]
 
-    def _scalar(self, found: Any, place: Place) -> Node:
+    def _convert_scalar(self, found: Any, place: Place) -> Node:
         raw = str(found.value)
         tag = str(found.tag)
         if tag == _NULL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 
-def dotted(node: ast.AST) -> str:
+def dotted_name(node: ast.AST) -> str:
     """Return `a.b.c` for a chain of names; empty for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -27,13 +27,13 @@ class Imports:
                 origin = "." * node.level + (node.module or "")
                 for alias in node.names:
                     self._add(alias.asname or alias.name, f"{origin}.{alias.name}")
-        for name in _bound(tree):
+        for name in _names_bound(tree):
             # Somebody else's name as well: what it stands for depends on the place.
             self._full.pop(name, None)
 
     def full_name(self, node: ast.AST) -> str:
         """Return the full name of an imported thing: `requests.get` for `r.get` after `import requests as r`."""
-        name = dotted(node)
+        name = dotted_name(node)
         first, dot, rest = name.partition(".")
         full = self._full.get(first)
         return f"{full}{dot}{rest}" if full else ""
@@ -44,7 +44,7 @@ class Imports:
             self._full[name] = ""
 
 
-def _bound(tree: ast.Module) -> set[str]:
+def _names_bound(tree: ast.Module) -> set[str]:
     """Return the names that something other than an import binds."""
     return {name for node in ast.walk(tree) if (name := _name_bound_by(node))}
 

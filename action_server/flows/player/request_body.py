@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from action_server.flows.commands.port import (
+from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
     ChitChat,
@@ -71,13 +71,13 @@ def message_as_json(
     }
 
 
-def digest_of(domain: Mapping[str, Any]) -> str:
+def domain_digest(domain: Mapping[str, Any]) -> str:
     """Return the domain's digest: MD5 in hexadecimal, by which action servers recognise it."""
     text = json.dumps(domain, sort_keys=True, default=str)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def call_body(action: str, state: State, *, domain: Mapping[str, Any], digest: str, with_domain: bool) -> bytes:
+def request_body(action: str, state: State, *, domain: Mapping[str, Any], digest: str, with_domain: bool) -> bytes:
     """Return the body of `POST /webhook`. Engines send the domain only after they were asked, by 449."""
     call: JsonObject = {
         "next_action": action,

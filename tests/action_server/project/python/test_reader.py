@@ -1,0 +1,59 @@
+"""A package is read without being imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from action_server.project.python.reader import read_package
+from tests.projects import project
+
+FILES = {
+    "bot/__init__.py": "",
+    "bot/base.py": """
+        from rasa_sdk import Action
+
+        class Base(Action):
+            pass
+    """,
+    "bot/deep/book.py": """
+        from bot.base import Base
+
+        raise RuntimeError("who imports this fails")
+
+        class Book(Base):
+            def name(self):
+                return "action_book"
+
+            async def run(self, dispatcher, tracker, domain):
+                return []
+
+        class Helper:
+            pass
+    """,
+    "bot/broken.py": "def (:\n",
+}
+
+
+def test_actions_are_classes_that_derive_from_one_however_far(tmp_path: Path) -> None:
+    """Through a base of the package's own as well; the name is what `name` returns."""
+    facts = read_package(project(tmp_path, FILES) / "bot", "bot")
+
+    assert [(cls.module, cls.name) for cls in facts.actions] == [("bot.base", "Base"), ("bot.deep.book", "Book")]
+    book = facts.actions[1]
+    assert book.action_name == "action_book"
+    assert (book.methods["run"].arguments, book.methods["run"].is_async) == (3, True)
+
+
+def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+    """The others are read all the same."""
+    facts = read_package(project(tmp_path, FILES) / "bot", "bot")
+
+    ((place, message),) = facts.unread
+    assert (Path(place.file).name, place.line, message) == ("broken.py", 1, "invalid syntax")
+
+
+def test_a_module_of_one_file_has_the_package_s_name(tmp_path: Path) -> None:
+    """`--actions actions` may be a file."""
+    path = project(tmp_path, {"actions.py": "class A: ...\n"}) / "actions.py"
+
+    assert [cls.module for cls in read_package(path, "actions").classes] == ["actions"]
