@@ -13,6 +13,7 @@ from rich.console import Console
 from action_server import __version__
 from action_server.findings import output
 from action_server.flows.check import checking
+from action_server.project.location import DEFAULT_PROJECT, project_folder
 
 DESCRIPTION = """\
 Compare code, domain, flows, rules, stories and forms of a Rasa project, and show where they do not agree.
@@ -32,9 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own flags; `--actions` and `--endpoints` are settings."""
     parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--project", metavar="DIR", type=Path, help="the Rasa project (default: here, or the folder `assistant`)"
-    )
+    parser.add_argument("--project", metavar="DIR", type=Path, help=f"the Rasa project (default: {DEFAULT_PROJECT})")
     parser.add_argument("--domain", metavar="PATH", type=Path, help="the domain, if it is not domain.yml or domain/")
     parser.add_argument("--data", metavar="PATH", type=Path, help="flows, rules and stories, if they are not in data/")
     parser.add_argument("--strict-warnings", "--strict", action="store_true", help="exit with 1 for warnings as well")
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace, settings: HasActions) -> int:
         SettingsError: a flag or pyproject.toml is wrong.
     """
     request = checking.Request(
-        root=args.project or checking.project_folder(Path.cwd()),
+        root=project_folder(args.project, here=Path.cwd(), is_spread=bool(args.domain or args.data)),
         actions=settings.actions,
         domain=args.domain,
         data=args.data,

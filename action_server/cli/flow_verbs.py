@@ -95,9 +95,12 @@ def _module(verb: str, name: str) -> Any:
 def _log_findings(read: Settings) -> None:
     try:
         from action_server.flows.check import checking
+        from action_server.project import location
     except ModuleNotFoundError:
         return
-    root = checking.project_folder(Path.cwd())
+    root = location.locate_project(Path.cwd())
+    if root is None:
+        return
     endpoints = read.endpoints if read.endpoints.exists() else None
     try:
         # The workers import the actions; this process must not, or it would have to be replaced with each edit.

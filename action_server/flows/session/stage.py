@@ -24,6 +24,7 @@ from action_server.flows.commands.port import Understanding
 from action_server.flows.commands.scripted import Scripted
 from action_server.flows.player.webhook import Webhook, in_process, over_http
 from action_server.flows.session.script import read_script
+from action_server.project.location import DEFAULT_PROJECT, project_folder
 from action_server.project.project import Project, read_project
 from action_server.yaml_file import read_yaml
 
@@ -35,9 +36,7 @@ _HOW = ("offline", "llm", "scripted")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say what to play and against which actions."""
-    parser.add_argument(
-        "--project", metavar="DIR", type=Path, help="the Rasa project (default: assistant/ if there is one, or .)"
-    )
+    parser.add_argument("--project", metavar="DIR", type=Path, help=f"the Rasa project (default: {DEFAULT_PROJECT})")
     parser.add_argument("--domain", metavar="PATH", type=Path, help="its domain, if it is not where Rasa expects it")
     parser.add_argument("--data", metavar="PATH", type=Path, help="its flows, if they are not in data/")
     parser.add_argument(
@@ -84,25 +83,22 @@ def flags_of(args: argparse.Namespace) -> dict[str, Any]:
     """Return the flags to read the server's settings by: without --endpoints, the project's own file counts."""
     flags = dict(vars(args))
     if flags.get("endpoints") is None and not Path(server_settings.DEFAULT_ENDPOINTS).exists():
-        own = project_folder(args.project) / server_settings.DEFAULT_ENDPOINTS
+        own = _folder(args) / server_settings.DEFAULT_ENDPOINTS
         flags["endpoints"] = own if own.exists() else None
     return flags
 
 
-def project_folder(given: Path | None) -> Path:
-    """Return the project's folder."""
-    return given or (Path("assistant") if Path("assistant").is_dir() else Path())
+def _folder(args: argparse.Namespace) -> Path:
+    return project_folder(args.project, is_spread=bool(args.domain or args.data))
 
 
 def open_project(args: argparse.Namespace) -> Project:
     """Read the project; what cannot be read of it is said on standard error.
 
     Raises:
-        SettingsError: the folder does not exist, or no flow in it can be read.
+        SettingsError: there is no such folder, no project, or no flow in it that can be read.
     """
-    folder = project_folder(args.project)
-    if not folder.is_dir():
-        raise SettingsError("--project", f"there is no folder {folder}")
+    folder = _folder(args)
     project = read_project(folder, domain=args.domain, data=args.data, endpoints=args.endpoints)
     for problem in project.problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)  # noqa: T201
