@@ -16,6 +16,8 @@ from action_server.project.tree import Node, read_tree
 from action_server.source import shorten
 
 PATTERNS_FILE = Path(__file__).parent / "patterns.yml"
+# Where projects keep their end-to-end tests.
+E2E_FOLDERS = ("tests", "test", "e2e_tests", "e2e")
 _NOT_OURS = frozenset({"node_modules", "models", "results", "venv", "__pycache__", "site-packages"})
 # `[Vienna](city)` and `[Vienna]{"entity": "city"}` in training examples.
 _ENTITY = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})")
@@ -185,7 +187,7 @@ class _Reader:
         return node.plain(), shorten(str(path))
 
     def _e2e_files(self) -> Iterator[str]:
-        for folder in ("tests", "test", "e2e_tests", "e2e"):
+        for folder in E2E_FOLDERS:
             for file in _yaml_files(self._root / folder):
                 # Looked at only for its key: whoever reads the cases reports what is wrong with them.
                 node = read_tree(file, Problems())

@@ -22,15 +22,9 @@ from tests.processes import PATIENCE, environment, server
 
 # What the command line does with the verb.
 CHAT = """
-import argparse, os, sys
-from action_server.config import settings
-from action_server.cli import chat
-from action_server.flows.session import stage
-sys.path.insert(0, os.getcwd())
-parser = argparse.ArgumentParser()
-chat.add_flags(parser)
-args = parser.parse_args()
-sys.exit(chat.run(args, settings.read(stage.flags_of(args), os.environ), os.environ))
+import sys
+from action_server.cli import main
+sys.exit(main(["chat", *sys.argv[1:]]))
 """
 
 

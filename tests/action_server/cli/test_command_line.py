@@ -10,6 +10,7 @@ import pytest
 
 from action_server import __version__
 from action_server.cli import command_line
+from action_server.cli.values import parse_slots
 from action_server.errors import SettingsError
 from tests.processes import run, server
 from tests.projects import GREET, project
@@ -305,7 +306,7 @@ def test_slots_are_json_or_text() -> None:
     """Numbers, lists and truth values need no quoting; quoting makes them text."""
     pairs = ["n=4", "name=Ann", 'id="7"', "tags=[1, 2]", "ok=true", "none=null", "date=2026-11-24", "eq=a=b", "empty="]
 
-    assert command_line.parse_slots(pairs) == {
+    assert parse_slots(pairs) == {
         "n": 4,
         "name": "Ann",
         "id": "7",
@@ -317,4 +318,4 @@ def test_slots_are_json_or_text() -> None:
         "empty": "",
     }
     with pytest.raises(SettingsError):
-        command_line.parse_slots(["=x"])
+        parse_slots(["=x"])
