@@ -14,10 +14,11 @@ logger = logging.getLogger(__name__)
 
 def check_in_background(settings: Settings) -> None:
     """Log the findings about the project, if there is one. Returns at once."""
-    threading.Thread(target=_log_findings, args=(settings,), name="check", daemon=True).start()
+    threading.Thread(target=check_project, args=(settings,), name="check", daemon=True).start()
 
 
-def _log_findings(settings: Settings) -> None:
+def check_project(settings: Settings) -> None:
+    """Log the findings about the project of the working directory. Logs nothing where there is none."""
     try:
         from action_server.flows.check import checking
         from action_server.project.location import locate_project

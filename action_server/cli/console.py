@@ -19,8 +19,13 @@ def make_console(out: TextIO | None = None) -> Console:
     # Loaded late: `--help` and `--json` need none of it.
     from rich.console import Console
 
+    class VerbConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1, which is what verbs say of findings; the command line knows what to do.
+            raise BrokenPipeError
+
     stream = sys.stdout if out is None else out
-    return Console(file=stream) if stream.isatty() else Console(file=stream, width=_UNLIMITED)
+    return VerbConsole(file=stream) if stream.isatty() else VerbConsole(file=stream, width=_UNLIMITED)
 
 
 def make_table(*columns: str) -> Table:
