@@ -1,4 +1,4 @@
-"""`action-server chat`: a conversation with an assistant's flows in the terminal, or through a pipe."""
+"""The verb `chat`: a conversation with an assistant's flows in the terminal, or through a pipe."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import sys
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, TextIO, TypeVar
 
-from rich.console import Console
 from rich.text import Text
 
+from action_server.cli.console import make_console
+from action_server.cli.flags import add_json_flag
+from action_server.cli.play_flags import add_play_flags, open_project, stage_options
+from action_server.cli.project_flags import read_settings
 from action_server.config.settings import Settings
 from action_server.errors import ActionServerError, SettingsError
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
-from action_server.flows.session import stage
-from action_server.flows.session.failures import FailureLog, listening
-from action_server.flows.session.loop import interruptible
+from action_server.flows.session.failures import FailureLog, capture_failures
+from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.show import (
     Button,
     Line,
+    bot_lines,
     buttons_of,
-    explained,
-    failures_shown,
-    said_by_bot,
-    said_by_user,
-    value,
+    explain_turn,
+    failure_lines,
+    short_json,
+    user_line,
 )
+from action_server.flows.session.stage import TEST_SETTINGS, Stage, open_stage
 from action_server.flows.session.turn_json import turn_as_json
 from action_server.project.project import Project
 
@@ -53,21 +55,21 @@ of buttons too."""
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
-    stage.add_flags(parser)
+    add_play_flags(parser)
     parser.add_argument(
         "--explain", action="store_true", help="show what was understood, every step, decision, call and log line"
     )
-    parser.add_argument("--fresh", action="store_true", help=f"with the settings of {stage.TEST_SETTINGS}, as in tests")
+    parser.add_argument("--fresh", action="store_true", help=f"with the settings of {TEST_SETTINGS}, as in tests")
     parser.add_argument("--sender", metavar="ID", help="the conversation's id (default: a new one)")
     parser.add_argument("--channel", metavar="NAME", default="cmdline", help="the channel (default: cmdline)")
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each turn")
+    add_json_flag(parser, "print a JSON object for each turn")
 
 
-def run(args: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Talk until there is nothing more to say. Returns 1 if a message could not be played, otherwise 0.
 
     Raises:
-        SettingsError: a flag, or a file it names, is wrong.
+        SettingsError: a flag, or a file it names, is wrong; there is no project.
         StartupError: an action or a service cannot be made.
     """
     for stream in (sys.stdin, sys.stdout):
@@ -76,17 +78,14 @@ def run(args: argparse.Namespace, settings: Settings, environment: Mapping[str, 
             stream.reconfigure(errors="replace")
     if args.behind:
         raise SettingsError(" ".join(args.behind), "is nothing that can be said: pipe messages in, a line each")
-    project = stage.open_project(args)
-    with listening(settings) as log:
+    settings = read_settings(args, environment)
+    project = open_project(args)
+    with capture_failures(settings) as log:
         try:
-            return interruptible(_talk(args, project, settings, environment, log))
+            return run_interruptibly(_talk(args, project, settings, environment, log))
         except KeyboardInterrupt:
-            print()  # noqa: T201
-            return 130
-        except BrokenPipeError:
-            # Whoever read it has seen enough. Python would complain once more at the end, when it flushes.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            sys.stdout.write("\n")
+            raise
 
 
 async def _talk(
@@ -98,12 +97,13 @@ async def _talk(
 ) -> int:
     is_terminal = sys.stdin.isatty()
     out = sys.stdout
-    async with stage.open_stage(args, project, settings, environment, as_in_tests=args.fresh) as opened:
+    options = stage_options(args, as_in_tests=args.fresh)
+    async with open_stage(project, settings, environment, options) as stage:
         # What actions print is none of the transcript.
         with contextlib.redirect_stdout(sys.stderr):
-            async with opened.webhook() as webhook:
-                chat = Chat(args, opened, webhook, log, _writer(out, is_json=args.json))
-                lines = _typed(out) if is_terminal else _piped(sys.stdin)
+            async with stage.webhook() as webhook:
+                chat = Chat(args, stage, webhook, log, _writer(out, is_json=args.json))
+                lines = _read_terminal(out) if is_terminal else sys.stdin
                 if is_terminal and not args.json:
                     chat.write([Line(f"{project.root}, understood {args.understand[0]}; /help lists commands", "dim")])
                 return await chat.converse(lines, echo=not is_terminal)
@@ -115,13 +115,13 @@ class Chat:
     def __init__(
         self,
         args: argparse.Namespace,
-        opened: stage.Stage,
+        stage: Stage,
         webhook: Webhook,
         log: FailureLog,
         write: Callable[[Iterable[Line]], None],
     ) -> None:
         self._args = args
-        self._stage = opened
+        self._stage = stage
         self._webhook = webhook
         self._log = log
         self.write = write
@@ -137,27 +137,27 @@ class Chat:
             if not text:
                 continue
             if echo and not self._args.json:
-                self.write([said_by_user(text)])
+                self.write([user_line(text)])
             if text == "/quit":
                 break
-            if not await self._command(text):
-                await self._say(self._clicked(text))
+            if not await self._obey(text):
+                await self._say(self._resolve_button(text))
         return int(self._has_failed)
 
-    async def _command(self, text: str) -> bool:
+    async def _obey(self, text: str) -> bool:
         """Do what a line asks of the chat itself; False if it is said to the assistant."""
         if text == "/help":
-            self._tell(_HELP)
+            self._print(_HELP)
         elif text == "/slots":
             domain = self._stage.project.domain
             slots = {n: v for n, v in self._player.state.slots.items() if v is not None and _is_own(n, domain)}
-            self._tell("\n".join(f"{name} = {value(v)}" for name, v in slots.items()) or "no slot has a value")
+            self._print("\n".join(f"{name} = {short_json(v)}" for name, v in slots.items()) or "no slot has a value")
         elif text == "/stack":
             frames = [f"{f.flow_id}  {f.step_id}" for f in reversed(self._player.state.stack)]
-            self._tell("\n".join(frames) or "no flow runs")
+            self._print("\n".join(frames) or "no flow runs")
         elif text == "/restart":
             self._begin()
-            self._tell("a new conversation")
+            self._print("a new conversation")
             await self._greet()
         else:
             return False
@@ -171,15 +171,15 @@ class Chat:
 
     async def _greet(self) -> None:
         """Begin the session; an assistant may have something to say before the user has."""
-        turn, error = await self._played(self._player.start())
+        turn, error = await self._play(self._player.start())
         if turn is not None and (turn.messages or turn.failures or error):
             self._show(turn, error)
 
     async def _say(self, message: str) -> None:
-        turn, error = await self._played(self._player.say(message, self._understanding))
+        turn, error = await self._play(self._player.say(message, self._understanding))
         self._show(turn or self._player.last_turn, error)
 
-    async def _played(self, playing: Coroutine[Any, Any, T]) -> tuple[T | None, str]:
+    async def _play(self, playing: Coroutine[Any, Any, T]) -> tuple[T | None, str]:
         try:
             return await playing, ""
         except ActionServerError as exc:
@@ -188,14 +188,14 @@ class Chat:
             return None, str(exc)
 
     def _show(self, turn: Turn, error: str) -> None:
-        failed = self._log.taken()
+        failed = self._log.take()
         if turn.messages:
             self._buttons = buttons_of(turn.messages)
         if self._args.json:
             self.write([Line(json.dumps({**turn_as_json(turn, failed), "error": error or None}, default=str))])
             return
-        self.write(explained(turn, failed) if self._args.explain else failures_shown(turn, failed))
-        self.write(said_by_bot(turn.messages))
+        self.write(explain_turn(turn, failed) if self._args.explain else failure_lines(turn, failed))
+        self.write(bot_lines(turn.messages))
         if error:
             self.write([Line(f"error: {error}", "bold red")])
         if turn.is_paused:
@@ -203,7 +203,7 @@ class Chat:
         if turn.has_ended:
             self.write([Line("(the session has ended)", "dim")])
 
-    def _clicked(self, text: str) -> str:
+    def _resolve_button(self, text: str) -> str:
         """Return what a number clicks, or the text itself."""
         if not text.isdecimal() or not 0 < int(text) <= len(self._buttons):
             return text
@@ -212,7 +212,7 @@ class Chat:
             self.write([Line(f"     ({button.title}: {button.payload})", "dim")])
         return button.payload
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._args.json:
             self.write([Line(json.dumps({"command": text.splitlines()}))])
         else:
@@ -234,7 +234,7 @@ def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
             out.flush()
 
         return plain
-    console = Console(file=out)
+    console = make_console(out)
 
     def styled(lines: Iterable[Line]) -> None:
         for line in lines:
@@ -243,7 +243,7 @@ def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
     return styled
 
 
-def _typed(out: TextIO) -> Iterator[str]:
+def _read_terminal(out: TextIO) -> Iterator[str]:
     """Yield what a person types, until Ctrl-D or Ctrl-C."""
     with contextlib.suppress(ImportError):
         # With it, `input` has a history and keys to edit the line.
@@ -257,7 +257,3 @@ def _typed(out: TextIO) -> Iterator[str]:
             out.write("\n")
             return
         yield line
-
-
-def _piped(stream: TextIO) -> Iterator[str]:
-    yield from stream

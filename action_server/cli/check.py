@@ -1,18 +1,17 @@
-"""The verb `check`: its flags, and what it prints."""
+"""The verb `check`: finds where code, domain, flows, rules and stories do not agree."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-from rich.console import Console
 
 from action_server import __version__
+from action_server.cli.console import make_console, print_json
+from action_server.cli.project_flags import add_project_flags, folder_of, read_settings
 from action_server.findings import output, sarif
 from action_server.flows.check import catalogue, checking
+from action_server.telemetry import logs
 
 DESCRIPTION = """\
 Compare code, domain, flows, rules, stories and forms of a Rasa project, and show where they do not agree.
@@ -22,21 +21,9 @@ cannot be run. A finding is silenced by `# action-server: ignore[rule]` on its l
 pyproject.toml."""
 
 
-class HasActions(Protocol):
-    """The settings that count: the name of the package of actions."""
-
-    actions: str
-
-
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's own flags; `--actions` and `--endpoints` are settings."""
-    parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--project", metavar="DIR", type=Path, help="the Rasa project (default: here, or the folder `assistant`)"
-    )
-    parser.add_argument("--domain", metavar="PATH", type=Path, help="the domain, if it is not domain.yml or domain/")
-    parser.add_argument("--data", metavar="PATH", type=Path, help="flows, rules and stories, if they are not in data/")
+    """Add the flags of the verb."""
+    add_project_flags(parser)
     parser.add_argument("--strict-warnings", "--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument("--no-import", action="store_true", help="do not import the actions, only read their text")
     form = parser.add_mutually_exclusive_group()
@@ -50,52 +37,46 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     migration.add_argument("--drafts", metavar="DIR", type=Path, help="with --migration: write the drafts there")
 
 
-def run(args: argparse.Namespace, settings: HasActions) -> int:
-    """Run the verb and return its exit code.
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Check the project. Returns 1 if there are errors, with --strict for warnings as well.
 
     Raises:
-        SettingsError: a flag or pyproject.toml is wrong.
+        SettingsError: a flag or pyproject.toml is wrong; there is no project.
     """
+    settings = read_settings(args, environment)
+    # Importing the actions may log; the findings say what is wrong.
+    logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     request = checking.Request(
-        root=args.project or checking.project_folder(Path.cwd()),
+        root=folder_of(args),
         actions=settings.actions,
         domain=args.domain,
         data=args.data,
-        endpoints=Path(args.endpoints) if getattr(args, "endpoints", None) else None,
+        endpoints=Path(args.endpoints) if args.endpoints else None,
         load=not args.no_import,
     )
     if args.migration:
-        return _migrate(args, request)
+        return _plan_migration(args, request)
     report = checking.check(request)
     if args.json:
-        _print_json(output.as_json(report.findings))
+        print_json(output.as_json(report.findings))
     elif args.sarif:
-        _print_json(sarif.as_sarif(report.findings, catalogue.RULES.values(), __version__))
+        print_json(sarif.as_sarif(report.findings, catalogue.RULES.values(), __version__))
     else:
         project = report.project
         names = f"{len(project.flows)} flows, {len(project.domain.slots)} slots, {len(report.code.registered)} actions"
-        output.show_findings(_console(), report.findings, checked=names)
-    failed = report.errors or (args.strict_warnings and report.warnings)
-    return 1 if failed else 0
+        output.show_findings(make_console(), report.findings, checked=names)
+    has_failed = report.errors or (args.strict_warnings and report.warnings)
+    return 1 if has_failed else 0
 
 
-def _migrate(args: argparse.Namespace, request: checking.Request) -> int:
+def _plan_migration(args: argparse.Namespace, request: checking.Request) -> int:
     from action_server.flows.migration.plan import plan
 
     found = plan(request, args.conversations)
     if args.drafts is not None:
         found.write(args.drafts)
     if args.json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
     else:
-        _console().print(found.as_text(), markup=False, highlight=False, soft_wrap=True)
+        make_console().print(found.as_text(), markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def _console() -> Console:
-    # Through a pipe nothing is wrapped to a guessed width.
-    return Console() if sys.stdout.isatty() else Console(width=200)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

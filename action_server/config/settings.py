@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from action_server.config.flags import Flag, add_flag_of, flag_of
+from action_server.config.merge import merge
 from action_server.endpoints import expanded
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits
@@ -277,7 +278,7 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         from_file = _from_file(Path(path) if path else None, origin, environment)
     for found in (from_file, from_environment):
         for name, (origin, value) in found.items():
-            values[name] = _merged(values.get(name), value)
+            values[name] = merge(values.get(name), value)
             origins[name] = origin
     for name, value in given.items():
         values[name] = value
@@ -365,13 +366,6 @@ def _exists(file: Path) -> bool:
     except (OSError, ValueError):
         # A name no file can have: too long, or with a zero byte.
         return False
-
-
-def _merged(base: Any, value: Any) -> Any:
-    """Return ``value`` over ``base``: mappings entry by entry, anything else as a whole."""
-    if isinstance(base, dict) and isinstance(value, dict):
-        return {**base, **{key: _merged(base.get(key), item) for key, item in value.items()}}
-    return value
 
 
 def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:

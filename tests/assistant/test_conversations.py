@@ -11,8 +11,6 @@ from types import ModuleType
 import pytest
 
 from action_server.cli import chat, flows_graph, flows_test
-from action_server.config import settings
-from action_server.flows.session import stage
 from tests.assistant.reading import CALM, ROOT
 
 SAID = ROOT / "tests" / "assistant" / "readme_conversation.txt"
@@ -36,7 +34,7 @@ def run(module: ModuleType, *flags: str) -> int:
     parser = argparse.ArgumentParser()
     module.add_flags(parser)
     args = parser.parse_args([*flags, "--project", str(CALM)])
-    code: int = module.run(args, settings.read(stage.flags_of(args), {}), {})
+    code: int = module.run(args, {})
     return code
 
 

@@ -17,6 +17,7 @@ from action_server.flows.check.response_rules import check_responses, check_slot
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
+from action_server.project.location import holds_project, project_folder
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.sources import Sources, read_sources
@@ -77,9 +78,7 @@ def check(request: Request) -> Report:
     Raises:
         SettingsError: there is no such folder, or the table in pyproject.toml is wrong.
     """
-    root = request.root
-    if not root.is_dir():
-        raise SettingsError("--project", f"there is no folder {root}")
+    root = project_folder(request.root)
     for name in ("domain", "data", "endpoints"):
         path: Path | None = getattr(request, name)
         if path is not None and not path.exists():
@@ -103,21 +102,9 @@ def check_text(root: Path, actions: str, endpoints: Path | None = None) -> list[
 
     Returns no findings if there is no project in the folder. Raises `SettingsError` as `check` does.
     """
-    if not _is_project(root):
+    if not holds_project(root):
         return []
     return list(check(Request(root, actions, endpoints=endpoints, load=False)).findings)
-
-
-def project_folder(here: Path) -> Path:
-    """Return the folder of the project somebody means who names none: this one, or `assistant` in it."""
-    for folder in (here, here / "assistant"):
-        if _is_project(folder):
-            return folder
-    return here
-
-
-def _is_project(folder: Path) -> bool:
-    return any((folder / name).exists() for name in ("domain.yml", "domain.yaml", "domain"))
 
 
 def _judges_code(subject: Subject) -> bool:

@@ -16,7 +16,7 @@ from action_server.flows.e2e.checks import (
     bot_uttered,
     clarification,
     flow_event,
-    shown,
+    format_value,
     slot_was_not_set,
     slot_was_set,
 )
@@ -53,16 +53,16 @@ Read = tuple[Find, str]
 
 
 def _flow_started(name: str, node: Node, problems: Problems) -> Read:
-    ids, any_of_them = _several(name, node, problems)
-    return flow_event(name, ids, any_of_them=any_of_them), _listed(ids, any_of_them)
+    ids, any_of_them = _read_flow_ids(name, node, problems)
+    return flow_event(name, ids, any_of_them=any_of_them), _join_ids(ids, any_of_them)
 
 
 def _clarification(name: str, node: Node, problems: Problems) -> Read:
-    ids, any_of_them = _several(name, node, problems)
-    return clarification(ids, any_of_them=any_of_them), _listed(ids, any_of_them)
+    ids, any_of_them = _read_flow_ids(name, node, problems)
+    return clarification(ids, any_of_them=any_of_them), _join_ids(ids, any_of_them)
 
 
-def _several(name: str, node: Node, problems: Problems) -> tuple[list[str], bool]:
+def _read_flow_ids(name: str, node: Node, problems: Problems) -> tuple[list[str], bool]:
     """Read an id, a list of ids, or `operator: all|any` with `flow_ids:`."""
     if not node.is_mapping:
         ids = [part.raw for part in (node.elements() if node.is_list else [node]) if part.is_scalar and part.raw]
@@ -78,7 +78,7 @@ def _several(name: str, node: Node, problems: Problems) -> tuple[list[str], bool
     return ids, operator == "any"
 
 
-def _listed(ids: list[str], any_of_them: bool) -> str:
+def _join_ids(ids: list[str], any_of_them: bool) -> str:
     return (" or " if any_of_them else ", ").join(ids)
 
 
@@ -109,7 +109,7 @@ def _slots(name: str, node: Node, problems: Problems) -> Read:
         if part.is_mapping and not slot:
             problems.at(part.place, f"a slot of {name} has to have a `name`")
     finder = slot_was_set if name == "slot_was_set" else slot_was_not_set
-    said = (slot if value is ANY_VALUE else f"{slot} = {shown(value)}" for slot, value in found)
+    said = (slot if value is ANY_VALUE else f"{slot} = {format_value(value)}" for slot, value in found)
     return finder(found), ", ".join(said)
 
 

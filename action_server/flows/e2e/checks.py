@@ -41,8 +41,8 @@ def flow_event(kind: str, flow_ids: Sequence[str], step_id: str = "", *, any_of_
         return is_it and step_id in ("", event.get("step_id"), event.get("last_step"))
 
     def find(events: Sequence[Event]) -> int | None:
-        found = [first(events, partial(matches, flow_id=flow_id)) for flow_id in flow_ids]
-        return _combined(found, any_of_them=any_of_them)
+        found = [index_of(events, partial(matches, flow_id=flow_id)) for flow_id in flow_ids]
+        return _combine(found, any_of_them=any_of_them)
 
     return find
 
@@ -57,12 +57,12 @@ def clarification(names: Sequence[str], *, any_of_them: bool = False) -> Find:
         named = {name for name in names if name in offered or name in (event.get("offered_ids") or ())}
         return bool(named) if any_of_them else len(named) == len(set(names)) == len(offered)
 
-    return lambda events: first(events, matches)
+    return lambda events: index_of(events, matches)
 
 
 def action_executed(name: str) -> Find:
     """Look for an action that ran, a response or one of the engine's own among them."""
-    return lambda events: first(events, lambda e: e["event"] == "action" and e.get("name") == name)
+    return lambda events: index_of(events, lambda e: e["event"] == "action" and e.get("name") == name)
 
 
 def slot_was_set(slots: Sequence[tuple[str, Any]]) -> Find:
@@ -72,10 +72,10 @@ def slot_was_set(slots: Sequence[tuple[str, Any]]) -> Find:
         if event["event"] != "slot" or event.get("name") != name:
             return False
         found = event.get("value")
-        return found is not None if value is ANY_VALUE else same(found, value)
+        return found is not None if value is ANY_VALUE else is_same_value(found, value)
 
     def find(events: Sequence[Event]) -> int | None:
-        return _combined([first(events, partial(matches, name=n, value=v)) for n, v in slots], any_of_them=False)
+        return _combine([index_of(events, partial(matches, name=n, value=v)) for n, v in slots], any_of_them=False)
 
     return find
 
@@ -106,44 +106,44 @@ class Uttered:
         if self.text is not None and text.strip() != self.text.strip():
             return False
         buttons = (event.get("data") or {}).get("buttons") or ()
-        return not self.buttons or _are_the_same(self.buttons, buttons)
+        return not self.buttons or _are_same_buttons(self.buttons, buttons)
 
 
 def bot_uttered(wanted: Uttered) -> Find:
     """Look for a message."""
-    return lambda events: first(events, wanted.fits)
+    return lambda events: index_of(events, wanted.fits)
 
 
 def bot_did_not_utter(wanted: Uttered) -> Find:
     """Look whether there is no such message."""
-    return lambda events: ABSENT if first(events, wanted.fits) is None else None
+    return lambda events: ABSENT if index_of(events, wanted.fits) is None else None
 
 
-def first(events: Sequence[Event], matches: Callable[[Event], bool]) -> int | None:
+def index_of(events: Sequence[Event], matches: Callable[[Event], bool]) -> int | None:
     """Return the place of the first event that matches."""
     return next((i for i, event in enumerate(events) if matches(event)), None)
 
 
-def same(found: Any, wanted: Any) -> bool:
+def is_same_value(found: Any, wanted: Any) -> bool:
     """Tell whether two values are one: 1 and 1.0 are, 1 and true are not, and neither are 1 and "1"."""
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
     return bool(found == wanted)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as it stands in a test."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _combined(found: Sequence[int | None], *, any_of_them: bool) -> int | None:
+def _combine(found: Sequence[int | None], *, any_of_them: bool) -> int | None:
     there = [index for index in found if index is not None]
     if any_of_them:
         return min(there, default=None)
     return max(there, default=None) if len(there) == len(found) else None
 
 
-def _are_the_same(wanted: Sequence[Mapping[str, str]], buttons: Sequence[Mapping[str, Any]]) -> bool:
+def _are_same_buttons(wanted: Sequence[Mapping[str, str]], buttons: Sequence[Mapping[str, Any]]) -> bool:
     if len(wanted) != len(buttons):
         return False
     pairs = zip(wanted, buttons, strict=True)

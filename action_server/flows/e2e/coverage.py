@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action_server.flows.e2e.runner import Result
-from action_server.flows.graph.graph import ELSE, Edge, shown
+from action_server.flows.graph.graph import ELSE, Edge, condition_label
 from action_server.flows.player.trace import StepTaken
 from action_server.project.flows import END, START, Flow, Step
 
@@ -38,7 +38,7 @@ def executed_steps(results: Iterable[Result]) -> dict[str, set[str]]:
     """Return the ids of the steps that were taken, END among them, by flow."""
     found: dict[str, set[str]] = {}
     for result in results:
-        for played in result.played:
+        for played in result.turns:
             for step in played.turn.steps:
                 if not step.skipped and step.step:
                     found.setdefault(step.flow, set()).add(END if step.kind == "end" else step.step)
@@ -50,7 +50,7 @@ def taken_ways(results: Iterable[Result]) -> dict[str, set[Edge]]:
     found: dict[str, set[Edge]] = {}
     for result in results:
         last: dict[str, StepTaken] = {}
-        for step in (step for played in result.played for step in played.turn.steps):
+        for step in (step for played in result.turns for step in played.turn.steps):
             if step.skipped or not step.step:
                 continue
             before = last.get(step.flow)
@@ -68,7 +68,7 @@ def _label(step: StepTaken, target: str) -> str:
     branches = [decision for decision in step.decisions if decision.led_to]
     decided = next((decision for decision in branches if decision.value), None)
     if decided is not None:
-        return shown(decided.condition) if decided.led_to == target else ""
+        return condition_label(decided.condition) if decided.led_to == target else ""
     return ELSE if branches else ""
 
 

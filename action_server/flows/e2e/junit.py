@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from action_server.errors import SettingsError
-from action_server.flows.e2e.report import actual_of
+from action_server.flows.e2e.report import describe_turn
 from action_server.flows.e2e.runner import Result
 
 # What XML 1.0 has no way to write.
@@ -63,7 +63,7 @@ def _add(suite: ET.Element, result: Result, repeats: int) -> None:
         failures = result.failures
         found = ET.SubElement(case, "failure", {"message": _clean(f"{failures[0][1].at}: {failures[0][1]}")})
         expected = [f"{check.at}: expected {check}" for _, check in failures]
-        found.text = _clean("\n".join([*expected, "", "actual:", *actual_of(failures[0][0])]))
+        found.text = _clean("\n".join([*expected, "", "actual:", *describe_turn(failures[0][0])]))
 
 
 def _clean(text: str) -> str:

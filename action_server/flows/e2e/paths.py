@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.runner import Result
-from action_server.flows.session.show import describe
+from action_server.flows.session.show import describe_command
 
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Repeated:
+class Repetition:
     """The runs of one test: how many there were, how many took the most frequent way, and how another one differs."""
 
     case: Case
@@ -29,26 +29,26 @@ class Repeated:
 def path_of(result: Result) -> Path:
     """Return a run's way, a line for each thing that was understood, decided or done; values of slots are left out."""
     lines: list[str] = []
-    for played in result.played:
+    for played in result.turns:
         turn = played.turn
         if played.step is not None:
             lines.append(f"you: {played.step.message}")
-            lines.append(f"  understood: {'; '.join(map(describe, turn.commands))}")
+            lines.append(f"  understood: {'; '.join(map(describe_command, turn.commands))}")
         lines += [f"  {step.flow}: {step.step} ({step.what})" for step in turn.steps if not step.skipped]
     if result.problem:
         lines.append(f"  error: {result.problem}")
     return tuple(lines)
 
 
-def compare(results: Sequence[Result]) -> list[Repeated]:
+def compare(results: Sequence[Result]) -> list[Repetition]:
     """Return, for each test that ran more than once, how often it took the same way."""
     by_case: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         by_case.setdefault((str(result.case.at), result.case.name), []).append(result)
-    return [_compared(runs) for runs in by_case.values() if len(runs) > 1]
+    return [_compare_runs(runs) for runs in by_case.values() if len(runs) > 1]
 
 
-def _compared(runs: Sequence[Result]) -> Repeated:
+def _compare_runs(runs: Sequence[Result]) -> Repetition:
     ways = Counter(path_of(run) for run in runs).most_common()
     numbers: dict[Path, int] = {}
     for run in runs:
@@ -59,4 +59,4 @@ def _compared(runs: Sequence[Result]) -> Repeated:
         names = (f"run {numbers[usual]}", f"run {numbers[other]}")
         difference = tuple(difflib.unified_diff(usual, other, *names, lineterm="", n=2))
     passed = sum(run.outcome == "passed" for run in runs)
-    return Repeated(runs[0].case, len(runs), passed, ways[0][1], len(ways), difference)
+    return Repetition(runs[0].case, len(runs), passed, ways[0][1], len(ways), difference)

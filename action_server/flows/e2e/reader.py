@@ -13,16 +13,16 @@ from action_server.flows.e2e.checks import (
     Check,
     Uttered,
     bot_uttered,
-    shown,
+    format_value,
     slot_was_not_set,
     slot_was_set,
 )
+from action_server.flows.session.turn_json import JsonObject
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node, read_tree
 from action_server.source import Place
 
-JsonObject = dict[str, Any]
 # Keys of a step that is not a message.
 _EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
 _SEPARATOR = "::"
@@ -42,7 +42,7 @@ def read_cases(files: Sequence[Path], root: Path) -> tuple[list[Case], Problems]
         if not node.is_mapping or node.get("test_cases") is None:
             problems.at(node.place, "has no `test_cases:`")
             continue
-        cases += _File(node, _shared_fixtures(file, root, problems), problems).cases()
+        cases += _File(node, _read_shared_fixtures(file, root, problems), problems).cases()
     return cases, problems
 
 
@@ -62,7 +62,7 @@ def find_files(paths: Sequence[Path], problems: Problems) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _shared_fixtures(file: Path, root: Path, problems: Problems) -> dict[str, JsonObject]:
+def _read_shared_fixtures(file: Path, root: Path, problems: Problems) -> dict[str, JsonObject]:
     found: dict[str, JsonObject] = {}
     root = root.resolve()
     folders = [folder for folder in file.resolve().parents if folder == root or root in folder.parents]
@@ -70,22 +70,22 @@ def _shared_fixtures(file: Path, root: Path, problems: Problems) -> dict[str, Js
         path = folder / "conftest.yml"
         node = read_tree(path, problems) if path.is_file() else None
         if node is not None:
-            found.update(_named(node.get("fixtures"), "fixture", problems))
+            found.update(_read_named(node.get("fixtures"), "fixture", problems))
     return found
 
 
-def _named(node: Node | None, what: str, problems: Problems) -> dict[str, JsonObject]:
+def _read_named(node: Node | None, what: str, problems: Problems) -> dict[str, JsonObject]:
     """Read a list of `name: entries`; the entries are a mapping, or a list of mappings."""
     found: dict[str, JsonObject] = {}
     for element in node.elements() if node is not None else ():
         for name, entry in element.items():
-            found[name] = _entries(entry, f"the {what} {name!r}", problems)
+            found[name] = _read_entries(entry, f"the {what} {name!r}", problems)
         if not element.is_mapping:
             problems.at(element.place, f"a {what} has to be written `name:` with its values below")
     return found
 
 
-def _entries(node: Node, what: str, problems: Problems) -> JsonObject:
+def _read_entries(node: Node, what: str, problems: Problems) -> JsonObject:
     if node.is_mapping:
         return {key: value.plain() for key, value in node.items()}
     found: JsonObject = {}
@@ -104,8 +104,8 @@ class _File:
         self._problems = problems
         fields = Fields(node, "the test file", problems)
         self._cases = fields.elements("test_cases")
-        self._fixtures = {**fixtures, **_named(fields.take("fixtures"), "fixture", problems)}
-        self._metadata = _named(fields.take("metadata"), "metadata", problems)
+        self._fixtures = {**fixtures, **_read_named(fields.take("fixtures"), "fixture", problems)}
+        self._metadata = _read_named(fields.take("metadata"), "metadata", problems)
         self._stubs = self._read_stubs(fields.take("stub_custom_actions"))
         fields.skip("version")
         fields.note_unknown_keys("warning")
@@ -167,7 +167,7 @@ class _File:
                 text = f"is not looked at, as the test case has assertions: write {next(iter(node.keys), '')!r} as one"
                 self._problems.at(node.place, text, "warning")
             elif users:
-                users[-1] = _with(users[-1], checks)
+                users[-1] = _add_checks(users[-1], checks)
             else:
                 opening += checks
         return opening, users
@@ -202,7 +202,7 @@ class _File:
             else:
                 find = slot_was_set if key == "slot_was_set" else slot_was_not_set
                 for name, wanted_value in self._slots(value):
-                    said = "" if wanted_value is ANY_VALUE else f" = {shown(wanted_value)}"
+                    said = "" if wanted_value is ANY_VALUE else f" = {format_value(wanted_value)}"
                     found.append(Check(f"{key}: {name}{said}", at, find([(name, wanted_value)])))
         if not node.keys:
             self._problems.at(node.place, "a step has to be `user:`, `bot:`, `utter:` or one for slots")
@@ -251,5 +251,5 @@ class _File:
         return {**shared, **own}
 
 
-def _with(step: UserStep, checks: Sequence[Check]) -> UserStep:
+def _add_checks(step: UserStep, checks: Sequence[Check]) -> UserStep:
     return UserStep(step.message, step.at, (*step.checks, *checks), step.is_ordered, step.metadata)

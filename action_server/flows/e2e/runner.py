@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from action_server.errors import ActionServerError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
@@ -17,16 +17,16 @@ from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Answer, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
 from action_server.flows.session.stage import Stage
+from action_server.flows.session.turn_json import JsonObject
 from action_server.project.places import UnsupportedError
 from action_server.project.project import Project
 from action_server.source import Place
 
 Outcome = Literal["passed", "failed", "error"]
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedTurn:
     """A turn of a test, with what did not hold. ``step`` is None for what happened before the first message."""
 
     turn: Turn
@@ -43,17 +43,17 @@ class Result:
     number: int
     outcome: Outcome
     seconds: float
-    played: Sequence[Played] = field(default=())
+    turns: Sequence[PlayedTurn] = field(default=())
     problem: str = ""
     at: Place | None = None
 
     @property
-    def failures(self) -> list[tuple[Played, Check]]:
+    def failures(self) -> list[tuple[PlayedTurn, Check]]:
         """Return what did not hold, with the turn in which it was to."""
-        return [(played, check) for played in self.played for check in played.failed]
+        return [(played, check) for played in self.turns for check in played.failed]
 
 
-class Stubbed:
+class StubbedWebhook:
     """A webhook that answers some actions itself."""
 
     def __init__(self, webhook: Webhook, stubs: Mapping[str, Stub]) -> None:
@@ -75,18 +75,44 @@ async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Re
         StartupError: the actions or their services cannot be opened, for which there is no use in going on.
     """
     start = time.perf_counter()
-    done: list[Played] = []
+    done: list[PlayedTurn] = []
     problem, at = "", None
-    log.taken()
+    log.take()
     try:
         async with stage.webhook() as webhook:
-            await _converse(case, stage, Stubbed(webhook, case.stubs), log, done)
+            await _converse(case, stage, StubbedWebhook(webhook, case.stubs), log, done)
     except StartupError:
         raise
     except ActionServerError as exc:
         problem, at = str(exc), exc.place if isinstance(exc, UnsupportedError) else None
     outcome: Outcome = "error" if problem else "failed" if any(played.failed for played in done) else "passed"
     return Result(case, number, outcome, time.perf_counter() - start, done, problem, at)
+
+
+async def play_all(
+    cases: Sequence[Case],
+    stage: Stage,
+    log: FailureLog,
+    *,
+    repeat: int = 1,
+    fail_fast: bool = False,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> list[Result]:
+    """Play tests one after the other, each ``repeat`` times; with ``fail_fast`` up to the first that does not pass.
+
+    ``on_result`` hears of each result at once.
+
+    Raises:
+        StartupError: as :func:`play` does.
+    """
+    results: list[Result] = []
+    for case in cases:
+        for number in range(1, repeat + 1):
+            results.append(await play(case, stage, log, number))
+            on_result(results[-1])
+            if fail_fast and results[-1].outcome != "passed":
+                return results
+    return results
 
 
 class FixtureError(ActionServerError):
@@ -97,7 +123,7 @@ class FixtureError(ActionServerError):
         self.names = tuple(names)
 
 
-async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[Played]) -> None:
+async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[PlayedTurn]) -> None:
     # A server elsewhere remembers conversations of earlier runs; what is opened for the test does not.
     sender = f"test-{uuid.uuid4().hex[:12]}" if stage.url else "test"
     player = Player(stage.project, webhook, sender_id=sender)
@@ -107,8 +133,8 @@ async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog,
         raise FixtureError(unknown)
     opening = await player.start(metadata=case.metadata)
     if opening is not None:
-        failed = failing(case.opening, events_of(opening, stage.project), is_ordered=False)
-        done.append(Played(opening, None, failed, tuple(log.taken())))
+        failed = failed_checks(case.opening, events_of(opening, stage.project), is_ordered=False)
+        done.append(PlayedTurn(opening, None, failed, tuple(log.take())))
     for step in case.steps:
         if any(played.failed for played in done):
             # What follows would only fail because of it.
@@ -116,13 +142,13 @@ async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog,
         try:
             turn = await player.say(step.message, understanding, metadata={**case.metadata, **step.metadata})
         except ActionServerError:
-            done.append(Played(player.last_turn, step, (), tuple(log.taken())))
+            done.append(PlayedTurn(player.last_turn, step, (), tuple(log.take())))
             raise
-        failed = failing(step.checks, events_of(turn, stage.project), is_ordered=step.is_ordered)
-        done.append(Played(turn, step, failed, tuple(log.taken())))
+        failed = failed_checks(step.checks, events_of(turn, stage.project), is_ordered=step.is_ordered)
+        done.append(PlayedTurn(turn, step, failed, tuple(log.take())))
 
 
-def failing(checks: Sequence[Check], events: Sequence[JsonObject], *, is_ordered: bool) -> tuple[Check, ...]:
+def failed_checks(checks: Sequence[Check], events: Sequence[JsonObject], *, is_ordered: bool) -> tuple[Check, ...]:
     """Return the checks that do not hold. ``is_ordered``: each looks only behind what proved the one before."""
     failed = []
     start = 0

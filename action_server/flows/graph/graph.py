@@ -82,12 +82,13 @@ def graph_of(flow: Flow, executed: Collection[str] = (), taken: Collection[Edge]
     """Return the graph of a flow.
 
     ``executed`` are ids of steps to highlight, END among them if it was reached. ``taken`` are the ways, labelled with
-    what :func:`shown` makes of their conditions; without it a way counts as taken if both of its ends were executed.
+    what :func:`condition_label` makes of their conditions; without it a way counts as taken if both of its ends were
+    executed.
     """
     return Graph(flow, frozenset(executed), None if taken is None else frozenset(taken))
 
 
-def shown(condition: str) -> str:
+def condition_label(condition: str) -> str:
     """Return a condition as a label: on one line, and not too long."""
     text = " ".join(condition.split())
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
@@ -101,7 +102,7 @@ def mermaid(graphs: Collection[Graph]) -> str:
         ids = {node: f"f{number}n{n}" for n, node in enumerate(graph.nodes)}
         block = [*_mermaid_nodes(graph, ids), *_mermaid_edges(graph, ids)]
         if len(graphs) > 1:
-            block = [f'subgraph f{number}["{_quoted(graph.flow.id)}"]', *(f"  {line}" for line in block), "end"]
+            block = [f'subgraph f{number}["{_quote(graph.flow.id)}"]', *(f"  {line}" for line in block), "end"]
         lines += [f"  {line}" for line in block]
         runs += [ids[node] for node in graph.nodes if graph.was_executed(node)]
     if runs:
@@ -111,7 +112,7 @@ def mermaid(graphs: Collection[Graph]) -> str:
 
 def _mermaid_nodes(graph: Graph, ids: Mapping[str, str]) -> Iterator[str]:
     for node in graph.nodes:
-        text = _quoted(graph.text(node))
+        text = _quote(graph.text(node))
         step = graph.flow.step(node)
         before, after = _mermaid_shape(step) if step else ("([", "])")
         yield f'{ids[node]}{before}"{text}"{after}'
@@ -128,18 +129,18 @@ def _mermaid_shape(step: Step) -> tuple[str, str]:
 def _mermaid_edges(graph: Graph, ids: Mapping[str, str]) -> Iterator[str]:
     for edge in graph.edges:
         arrow = "==>" if graph.was_taken(edge) else "-->"
-        label = f'|"{_quoted(edge.label)}"|' if edge.label else ""
+        label = f'|"{_quote(edge.label)}"|' if edge.label else ""
         yield f"{ids[edge.source]} {arrow}{label} {ids[edge.target]}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     # Mermaid's own way of writing characters that mean something to it.
     special = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": "<br>"}
     return "".join(special.get(character, character) for character in text)
 
 
 def _label(branch: Branch) -> str:
-    return ELSE if branch.is_else else shown(branch.condition.text) if branch.condition else ""
+    return ELSE if branch.is_else else condition_label(branch.condition.text) if branch.condition else ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def svg(graph: Graph) -> str:
     """Return one flow as an SVG document that needs nothing else: no script, no font, no network."""
     boxes = _layout(graph)
     # Ways back run to the right of everything.
-    edges = _merged(graph.edges)
+    edges = _merge_parallel(graph.edges)
     back = [edge for edge in edges if boxes[edge.target].y <= boxes[edge.source].y]
     right = max(box.x + box.width for box in boxes.values())
     lines = [line for edge in back for line in edge.label.split("\n")]
@@ -258,7 +259,7 @@ def _svg_text(text: str, x: float, y: float, *, anchor: str = "middle", bold: bo
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{escape(text)}</text>'
 
 
-def _merged(edges: Collection[Edge]) -> list[Edge]:
+def _merge_parallel(edges: Collection[Edge]) -> list[Edge]:
     """Return one edge for all between the same two steps, with their labels below each other."""
     labels: dict[tuple[str, str], list[str]] = {}
     for edge in edges:

@@ -45,14 +45,14 @@ class FailureLog(logging.Handler):
         place = (place_of_failure(exc) or "") if exc else ""
         self._failed.append(FailedCall(_action(), str(vars(record).get("error_id", "")), problem, place))
 
-    def taken(self) -> list[FailedCall]:
+    def take(self) -> list[FailedCall]:
         """Return the failures since the last time."""
         found, self._failed = self._failed, []
         return found
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[FailureLog]:
+def capture_failures(settings: Settings) -> Iterator[FailureLog]:
     """Keep what is logged from the terminal within the block: it is shown with the turn that it belongs to."""
     before = logging.root.handlers[:], logging.root.level
     logs.configure(settings.logs)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def interruptible(main: Coroutine[Any, Any, T]) -> T:
+def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that may wait for a person: Ctrl-C raises at once, where `asyncio.run` would wait for the line.
 
     Raises:

@@ -34,12 +34,12 @@ class Button:
     payload: str
 
 
-def said_by_user(text: str) -> Line:
+def user_line(text: str) -> Line:
     """Return the line of a message."""
     return Line(f"you: {text}", "bold")
 
 
-def said_by_bot(messages: Sequence[BotMessage]) -> Iterator[Line]:
+def bot_lines(messages: Sequence[BotMessage]) -> Iterator[Line]:
     """Yield the lines of what the bot said, buttons numbered through."""
     number = 0
     for message in messages:
@@ -64,31 +64,31 @@ def buttons_of(messages: Sequence[BotMessage]) -> list[Button]:
     return [Button(str(b.get("title")), str(b.get("payload") or b.get("title"))) for b in found]
 
 
-def explained(turn: Turn, failed: Sequence[FailedCall] = ()) -> Iterator[Line]:
+def explain_turn(turn: Turn, failed: Sequence[FailedCall] = ()) -> Iterator[Line]:
     """Yield what happened in a turn: understanding, steps, decisions, calls, and why anything failed."""
-    yield from _understood(turn)
+    yield from _understanding_lines(turn)
     inside = ""
     shown: list[ActionCall] = []
     for call in turn.calls:
         if all(step.call is not call for step in turn.steps):
             shown.append(call)
-            yield from _call(call, failed, "  ")
+            yield from _call_lines(call, failed, "  ")
     for step in turn.steps:
         if step.flow != inside:
             inside = step.flow
-            yield _dim(f"  {step.flow}" if step.flow else "  outside of flows")
-        yield from _step(step, failed)
+            yield _dim_line(f"  {step.flow}" if step.flow else "  outside of flows")
+        yield from _step_lines(step, failed)
     for failure in turn.failures:
         yield Line(f"  ! {failure}", "red")
     for note in turn.notes:
-        yield _dim(f"  note: {note}")
+        yield _dim_line(f"  note: {note}")
     changed = turn.changed_slots
     if changed:
-        pairs = (f"{name} {value(old)} -> {value(new)}" for name, (old, new) in changed.items())
-        yield _dim(f"  slots: {', '.join(pairs)}")
+        pairs = (f"{name} {short_json(old)} -> {short_json(new)}" for name, (old, new) in changed.items())
+        yield _dim_line(f"  slots: {', '.join(pairs)}")
 
 
-def failures_shown(turn: Turn, failed: Sequence[FailedCall]) -> Iterator[Line]:
+def failure_lines(turn: Turn, failed: Sequence[FailedCall]) -> Iterator[Line]:
     """Yield only what went wrong in a turn: failures, their error ids and log lines."""
     for failure in turn.failures:
         yield Line(f"  ! {failure}", "red")
@@ -96,12 +96,12 @@ def failures_shown(turn: Turn, failed: Sequence[FailedCall]) -> Iterator[Line]:
         yield Line(f"  ! {call}", "red")
 
 
-def describe(command: Command) -> str:
+def describe_command(command: Command) -> str:
     """Return a command in words."""
     if isinstance(command, StartFlow):
         return f"start {command.flow}"
     if isinstance(command, SetSlot):
-        return f"set {command.name} to {value(command.value)}"
+        return f"set {command.name} to {short_json(command.value)}"
     if isinstance(command, Clarify):
         return f"ask which is meant: {', '.join(command.flows)}"
     if isinstance(command, CannotHandle):
@@ -109,42 +109,42 @@ def describe(command: Command) -> str:
     return str(command_as_json(command)["command"]).replace("_", " ")
 
 
-def value(anything: Any) -> str:
-    """Return a value as JSON, not too long."""
-    text = json.dumps(anything, ensure_ascii=False, default=str)
+def short_json(value: Any) -> str:
+    """Return a value as JSON, cut where it is too long for a line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
-def _understood(turn: Turn) -> Iterator[Line]:
-    meant = "; ".join(map(describe, turn.commands)) or "nothing that can be followed"
-    yield _dim(f"  understood: {meant}")
-    details = _details(turn.details)
-    yield _dim(f"    because: {turn.because or 'nobody said why'}{f' ({details})' if details else ''}")
+def _understanding_lines(turn: Turn) -> Iterator[Line]:
+    meant = "; ".join(map(describe_command, turn.commands)) or "nothing that can be followed"
+    yield _dim_line(f"  understood: {meant}")
+    details = _format_details(turn.details)
+    yield _dim_line(f"    because: {turn.because or 'nobody said why'}{f' ({details})' if details else ''}")
     for ignored in turn.ignored:
-        yield _dim(f"    not followed: {describe(ignored.command)}: {ignored.reason}")
+        yield _dim_line(f"    not followed: {describe_command(ignored.command)}: {ignored.reason}")
 
 
-def _details(details: Mapping[str, Any]) -> str:
+def _format_details(details: Mapping[str, Any]) -> str:
     known = {**details}
     cost = known.pop("cost", None)
     parts = [_UNITS.get(name, f"{name} {{}}").format(found) for name, found in known.items()]
     return ", ".join([*parts, *([f"cost {cost:.6f}"] if cost is not None else [])])
 
 
-def _step(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]:
+def _step_lines(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]:
     # The engine's own patterns ask for actions that hardly any project has.
     if not (step.skipped and _is_the_engines(step)):
         name = "" if step.kind in ("end", "followup") or _has_no_id(step) else f"{step.step}  "
         passed_over = "  (passed over)" if step.skipped else ""
         resumed = "goes on after " if step.kind == "resumed" else ""
         place = f"  {step.at}" if step.at and step.kind != "end" and not _is_the_engines(step) else ""
-        yield _dim(f"    {resumed}{name}{step.what}{passed_over}{place}")
+        yield _dim_line(f"    {resumed}{name}{step.what}{passed_over}{place}")
         if step.call is not None:
-            yield from _call(step.call, failed, "      ")
+            yield from _call_lines(step.call, failed, "      ")
         for note in step.notes:
-            yield _dim(f"      {note}")
+            yield _dim_line(f"      {note}")
     for decision in step.decisions:
-        yield _dim(f"      {_decision(decision)}")
+        yield _dim_line(f"      {_format_decision(decision)}")
 
 
 def _is_the_engines(step: StepTaken) -> bool:
@@ -157,8 +157,8 @@ def _has_no_id(step: StepTaken) -> bool:
     return step.step.removeprefix(f"{step.flow}_")[:1].isdecimal()
 
 
-def _decision(decision: Decision) -> str:
-    found = ", ".join(f"{name} = {value(v)}" for name, v in decision.values.items())
+def _format_decision(decision: Decision) -> str:
+    found = ", ".join(f"{name} = {short_json(v)}" for name, v in decision.values.items())
     parts = [f"if {decision.rendered or decision.condition}: {str(decision.value).lower()}"]
     parts += [f" ({decision.error})"] if decision.error else []
     parts += [f"; {found}"] if found else []
@@ -166,20 +166,20 @@ def _decision(decision: Decision) -> str:
     return "".join(parts)
 
 
-def _call(call: ActionCall, failed: Sequence[FailedCall], indent: str) -> Iterator[Line]:
+def _call_lines(call: ActionCall, failed: Sequence[FailedCall], indent: str) -> Iterator[Line]:
     twice = ", asked for the domain first" if call.asked_for_domain else ""
-    yield _dim(f"{indent}call {call.action}: {call.status or 'no answer'} in {call.milliseconds:g} ms{twice}")
+    yield _dim_line(f"{indent}call {call.action}: {call.status or 'no answer'} in {call.milliseconds:g} ms{twice}")
     for name, (old, new) in call.changed_slots.items():
-        yield _dim(f"{indent}  slot {name}: {value(old)} -> {value(new)}")
+        yield _dim_line(f"{indent}  slot {name}: {short_json(old)} -> {short_json(new)}")
     other = [e for e in call.events if e.get("event") != "slot"]
     for event in other:
-        yield _dim(f"{indent}  event {value({k: v for k, v in event.items() if v is not None})}")
+        yield _dim_line(f"{indent}  event {short_json({k: v for k, v in event.items() if v is not None})}")
     for line in call.logs:
-        yield _dim(f"{indent}  log {line.level} {line.logger}: {line.message}")
+        yield _dim_line(f"{indent}  log {line.level} {line.logger}: {line.message}")
     for found in failed:
         if found.action == call.action:
             yield Line(f"{indent}  ! {found}", "red")
 
 
-def _dim(text: str) -> Line:
+def _dim_line(text: str) -> Line:
     return Line(text, "dim")

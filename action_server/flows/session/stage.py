@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,104 +10,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from action_server.config import settings as server_settings
+from action_server.config.merge import merge
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
-from action_server.flows.commands.llm import LlmCommandGenerator
-from action_server.flows.commands.model_groups import model_settings
-from action_server.flows.commands.offline import OfflineCommandGenerator
-from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from action_server.flows.player.webhook import Webhook, in_process, over_http
-from action_server.flows.session.script import read_script
+from action_server.flows.session.command_generator import choose_command_generator
 from action_server.project.project import Project
-from action_server.project.project_reader import read_project
 from action_server.yaml_file import read_yaml
 
 # In values of settings: a folder that is new for each conversation, and gone after it.
 TEMPORARY = "{tmp}"
 TEST_SETTINGS = Path("tests") / "action_server.yml"
-_HOW = ("offline", "llm", "scripted")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say what to play and against which actions."""
-    parser.add_argument(
-        "--project", metavar="DIR", type=Path, help="the Rasa project (default: assistant/ if there is one, or .)"
-    )
-    parser.add_argument("--domain", metavar="PATH", type=Path, help="its domain, if it is not where Rasa expects it")
-    parser.add_argument("--data", metavar="PATH", type=Path, help="its flows, if they are not in data/")
-    parser.add_argument(
-        "--understand",
-        metavar=("HOW", "FILE"),
-        nargs="+",
-        action=_Understand,
-        default=["offline"],
-        help="who understands the user: offline (rules, the default), llm (the model of config.yml and endpoints.yml), "
-        "or scripted FILE",
-    )
-    parser.add_argument("--url", metavar="URL", help="call a running server's webhook instead of the code in place")
-    parser.add_argument(
-        "--header", metavar="NAME:VALUE", action="append", default=[], help="with --url: send this header as well"
-    )
-    parser.add_argument(
-        "--set",
-        metavar="services.NAME=VALUE",
-        dest="sets",
-        action="append",
-        default=[],
-        help=f"set a setting of the actions' services; {TEMPORARY} in it is a new folder for each conversation",
-    )
-    parser.set_defaults(behind=[])
-    for name in ("actions", "endpoints", "strict"):
-        server_settings.add_flag(parser, name)
+@dataclass(frozen=True)
+class StageOptions:
+    """How to play: who understands the user (`--understand`), and which actions answer.
 
-
-class _Understand(argparse.Action):
-    """Takes what is its own; what stands behind it are arguments of the verb, kept as ``behind``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        own = 2 if values[0] == "scripted" else 1
-        namespace.understand, namespace.behind = values[:own], values[own:]
-
-
-def flags_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the flags to read the server's settings by: without --endpoints, the project's own file counts."""
-    flags = dict(vars(args))
-    if flags.get("endpoints") is None and not Path(server_settings.DEFAULT_ENDPOINTS).exists():
-        own = project_folder(args.project) / server_settings.DEFAULT_ENDPOINTS
-        flags["endpoints"] = own if own.exists() else None
-    return flags
-
-
-def project_folder(given: Path | None) -> Path:
-    """Return the project's folder."""
-    return given or (Path("assistant") if Path("assistant").is_dir() else Path())
-
-
-def open_project(args: argparse.Namespace) -> Project:
-    """Read the project; what cannot be read of it is said on standard error.
-
-    Raises:
-        SettingsError: the folder does not exist, or no flow in it can be read.
+    ``url`` calls a server that runs, with ``headers``. ``services`` lie over the settings of the services, and over
+    those of tests/action_server.yml, which count with ``as_in_tests``.
     """
-    folder = project_folder(args.project)
-    if not folder.is_dir():
-        raise SettingsError("--project", f"there is no folder {folder}")
-    project = read_project(folder, domain=args.domain, data=args.data, endpoints=args.endpoints)
-    for problem in project.problems:
-        print(f"{problem.severity}: {problem}", file=sys.stderr)  # noqa: T201
-    if not project.flows:
-        raise SettingsError("--project", f"{folder} has no flows that can be read")
-    return project
+
+    understand: Sequence[str] = ("offline",)
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, Any] = field(default_factory=dict)
+    as_in_tests: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +66,7 @@ class Stage:
                 yield local
 
     def _settings_in(self, folder: str) -> Settings:
-        services = _filled(merged(self.settings.services, self.services), folder)
+        services = fill_temporary(merge(self.settings.services, self.services), folder)
         # What ran once in an earlier conversation runs again in this one. While a person thinks, the event loop stands
         # still, which is nothing the watchdog has to tell.
         changes = {"services": services, "database": f"{folder}/once.sqlite3", "metrics": False, "watchdog": 0.0}
@@ -148,35 +75,28 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    args: argparse.Namespace,
-    project: Project,
-    settings: Settings,
-    environment: Mapping[str, str],
-    *,
-    as_in_tests: bool,
+    project: Project, settings: Settings, environment: Mapping[str, str], options: StageOptions
 ) -> AsyncIterator[Stage]:
-    """Prepare a project by the flags. ``as_in_tests``: with the settings of tests/action_server.yml.
+    """Prepare a project for conversations.
 
     Raises:
-        SettingsError: a flag or a file it names is wrong.
+        SettingsError: an option, or a file it names, is wrong.
     """
     root = Path(project.root)
-    services = test_services(root) if as_in_tests else {}
-    for pair in args.sets:
-        services = merged(services, _setting(pair))
-    _find_actions(settings.actions, root)
+    services = read_test_services(root) if options.as_in_tests else {}
+    add_import_path(settings.actions, root)
     async with AsyncExitStack() as stack:
         yield Stage(
             project=project,
             settings=settings,
-            understanding=await _understanding(args.understand, project, environment, stack),
-            services=services,
-            url=args.url or "",
-            headers=dict(_header(pair) for pair in args.header),
+            understanding=await choose_command_generator(options.understand, project, environment, stack),
+            services=merge(services, options.services),
+            url=options.url,
+            headers=options.headers,
         )
 
 
-def test_services(root: Path) -> dict[str, Any]:
+def read_test_services(root: Path) -> dict[str, Any]:
     """Return the services' settings that hold in tests: those of tests/action_server.yml, if there is one.
 
     Raises:
@@ -193,45 +113,16 @@ def test_services(root: Path) -> dict[str, Any]:
     return services
 
 
-def merged(base: Any, over: Any) -> Any:
-    """Return two trees of settings as one; where both say something, ``over`` counts."""
-    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
-        return over
-    return {**base, **{key: merged(base.get(key), value) for key, value in over.items()}}
-
-
-def _filled(value: Any, folder: str) -> Any:
+def fill_temporary(value: Any, folder: str) -> Any:
+    """Return a tree of settings with the folder in place of each ``{tmp}``."""
     if isinstance(value, Mapping):
-        return {key: _filled(inner, folder) for key, inner in value.items()}
+        return {key: fill_temporary(inner, folder) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, folder) for inner in value]
+        return [fill_temporary(inner, folder) for inner in value]
     return value.replace(TEMPORARY, folder) if isinstance(value, str) else value
 
 
-def _setting(pair: str) -> dict[str, Any]:
-    name, equals, text = pair.partition("=")
-    keys = name.split(".")
-    if not equals or keys[0] != "services" or len(keys) < 2 or not all(keys):
-        # The value may be a credential.
-        raise SettingsError("--set", "is not services.NAME=VALUE, such as services.clinic.database=test.sqlite3")
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    for key in reversed(keys[1:]):
-        value = {key: value}
-    found: dict[str, Any] = value
-    return found
-
-
-def _header(pair: str) -> tuple[str, str]:
-    name, colon, value = pair.partition(":")
-    if not colon or not name.strip() or not pair.isprintable():
-        raise SettingsError("--header", "is not NAME:VALUE")
-    return name.strip(), value.strip()
-
-
-def _find_actions(package: str, root: Path) -> None:
+def add_import_path(package: str, root: Path) -> None:
     """Let Python find the project's own package of actions, if the working directory has none of the name."""
     top = package.partition(".")[0]
     places = [Path(), root]
@@ -239,30 +130,3 @@ def _find_actions(package: str, root: Path) -> None:
     folder = str(root.resolve())
     if has == [root] and folder not in sys.path:
         sys.path.insert(1, folder)
-
-
-async def _understanding(
-    how: Sequence[str], project: Project, environment: Mapping[str, str], stack: AsyncExitStack
-) -> Callable[[], CommandGenerator]:
-    name, *files = how
-    if name not in _HOW or len(files) != (name == "scripted"):
-        raise SettingsError("--understand", f"{' '.join(how)!r} is none of offline, llm and scripted FILE")
-    if name == "scripted":
-        script = read_script(Path(files[0]))
-        return lambda: ScriptedCommandGenerator(script.turns, script.by_message)
-    if name == "offline":
-        return OfflineCommandGenerator
-    where = project.endpoints_file or server_settings.DEFAULT_ENDPOINTS
-    model = model_settings(project.endpoints, where, environment, _group(project.config))
-    session = await stack.enter_async_context(aiohttp.ClientSession())
-    return lambda: LlmCommandGenerator(model, session)
-
-
-def _group(config: Mapping[str, Any]) -> str | None:
-    """Return the model group that the command generator of a config.yml names."""
-    pipeline = config.get("pipeline")
-    for component in pipeline if isinstance(pipeline, list) else ():
-        llm = component.get("llm") if isinstance(component, Mapping) else None
-        if isinstance(llm, Mapping) and "CommandGenerator" in str(component.get("name")) and llm.get("model_group"):
-            return str(llm["model_group"])
-    return None

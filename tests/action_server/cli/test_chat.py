@@ -175,25 +175,6 @@ def test_a_script_understands(cafe: Cafe, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("script", "problem"),
-    [
-        ("", "must hold `turns:`, `messages:` or both"),
-        ("turn: []", "must hold `turns:`, `messages:` or both"),
-        ("turns: {a: 1}\nmessages: {}", "`turns` must be a list, `messages` a mapping"),
-        ("turns: [cancel_flow]", "turns[0]: must be a list of commands"),
-        ("turns: [[cancel]]", "turns[0]: is no command; there are {start_flow: <id>}"),
-        ("messages: {hi: [{set_slot: {a: 1, b: 2}}]}", "messages['hi']: is no command"),
-    ],
-)
-def test_a_script_that_cannot_be_read_says_where(cafe: Cafe, script: str, problem: str) -> None:
-    """Before anything is played."""
-    path = cafe.write("script.yml", script)
-
-    with pytest.raises(SettingsError, match=re.escape(problem)):
-        cafe.chat("hi\n", "--understand", "scripted", str(path))
-
-
-@pytest.mark.parametrize(
     ("flags", "problem"),
     [
         (["--understand", "magic"], "--understand: 'magic' is none of offline, llm and scripted FILE"),

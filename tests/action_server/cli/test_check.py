@@ -7,7 +7,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ def run(folder: Path, files: dict[str, str], *flags: str) -> int:
     parser = argparse.ArgumentParser()
     check.add_flags(parser)
     with write_files(folder, files) as package:
-        return check.run(parser.parse_args(flags), SimpleNamespace(actions=package))
+        return check.run(parser.parse_args([*flags, "--actions", package]), {})
 
 
 def test_a_finding_is_a_line_and_its_fix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,14 +138,9 @@ def test_the_command_runs_as_a_process(tmp_path: Path) -> None:
     """What the actions print when they are imported does not get into the report."""
     import subprocess
 
-    script = (
-        "import argparse, sys\nfrom types import SimpleNamespace\nfrom action_server.cli import check\n"
-        "parser = argparse.ArgumentParser()\ncheck.add_flags(parser)\n"
-        "sys.exit(check.run(parser.parse_args(['--json']), SimpleNamespace(actions=sys.argv[1])))\n"
-    )
     with write_files(tmp_path, edit(FAULTY, CODE, "", "\n\nprint('imported')\n")) as package:
         done = subprocess.run(
-            [sys.executable, "-c", script, package],
+            [sys.executable, "-m", "action_server", "check", "--json", "--actions", package],
             cwd=tmp_path,
             env={"PYTHONPATH": str(ROOT)},
             capture_output=True,

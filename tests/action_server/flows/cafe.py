@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from action_server.cli import chat, flows_graph, flows_test
-from action_server.config import settings
-from action_server.flows.session import stage
 from tests.projects import project
 
 FLOWS = """
@@ -141,7 +139,7 @@ class Cafe:
         module.add_flags(parser)
         args = parser.parse_args([*flags, "--project", str(self.folder), "--actions", self.actions])
         run: Callable[..., int] = module.run
-        return run(args, settings.read(stage.flags_of(args), self.environment), self.environment)
+        return run(args, self.environment)
 
 
 def open_cafe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from action_server.errors import SettingsError
-from action_server.flows.check.checking import Request, check, check_text, project_folder
+from action_server.flows.check.checking import Request, check, check_text
 from action_server.project.python.reader import read_package
 from tests.action_server.flows.check.sample_projects import (
     CALM,
@@ -96,15 +96,6 @@ def test_a_process_that_must_not_import_the_actions_checks_their_text(tmp_path: 
         findings = check_text(Path("."), package)
 
     assert {f.rule.id for f in findings} == {"impossible-value"}
-
-
-def test_the_project_is_found_where_it_usually_is(tmp_path: Path) -> None:
-    """In this folder, else in `assistant`."""
-    assert project_folder(tmp_path) == tmp_path
-    (tmp_path / "assistant").mkdir()
-    (tmp_path / "assistant" / "domain.yml").touch()
-
-    assert project_folder(tmp_path) == tmp_path / "assistant"
 
 
 def mangle(text: str, chance: random.Random) -> str:

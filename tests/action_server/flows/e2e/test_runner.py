@@ -1,309 +1,158 @@
-"""`action-server flows test` and `flows graph`: what runs, what is reported, and the exit code."""
+"""What of a turn holds, and how tests are played one after the other."""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree as ET
+from typing import ClassVar, cast
 
 import pytest
 
+from action_server.config.settings import Settings
 from action_server.errors import SettingsError
-from tests.action_server.cli.test_chat_terminal import model, use_model
-from tests.action_server.flows.cafe import Cafe, open_cafe
+from action_server.flows.commands.offline import OfflineCommandGenerator
+from action_server.flows.e2e.cases import Case, Stub, UserStep
+from action_server.flows.e2e.checks import ANY_VALUE, Check, slot_was_not_set
+from action_server.flows.e2e.runner import Result, StubbedWebhook, events_of, failed_checks, play, play_all
+from action_server.flows.player.trace import Turn
+from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.session.failures import FailureLog
+from action_server.flows.session.stage import Stage
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
+from action_server.source import Place
+from tests.action_server.flows.cafe import DOMAIN, FLOWS
+from tests.action_server.flows.e2e.results import check, step
+from tests.projects import project
 
-CASES = """
-stub_custom_actions:
-  action_pay:
-    responses: [{text: Paid by a stub.}]
-  "tea for Ann::action_pay":
-    events: [{event: slot, name: guest, value: Zoe}]
+ONE, TWO = check("action_one", 1), check("action_two", 2)
+EVENTS = [{"event": "action", "name": "action_one"}, {"event": "action", "name": "action_two"}]
 
-fixtures:
-  - ann: [{guest: Ann}]
-  - bob:
-      guest: Bob
 
-metadata:
-  - loud: {guest: somebody loud}
+class Asked:
+    """A webhook that counts its calls, and says what it was asked for."""
 
-test_cases:
-  - test_case: tea for Ann
-    fixtures: [bob, ann]
-    steps:
-      - user: order a drink
-      - user: tea
-      - bot: tea number 1 for Ann
-      - user: pay the bill
-      - slot_was_set: [{guest: Zoe}]
-  - test_case: tea for somebody
-    metadata: loud
-    steps:
-      - user: order a drink
-      - user: tea
-      - bot: tea number 1 for somebody loud
-      - user: pay the bill
-      - bot: Paid by a stub.
-  - test_case: coffee
-    steps:
-      - user: order a drink
-      - user: coffee
-        metadata: loud
-      - bot: coffee number 1 for somebody loud
-"""
-FAILING = """
-test_cases:
-  - test_case: water
-    steps:
-      - user: order a drink
-      - utter: utter_ask_drink
-      - user: tea
-        metadata: {guest: "a\\x07b"}
-      - utter: utter_enjoy
-      - bot: water
-      - user: coffee
-  - test_case: the till
-    steps:
-      - user: pay the bill
-      - bot: Paid.
-  - test_case: the menu
-    steps:
-      - user: search the menu
-  - test_case: nobody
-    fixtures: [nobody]
-    steps:
-      - user: order a drink
-fixtures:
-  - nobody: {gest: Ann}
-"""
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    async def post(self, body: bytes) -> Answer:
+        self.names.append(json.loads(body)["next_action"])
+        return Answer(200, {"events": [{"event": "slot", "name": "served", "value": True}], "responses": []}, 0.0)
+
+
+class OpenStage(Stage):
+    """A stage whose webhook is a fake, another one for each test."""
+
+    opened: ClassVar[list[Asked]] = []
+
+    @asynccontextmanager
+    async def webhook(self) -> AsyncIterator[Webhook]:
+        self.opened.append(Asked())
+        yield self.opened[-1]
 
 
 @pytest.fixture
-def cafe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
-    return open_cafe(tmp_path, monkeypatch)
+def cafe(tmp_path: Path) -> Project:
+    return read_project(project(tmp_path, {"domain.yml": DOMAIN, "data/flows.yml": FLOWS}))
 
 
-def results(capsys: pytest.CaptureFixture[str]) -> Any:
-    return json.loads(capsys.readouterr().out)
+@pytest.fixture
+def stage(cafe: Project, monkeypatch: pytest.MonkeyPatch) -> OpenStage:
+    monkeypatch.setattr(OpenStage, "opened", [])
+    return OpenStage(cafe, Settings(), OfflineCommandGenerator)
 
 
-def test_each_test_has_its_own_state_fixtures_metadata_and_stubs(
-    cafe: Cafe, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Every one counts from 1: the services of the others are not its own."""
-    cafe.write("tests/cases.yml", CASES)
-
-    code = cafe.test()
-
-    printed = capsys.readouterr()
-    assert code == 0, printed.out
-    assert printed.out.startswith("3 passed in ")
-    assert "a print of the action" not in printed.out
+def case(name: str, *messages: str, checks: tuple[Check, ...] = ()) -> Case:
+    place = Place(file="tests/cases.yml", line=3)
+    return Case(name, place, tuple(UserStep(message, place, checks) for message in messages))
 
 
-def test_fixtures_of_conftest_files_count_the_nearest_first(cafe: Cafe) -> None:
-    """From the project's folder down to the file's own."""
-    steps = "steps: [{user: order a drink}, {user: tea}, {bot: tea number 1 for Cleo}]"
-    cafe.write("conftest.yml", "fixtures:\n  - who: {guest: Ann}\n  - other: {served: true}\n")
-    cafe.write("tests/deep/conftest.yml", "fixtures:\n  - who: {guest: Cleo}\n")
-    cafe.write("tests/deep/cases.yml", f"test_cases:\n  - test_case: x\n    fixtures: [who, other]\n    {steps}\n")
-
-    assert cafe.test() == 0
+def test_checks_hold_in_any_order_unless_it_counts() -> None:
+    """Ordered, each is looked for behind what proved the one before."""
+    assert failed_checks([TWO, ONE], EVENTS, is_ordered=False) == ()
+    assert failed_checks([ONE, TWO], EVENTS, is_ordered=True) == ()
+    assert failed_checks([TWO, ONE], EVENTS, is_ordered=True) == (ONE,)
 
 
-def test_a_failure_shows_what_was_expected_beside_what_happened(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the places of the step and of what did not hold; the rest of that test is not played."""
-    cafe.write("tests/cases.yml", FAILING)
+def test_what_is_absent_does_not_move_the_order_on() -> None:
+    """It is proved by no place among the events."""
+    nothing = Check("slot_was_not_set: x", Place(file=""), slot_was_not_set([("x", ANY_VALUE)]))
 
-    code = cafe.test()
-
-    said = capsys.readouterr().out
-    assert code == 1
-    assert "FAILED  tests/cases.yml:3  water\n  tests/cases.yml:7  you: tea\n" in said
-    rows = said.splitlines()
-    assert any(row.strip().startswith("+ utter: utter_enjoy") and "understood: set drink to" in row for row in rows)
-    assert any(row.strip().startswith("x bot: water  (line 10)") and "because: answers" in row for row in rows)
-    assert 'bot_uttered: utter_enjoy "Enjoy!"' in said
-    assert "you: coffee" not in said
-    assert "! log ERROR action.failed action=action_pay" in said
-    assert "ERROR  tests/cases.yml:16  the menu\n  data/flows.yml:29: action_trigger_search needs" in said
-    assert "a fixture sets what is no slot of the domain: gest" in said
-    assert "2 failed, 2 errors in " in said
+    assert failed_checks([nothing, ONE, nothing, TWO], EVENTS, is_ordered=True) == ()
 
 
-def test_junit_has_a_case_for_each_test(cafe: Cafe) -> None:
-    """Failures and errors with their places, and nothing that XML cannot hold."""
-    cafe.write("tests/cases.yml", FAILING)
+def test_events_have_what_tests_ask_for_beyond_the_engines(cafe: Project) -> None:
+    """The last step of a flow that is completed, and what a clarification offers."""
+    asks = {"event": "flow_started", "flow_id": "pattern_clarification", "metadata": {"names": ["pay the bill"]}}
+    done = {"event": "flow_completed", "flow_id": "order_drink"}
+    other = {"event": "flow_completed", "flow_id": "look_up"}
+    turn = Turn("x", steps=[step("order_drink", "serve"), step("order_drink", "thank")], events=[asks, done, other])
 
-    cafe.test("--junit", "out/junit.xml")
-
-    root = ET.parse(cafe.folder / "out" / "junit.xml").getroot()  # noqa: S314 - our own file
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "2", "2")
-    cases = {case.get("name"): case for case in root.iter("testcase")}
-    failure = cases["water"].find("failure")
-    assert failure is not None
-    assert failure.get("message") == "tests/cases.yml:10: bot: water"
-    assert 'slot_was_set: drink = "tea"' in (failure.text or "")
-    assert cases["the menu"].find("error") is not None
-    assert [suite.get("name") for suite in root] == ["tests/cases.yml"]
+    assert events_of(turn, cafe) == [
+        {**asks, "offered": ["pay the bill"], "offered_ids": ["pay_bill"]},
+        {**done, "last_step": "thank"},
+        other,
+    ]
 
 
-def test_json_has_everything(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing else is printed to standard output."""
-    cafe.write("tests/cases.yml", FAILING)
+async def test_a_stub_answers_for_its_action_and_for_no_other() -> None:
+    """The webhook behind it hears of the others only."""
+    behind = Asked()
+    webhook = StubbedWebhook(behind, {"action_pay": Stub([{"event": "slot"}], [{"text": "Paid."}])})
 
-    cafe.test("--json", "--coverage", "-k", "WATER")
+    answer = await webhook.post(b'{"next_action": "action_pay"}')
+    await webhook.post(b'{"next_action": "action_serve"}')
 
-    found = results(capsys)
-    assert [test["outcome"] for test in found["tests"]] == ["failed"]
-    assert found["tests"][0]["failures"] == [{"at": "tests/cases.yml:10", "expected": "bot: water"}]
-    assert [turn["user"] for turn in found["tests"][0]["turns"]] == ["", "order a drink", "tea"]
-    order = found["coverage"]["flows"][0]
-    assert (order["flow"], order["steps"], order["covered"], order["missing"]) == ("order_drink", 3, 3, [])
-    assert found["coverage"]["percent"] == 50.0
+    assert (answer.status, answer.body) == (200, {"events": [{"event": "slot"}], "responses": [{"text": "Paid."}]})
+    assert behind.names == ["action_serve"]
 
 
-def test_paths_may_stand_behind_who_understands(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """They are not taken for the file of a script."""
-    cafe.write("tests/cases.yml", CASES)
-    cafe.write("tests/failing.yml", FAILING)
+async def test_each_test_has_a_webhook_of_its_own(stage: OpenStage) -> None:
+    """Opened for it, each run counted."""
+    tests = [case("one", "order a drink", "tea"), case("two", "pay the bill")]
+    heard: list[Result] = []
 
-    assert cafe.test("--understand", "offline", "tests/cases.yml") == 0
-    assert cafe.graph("--understand", "offline", "pay_bill") == 0
-    assert "order_drink" not in capsys.readouterr().out
+    results = await play_all(tests, stage, FailureLog(), repeat=2, on_result=heard.append)
 
-
-def test_a_file_that_is_no_yaml_is_not_passed_over(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its tests would seem to pass."""
-    cafe.write("tests/cases.yml", CASES)
-    cafe.write("tests/more.yml", "test_cases: [")
-
-    with pytest.raises(SettingsError, match="cannot be read"):
-        cafe.test()
-    assert "tests/more.yml:1:14: is not YAML" in capsys.readouterr().err
+    assert [(r.case.name, r.number, r.outcome) for r in results] == [
+        ("one", 1, "passed"),
+        ("one", 2, "passed"),
+        ("two", 1, "passed"),
+        ("two", 2, "passed"),
+    ]
+    assert heard == results
+    assert len(stage.opened) == 4
+    assert "action_serve" in stage.opened[0].names
 
 
-def test_fail_fast_stops_at_the_first(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """The tests behind it do not run."""
-    cafe.write("tests/cases.yml", FAILING)
+async def test_fail_fast_ends_with_the_first_that_does_not_pass(stage: OpenStage) -> None:
+    """Neither its other runs nor the tests behind it are played."""
+    tests = [case("one", "order a drink"), case("two", "pay the bill", checks=(ONE,)), case("three", "tea")]
 
-    assert cafe.test("--fail-fast", "--json") == 1
-    assert len(results(capsys)["tests"]) == 1
+    results = await play_all(tests, stage, FailureLog(), repeat=2, fail_fast=True)
 
-
-@pytest.mark.parametrize(("least", "code"), [("50", 0), ("50.1", 1)])
-def test_too_little_coverage_fails(cafe: Cafe, least: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table names the lines of steps that no test came to."""
-    cafe.write("tests/cases.yml", "test_cases:\n  - test_case: x\n    steps: [{user: order a drink}, {user: tea}]\n")
-
-    assert cafe.test("--coverage-min", least) == code
-
-    said = capsys.readouterr().out
-    lines = [line.split() for line in said.splitlines()]
-    assert ["pay_bill", "2", "0", "(0", "%)", "data/flows.yml:", "22,", "24"] in lines
-    assert ["all", "6", "3", "(50", "%)"] in lines
-    assert ("coverage is 50.0 %, below 50.1 %" in said) is bool(code)
+    assert [(r.case.name, r.outcome) for r in results] == [("one", "passed"), ("one", "passed"), ("two", "failed")]
 
 
-def test_repeated_runs_are_compared(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """How often the same words took the same path, and how two paths differ."""
-    order = [{"command": "start_flow", "flow": "order_drink"}]
-    tea = [*order, {"command": "set_slot", "slot": "drink", "value": "tea"}]
-    cafe.write("tests/cases.yml", "test_cases:\n  - test_case: thirst\n    steps: [{user: I am thirsty}]\n")
-    with model(order, tea, order) as (url, _):
-        use_model(cafe, url)
-        code = cafe.test("--repeat", "3", "--understand", "llm")
+async def test_what_follows_a_failure_is_not_played(stage: OpenStage) -> None:
+    """It would only fail because of it."""
+    result = await play(case("one", "order a drink", "tea", checks=(TWO,)), stage, FailureLog())
 
-    said = capsys.readouterr().out
-    assert code == 0
-    assert "thirst   3      3        2 of 3      2" in said
-    assert "  --- run 1" in said
-    assert "  +++ run 2" in said
-    assert "  -  understood: start order_drink" in said
-    assert '  +  understood: set drink to "tea"; start order_drink' in said
-    assert "  +  order_drink: serve (action action_serve)" in said
+    assert result.outcome == "failed"
+    assert [played.turn.message for played in result.turns if played.step is not None] == ["order a drink"]
+    assert result.failures == [(result.turns[-1], TWO)]
 
 
-def test_the_same_words_take_the_same_path_offline(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each run has a state of its own, too."""
-    cafe.write("tests/cases.yml", CASES)
+async def test_actions_that_cannot_be_opened_end_the_run(cafe: Project) -> None:
+    """There is no use in going on to the next test."""
 
-    assert cafe.test("--repeat", "2", "--json") == 0
-    found = results(capsys)
-    assert [(r["runs"], r["same"], r["difference"]) for r in found["repeats"]] == [(2, 2, [])] * 3
-    assert [test["run"] for test in found["tests"]] == [1, 2] * 3
+    class Broken(Stage):
+        @asynccontextmanager
+        async def webhook(self) -> AsyncIterator[Webhook]:
+            raise SettingsError("services.book", "there is no file")
+            yield cast("Webhook", None)
 
-
-@pytest.mark.parametrize(
-    ("flags", "problem"),
-    [
-        ([], "there are none below"),
-        (["-k", "x"], "there are none of a name with 'x'"),
-        (["tests/none.yml"], "cannot be read"),
-        (["--repeat", "0"], "--repeat: must be 1 at least"),
-    ],
-)
-def test_no_tests_is_no_success(cafe: Cafe, flags: list[str], problem: str) -> None:
-    """Somebody has mistyped a path, and CI should not be green."""
-    with pytest.raises(SettingsError, match=problem):
-        cafe.test(*flags)
-
-
-@pytest.mark.parametrize("text", ["services: {}", "action_server: {port: 1}", "action_server:", "[]"])
-def test_settings_of_tests_that_say_something_else_are_refused(cafe: Cafe, text: str) -> None:
-    """They would be ignored, and a test would write into a database somebody uses."""
-    cafe.write("tests/action_server.yml", text)
-    cafe.write("tests/cases.yml", CASES)
-
-    with pytest.raises(SettingsError, match=r"action_server\.yml: must hold `action_server:` with `services:`"):
-        cafe.test()
-
-
-def test_the_actions_are_found_in_the_project(cafe: Cafe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """From a folder that has none of their name, and the project's own settings with them."""
-    cafe.write("tests/cases.yml", CASES)
-    cafe.write("endpoints.yml", "action_server: {services: {book: {file: ignored}}}")
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    monkeypatch.syspath_prepend(os.getcwd())
-
-    assert cafe.test() == 0
-
-
-def test_a_graph_highlights_what_tests_come_to(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
-    """A test that does not pass is said, and drawn as far as it came."""
-    cafe.write("tests/cases.yml", FAILING)
-
-    assert cafe.graph("order_drink", "--executed", "tests/cases.yml", "-k", "water") == 0
-
-    printed = capsys.readouterr()
-    assert printed.out.startswith("flowchart TD\n")
-    assert "class f0n0,f0n1,f0n2,f0n3,f0n4 run" in printed.out
-    assert "tests/cases.yml:3: water: failed" in printed.err
-
-
-def test_graphs_are_written_to_files(cafe: Cafe) -> None:
-    """One flow into a file, several as SVG into a folder."""
-    assert cafe.graph("pay_bill", "--format", "svg", "--output", "one.svg") == 0
-    assert cafe.graph("--format", "svg", "--output", "all") == 0
-    assert cafe.graph("--output", "all.mmd") == 0
-
-    assert ET.parse(cafe.folder / "one.svg").getroot().get("aria-label") == "pay the bill"  # noqa: S314 - our own file
-    assert {path.name for path in (cafe.folder / "all").iterdir()} == {"order_drink.svg", "pay_bill.svg", "look_up.svg"}
-    assert (cafe.folder / "all.mmd").read_text().count("subgraph") == 3
-
-
-@pytest.mark.parametrize(
-    ("flags", "problem"),
-    [
-        (["order_drinks"], "'order_drinks': is no flow of .*; did you mean 'order_drink'"),
-        (["--format", "svg"], "--output: several flows as SVG need a folder"),
-        (["--output", "."], "--output: . cannot be written"),
-    ],
-)
-def test_a_graph_that_cannot_be_drawn_says_why(cafe: Cafe, flags: list[str], problem: str) -> None:
-    """In one line."""
-    with pytest.raises(SettingsError, match=problem):
-        cafe.graph(*flags)
+    with pytest.raises(SettingsError):
+        await play_all([case("one", "hi")], Broken(cafe, Settings(), OfflineCommandGenerator), FailureLog())

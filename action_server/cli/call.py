@@ -1,0 +1,141 @@
+"""The verb `call`: calls one action, as an engine would."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from action_server.cli.console import make_console, make_table, print_json
+from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags
+from action_server.cli.values import parse_slots
+from action_server.config import settings
+from action_server.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from action_server.cli.client import Reply
+
+DESCRIPTION = """\
+Send one webhook request, as an engine would, and show what it changed.
+
+Without --url a server for this one call is started on a free port of this machine."""
+EXAMPLES = """\
+examples:
+  action-server call action_check_urgent_slots appointment_type=urgent
+  action-server call action_create_appointment appointment_type=general preferred_date="tomorrow at 10"
+  action-server call validate_party_form party_size=4 --domain domain.yml --url http://localhost:5055/webhook"""
+_UNSET = object()
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and flags of the verb."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("action", metavar="NAME", help="the action's name, such as action_create_appointment")
+    parser.add_argument(
+        "slots", metavar="slot=value", nargs="*", help="a slot of the conversation; value is JSON or text"
+    )
+    parser.add_argument("--message", metavar="TEXT", help="what the user said last")
+    parser.add_argument("--sender", metavar="ID", default="default", help="the conversation (default: default)")
+    add_url_flags(parser)
+    parser.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
+    add_action_flags(parser)
+    add_json_flag(parser)
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Call the action and show what it did. Returns 1 for another status than 200.
+
+    Raises:
+        StartupError: settings, slots or the domain are wrong, or the actions cannot be opened.
+        UnreachableError: nothing answers at the URL.
+    """
+    from action_server.telemetry import logs
+
+    # A person looks at the outcome of one call, not at a server's log; what goes wrong is still shown.
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    read = settings.read({"log_level": "WARNING", **given}, environment)
+    logs.configure(read.logs)
+    slots = parse_slots(args.slots)
+    reply = asyncio.run(_call(args, slots, read))
+    if args.json:
+        print_json({"status": reply.status, "milliseconds": reply.milliseconds, "body": reply.body})
+    else:
+        show_reply(make_console(), args.action, slots, reply)
+    return 0 if reply.status == 200 else 1
+
+
+async def _call(args: argparse.Namespace, slots: Mapping[str, Any], read: settings.Settings) -> Reply:
+    from action_server.cli import client
+
+    options = {"message": args.message, "sender_id": args.sender, "domain": _read_domain(args.domain)}
+    if args.url:
+        return await client.call_action(args.url, args.action, slots, headers=dict(args.headers), **options)
+    async with client.own_server(read) as url:
+        return await client.call_action(url, args.action, slots, **options)
+
+
+def _read_domain(path: Path | None) -> Mapping[str, Any] | None:
+    if path is None:
+        return None
+    from action_server.yaml_file import read_yaml
+
+    domain = read_yaml(path, "--domain")
+    if not isinstance(domain, dict):
+        raise SettingsError("--domain", f"{path} is not a domain")
+    return domain
+
+
+def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: Reply) -> None:
+    """Print what a call did: status and time, messages, slots before and after, other events, or the error."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(action)}[/bold]  {reply.status}  {reply.milliseconds:g} ms", highlight=False)
+    if reply.status != 200:
+        _show_error(console, reply)
+        return
+    for response in reply.responses:
+        _show_message(console, response)
+    changes = [event for event in reply.events if event.get("event") == "slot"]
+    if changes:
+        table = make_table("slot", "before", "after")
+        for event in changes:
+            name = event.get("name", "?")
+            table.add_row(str(name), _format(slots.get(name, _UNSET)), _format(event.get("value")))
+        console.print(table)
+    for event in reply.events:
+        if event.get("event") != "slot":
+            rest = {k: v for k, v in event.items() if k != "event" and v is not None}
+            console.print(f"  event {event.get('event')} {json.dumps(rest) if rest else ''}", markup=False)
+    if not reply.responses and not reply.events:
+        console.print("  no messages, no events")
+
+
+def _show_message(console: Console, response: Mapping[str, Any]) -> None:
+    """Print one response: its text or the name of its template, then whatever else is not empty."""
+    text = response.get("text") or (f"response {response['response']}" if response.get("response") else "")
+    if text:
+        console.print("  bot: " + str(text).replace("\n", "\n       "), markup=False, highlight=False, soft_wrap=True)
+    for button in response.get("buttons") or []:
+        console.print(f"       [{button.get('title')}] {button.get('payload')}", markup=False, highlight=False)
+    hidden = {"text", "buttons", "response", "template"}
+    for key, value in response.items():
+        if value and key not in hidden:
+            console.print(f"       {key}: {_format(value)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_error(console: Console, reply: Reply) -> None:
+    if not isinstance(reply.body, dict):
+        console.print("  the reply is not JSON: is this the URL of an action server's webhook?")
+        return
+    for key, value in reply.body.items():
+        if key != "action_name":
+            console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _format(value: object) -> str:
+    return "-" if value is _UNSET else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,55 @@
+"""The verb `doctor`: finds what will fail at run time between an engine and this server."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Mapping
+
+from action_server import __version__
+from action_server.cli.console import make_console, print_json
+from action_server.cli.flags import add_json_flag
+from action_server.config import settings
+
+DESCRIPTION = """\
+Compare action_endpoint of Rasa's endpoints file with this server's settings, and show what will fail.
+
+Give it the flags you give to run. Exit code 1: calls will fail; 2: the settings cannot be read."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb, and those of `run`."""
+    parser.add_argument("--url", metavar="URL", help="the url the engine calls, instead of the one of action_endpoint")
+    parser.add_argument("--engine", metavar="URL", help="ask a running engine for its version and its clock")
+    parser.add_argument("--online", action="store_true", help="call the running server, and open the services")
+    form = parser.add_mutually_exclusive_group()
+    add_json_flag(form)
+    form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0")
+    settings.add_flags(parser)
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Examine settings and endpoints. Returns 1 if there are errors.
+
+    Raises:
+        StartupError: the settings cannot be read.
+    """
+    from action_server.doctor import report, rules
+    from action_server.doctor.examine import examine
+    from action_server.findings import output, sarif
+    from action_server.telemetry import logs
+
+    read = settings.read(vars(args), environment)
+    # Tracebacks of services may hold secrets; the findings say what is wrong.
+    logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    # What the actions' modules print when they are imported is none of the report.
+    with contextlib.redirect_stdout(sys.stderr):
+        findings = examine(read, environment, url=args.url, engine=args.engine, online=args.online)
+    if args.json:
+        print_json(report.as_json(findings))
+    elif args.sarif:
+        print_json(sarif.as_sarif(findings, rules.RULES.values(), __version__, otherwise=str(read.endpoints)))
+    else:
+        output.show_findings(make_console(), findings)
+    return 1 if any(finding.severity == "error" for finding in findings) else 0

@@ -1,0 +1,106 @@
+"""What a person sees of tests: failures with the turn that was expected beside the one that was, and the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from action_server.cli.console import make_table
+from action_server.flows.e2e.coverage import FlowCoverage, percentage
+from action_server.flows.e2e.paths import Repetition
+from action_server.flows.e2e.report import describe_turn
+from action_server.flows.e2e.runner import PlayedTurn, Result
+from action_server.project.places import Problem
+
+_OUTCOMES = {"passed": "green", "failed": "bold red", "error": "bold red"}
+
+
+def show_problems(console: Console, problems: Sequence[Problem]) -> None:
+    """Print what is wrong with test files, a line each."""
+    for problem in problems:
+        console.print(Text(f"{problem.severity}: {problem}"), soft_wrap=True)
+
+
+def show_failure(console: Console, result: Result) -> None:
+    """Print why a test did not pass: nothing for one that did."""
+    if result.outcome == "passed":
+        return
+    run = f" (run {result.number})" if result.number > 1 else ""
+    console.print(
+        Text(result.outcome.upper(), _OUTCOMES[result.outcome]) + f"  {result.case.at}  {result.case.name}{run}",
+        soft_wrap=True,
+    )
+    if result.problem:
+        console.print(Text(f"  {result.problem}"), soft_wrap=True)
+    for played in result.turns:
+        if played.failed or (result.problem and played is result.turns[-1]):
+            _show_turn(console, played)
+    console.print()
+
+
+def show_repetitions(console: Console, repetitions: Sequence[Repetition]) -> None:
+    """Print how often the same words took the same way, and how another way differs."""
+    if not repetitions:
+        return
+    table = make_table("test", "runs", "passed", "same path", "paths")
+    for repetition in repetitions:
+        runs, passed, ways = map(str, (repetition.runs, repetition.passed, repetition.ways))
+        table.add_row(Text(repetition.case.name), runs, passed, f"{repetition.same} of {runs}", ways)
+    console.print(table)
+    for repetition in repetitions:
+        if repetition.difference:
+            console.print(Text(f"\n{repetition.case.at}  {repetition.case.name}"), soft_wrap=True)
+            for line in repetition.difference:
+                style = {"+": "green", "-": "red"}.get(line[:1], "dim")
+                console.print(Text(f"  {line}", style), soft_wrap=True)
+    console.print()
+
+
+def show_coverage(console: Console, coverages: Sequence[FlowCoverage]) -> None:
+    """Print a table of flows with the steps that tests came to, and the lines of those they did not."""
+    table = make_table("flow", "steps", "covered", "missing lines")
+    for coverage in coverages:
+        lines = ", ".join(map(str, coverage.missing_lines))
+        where = f"{coverage.flow.at.file}: {lines}" if lines else ""
+        share = f"{coverage.covered} ({_percent(coverage.covered, coverage.steps)})"
+        table.add_row(Text(coverage.flow.id), str(coverage.steps), share, Text(where))
+    total = percentage(coverages)
+    covered, steps = (sum(getattr(c, name) for c in coverages) for name in ("covered", "steps"))
+    table.add_row("all", str(steps), f"{covered} ({total:.0f} %)", "")
+    console.print(table)
+
+
+def show_summary(console: Console, results: Sequence[Result]) -> None:
+    """Print how many tests ended how, and how long they took."""
+    counts = Counter(result.outcome for result in results)
+    parts = [
+        Text(f"{counts[o]} {o}" + ("s" if o == "error" and counts[o] > 1 else ""), _OUTCOMES[o])
+        for o in ("passed", "failed", "error")
+        if counts[o]
+    ]
+    seconds = sum(result.seconds for result in results)
+    console.print(Text(", ").join(parts) + Text(f" in {seconds:.1f} s"))
+
+
+def _show_turn(console: Console, played: PlayedTurn) -> None:
+    step = played.step
+    where = f"{step.at}  you: {step.message}" if step else "before the first message"
+    console.print(Text(f"  {where}", "bold"), soft_wrap=True)
+    checks = step.checks if step else played.failed
+    expected = Text("\n").join(
+        Text(f"x {check}  (line {check.at.line})", "red") if check in played.failed else Text(f"+ {check}", "green")
+        for check in checks
+    )
+    table = Table(box=None, padding=(0, 0, 0, 4), header_style="bold", expand=False)
+    table.add_column("expected", overflow="fold", ratio=1)
+    table.add_column("actual", overflow="fold", ratio=1)
+    table.add_row(expected, Text("\n".join(describe_turn(played))))
+    console.print(table)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "-"

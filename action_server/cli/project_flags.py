@@ -1,0 +1,42 @@
+"""The flags of verbs about a Rasa project, the project's folder, and the settings that count in it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from action_server.config import settings
+from action_server.project.location import DEFAULT_PROJECT, project_folder
+
+
+def add_project_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which project, where its parts are, and which actions belong to it."""
+    parser.add_argument("--project", metavar="DIR", type=Path, help=f"the Rasa project (default: {DEFAULT_PROJECT})")
+    parser.add_argument("--domain", metavar="PATH", type=Path, help="its domain, if it is not domain.yml or domain/")
+    parser.add_argument("--data", metavar="PATH", type=Path, help="its flows, rules and stories, if not in data/")
+    for name in ("actions", "endpoints"):
+        settings.add_flag(parser, name)
+
+
+def folder_of(args: argparse.Namespace) -> Path:
+    """Return the project's folder.
+
+    Raises:
+        SettingsError: the one that was given does not exist, or none was given and there is no project.
+    """
+    return project_folder(args.project, is_spread=bool(args.domain or args.data))
+
+
+def read_settings(args: argparse.Namespace, environment: Mapping[str, str]) -> settings.Settings:
+    """Return the server's settings; where neither a flag nor the working directory has a file, the project's counts.
+
+    Raises:
+        SettingsError: an entry is wrong, or there is no project.
+    """
+    flags = vars(args)
+    read = settings.read(flags, environment)
+    own = folder_of(args) / settings.DEFAULT_ENDPOINTS
+    if read.endpoints != Path(settings.DEFAULT_ENDPOINTS) or read.endpoints.exists() or not own.exists():
+        return read
+    return settings.read({**flags, "endpoints": own}, environment)

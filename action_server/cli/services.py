@@ -1,0 +1,79 @@
+"""The verb `services`: asks every service of the actions whether it works."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from action_server.cli.console import make_console, make_table, print_json
+from action_server.cli.flags import add_action_flags, add_json_flag
+from action_server.config import settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from action_server.runtime.health import ServicePinged
+
+DESCRIPTION = """\
+Open the services of the actions (databases, calendars, CRMs) as a worker does, ask each whether it works, and say in
+words what is wrong.
+
+Exit code 1: one of them does not work; 2: they cannot be opened."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb."""
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=10.0, help="how long each may take (default: 10)"
+    )
+    add_action_flags(parser)
+    add_json_flag(parser)
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Ask the services. Returns 1 if one of them does not work.
+
+    Raises:
+        StartupError: the settings are wrong, or the services cannot be opened.
+    """
+    from action_server.telemetry import logs
+
+    read = settings.read(vars(args), environment)
+    # The table says what is wrong; the log would say it a second time, with tracebacks.
+    logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    with contextlib.redirect_stdout(sys.stderr):
+        pinged = asyncio.run(_ping_services(read, args.timeout))
+    if args.json:
+        print_json(
+            [{"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem} for p in pinged]
+        )
+    else:
+        show_services(make_console(), pinged)
+    return 0 if all(service.works for service in pinged) else 1
+
+
+async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+    from action_server.runtime import health, loader
+    from action_server.serving import worker
+
+    package = loader.load(read.actions, strict=read.strict)
+    async with contextlib.AsyncExitStack() as stack:
+        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
+
+
+def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
+    """Print a table of services: name, whether it works, how long that took to know, and what is wrong."""
+    from rich.text import Text
+
+    if not services:
+        console.print("no service was registered with a ping")
+        return
+    table = make_table("service", "works", "ms", "what is wrong")
+    for service in services:
+        works = Text("yes", "green") if service.works else Text("no", "bold red")
+        table.add_row(Text(service.name), works, f"{service.milliseconds:g}", Text(service.problem))
+    console.print(table)

@@ -1,0 +1,61 @@
+"""Reads what flags and arguments hold: ``slot=value``, ``NAME:VALUE``, ``services.NAME=VALUE``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from action_server.errors import SettingsError
+
+
+def parse_slots(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``slot=value`` pairs; a value is JSON if it reads as such, otherwise text: ``n=4``, ``name=Ann``.
+
+    Raises:
+        SettingsError: a pair has no ``=`` or no name.
+    """
+    slots = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise SettingsError(repr(pair), "is not slot=value")
+        slots[name] = json_or_text(text)
+    return slots
+
+
+def parse_header(pair: str) -> tuple[str, str]:
+    """Read ``NAME:VALUE``, a header of HTTP.
+
+    Raises:
+        SettingsError: it is something else. The text is not repeated: the value may be a credential.
+    """
+    name, colon, value = pair.partition(":")
+    if not colon or not name.strip() or not pair.isprintable():
+        raise SettingsError("--header", "is not NAME:VALUE")
+    return name.strip(), value.strip()
+
+
+def parse_service_setting(pair: str) -> dict[str, Any]:
+    """Read ``services.NAME=VALUE``, where NAME may have dots, as the tree of settings below ``services``.
+
+    Raises:
+        SettingsError: it is something else. The text is not repeated: the value may be a credential.
+    """
+    name, equals, text = pair.partition("=")
+    keys = name.split(".")
+    if not equals or keys[0] != "services" or len(keys) < 2 or not all(keys):
+        raise SettingsError("--set", "is not services.NAME=VALUE, such as services.clinic.database=test.sqlite3")
+    *groups, last = keys[1:]
+    tree: dict[str, Any] = {last: json_or_text(text)}
+    for key in reversed(groups):
+        tree = {key: tree}
+    return tree
+
+
+def json_or_text(text: str) -> Any:
+    """Return what a text says as JSON, or the text itself if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,53 @@
+"""Results of tests as JSON, for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from action_server.flows.e2e.coverage import FlowCoverage, percentage
+from action_server.flows.e2e.paths import Repetition
+from action_server.flows.e2e.runner import Result
+from action_server.flows.session.turn_json import JsonObject, turn_as_json
+
+
+def results_as_json(
+    results: Sequence[Result], coverages: Sequence[FlowCoverage], repetitions: Sequence[Repetition]
+) -> JsonObject:
+    """Return all there is to know of a run; ``coverage`` is null where none was wanted."""
+    return {
+        "tests": [_result(result) for result in results],
+        "coverage": _coverage(coverages) if coverages else None,
+        "repeats": [
+            {"test": r.case.name, "runs": r.runs, "passed": r.passed, "same": r.same, "difference": list(r.difference)}
+            for r in repetitions
+        ],
+    }
+
+
+def _result(result: Result) -> JsonObject:
+    return {
+        "test": result.case.name,
+        "at": str(result.case.at),
+        "run": result.number,
+        "outcome": result.outcome,
+        "seconds": round(result.seconds, 3),
+        "problem": result.problem or None,
+        "failures": [{"at": str(check.at), "expected": str(check)} for _, check in result.failures],
+        "turns": [turn_as_json(played.turn, played.failed_calls) for played in result.turns],
+    }
+
+
+def _coverage(coverages: Sequence[FlowCoverage]) -> JsonObject:
+    return {
+        "percent": round(percentage(coverages), 2),
+        "flows": [
+            {
+                "flow": c.flow.id,
+                "file": c.flow.at.file,
+                "steps": c.steps,
+                "covered": c.covered,
+                "missing": [{"step": step.id, "line": step.at.line} for step in c.missing],
+            }
+            for c in coverages
+        ],
+    }

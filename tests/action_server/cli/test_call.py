@@ -1,0 +1,91 @@
+"""`action-server call`: what a developer sees of one call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.action_server.cli.bots import BOT
+from tests.processes import run, server
+from tests.projects import GREET, project
+
+
+@pytest.fixture
+def bot(folder: Path) -> Path:
+    return project(folder, {"actions.py": BOT})
+
+
+def test_call_shows_messages_slot_changes_events_and_time(bot: Path) -> None:
+    """Everything a developer wants to know of one call, readable through a pipe."""
+    ended = run(bot, ["call", "action_echo", "size=4", "--message", "hello", "--sender", "ann"])
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    first, *lines = [line.rstrip() for line in ended.stdout.splitlines()]
+    assert first.startswith("action_echo  200  ")
+    assert first.endswith(" ms")
+    assert lines == [
+        "  bot: you said hello",
+        "       [ok [1]] /ok",
+        '       image: "x.png"',
+        "  bot: response utter_more",
+        '       who: "ann"',
+        "slot   before   after",
+        "size   4        5",
+        'new    -        "Zoë"',
+        '  event action {"name": "action_listen"}',
+    ]
+
+
+def test_call_of_an_action_that_does_nothing_says_so(bot: Path) -> None:
+    """An empty screen would leave the reader guessing."""
+    assert "no messages, no events" in run(bot, ["call", "action_quiet"]).stdout
+
+
+def test_call_of_a_failing_action_exits_1_and_shows_where_it_failed(bot: Path) -> None:
+    """The status and id on standard output, the traceback on standard error."""
+    ended = run(bot, ["call", "action_fail"])
+
+    assert ended.returncode == 1
+    assert "action_fail  500" in ended.stdout
+    assert "error_id: " in ended.stdout
+    assert "RuntimeError: boom" in ended.stderr
+
+
+def test_call_sends_the_domain_a_form_needs(bot: Path) -> None:
+    """The slots given are the form's candidates."""
+    project(bot, {"domain.yml": "forms:\n  party_form:\n    required_slots: [size]\n"})
+
+    ended = run(bot, ["call", "validate_party_form", "size=9", "--domain", "domain.yml", "--json"])
+
+    assert json.loads(ended.stdout)["body"]["events"][0] == {
+        "event": "slot",
+        "timestamp": None,
+        "name": "size",
+        "value": None,
+    }
+
+
+def test_call_can_use_a_running_server(tmp_path: Path) -> None:
+    """With --url nothing of the project is loaded here."""
+    project(tmp_path, {"bot/actions.py": GREET})
+    with server(tmp_path / "bot") as running:
+        ended = run(tmp_path, ["call", "action_greet", "--url", f"{running.url}/webhook", "--json"])
+
+        reply = json.loads(ended.stdout)
+        assert reply["body"]["responses"][0]["text"] == f"hello from {running.process.pid}"
+        assert reply["status"] == 200
+
+        wrong = run(tmp_path, ["call", "action_greet", "--url", f"{running.url}/health"])
+        assert (wrong.returncode, "405" in wrong.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/webhook", "no-url", "http://[/"])
+def test_call_of_a_server_that_is_not_there_exits_1_with_one_line(tmp_path: Path, url: str) -> None:
+    """The line names the address."""
+    ended = run(tmp_path, ["call", "action_greet", "--url", url])
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: no action server answers at {url}: ")
+    assert ended.stderr.count("\n") == 1

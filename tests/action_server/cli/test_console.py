@@ -1,0 +1,71 @@
+"""One console: a terminal's width is kept, a pipe gets lines as long as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from action_server.cli.console import make_console, make_table, print_error, print_json
+
+LONG = "a path/that/is/longer " * 30
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_on_a_terminal_tables_fit_its_width() -> None:
+    """What is too long goes on in the next line of its column."""
+    out = Terminal()
+    table = make_table("action", "place")
+    table.add_row("action_one", LONG)
+
+    make_console(out).print(table)
+
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 80
+
+
+def test_through_a_pipe_nothing_is_wrapped_or_coloured() -> None:
+    """Each row is one line, however long: whoever reads it reads lines."""
+    out = io.StringIO()
+    table = make_table("action", "place")
+    table.add_row("action_one", LONG)
+
+    console = make_console(out)
+    console.print(table)
+    console.print(f"[bold]{LONG}[/bold]")
+
+    heading, row, text = out.getvalue().splitlines()
+    assert heading.split() == ["action", "place"]
+    assert row.strip().endswith(LONG.strip())
+    assert text == LONG
+    assert "\x1b" not in out.getvalue()
+
+
+def test_json_is_indented_and_has_a_text_for_what_it_has_no_word_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Paths and dates as text; to standard output where nothing else is said."""
+    print_json({"path": Path("a/b")})
+
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"path": "a/b"}
+    assert printed == '{\n  "path": "a/b"\n}\n'
+
+
+def test_errors_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is printed for machines stays readable."""
+    print_error("error: nothing there")
+
+    assert capsys.readouterr() == ("", "error: nothing there\n")

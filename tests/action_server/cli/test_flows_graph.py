@@ -1,0 +1,71 @@
+"""`action-server flows graph`: what is drawn, and where it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from action_server.errors import SettingsError
+from tests.action_server.flows.cafe import Cafe, open_cafe
+
+CASES = """
+test_cases:
+  - test_case: water
+    steps:
+      - user: order a drink
+      - user: tea
+      - bot: water
+  - test_case: nothing
+    steps: [{user: pay the bill}]
+"""
+
+
+@pytest.fixture
+def cafe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
+    return open_cafe(tmp_path, monkeypatch)
+
+
+def test_a_graph_highlights_what_tests_come_to(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """A test that does not pass is said, and drawn as far as it came."""
+    cafe.write("tests/cases.yml", CASES)
+
+    assert cafe.graph("order_drink", "--executed", "tests/cases.yml", "-k", "water") == 0
+
+    printed = capsys.readouterr()
+    assert printed.out.startswith("flowchart TD\n")
+    assert "class f0n0,f0n1,f0n2,f0n3,f0n4 run" in printed.out
+    assert "tests/cases.yml:3: water: failed" in printed.err
+
+
+def test_graphs_are_written_to_files(cafe: Cafe) -> None:
+    """One flow into a file, several as SVG into a folder."""
+    assert cafe.graph("pay_bill", "--format", "svg", "--output", "one.svg") == 0
+    assert cafe.graph("--format", "svg", "--output", "all") == 0
+    assert cafe.graph("--output", "all.mmd") == 0
+
+    assert ET.parse(cafe.folder / "one.svg").getroot().get("aria-label") == "pay the bill"  # noqa: S314 - our own file
+    assert {path.name for path in (cafe.folder / "all").iterdir()} == {"order_drink.svg", "pay_bill.svg", "look_up.svg"}
+    assert (cafe.folder / "all.mmd").read_text().count("subgraph") == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["order_drinks"], "'order_drinks': is no flow of .*; did you mean 'order_drink'"),
+        (["--format", "svg"], "--output: several flows as SVG need a folder"),
+        (["--output", "."], "--output: . cannot be written"),
+    ],
+)
+def test_a_graph_that_cannot_be_drawn_says_why(cafe: Cafe, flags: list[str], problem: str) -> None:
+    """In one line."""
+    with pytest.raises(SettingsError, match=problem):
+        cafe.graph(*flags)
+
+
+def test_flows_may_stand_behind_who_understands(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are not taken for the file of a script."""
+    assert cafe.graph("--understand", "offline", "pay_bill") == 0
+
+    assert "order_drink" not in capsys.readouterr().out
