@@ -58,10 +58,10 @@ class DomainReader:
         self._read_mapping(node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default)
         self.add_responses(node, is_default=is_default)
         self._read_mapping(node, "forms", self._forms, self._read_form, is_default)
-        self._read_list(node, "intents", self._intents, lambda name, _, at: at)
-        self._read_list(node, "entities", self._entities, lambda name, _, at: at)
+        self._read_list(node, "intents", self._intents, lambda name, at: at)
+        self._read_list(node, "entities", self._entities, lambda name, at: at)
         # The option `send_domain` is the engine's own: it stays in the domain that actions get.
-        self._read_list(node, "actions", self._actions, lambda name, _, at: ListedAction(name=name, at=at))
+        self._read_list(node, "actions", self._actions, lambda name, at: ListedAction(name=name, at=at))
         self._read_session_config(node)
         for key in ("e2e_actions", "config"):
             found = node.get(key)
@@ -111,9 +111,7 @@ class DomainReader:
             into[name] = found.model_copy(update={"is_default": is_default}) if is_default else found  # type: ignore[attr-defined]
             self._raw.setdefault(key, {})[name] = value.plain() if value.value is not None else {}
 
-    def _read_list(
-        self, node: Node, key: str, into: dict[str, T], read: Callable[[str, Node | None, Place], T]
-    ) -> None:
+    def _read_list(self, node: Node, key: str, into: dict[str, T], read: Callable[[str, Place], T]) -> None:
         section = node.get(key)
         if section is None or section.value is None:
             return
@@ -121,11 +119,11 @@ class DomainReader:
             self._problems.at(section.place, f"{key!r} of a domain has to be a list, not {kind_of(section)}")
             return
         for element in section.elements():
-            name, options = _entry(element)
+            name = _entry_name(element)
             if not name:
                 self._problems.at(element.place, f"{key!r} of a domain lists names, not {kind_of(element)}")
             elif name not in into:
-                into[name] = read(name, options, element.place)
+                into[name] = read(name, element.place)
                 self._raw.setdefault(key, []).append(element.plain() if element.is_mapping else name)
             elif key == "actions":
                 self._note_duplicate(key, name, element.place, _place_of(into[name]))
@@ -163,13 +161,13 @@ class DomainReader:
         self._problems.at(at, f"{key[:-1]} {name!r} also stands at {first}; that one counts", "warning")
 
 
-def _entry(element: Node) -> tuple[str, Node | None]:
-    """Return name and options of `- name`, `- name: {...}` and `- action: name`, which one page documents."""
+def _entry_name(element: Node) -> str:
+    """Return the name of `- name`, `- name: {...}` and `- action: name`, which one page documents; empty for others."""
     if element.is_scalar:
-        return element.raw, None
+        return element.raw
     for name, options in element.items():
-        return (options.raw, None) if name == "action" and options.is_scalar and options.raw else (name, options)
-    return "", None
+        return options.raw if name == "action" and options.is_scalar and options.raw else name
+    return ""
 
 
 def _place_of(entry: Any) -> Place:
