@@ -228,19 +228,19 @@ def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
     """Return what prints lines: with colour on a terminal, as they are through a pipe."""
     if is_json or not out.isatty():
 
-        def plain(lines: Iterable[Line]) -> None:
+        def print_plain(lines: Iterable[Line]) -> None:
             for line in lines:
                 out.write(f"{line.text}\n")
             out.flush()
 
-        return plain
+        return print_plain
     console = make_console(out)
 
-    def styled(lines: Iterable[Line]) -> None:
+    def print_styled(lines: Iterable[Line]) -> None:
         for line in lines:
             console.print(Text(line.text, line.style), soft_wrap=True)
 
-    return styled
+    return print_styled
 
 
 def _read_terminal(out: TextIO) -> Iterator[str]:

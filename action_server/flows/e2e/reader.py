@@ -162,7 +162,7 @@ class _File:
             if "user" in node.keys:
                 users.append(self._user(node))
                 continue
-            checks = self._expected(node)
+            checks = self._read_expectation(node)
             if with_assertions:
                 text = f"is not looked at, as the test case has assertions: write {next(iter(node.keys), '')!r} as one"
                 self._problems.at(node.place, text, "warning")
@@ -187,7 +187,7 @@ class _File:
         fields.note_unknown_keys()
         return step
 
-    def _expected(self, node: Node) -> list[Check]:
+    def _read_expectation(self, node: Node) -> list[Check]:
         """Read a step that says what has to follow."""
         found: list[Check] = []
         for key, value in node.items():

@@ -22,9 +22,11 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
         try:
             return loop.run_until_complete(task)
         except KeyboardInterrupt:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-                loop.run_until_complete(task)
+            # If it came while the task's own code ran, the task has ended with it, and asyncio would wait for ever.
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+                    loop.run_until_complete(task)
             raise
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
