@@ -13,7 +13,7 @@ import aiohttp
 import rasa_sdk
 
 from action_server.config.settings import Settings
-from action_server.errors import ActionServerError
+from action_server.errors import UnreachableError
 from action_server.protocol.calls import encode_call
 from action_server.security.auth import AuthSettings
 from action_server.serving import worker
@@ -22,14 +22,6 @@ from action_server.telemetry.logs import milliseconds_since
 
 # What an engine grants an action, in seconds.
 _TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)
-
-
-class UnreachableError(ActionServerError):
-    """No action server answers at the address."""
-
-    def __init__(self, url: str, problem: str) -> None:
-        super().__init__(f"no action server answers at {url}: {problem}")
-        self.url = url
 
 
 @dataclass(frozen=True)

@@ -47,18 +47,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server.database import PATIENCE, Database, DatabaseError
-from action_server.errors import ActionNotFoundError, ActionRejectedError, MissingDomainError
-from action_server.idempotency.rules import (
-    Idempotent,
-    OnCrash,
+from action_server.database import PATIENCE, Database
+from action_server.errors import (
+    ActionNotFoundError,
+    ActionRejectedError,
+    DatabaseError,
+    MissingDomainError,
     OutcomeUnknownError,
     StillRunningError,
     StoreUnavailableError,
     UnreadableAnswerError,
-    key_of,
-    lifetime_of,
 )
+from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
 

@@ -23,7 +23,6 @@ from action_server.errors import (
     ActionTimeoutError,
     CallError,
     MissingDomainError,
-    RequestError,
 )
 from action_server.idempotency.rules import Idempotent
 from action_server.protocol.answers import Answer, answer_of
@@ -48,8 +47,6 @@ from action_server.telemetry.tracing import Tracing
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Limits()
-# The action's own word; or it read a part of the request that is malformed, which shows only then.
-_NO_FAILURES = (ActionRejectedError, ActionNotFoundError, MissingDomainError, RequestError)
 
 
 class Once(Protocol):
@@ -216,7 +213,8 @@ class Executor:
     def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
         """Answer for an action that failed, by its policy; or raise what stands for the failure."""
         error = _meaning(running, exc)
-        if isinstance(error, _NO_FAILURES):
+        # The action's own word; or it read a part of the request that is malformed, which shows only then.
+        if not error.is_failure:
             raise error from exc
         policy = policy or running.options.policy_for(exc)
         facts = {"error_id": error.error_id, "then": policy.then}

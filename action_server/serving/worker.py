@@ -21,7 +21,7 @@ from sanic import Sanic
 
 from action_server import __version__
 from action_server.config.settings import Settings
-from action_server.errors import LifespanError, SettingsError, StartupError
+from action_server.errors import DatabaseError, LifespanError, SettingsError, StartupError
 from action_server.protocol.domain_files import DomainFiles
 from action_server.runtime import loader, services
 from action_server.runtime.executor import Executor
@@ -250,7 +250,6 @@ async def _once_store(
     # Here, as a server without such actions need not pay for SQLAlchemy.
     from platformdirs import user_data_dir
 
-    from action_server.database import DatabaseError
     from action_server.idempotency.store import OnceStore
 
     database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"

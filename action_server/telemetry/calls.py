@@ -6,39 +6,12 @@ import logging
 import time
 from types import TracebackType
 
-from action_server.errors import (
-    ActionFailedError,
-    ActionNotFoundError,
-    ActionRejectedError,
-    ActionTimeoutError,
-    CallError,
-    MissingDomainError,
-    SaturatedError,
-)
-from action_server.idempotency.rules import (
-    OutcomeUnknownError,
-    StillRunningError,
-    StoreUnavailableError,
-    UnreadableAnswerError,
-)
+from action_server.errors import CallError
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import NO_SPAN, Tracing
 
 logger = logging.getLogger(__name__)
-
-OUTCOMES: dict[type[CallError], str] = {
-    ActionNotFoundError: "not_found",
-    MissingDomainError: "needs_domain",
-    ActionRejectedError: "rejected",
-    ActionFailedError: "failed",
-    ActionTimeoutError: "timed_out",
-    SaturatedError: "saturated",
-    StillRunningError: "still_running",
-    OutcomeUnknownError: "outcome_unknown",
-    UnreadableAnswerError: "outcome_unknown",
-    StoreUnavailableError: "store_unavailable",
-}
 
 # A name nobody registered is no label: whoever can call could make as many as they like.
 UNKNOWN = "unknown"
@@ -131,7 +104,7 @@ class Observation:
 
 def _outcome(error: CallError | None, exc: BaseException | None) -> str:
     if error is not None:
-        return OUTCOMES.get(type(error), "refused")
+        return error.outcome
     return "ok" if exc is None else "cancelled"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from action_server.errors import ActionServerError, StartupError
+from action_server.errors import ActionServerError, FixtureError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
 from action_server.flows.player.player import Player
@@ -86,14 +86,6 @@ async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Re
         problem, at = str(exc), exc.place if isinstance(exc, UnsupportedError) else None
     outcome: Outcome = "error" if problem else "failed" if any(played.failed for played in done) else "passed"
     return Result(case, number, outcome, time.perf_counter() - start, done, problem, at)
-
-
-class FixtureError(ActionServerError):
-    """A fixture sets slots that the domain does not have."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"a fixture sets what is no slot of the domain: {', '.join(names)}")
-        self.names = tuple(names)
 
 
 async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[Played]) -> None:

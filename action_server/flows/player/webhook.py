@@ -20,7 +20,6 @@ from action_server.flows.player.trace import LogLine
 from action_server.protocol import calls
 from action_server.runtime.executor import Executor
 from action_server.serving import worker
-from action_server.serving.http.app import STATUSES
 from action_server.telemetry.logs import milliseconds_since
 
 # What an engine grants an action, in seconds.
@@ -70,7 +69,7 @@ class InProcess:
                 answer = await self._executor.run(call, size=len(body))
                 status, reply = 200, calls.encode_reply(answer.events, answer.responses)
             except CallError as exc:
-                status, reply = STATUSES[type(exc)], calls.encode_error(exc)
+                status, reply = exc.status, calls.encode_error(exc)
         return Answer(status, json.loads(reply), milliseconds_since(start), tuple(lines))
 
 

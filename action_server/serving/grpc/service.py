@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
     ActionRejectedError,
+    CallError,
     MissingDomainError,
     SettingsError,
     UnauthorizedError,
@@ -33,6 +34,13 @@ from action_server.security.auth import Authenticator
 logger = logging.getLogger(__name__)
 
 _OPEN_SERVICE = "/grpc.health."
+
+# What rasa-sdk's service answers with a status of its own; any other error is INTERNAL there.
+_SDK_EXCEPTIONS: dict[type, Callable[[str, str], Exception]] = {
+    ActionRejectedError: ActionExecutionRejection,
+    ActionNotFoundError: ActionNotFoundException,
+    MissingDomainError: ActionMissingDomainException,
+}
 
 Sink = asyncio.Queue[dict[str, Any]]
 
@@ -77,12 +85,11 @@ class SdkExecutor:
                 call = call_from(action_call)
                 span.about(call)
                 answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher)
-        except ActionRejectedError as exc:
-            raise ActionExecutionRejection(exc.action, exc.message) from exc
-        except ActionNotFoundError as exc:
-            raise ActionNotFoundException(exc.action, exc.message) from exc
-        except MissingDomainError as exc:
-            raise ActionMissingDomainException(exc.action, exc.message) from exc
+        except CallError as exc:
+            known = next((_SDK_EXCEPTIONS[cls] for cls in type(exc).__mro__ if cls in _SDK_EXCEPTIONS), None)
+            if known is None:
+                raise
+            raise known(exc.action, exc.message) from exc
         return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
 
     def list_actions(self) -> list[ActionName]:

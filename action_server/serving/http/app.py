@@ -1,4 +1,4 @@
-"""The Sanic routes, and the one table from errors to statuses."""
+"""The Sanic routes, and what errors of HTTP are answered with."""
 
 from __future__ import annotations
 
@@ -18,25 +18,12 @@ from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
 from action_server.errors import (
-    ActionFailedError,
-    ActionNotFoundError,
-    ActionRejectedError,
-    ActionTimeoutError,
     BodyTooLargeError,
     CallError,
-    EncodingError,
     InternalError,
-    MissingDomainError,
     RequestError,
-    SaturatedError,
     SlowBodyError,
     UnauthorizedError,
-)
-from action_server.idempotency.rules import (
-    OutcomeUnknownError,
-    StillRunningError,
-    StoreUnavailableError,
-    UnreadableAnswerError,
 )
 from action_server.protocol import calls
 from action_server.protocol.lazy import read_call
@@ -49,26 +36,6 @@ from action_server.serving.http.compression import inflate
 SanicApp = Sanic[Any, Any]
 
 logger = logging.getLogger(__name__)
-
-STATUSES: dict[type[CallError], int] = {
-    RequestError: 400,
-    ActionRejectedError: 400,
-    UnauthorizedError: 401,
-    ActionNotFoundError: 404,
-    SlowBodyError: 408,
-    BodyTooLargeError: 413,
-    EncodingError: 415,
-    # Not registered anywhere: the engine's own word for "retry and include the domain".
-    MissingDomainError: 449,
-    ActionFailedError: 500,
-    InternalError: 500,
-    SaturatedError: 503,
-    ActionTimeoutError: 504,
-    StillRunningError: 503,
-    OutcomeUnknownError: 500,
-    UnreadableAnswerError: 500,
-    StoreUnavailableError: 503,
-}
 
 # Above every time limit an action can have, and above the 300 s for which engines wait: a call is cut by its own limit.
 RESPONSE_TIMEOUT = 330.0
@@ -288,7 +255,7 @@ class Errors(ErrorHandler):
 
     def _understood(self, exception: BaseException) -> tuple[CallError, int, dict[str, str]]:
         if isinstance(exception, CallError):
-            return exception, STATUSES[type(exception)], exception.headers
+            return exception, exception.status, exception.headers
         if isinstance(exception, SanicException) and exception.status_code:
             status = exception.status_code
             return self._of_sanic(status), status, dict(exception.headers)
@@ -296,7 +263,7 @@ class Errors(ErrorHandler):
             return RequestError("the client went away"), 499, {}
         error_id = secrets.token_hex(6)
         logger.error("server.failed", extra={"error_id": error_id}, exc_info=exception)
-        return InternalError(error_id), STATUSES[InternalError], {}
+        return InternalError(error_id), InternalError.status, {}
 
     def _of_sanic(self, status: int) -> RequestError:
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

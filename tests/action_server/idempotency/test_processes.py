@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from action_server.idempotency.rules import OutcomeUnknownError, StillRunningError
+from action_server.errors import OutcomeUnknownError, StillRunningError
 from action_server.idempotency.store import LEASE, OnceStore
 from action_server.protocol.answers import Answer
 from tests.action_server.idempotency.once_process import CALLS, KEY, write_down

@@ -27,13 +27,19 @@ from rasa_sdk.interfaces import ActionMissingDomainException
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from action_server.database import Database, DatabaseError
+from action_server.database import Database
 from action_server.errors import (
     ActionFailedError,
     ActionRejectedError,
+    DatabaseError,
     MissingDomainError,
+    OutcomeUnknownError,
     RequestError,
+    RuleError,
     SettingsError,
+    StillRunningError,
+    StoreUnavailableError,
+    UnreadableAnswerError,
 )
 from action_server.idempotency import store as store_module
 from action_server.idempotency.rules import (
@@ -41,11 +47,6 @@ from action_server.idempotency.rules import (
     A_MINUTE,
     Idempotent,
     OnCrash,
-    OutcomeUnknownError,
-    RuleError,
-    StillRunningError,
-    StoreUnavailableError,
-    UnreadableAnswerError,
     idempotent,
     key_of,
     lifetime_of,
