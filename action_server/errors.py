@@ -65,7 +65,7 @@ class CallError(ActionServerError):
     where the details are in the log and not in the message. ``headers`` are those of an HTTP answer.
     """
 
-    status: ClassVar[int] = 500
+    status: int = 500
     outcome: ClassVar[str] = "failed"
     is_failure: ClassVar[bool] = True
     error_id: str | None = None

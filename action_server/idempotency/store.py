@@ -123,7 +123,7 @@ class _Ended:
     repeated: bool
 
 
-class OnceStore:
+class IdempotencyStore:
     """Runs what has a key once. Made by :meth:`open`, on the event loop it is used on."""
 
     def __init__(self, database: Database, *, lease: float = LEASE, clock: Callable[[], float] | None = None) -> None:
@@ -145,7 +145,7 @@ class OnceStore:
         clock: Callable[[], float] | None = None,
         patience: float = PATIENCE,
         where: str = "database",
-    ) -> OnceStore:
+    ) -> IdempotencyStore:
         """Open the store in a SQLite file or at an URL, which the setting ``where`` gave.
 
         ``lease`` and ``patience`` are seconds: how long a silent run counts as alive, and how long the database may

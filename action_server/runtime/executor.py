@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.events import SlotSet
@@ -44,19 +44,13 @@ from action_server.telemetry.masking import Privacy, hiding
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
 
+if TYPE_CHECKING:
+    # A server without actions that run once need not pay for SQLAlchemy.
+    from action_server.idempotency.store import IdempotencyStore
+
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Limits()
-
-
-class Once(Protocol):
-    """Runs what has a key once; repeats get the first answer (``once.OnceStore``)."""
-
-    async def answer(
-        self, rule: Idempotent, call: Call, run: Callable[[], Awaitable[Answer]], *, wait: float = ...
-    ) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is that of an earlier call."""
-        ...
 
 
 @dataclass(slots=True)
@@ -83,7 +77,7 @@ class Executor:
         middlewares: Iterable[Middleware] = (),
         services: Services | None = None,
         metrics: Metrics | None = None,
-        once: Once | None = None,
+        store: IdempotencyStore | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
         domain_files: DomainFiles | None = None,
@@ -96,7 +90,7 @@ class Executor:
         self._middlewares = tuple(middlewares)
         self._services = services
         self._metrics = metrics or Metrics(enabled=False)
-        self._once = once
+        self._store = store
         self.tracing = tracing or Tracing.off()
         self._privacy = privacy or Privacy()
         validation.install()
@@ -138,7 +132,7 @@ class Executor:
     async def _observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
         """Run a call within its time, once there is a place for it."""
         action = self.registry.get(call.action)
-        seen.known(action.name)
+        seen.note_action(action.name)
         options = self._options.of(action.name, action.run)
         domain = self._domains.domain_for(call, needed=action.reads_domain)
         running = _Running(call, action, options, domain, dispatcher, seen)
@@ -162,7 +156,7 @@ class Executor:
             return await self._through_middlewares(running)
 
     def _through_middlewares(self, running: _Running) -> Awaitable[Answer]:
-        running.seen.started()
+        running.seen.note_start()
         if not self._middlewares:
             return self._innermost(running, running.call)
         run: Next = around(self._middlewares, partial(self._innermost, running))
@@ -170,8 +164,8 @@ class Executor:
 
     async def _innermost(self, running: _Running, call: Call) -> Answer:
         try:
-            if running.options.idempotent and self._once is not None:
-                return await self._run_once(running, call, running.options.idempotent, self._once)
+            if running.options.idempotent and self._store is not None:
+                return await self._run_once(running, call, running.options.idempotent, self._store)
             return await self._run_action(running, call)
         except asyncio.CancelledError as exc:
             if _is_cancelled_from_outside():
@@ -180,12 +174,12 @@ class Executor:
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
             return self._after_failure(running, exc)
 
-    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, once: Once) -> Answer:
+    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, store: IdempotencyStore) -> Answer:
         left = time_left()
         wait = {} if left is None else {"wait": left}
-        answer, is_repeat = await once.answer(rule, call, partial(self._run_action, running, call), **wait)
+        answer, is_repeat = await store.answer(rule, call, partial(self._run_action, running, call), **wait)
         if is_repeat:
-            running.seen.repeated()
+            running.seen.note_repeat()
         return answer
 
     async def _run_action(self, running: _Running, call: Call) -> Answer:
@@ -219,7 +213,7 @@ class Executor:
         policy = policy or running.options.policy_for(exc)
         facts = {"error_id": error.error_id, "then": policy.then}
         logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
-        running.seen.failed(error)
+        running.seen.note_failure(error)
         if policy.then == "reject":
             raise ActionRejectedError(error.message, error.action) from exc
         events = _events_after(policy, running)

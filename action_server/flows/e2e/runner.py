@@ -14,7 +14,7 @@ from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
 from action_server.flows.session.stage import Stage
 from action_server.project.places import Place, UnsupportedError
@@ -59,12 +59,12 @@ class Stubbed:
         self._webhook = webhook
         self._stubs = stubs
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         """Answer the action a request names, or pass it on."""
         stub = self._stubs.get(json.loads(body).get("next_action"))
         if stub is None:
             return await self._webhook.post(body)
-        return Answer(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
+        return ActionReply(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
 
 
 async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Result:

@@ -18,6 +18,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
@@ -97,7 +98,7 @@ class SdkExecutor:
         return [ActionName(name=action.name) for action in self._executor.registry]
 
 
-class _Guard(grpc.aio.ServerInterceptor):
+class _Authentication(grpc.aio.ServerInterceptor):
     """Lets nobody in without a credential, except for health checks."""
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -133,15 +134,15 @@ def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHand
 
 
 @asynccontextmanager
-async def serving_grpc(executor: Executor, settings: Settings) -> AsyncIterator[None]:
-    """Serve gRPC within the block; afterwards running calls get ``settings.grace`` seconds.
+async def serve_grpc(assembly: Assembly) -> AsyncIterator[None]:
+    """Serve gRPC within the block; afterwards running calls get the settings' ``grace``.
 
     Raises:
         SettingsError: the address cannot be had, or a file cannot be read.
     """
-    authenticator = Authenticator(settings.auth)
+    settings, executor = assembly.settings, assembly.executor
     server = grpc.aio.server(
-        interceptors=[_Guard(authenticator)] if authenticator.enabled else [],
+        interceptors=[_Authentication(assembly.authenticator)] if assembly.authenticator is not None else [],
         compression=grpc.Compression.Gzip,
         options=[("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)],
     )

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from action_server.idempotency.store import OnceStore
+from action_server.idempotency.store import IdempotencyStore
 from action_server.protocol.answers import Answer
 
 KEY = "a" * 64
@@ -37,7 +37,7 @@ async def race(url: str, runs: Path) -> None:
         await asyncio.sleep(0.05)  # long enough that the others come while it runs
         return write_down(runs)
 
-    store = await OnceStore.open(url)
+    store = await IdempotencyStore.open(url)
     say("ready")
     await hear()
     came = await asyncio.gather(*(store.once(KEY, run, ttl=60, wait=30) for _ in range(CALLS)))
@@ -49,7 +49,7 @@ async def create(url: str, _runs: Path) -> None:
     """Open the store, and thereby create its table, at the word of the parent."""
     say("ready")
     await hear()
-    await (await OnceStore.open(url)).close()
+    await (await IdempotencyStore.open(url)).close()
     say("created")
 
 
@@ -62,7 +62,7 @@ async def hold(url: str, runs: Path) -> None:
         await hear()
         return answer
 
-    store = await OnceStore.open(url)
+    store = await IdempotencyStore.open(url)
     await store.once(KEY, run, ttl=60, wait=30)
     await store.close()
     say("ended")

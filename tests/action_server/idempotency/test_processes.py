@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from action_server.errors import OutcomeUnknownError, StillRunningError
-from action_server.idempotency.store import LEASE, OnceStore
+from action_server.idempotency.store import LEASE, IdempotencyStore
 from action_server.protocol.answers import Answer
 from tests.action_server.idempotency.once_process import CALLS, KEY, write_down
 from tests.processes import hear, python_module, say_go
@@ -69,7 +69,7 @@ def test_processes_that_start_at_once_create_the_table_together(database_url: st
 
 async def test_a_repeat_waits_for_the_process_that_runs(database_url: str, runs: Path) -> None:
     """It gets that process's answer when it is there, and runs nothing itself."""
-    store = await OnceStore.open(database_url)
+    store = await IdempotencyStore.open(database_url)
     with process("hold", database_url, runs) as child:
         assert await asyncio.to_thread(hear, child) == "in the middle"
 
@@ -99,8 +99,8 @@ async def test_a_process_killed_in_the_middle_is_no_success(on_crash: str, datab
         assert await asyncio.to_thread(hear, child) == "in the middle"
         child.kill()
         child.wait(60)
-    now = await OnceStore.open(database_url)
-    later = await OnceStore.open(database_url, clock=after_the_lease)
+    now = await IdempotencyStore.open(database_url)
+    later = await IdempotencyStore.open(database_url, clock=after_the_lease)
 
     with pytest.raises(StillRunningError):
         await now.once(KEY, run, ttl=60, wait=0, on_crash="rerun")

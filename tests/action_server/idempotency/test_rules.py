@@ -53,7 +53,7 @@ from action_server.idempotency.rules import (
     rule_from,
     rule_of,
 )
-from action_server.idempotency.store import LEASE, OnceStore
+from action_server.idempotency.store import LEASE, IdempotencyStore
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, call_from, decode_call
 from action_server.runtime.executor import Executor
@@ -399,7 +399,7 @@ class Job:
         return outcome
 
 
-Opening = Callable[..., Awaitable[OnceStore]]
+Opening = Callable[..., Awaitable[IdempotencyStore]]
 
 
 @pytest.fixture
@@ -412,8 +412,8 @@ async def opened(database_url: str, clock: Clock) -> AsyncIterator[Opening]:
     """Opens stores on one database: each stands for a worker of its own."""
     stores = []
 
-    async def open_store(**options: Any) -> OnceStore:
-        stores.append(await OnceStore.open(database_url, **{"clock": clock, **options}))
+    async def open_store(**options: Any) -> IdempotencyStore:
+        stores.append(await IdempotencyStore.open(database_url, **{"clock": clock, **options}))
         return stores[-1]
 
     yield open_store
@@ -422,11 +422,11 @@ async def opened(database_url: str, clock: Clock) -> AsyncIterator[Opening]:
 
 
 @pytest.fixture
-async def store(opened: Opening) -> OnceStore:
+async def store(opened: Opening) -> IdempotencyStore:
     return await opened()
 
 
-async def call(store: OnceStore, job: Job, key: str = KEY, **options: Any) -> tuple[Answer, bool]:
+async def call(store: IdempotencyStore, job: Job, key: str = KEY, **options: Any) -> tuple[Answer, bool]:
     return await store.once(key, job, **{"ttl": 60, "wait": 30, "action": "action_book", **options})
 
 
@@ -459,7 +459,7 @@ async def locked(database_url: str) -> AsyncIterator[None]:
         yield
 
 
-async def test_a_repeat_gets_the_first_answer(store: OnceStore, opened: Opening) -> None:
+async def test_a_repeat_gets_the_first_answer(store: IdempotencyStore, opened: Opening) -> None:
     """In the same worker and in another one; another key is another call."""
     job, other = Job(), Job(Answer([], []))
 
@@ -470,7 +470,7 @@ async def test_a_repeat_gets_the_first_answer(store: OnceStore, opened: Opening)
     assert (job.runs, other.runs) == (1, 1)
 
 
-async def test_of_fifty_calls_at_once_one_runs(store: OnceStore) -> None:
+async def test_of_fifty_calls_at_once_one_runs(store: IdempotencyStore) -> None:
     """The others wait for it and get its answer."""
     job = Job.held()
     waiting = [asyncio.create_task(call(store, job)) for _ in range(50)]
@@ -484,7 +484,7 @@ async def test_of_fifty_calls_at_once_one_runs(store: OnceStore) -> None:
     assert job.runs == 1
 
 
-async def test_a_repeat_in_another_worker_waits(store: OnceStore, opened: Opening) -> None:
+async def test_a_repeat_in_another_worker_waits(store: IdempotencyStore, opened: Opening) -> None:
     """As long as it may; then it says that the first call still runs."""
     job, second = Job.held(), await opened()
     first = asyncio.create_task(call(store, job))
@@ -503,7 +503,7 @@ async def test_a_repeat_in_another_worker_waits(store: OnceStore, opened: Openin
     assert job.runs == 1
 
 
-async def test_each_repeat_waits_as_long_as_it_may(store: OnceStore, opened: Opening) -> None:
+async def test_each_repeat_waits_as_long_as_it_may(store: IdempotencyStore, opened: Opening) -> None:
     """One that gives up takes none with it, one that is patient makes none wait, and a first call just runs."""
     job, second = Job.held(), await opened()
     first = asyncio.create_task(call(store, job, wait=0))
@@ -521,7 +521,7 @@ async def test_each_repeat_waits_as_long_as_it_may(store: OnceStore, opened: Ope
     assert await patient == (BOOKED, True)
 
 
-async def test_a_run_that_failed_may_be_tried_again(store: OnceStore, database_url: str) -> None:
+async def test_a_run_that_failed_may_be_tried_again(store: IdempotencyStore, database_url: str) -> None:
     """The repeats that were waiting for it share its error; the next one runs, and leaves the first answer."""
     job = Job.held(ActionFailedError("action_book", "e1"), BOOKED)
     waiting = [asyncio.create_task(call(store, job)) for _ in range(3)]
@@ -537,7 +537,7 @@ async def test_a_run_that_failed_may_be_tried_again(store: OnceStore, database_u
     assert job.runs == 2
 
 
-async def test_a_failure_may_be_final(store: OnceStore, opened: Opening, clock: Clock) -> None:
+async def test_a_failure_may_be_final(store: IdempotencyStore, opened: Opening, clock: Clock) -> None:
     """Where the rule keeps failures, a repeat is refused within the window, even where crashes may run again."""
     job = Job(ActionFailedError("action_book", "e1"), BOOKED)
     with pytest.raises(ActionFailedError):
@@ -561,7 +561,7 @@ DECLINED = [
 
 
 @pytest.mark.parametrize("declined", DECLINED, ids=[type(exc).__name__ for exc in DECLINED])
-async def test_an_action_that_declined_did_not_fail(declined: Exception, store: OnceStore) -> None:
+async def test_an_action_that_declined_did_not_fail(declined: Exception, store: IdempotencyStore) -> None:
     """The engine's second request, with the domain, runs; `keep_failures` or not."""
     job = Job(declined, BOOKED)
     with pytest.raises(type(declined)):
@@ -570,7 +570,7 @@ async def test_an_action_that_declined_did_not_fail(declined: Exception, store: 
     assert await call(store, job, keep_failures=True) == (BOOKED, False)
 
 
-async def test_a_run_goes_on_when_its_caller_went_away(store: OnceStore) -> None:
+async def test_a_run_goes_on_when_its_caller_went_away(store: IdempotencyStore) -> None:
     """Its repeat finds the answer, whether it comes before or after the end."""
     job = Job.held()
     first = asyncio.create_task(call(store, job))
@@ -587,7 +587,7 @@ async def test_a_run_goes_on_when_its_caller_went_away(store: OnceStore) -> None
     assert job.runs == 1
 
 
-async def heard(store: OnceStore, run: Callable[[], Awaitable[Answer]]) -> object:
+async def heard(store: IdempotencyStore, run: Callable[[], Awaitable[Answer]]) -> object:
     """What a caller gets, as a value: a task that raises SystemExit ends the whole loop."""
     try:
         return await store.once(KEY, run, ttl=60, wait=30)
@@ -600,7 +600,7 @@ STRANGE: list[BaseException] = [SystemExit(3), asyncio.CancelledError("not the c
 
 @pytest.mark.parametrize("end", STRANGE, ids=["exits", "awaits what was cancelled"])
 async def test_an_action_that_ends_strangely_has_failed(
-    end: BaseException, store: OnceStore, database_url: str
+    end: BaseException, store: IdempotencyStore, database_url: str
 ) -> None:
     """Its caller and its repeats hear it, the worker goes on, and the call may be tried again."""
     running, go_on = asyncio.Event(), asyncio.Event()
@@ -623,7 +623,7 @@ async def test_an_action_that_ends_strangely_has_failed(
         assert await rows(database_url) == []
 
 
-async def test_a_failure_that_nobody_hears_is_no_trouble(store: OnceStore, database_url: str) -> None:
+async def test_a_failure_that_nobody_hears_is_no_trouble(store: IdempotencyStore, database_url: str) -> None:
     """The run's caller is gone: nothing is left of it, no complaint of asyncio's either."""
     job = Job.held(ActionFailedError("action_book", "e1"))
     first = asyncio.create_task(call(store, job))
@@ -635,7 +635,7 @@ async def test_a_failure_that_nobody_hears_is_no_trouble(store: OnceStore, datab
     assert await rows(database_url) == []
 
 
-async def test_a_closing_store_lets_runs_end(store: OnceStore, opened: Opening) -> None:
+async def test_a_closing_store_lets_runs_end(store: IdempotencyStore, opened: Opening) -> None:
     """Within its grace; new calls are refused meanwhile, and repeats are not."""
     job = Job.held()
     first = asyncio.create_task(call(store, job))
@@ -657,7 +657,7 @@ async def test_a_closing_store_lets_runs_end(store: OnceStore, opened: Opening) 
 
 @pytest.mark.parametrize("on_crash", ["refuse", "rerun"])
 async def test_a_run_that_was_cut_off_is_no_success(
-    on_crash: OnCrash, store: OnceStore, opened: Opening, clock: Clock
+    on_crash: OnCrash, store: IdempotencyStore, opened: Opening, clock: Clock
 ) -> None:
     """Until its lease is over it counts as running; then repeats are refused, or run where the rule says so."""
     job = Job.held()
@@ -685,7 +685,7 @@ async def test_a_run_that_was_cut_off_is_no_success(
         assert await call(second, job) == (BOOKED, True)
 
 
-async def test_a_long_run_renews_its_lease(store: OnceStore, opened: Opening, clock: Clock) -> None:
+async def test_a_long_run_renews_its_lease(store: IdempotencyStore, opened: Opening, clock: Clock) -> None:
     """However long it takes, it counts as alive, its lifetime over or not, and no sweep takes its row."""
     job, second = Job.held(), await opened()
     first = asyncio.create_task(call(store, job, ttl=1))
@@ -727,7 +727,7 @@ async def test_a_store_keeps_its_house_by_itself(opened: Opening, caplog: pytest
 
 
 async def test_who_lost_its_lease_overwrites_nothing(
-    store: OnceStore, opened: Opening, caplog: pytest.LogCaptureFixture
+    store: IdempotencyStore, opened: Opening, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A run taken for dead comes back: its caller gets its answer, everybody else the one of the second run."""
     slow, quick = Job.held(Answer([], [{"text": "slow"}])), Job()
@@ -742,7 +742,7 @@ async def test_who_lost_its_lease_overwrites_nothing(
     assert [r.message for r in caplog.records] == ["idempotent.lease_lost"]
 
 
-async def test_an_answer_is_forgotten_after_its_time(store: OnceStore, clock: Clock, database_url: str) -> None:
+async def test_an_answer_is_forgotten_after_its_time(store: IdempotencyStore, clock: Clock, database_url: str) -> None:
     """The same call then runs again; a sweep deletes what is over, and nothing else."""
     job = Job()
     await call(store, job, ttl=60)
@@ -761,7 +761,7 @@ async def test_an_answer_is_forgotten_after_its_time(store: OnceStore, clock: Cl
 ODD = ["\x00", "\ud800", "🦷 é", 10**4000, -0.0, 1e308, float("inf"), {"": []}, None, True]
 
 
-async def test_whatever_stands_in_an_answer_comes_back(store: OnceStore, opened: Opening) -> None:
+async def test_whatever_stands_in_an_answer_comes_back(store: IdempotencyStore, opened: Opening) -> None:
     """All that JSON can say, and what Python's and the engines' JSON says besides."""
     odd = Answer([{"event": "slot", "name": "x", "value": ODD, "timestamp": None}], [{"text": t} for t in ODD])
     await call(store, Job(odd))
@@ -771,7 +771,7 @@ async def test_whatever_stands_in_an_answer_comes_back(store: OnceStore, opened:
 
 @pytest.mark.parametrize("stored", ["", "{", "[]", "null", '{"events": []}', '{"events": [1], "responses": []}', None])
 async def test_a_broken_answer_is_an_error_and_no_second_run(
-    stored: str | None, store: OnceStore, database_url: str
+    stored: str | None, store: IdempotencyStore, database_url: str
 ) -> None:
     """The work was done; saying so is all that is left."""
     job = Job()
@@ -835,7 +835,7 @@ async def test_a_short_silence_of_the_database_does_not_cost_the_answer(opened: 
     assert await call(store, job) == (BOOKED, True)
 
 
-async def test_a_call_is_answered_by_its_rule(store: OnceStore, clock: Clock) -> None:
+async def test_a_call_is_answered_by_its_rule(store: IdempotencyStore, clock: Clock) -> None:
     """The key, the lifetime and the policies are the rule's; nothing of the call stands in the key's row."""
     job = Job(ActionFailedError("action_book", "e1"), BOOKED)
     rule = Idempotent(key=("appointment_type",), within=timedelta(seconds=5), keep_failures=True)
@@ -854,7 +854,7 @@ async def test_a_call_is_answered_by_its_rule(store: OnceStore, clock: Clock) ->
 FORGED = {"key": KEY, "state": "done", "owner": "", "lease_until": 0, "expires_at": 0, "answer": ""}
 
 
-async def test_the_executor_runs_a_marked_action_once(store: OnceStore) -> None:
+async def test_the_executor_runs_a_marked_action_once(store: IdempotencyStore) -> None:
     """A repeated request gets the answer, events and messages, without a run; the next turn runs."""
     runs = []
 
@@ -866,7 +866,7 @@ async def test_the_executor_runs_a_marked_action_once(store: OnceStore) -> None:
 
     registry = Registry()
     registry.register_function("action_book", book)
-    executor = Executor(registry, once=store)
+    executor = Executor(registry, store=store)
 
     first, *repeats = await asyncio.gather(*(executor.run(turn(said())) for _ in range(5)))
     next_turn = await executor.run(turn(said("m-2", 200.0)))
@@ -936,7 +936,7 @@ async def test_the_table_of_the_manual_is_the_stores(database_url: str) -> None:
             await connection.execute(text(statement))
         by_hand = await connection.run_sync(columns)
         await connection.execute(text("DROP TABLE action_server_once"))
-    store = await OnceStore.open(database_url)
+    store = await IdempotencyStore.open(database_url)
     await store.close()
 
     async with connected(database_url) as connection:
@@ -957,10 +957,10 @@ def columns(connection: Connection) -> list[object]:
 async def test_a_path_is_a_sqlite_file_for_its_owner_alone(tmp_path: Path) -> None:
     """Answers stand in it. The folder is made; the file survives in WAL mode."""
     file = tmp_path / "new" / "state.sqlite3"
-    store = await OnceStore.open(file)
+    store = await IdempotencyStore.open(file)
     await call(store, Job())
     await store.close()
-    again = await OnceStore.open(str(file))
+    again = await IdempotencyStore.open(str(file))
 
     assert await call(again, Job()) == (BOOKED, True)
     await again.close()
@@ -984,7 +984,7 @@ BAD_URLS: list[tuple[str, str, str]] = [
 async def test_a_bad_url_is_the_settings_fault(url: str, problem: str) -> None:
     """The setting is named and its value is not: a password may stand in it."""
     with pytest.raises(SettingsError, match=f"^idempotency.database: {problem}") as caught:
-        await OnceStore.open(url, where="idempotency.database")
+        await IdempotencyStore.open(url, where="idempotency.database")
     assert "hunter2" not in str(caught.value)
 
 
@@ -993,7 +993,7 @@ async def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "asyncpg", None)
 
     with pytest.raises(SettingsError, match=r"^database: needs the package asyncpg, which is not installed"):
-        await OnceStore.open("postgresql://localhost/x")
+        await IdempotencyStore.open("postgresql://localhost/x")
 
 
 async def test_a_database_that_does_not_answer_is_an_error_of_its_own(tmp_path: Path) -> None:
@@ -1002,4 +1002,4 @@ async def test_a_database_that_does_not_answer_is_an_error_of_its_own(tmp_path: 
 
     for url in ("postgresql://127.0.0.1:1/x", tmp_path / "text" / "state", tmp_path / "text", tmp_path):
         with pytest.raises(DatabaseError, match="did not answer"):
-            await OnceStore.open(url)
+            await IdempotencyStore.open(url)
