@@ -17,7 +17,6 @@ LARGE_FILES: dict[str, int] = {
     "benchmarks/soak.py": 737,
     "tests/action_server/config/test_settings.py": 529,
     "tests/action_server/doctor/test_doctor.py": 691,
-    "tests/action_server/idempotency/test_rules.py": 1005,
     "tests/action_server/protocol/test_answers.py": 755,
     "tests/action_server/protocol/test_calls.py": 446,
     "tests/action_server/protocol/test_jsonable.py": 500,
@@ -29,9 +28,7 @@ LARGE_FILES: dict[str, int] = {
     "tests/action_server/telemetry/test_tracing.py": 574,
     "tests/hostile/cases.py": 731,
 }
-LARGE_FUNCTIONS: dict[str, int] = {
-    "action_server/idempotency/store.py:once": 41,
-}
+LARGE_FUNCTIONS: dict[str, int] = {}
 
 
 def sources() -> dict[str, str]:

@@ -37,7 +37,7 @@ from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, activated
-from action_server.runtime.threads import SyncWorkers, current_workers
+from action_server.runtime.threads import ThreadPool, current_threads
 from action_server.telemetry.calls import Observation
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.masking import Privacy, hiding
@@ -84,7 +84,7 @@ class Executor:
     ) -> None:
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
-        self.threads = SyncWorkers(limits.sync_workers)
+        self.threads = ThreadPool(limits.sync_workers)
         self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
@@ -121,15 +121,15 @@ class Executor:
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
             with calling(context), activated(self._services), observation as seen:
-                return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+                return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
         with calling(context), hiding(masker), activated(self._services), observation as seen:
-            return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+            return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
         self.threads.close()
 
-    async def _observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
+    async def _run_observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
         """Run a call within its time, once there is a place for it."""
         action = self.registry.get(call.action)
         seen.note_action(action.name)
@@ -137,7 +137,7 @@ class Executor:
         domain = self._domains.domain_for(call, needed=action.reads_domain)
         running = _Running(call, action, options, domain, dispatcher, seen)
         try:
-            return await within(options.timeout, self._in_its_turn(running))
+            return await within(options.timeout, self._run_when_admitted(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
         finally:
@@ -145,17 +145,17 @@ class Executor:
                 self._metrics.queued(self.admission.waiting)
                 self._metrics.threads(self.threads.running, self.threads.limit)
 
-    async def _in_its_turn(self, running: _Running) -> Answer:
-        place = self.admission.enter(running.call.action, running.options.max_calls)
-        if place.at_once():
+    async def _run_when_admitted(self, running: _Running) -> Answer:
+        permit = self.admission.permit(running.call.action, running.options.max_calls)
+        if permit.try_acquire():
             try:
-                return await self._through_middlewares(running)
+                return await self._run_middlewares(running)
             finally:
-                place.leave()
-        async with place:
-            return await self._through_middlewares(running)
+                permit.release()
+        async with permit:
+            return await self._run_middlewares(running)
 
-    def _through_middlewares(self, running: _Running) -> Awaitable[Answer]:
+    def _run_middlewares(self, running: _Running) -> Awaitable[Answer]:
         running.seen.note_start()
         if not self._middlewares:
             return self._innermost(running, running.call)
@@ -183,7 +183,7 @@ class Executor:
         return answer
 
     async def _run_action(self, running: _Running, call: Call) -> Answer:
-        token = current_workers.set(self.threads)
+        token = current_threads.set(self.threads)
         dispatcher = running.dispatcher
         action = running.action
         try:
@@ -196,7 +196,7 @@ class Executor:
                 await dispatcher.stream_end()
             return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
-            current_workers.reset(token)
+            current_threads.reset(token)
 
     def _note(self, what: str, action: str, event: str) -> None:
         if what == "dropped":
@@ -206,7 +206,7 @@ class Executor:
 
     def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
         """Answer for an action that failed, by its policy; or raise what stands for the failure."""
-        error = _meaning(running, exc)
+        error = _error_for(running, exc)
         # The action's own word; or it read a part of the request that is malformed, which shows only then.
         if not error.is_failure:
             raise error from exc
@@ -238,7 +238,7 @@ def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, An
     return None
 
 
-def _meaning(running: _Running, exc: BaseException) -> CallError:
+def _error_for(running: _Running, exc: BaseException) -> CallError:
     """Return what an action's exception means to the engine."""
     call = running.call
     if isinstance(exc, CallError):

@@ -41,7 +41,7 @@ def run(
     settings: Settings,
     sock: socket.socket | None,
     ready: Callable[[], None],
-    stopping: Stopping,
+    stopping: StopSignal,
     shared_directory: Path | None = None,
 ) -> None:
     """Serve until told to stop. ``sock`` listens already; ``ready`` is called once the worker takes calls.
@@ -64,7 +64,7 @@ def run(
         os._exit(0)
 
 
-class Stopping:
+class StopSignal:
     """Tells a worker to stop, once to drain. Reacts to the ``signals``.
 
     A worker on its own ends at once when it is told again during the drain. One that has a ``parent``, the process that
@@ -160,7 +160,7 @@ async def _serve(
     settings: Settings,
     sock: socket.socket | None,
     ready: Callable[[], None],
-    stopping: Stopping,
+    stopping: StopSignal,
     shared_directory: Path | None,
 ) -> Executor:
     async with assemble(settings, shared_directory) as assembly:

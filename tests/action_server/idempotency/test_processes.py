@@ -15,7 +15,7 @@ import pytest
 from action_server.errors import OutcomeUnknownError, StillRunningError
 from action_server.idempotency.store import LEASE, IdempotencyStore
 from action_server.protocol.answers import Answer
-from tests.action_server.idempotency.once_process import CALLS, KEY, write_down
+from tests.action_server.idempotency.store_process import CALLS, KEY, write_down
 from tests.processes import hear, python_module, say_go
 
 pytest_plugins = ["tests.databases"]
@@ -38,7 +38,7 @@ def who_ran(runs: Path) -> list[str]:
 
 
 def process(mode: str, url: str, runs: Path) -> AbstractContextManager[subprocess.Popen[str]]:
-    return python_module("tests.action_server.idempotency.once_process", mode, url, str(runs))
+    return python_module("tests.action_server.idempotency.store_process", mode, url, str(runs))
 
 
 def at_once(mode: str, url: str, runs: Path, count: int) -> list[str]:
@@ -77,8 +77,8 @@ async def test_a_repeat_waits_for_the_process_that_runs(database_url: str, runs:
             return write_down(runs)
 
         with pytest.raises(StillRunningError):
-            await store.once(KEY, run, ttl=60, wait=0)
-        waiting = asyncio.create_task(store.once(KEY, run, ttl=60, wait=60))
+            await store.run_once(KEY, run, ttl=60, wait=0)
+        waiting = asyncio.create_task(store.run_once(KEY, run, ttl=60, wait=60))
         say_go(child)
         answer, repeated = await waiting
         assert await asyncio.to_thread(hear, child) == "ended"
@@ -103,15 +103,15 @@ async def test_a_process_killed_in_the_middle_is_no_success(on_crash: str, datab
     later = await IdempotencyStore.open(database_url, clock=after_the_lease)
 
     with pytest.raises(StillRunningError):
-        await now.once(KEY, run, ttl=60, wait=0, on_crash="rerun")
+        await now.run_once(KEY, run, ttl=60, wait=0, on_crash="rerun")
     if on_crash == "refuse":
         with pytest.raises(OutcomeUnknownError) as caught:
-            await later.once(KEY, run, ttl=60, wait=30)
+            await later.run_once(KEY, run, ttl=60, wait=30)
         assert (caught.value.key, caught.value.state) == (KEY, "running")
     else:
-        _, repeated = await later.once(KEY, run, ttl=60, wait=30, on_crash="rerun")
+        _, repeated = await later.run_once(KEY, run, ttl=60, wait=30, on_crash="rerun")
         assert not repeated
-        _, repeated = await later.once(KEY, run, ttl=60, wait=30)
+        _, repeated = await later.run_once(KEY, run, ttl=60, wait=30)
         assert repeated
     await now.close()
     await later.close()

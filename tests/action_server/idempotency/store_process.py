@@ -1,4 +1,4 @@
-"""Runs once: `python -m tests.action_server.idempotency.once_process MODE URL FILE`, driven by lines."""
+"""Runs once: `python -m tests.action_server.idempotency.store_process MODE URL FILE`, driven by lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def race(url: str, runs: Path) -> None:
     store = await IdempotencyStore.open(url)
     say("ready")
     await hear()
-    came = await asyncio.gather(*(store.once(KEY, run, ttl=60, wait=30) for _ in range(CALLS)))
+    came = await asyncio.gather(*(store.run_once(KEY, run, ttl=60, wait=30) for _ in range(CALLS)))
     say(json.dumps([[answer.responses[0]["text"], repeated] for answer, repeated in came]))
     await store.close()
 
@@ -63,7 +63,7 @@ async def hold(url: str, runs: Path) -> None:
         return answer
 
     store = await IdempotencyStore.open(url)
-    await store.once(KEY, run, ttl=60, wait=30)
+    await store.run_once(KEY, run, ttl=60, wait=30)
     await store.close()
     say("ended")
 
