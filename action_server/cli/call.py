@@ -18,7 +18,7 @@ from action_server.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from action_server.cli.client import Reply
+    from action_server.webhook_client import Reply
 
 DESCRIPTION = """\
 Send one webhook request, as an engine would, and show what it changed.

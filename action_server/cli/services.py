@@ -57,12 +57,12 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+    from action_server import assembly
     from action_server.runtime import health, loader
-    from action_server.serving import worker
 
     package = loader.load(read.actions, strict=read.strict)
     async with contextlib.AsyncExitStack() as stack:
-        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
+        return await health.ping_all(await assembly.open_services(stack, package, read.services), timeout)
 
 
 def show_services(console: Console, services: Sequence[ServicePinged]) -> None:

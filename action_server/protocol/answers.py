@@ -13,8 +13,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
+from action_server.errors import NotJsonableError
 from action_server.protocol.events import KnownEvents, known_to, repair
-from action_server.protocol.jsonable import NotJsonableError, jsonable
+from action_server.protocol.jsonable import jsonable
 
 logger = logging.getLogger(__name__)
 

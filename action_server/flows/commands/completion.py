@@ -9,20 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from action_server.errors import InvalidCompletionError
 from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.commands.generator import DialogueView, SlotView
 
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
-
-
-class InvalidCompletionError(Exception):
-    """The completion is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
 
 
 class _Part(BaseModel):

@@ -14,9 +14,9 @@ from typing import Any
 
 import aiohttp
 
-from action_server.errors import ActionServerError
+from action_server.errors import CommandGeneratorError, InvalidCompletionError
 from action_server.flows.commands.command import CannotHandle
-from action_server.flows.commands.completion import InvalidCompletionError, read_completion
+from action_server.flows.commands.completion import read_completion
 from action_server.flows.commands.generator import DialogueView, Prediction
 from action_server.flows.commands.model_groups import ModelSettings
 from action_server.flows.commands.prompt import messages_for, repair_messages
@@ -28,10 +28,6 @@ _STATUS_REASONS = {
     404: "has no such model, or api_base is not the address of the protocol (it often ends in /v1)",
     429: "has had too many requests, or the account has no credit left",
 }
-
-
-class CommandGeneratorError(ActionServerError):
-    """The model could not be asked: the text says why, with its address and without the key."""
 
 
 class LlmCommandGenerator:

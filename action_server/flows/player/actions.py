@@ -12,7 +12,7 @@ from action_server.flows.player.request_body import domain_digest, request_body
 from action_server.flows.player.responses import message_from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall
-from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.places import UnsupportedError
 from action_server.source import Place
 
@@ -76,15 +76,15 @@ class Actions:
     async def run_every_turn(self) -> None:
         """Run the actions of `run_action_every_turn`: of what they answer, slots and messages count."""
         for name in self._domain.every_turn_actions:
-            answer, asked = await self._post_request(name)
-            problem = _problem_of(answer)
+            reply, asked = await self._post_request(name)
+            problem = _problem_of(reply)
             before = dict(self._state.slots)
             if not problem:
-                body = answer.body or {}
+                body = reply.body or {}
                 slots = [e for e in body.get("events") or () if e.get("event") == "slot"]
                 self._apply_reply(name, slots, body.get("responses") or (), None)
             # Engines tolerate a failure here.
-            self._record_call(name, answer, asked, before, problem)
+            self._record_call(name, reply, asked, before, problem)
 
     def _is_trigger(self, name: str) -> bool:
         return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._flows
@@ -116,32 +116,32 @@ class Actions:
 
     async def _run_custom_action(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
         self._events.emit_stack()
-        answer, asked = await self._post_request(name)
+        reply, asked = await self._post_request(name)
         before = dict(self._state.slots)
-        problem = _problem_of(answer)
+        problem = _problem_of(reply)
         if problem:
             self._recorder.add_failure(f"the action {name!r} {problem}", at, frame)
-            self._record_call(name, answer, asked, before, problem)
+            self._record_call(name, reply, asked, before, problem)
             return Outcome.FAILED
         self._emit_executed(name)
-        body = answer.body or {}
+        body = reply.body or {}
         self._apply_reply(name, body.get("events") or (), body.get("responses") or (), frame)
-        self._record_call(name, answer, asked, before, "")
+        self._record_call(name, reply, asked, before, "")
         # Taking messages back ends the turn, as nothing is left to answer.
         listens = any(e.get("event") in ("rewind", "undo") or _is_listen(e) for e in body.get("events") or ())
         starts_session = any(e.get("event") == "session_started" for e in body.get("events") or ())
         return Outcome.LISTEN if listens and not starts_session else Outcome.GO_ON
 
-    async def _post_request(self, name: str) -> tuple[Answer, bool]:
+    async def _post_request(self, name: str) -> tuple[ActionReply, bool]:
         """Call the action server; once more, with the domain, if it asks for it."""
         for with_domain in (False, True):
             body = request_body(
                 name, self._state, domain=self._domain.raw, digest=self._digest, with_domain=with_domain
             )
-            answer = await self._webhook.post(body)
-            if answer.status != 449:
-                return answer, with_domain
-        return answer, True
+            reply = await self._webhook.post(body)
+            if reply.status != 449:
+                return reply, with_domain
+        return reply, True
 
     def _apply_reply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
         for response in responses:
@@ -161,38 +161,38 @@ class Actions:
                     f"a reminder is set for {event.get('date_time')}; the player does not wait for it"
                 )
 
-    def _record_call(self, name: str, answer: Answer, asked: bool, before: Mapping[str, Any], problem: str) -> None:
-        body = answer.body if isinstance(answer.body, dict) and not problem else {}
+    def _record_call(self, name: str, reply: ActionReply, asked: bool, before: Mapping[str, Any], problem: str) -> None:
+        body = reply.body if isinstance(reply.body, dict) and not problem else {}
         call = ActionCall(
             name,
-            answer.status,
-            answer.milliseconds,
+            reply.status,
+            reply.milliseconds,
             before,
             dict(self._state.slots),
             events=body.get("events") or (),
             responses=body.get("responses") or (),
-            logs=answer.logs,
+            logs=reply.logs,
             asked_for_domain=asked,
             problem=problem,
         )
         self._recorder.add_call(call)
 
 
-def _problem_of(answer: Answer) -> str:
-    """Say why an engine takes an answer for a failure; empty if it does not."""
-    error = answer.body.get("error") if isinstance(answer.body, dict) else None
-    if answer.problem:
-        return f"cannot be called: {answer.problem}"
-    if answer.status == 400 and isinstance(answer.body, dict) and "action_name" in answer.body:
+def _problem_of(reply: ActionReply) -> str:
+    """Say why an engine takes a reply for a failure; empty if it does not."""
+    error = reply.body.get("error") if isinstance(reply.body, dict) else None
+    if reply.problem:
+        return f"cannot be called: {reply.problem}"
+    if reply.status == 400 and isinstance(reply.body, dict) and "action_name" in reply.body:
         return f"rejects its execution: {error}"
-    if answer.status != 200:
-        return f"failed with status {answer.status}: {error or 'no reason given'}"
-    if answer.body is None:
+    if reply.status != 200:
+        return f"failed with status {reply.status}: {error or 'no reason given'}"
+    if reply.body is None:
         return ""
-    if not isinstance(answer.body, dict):
+    if not isinstance(reply.body, dict):
         return "answered with something else than an object"
     for key in ("events", "responses"):
-        found = answer.body.get(key, [])
+        found = reply.body.get(key, [])
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             return f"answered with {key!r} that is not a list of objects"
     return ""

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from action_server.errors import ResponseError
 from action_server.flows.player.conditions import Conditions
 from action_server.flows.player.event_log import EventLog
-from action_server.flows.player.responses import ResponseError, choose_variation, render_variation
+from action_server.flows.player.responses import choose_variation, render_variation
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import BotMessage

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from action_server.errors import ResponseError
 from action_server.flows.player.trace import BotMessage
 from action_server.project.conditions import render_template
 from action_server.project.domain import Response, Variation
@@ -17,10 +18,6 @@ from action_server.project.flows import Condition
 _VARIABLE = re.compile(r"\{\{|\}\}|\{([\w.\-]+)\}")
 
 Holds = Callable[[Condition], bool]
-
-
-class ResponseError(Exception):
-    """A response cannot be said: none of its variations fits, or its template cannot be rendered."""
 
 
 def choose_variation(

@@ -24,7 +24,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_server.protocol.jsonable import MAX_DEPTH, NotJsonableError, jsonable
+from action_server.errors import NotJsonableError
+from action_server.protocol.jsonable import MAX_DEPTH, jsonable
 
 PROPERTY = settings(deadline=None, max_examples=150)
 
@@ -77,8 +78,7 @@ class Patient(pydantic.BaseModel):
     booking: Booking | None = None
 
 
-class Tags(pydantic.RootModel[list[str]]):
-    pass
+class Tags(pydantic.RootModel[list[str]]): ...
 
 
 class Point(collections.namedtuple("Point", "x y")):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from action_server.errors import InvalidCompletionError
 from action_server.flows.commands.command import CancelFlow, CannotHandle, Clarify, Command, SetSlot, StartFlow
-from action_server.flows.commands.completion import InvalidCompletionError, read_completion
+from action_server.flows.commands.completion import read_completion
 from tests.action_server.flows.commands.completions import VIEW, saying
 
 

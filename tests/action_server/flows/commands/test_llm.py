@@ -13,10 +13,10 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from action_server.errors import SettingsError
+from action_server.errors import CommandGeneratorError, SettingsError
 from action_server.flows.commands.command import CannotHandle, StartFlow
 from action_server.flows.commands.generator import Prediction
-from action_server.flows.commands.llm import CommandGeneratorError, LlmCommandGenerator
+from action_server.flows.commands.llm import LlmCommandGenerator
 from action_server.flows.commands.model_groups import ModelSettings, model_settings
 from tests.action_server.flows.commands.completions import VIEW, saying
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from action_server.errors import ScriptEndedError
 from action_server.flows.commands.command import (
     SetSlot,
     StartFlow,
 )
-from action_server.flows.commands.scripted import ScriptedCommandGenerator, ScriptEndedError
+from action_server.flows.commands.scripted import ScriptedCommandGenerator
 from tests.action_server.flows.bots import Chat
 
 

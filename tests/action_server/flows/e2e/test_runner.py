@@ -17,7 +17,7 @@ from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ANY_VALUE, Check, slot_was_not_set
 from action_server.flows.e2e.runner import Result, StubbedWebhook, events_of, failed_checks, play, play_all
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailureLog
 from action_server.flows.session.stage import Stage
 from action_server.project.project import Project
@@ -37,9 +37,9 @@ class Asked:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         self.names.append(json.loads(body)["next_action"])
-        return Answer(200, {"events": [{"event": "slot", "name": "served", "value": True}], "responses": []}, 0.0)
+        return ActionReply(200, {"events": [{"event": "slot", "name": "served", "value": True}], "responses": []}, 0.0)
 
 
 class OpenStage(Stage):

@@ -9,7 +9,7 @@ import pytest
 from action_server.flows.player.conditions import is_broken
 from action_server.flows.player.trace import StepTaken
 from action_server.project.flows import Condition
-from action_server.project.places import Place
+from action_server.source import Place
 from tests.action_server.flows.player.playing import dialogue_of
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.port import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.session.script import command_as_json, read_script
 
 SCRIPT = """

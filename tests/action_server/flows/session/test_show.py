@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.flows.commands.port import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
+from action_server.flows.commands.command import PLAIN_COMMANDS, Clarify, Command, SetSlot, StartFlow
 from action_server.flows.player.trace import (
     ActionCall,
     BotMessage,
@@ -24,8 +24,8 @@ from action_server.flows.session.show import (
     short_json,
     user_line,
 )
-from action_server.project.places import Place
-from action_server.project.project import PATTERNS_FILE
+from action_server.project.project_reader import PATTERNS_FILE
+from action_server.source import Place
 
 TEA, COFFEE = {"title": "Tea", "payload": "/tea"}, {"title": "Coffee"}
 FAILED = FailedCall("action_pay", "e1", "ValueError: stuck", "pay.py:3")

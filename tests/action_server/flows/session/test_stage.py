@@ -17,7 +17,8 @@ from action_server.flows.session.stage import (
     open_stage,
     read_test_services,
 )
-from action_server.project.project import Project, read_project
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.cafe import ACTIONS, DOMAIN, FLOWS, TEST_SETTINGS
 from tests.projects import project
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from action_server.flows.commands.port import SetSlot, StartFlow
+from action_server.flows.commands.command import SetSlot, StartFlow
 from action_server.flows.player.trace import (
     ActionCall,
     BotMessage,
@@ -17,7 +17,7 @@ from action_server.flows.player.trace import (
 )
 from action_server.flows.session.failures import FailedCall
 from action_server.flows.session.turn_json import turn_as_json
-from action_server.project.places import Place
+from action_server.source import Place
 
 
 def test_a_turn_is_plain_json_with_places_as_file_and_line() -> None:

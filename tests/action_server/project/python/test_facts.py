@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from action_server.project.places import Place
 from action_server.project.python.facts import ClassFacts, ModuleFacts, PythonFacts
+from action_server.source import Place
 
 AT = Place(file="a.py", line=1)
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from action_server.errors import SettingsError
-from action_server.flows.commands.llm import LlmUnderstanding
-from action_server.flows.commands.offline import OfflineUnderstanding
-from action_server.flows.commands.scripted import Scripted
-from action_server.flows.session.understanding import choose_understanding, model_group_of
-from action_server.project.project import Project, read_project
+from action_server.flows.commands.llm import LlmCommandGenerator
+from action_server.flows.commands.offline import OfflineCommandGenerator
+from action_server.flows.commands.scripted import ScriptedCommandGenerator
+from action_server.flows.session.command_generator import choose_command_generator, model_group_of
+from action_server.project.project import Project
+from action_server.project.project_reader import read_project
 from tests.action_server.flows.cafe import DOMAIN, FLOWS
 from tests.projects import project
 
@@ -34,7 +35,11 @@ def cafe(tmp_path: Path) -> Project:
 
 @pytest.mark.parametrize(
     ("how", "kind"),
-    [(["offline"], OfflineUnderstanding), (["llm"], LlmUnderstanding), (["scripted", "script.yml"], Scripted)],
+    [
+        (["offline"], OfflineCommandGenerator),
+        (["llm"], LlmCommandGenerator),
+        (["scripted", "script.yml"], ScriptedCommandGenerator),
+    ],
     ids=["offline", "llm", "scripted"],
 )
 async def test_each_conversation_has_one_of_its_own(
@@ -44,7 +49,7 @@ async def test_each_conversation_has_one_of_its_own(
     monkeypatch.chdir(project(tmp_path, {"script.yml": "turns: [[cancel_flow]]\n"}))
 
     async with AsyncExitStack() as stack:
-        make = await choose_understanding(how, cafe, {"CAFE_KEY": "sk-secret"}, stack)
+        make = await choose_command_generator(how, cafe, {"CAFE_KEY": "sk-secret"}, stack)
         first, second = make(), make()
 
     assert isinstance(first, kind)
@@ -57,7 +62,7 @@ async def test_another_way_to_understand_is_refused(cafe: Project, how: list[str
     """The line says which there are."""
     async with AsyncExitStack() as stack:
         with pytest.raises(SettingsError, match="is none of offline, llm and scripted FILE"):
-            await choose_understanding(how, cafe, {}, stack)
+            await choose_command_generator(how, cafe, {}, stack)
 
 
 @pytest.mark.parametrize(
