@@ -17,7 +17,8 @@ import action_server
 from action_server import errors
 from action_server.cli.client import UnreachableError
 from action_server.config.flags import flag_of
-from action_server.config.settings import ENVIRONMENT_PREFIX, Settings
+from action_server.config.settings import Settings
+from action_server.config.sources import ENVIRONMENT_PREFIX
 from action_server.database import DatabaseError
 from action_server.idempotency.rules import StillRunningError
 from action_server.runtime.executor import Executor

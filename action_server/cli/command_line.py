@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.cli import flow_verbs
 from action_server.config import settings
+from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _add_common_flags(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from action_server.serving import server
 
-    read = settings.read(vars(args), os.environ)
+    read = settings.read(vars(args))
     server.serve(read, on_code=partial(flow_verbs.check_in_background, read) if read.dev else None)
     return 0
 
@@ -160,7 +161,7 @@ def _list(args: argparse.Namespace) -> int:
     from action_server.runtime import loader
     from action_server.telemetry import logs
 
-    read = settings.read(vars(args), os.environ)
+    read = settings.read(vars(args))
     logs.configure(read.logs)
     actions = list(loader.load(read.actions, strict=read.strict).registry)
     if args.json:
@@ -175,7 +176,7 @@ def _call(args: argparse.Namespace) -> int:
     from action_server.telemetry import logs
 
     # A person looks at the outcome of one call, not at a server's log; what goes wrong is still shown.
-    read = settings.read({"log_level": "WARNING", **{k: v for k, v in vars(args).items() if v is not None}}, os.environ)
+    read = settings.read({"log_level": "WARNING", **{k: v for k, v in vars(args).items() if v is not None}})
     logs.configure(read.logs)
     return asyncio.run(_call_and_show(args, read))
 
@@ -202,7 +203,7 @@ def _services(args: argparse.Namespace) -> int:
     from action_server.cli import terminal
     from action_server.telemetry import logs
 
-    read = settings.read(vars(args), os.environ)
+    read = settings.read(vars(args))
     # The table says what is wrong; the log would say it a second time, with tracebacks.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     with contextlib.redirect_stdout(sys.stderr):
@@ -229,12 +230,12 @@ def _doctor(args: argparse.Namespace) -> int:
     from action_server.doctor import doctor
     from action_server.telemetry import logs
 
-    read = settings.read(vars(args), os.environ)
+    read = settings.read(vars(args))
     # Tracebacks of services may hold secrets; the findings say what is wrong.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     # What the actions' modules print when they are imported is none of the report.
     with contextlib.redirect_stdout(sys.stderr):
-        findings = doctor.examine(read, os.environ, url=args.url, engine=args.engine, online=args.online)
+        findings = doctor.examine(read, process_environment(), url=args.url, engine=args.engine, online=args.online)
     errors = sum(finding.severity == "error" for finding in findings)
     if args.json:
         _print_json({"errors": errors, "findings": [vars(finding) for finding in findings]})

@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_server.config import settings
+from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 
@@ -66,8 +66,8 @@ def _play(parser: argparse.ArgumentParser, verb: str, name: str) -> None:
     def run(args: argparse.Namespace) -> int:
         from action_server.flows.session import stage
 
-        read = settings.read(stage.flags_of(args), os.environ)
-        code: int = module.run(args, read, os.environ)
+        read = settings.read(stage.flags_of(args))
+        code: int = module.run(args, read, process_environment())
         return code
 
     parser.set_defaults(verb=run)
@@ -77,7 +77,7 @@ def _check(args: argparse.Namespace) -> int:
     from action_server.cli import check
     from action_server.telemetry import logs
 
-    read = settings.read(vars(args), os.environ)
+    read = settings.read(vars(args))
     # Importing the actions may log; the findings say what is wrong.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     return check.run(args, read)

@@ -27,13 +27,13 @@ from multidict import CIMultiDict
 from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
 
 from action_server.config.settings import Settings
+from action_server.endpoints import replace_texts
 from action_server.errors import LoadError, RegistrationError, StartupError, UnauthorizedError
 from action_server.runtime import loader, services
 from action_server.runtime.health import Readiness
 from action_server.security.auth import Authenticator, is_public
 from action_server.security.tls import tls_context
 from action_server.source import place_of, place_of_failure
-from action_server.yaml_file import read_yaml
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -304,21 +304,17 @@ def examine(
     Raises:
         SettingsError: a file cannot be read.
     """
-    content = read_yaml(settings.endpoints, str(settings.endpoints)) if settings.endpoints.exists() else None
-    examination = _Examination(settings, content if isinstance(content, dict) else {}, environment, url)
+    examination = _Examination(settings, environment, url)
     findings = [*examination.offline(), *asyncio.run(examination.online(engine, online=online))]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 class _Examination:
-    def __init__(
-        self, settings: Settings, content: Mapping[str, Any], environment: Mapping[str, str], url: str | None
-    ) -> None:
+    def __init__(self, settings: Settings, environment: Mapping[str, str], url: str | None) -> None:
         self.settings = settings
-        self.content = content
         self.environment = environment
         self.url_where = "--url" if url else self._at("url")
-        block = content.get(_ENDPOINT)
+        block = settings.blocks.action_endpoint.written
         self.written = {**(block if isinstance(block, dict) else {}), **({"url": url} if url else {})}
         expanded = {str(name): self._expanded(value) for name, value in self.written.items()}
         # What has the wrong shape is a finding, and for all other checks not there.
@@ -492,7 +488,7 @@ class _Examination:
             yield found("sdk-version", "rasa-sdk", version=rasa_sdk.__version__)
 
     def _tracing(self) -> Iterator[Finding]:
-        block, where = self.content.get("tracing"), f"{self.settings.endpoints}:tracing"
+        block, where = self.settings.blocks.tracing.written, f"{self.settings.endpoints}:tracing"
         if block is None:
             return
         kind = block.get("type") if isinstance(block, dict) else None
@@ -631,16 +627,17 @@ class _Examination:
         return f"{self.settings.endpoints}:{_ENDPOINT}{'.' if key else ''}{key}"
 
     def _setting(self, name: str) -> str:
-        block = self.content.get("action_server")
+        block = self.settings.blocks.action_server.written
         in_file = isinstance(block, dict) and name in block
         return f"{self.settings.endpoints}:action_server.{name}" if in_file else f"setting {name}"
 
     def _expanded(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: self._expanded(item) for name, item in value.items()}
-        if not isinstance(value, str) or not _HAS_VARIABLE.search(value):
-            return value
-        return _VARIABLE.sub(lambda match: self.environment.get(match[1] or match[2], match[0]), value)
+        def expand(text: str, _: str) -> str:
+            if not _HAS_VARIABLE.search(text):
+                return text
+            return _VARIABLE.sub(lambda match: self.environment.get(match[1] or match[2], match[0]), text)
+
+        return replace_texts(value, expand)
 
     def _unset(self, text: str) -> list[str]:
         if not _HAS_VARIABLE.search(text):

@@ -37,10 +37,11 @@ from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
 from action_server.source import one_line, place_of, place_of_failure
 from action_server.telemetry import logs
+from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
-from action_server.telemetry.tracing import Tracing, collectors_of
+from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
@@ -263,14 +264,14 @@ async def _once_store(
 
 
 def _tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
-    tracing = Tracing.to(collectors_of(settings.endpoints, os.environ))
+    tracing = Tracing.to(collectors_of(settings.blocks.tracing))
     stack.callback(tracing.close)
     tracing.share()
     return tracing
 
 
 def _privacy(settings: Settings) -> Privacy:
-    rules, unknown = read_rules(settings.endpoints)
+    rules, unknown = read_rules(settings.blocks.privacy)
     for key in unknown:
         logger.warning("privacy.unknown_key", extra={"key": key})
     return Privacy(rules)

@@ -23,7 +23,8 @@ from action_server.idempotency.rules import (
 )
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
-from action_server.telemetry.tracing import NO_SPAN, Tracing
+from action_server.telemetry.spans import NO_SPAN
+from action_server.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 

@@ -13,16 +13,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from action_server.endpoints import Block
 from action_server.errors import SettingsError
 from action_server.protocol.calls import Call
 from action_server.protocol.jsonable import jsonable
-from action_server.yaml_file import read_yaml
 
 # Shorter ones are masked as whole words only: a slot with "m" would otherwise take every m out of the log.
 _SHORT = 3
@@ -62,24 +61,22 @@ class Rule:
         return value[:left] + hidden + value[len(value) - right :]
 
 
-def read_rules(endpoints: Path | None) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
-    """Return the rules of endpoints.yml, and a line for each key in them that nobody here knows.
+def read_rules(block: Block) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """Return the rules of ``privacy:``, and a line for each key in them that nobody here knows.
 
     Raises:
         SettingsError: a rule is wrong; names the file and the key. Ignored, it would leave a value readable.
     """
-    content = read_yaml(endpoints, str(endpoints)) if endpoints is not None and endpoints.exists() else None
-    block = content.get("privacy") if isinstance(content, dict) else None
-    if block is None:
+    content = block.content()
+    if content is None:
         return (), ()
-    where = f"{endpoints}: privacy"
-    if not isinstance(block, dict):
-        raise SettingsError(where, "must hold `rules:`, a list")
-    rules = block.get("rules")
+    if not isinstance(content, dict):
+        raise SettingsError(block.where, "must hold `rules:`, a list")
+    rules = content.get("rules")
     if not isinstance(rules, (list, type(None))):
-        raise SettingsError(f"{where}.rules", "must be a list of rules, each with `slot` and `anonymization`")
+        raise SettingsError(f"{block.where}.rules", "must be a list of rules, each with `slot` and `anonymization`")
     warnings: list[str] = []
-    found = [_rule(rule, f"{where}.rules[{index}]", warnings) for index, rule in enumerate(rules or ())]
+    found = [_rule(rule, f"{block.where}.rules[{index}]", warnings) for index, rule in enumerate(rules or ())]
     return tuple(found), tuple(warnings)
 
 

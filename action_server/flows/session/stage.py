@@ -16,6 +16,8 @@ import aiohttp
 
 from action_server.config import settings as server_settings
 from action_server.config.settings import Settings
+from action_server.config.sources import merge
+from action_server.endpoints import endpoints_of, replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.llm import LlmUnderstanding
 from action_server.flows.commands.model_groups import model_settings
@@ -138,7 +140,8 @@ class Stage:
                 yield local
 
     def _settings_in(self, folder: str) -> Settings:
-        services = _filled(merged(self.settings.services, self.services), folder)
+        services = merge(self.settings.services, self.services)
+        services = replace_texts(services, lambda text, _: text.replace(TEMPORARY, folder))
         # What ran once in an earlier conversation runs again in this one. While a person thinks, the event loop stands
         # still, which is nothing the watchdog has to tell.
         changes = {"services": services, "database": f"{folder}/once.sqlite3", "metrics": False, "watchdog": 0.0}
@@ -162,7 +165,7 @@ async def open_stage(
     root = Path(project.root)
     services = test_services(root) if as_in_tests else {}
     for pair in args.sets:
-        services = merged(services, _setting(pair))
+        services = merge(services, _setting(pair))
     _find_actions(settings.actions, root)
     async with AsyncExitStack() as stack:
         yield Stage(
@@ -190,21 +193,6 @@ def test_services(root: Path) -> dict[str, Any]:
     if not isinstance(services, dict):
         raise SettingsError(str(path), "must hold `action_server:` with `services:` below it, and nothing else")
     return services
-
-
-def merged(base: Any, over: Any) -> Any:
-    """Return two trees of settings as one; where both say something, ``over`` counts."""
-    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
-        return over
-    return {**base, **{key: merged(base.get(key), value) for key, value in over.items()}}
-
-
-def _filled(value: Any, folder: str) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _filled(inner, folder) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_filled(inner, folder) for inner in value]
-    return value.replace(TEMPORARY, folder) if isinstance(value, str) else value
 
 
 def _setting(pair: str) -> dict[str, Any]:
@@ -252,7 +240,8 @@ async def _understanding(
     if name == "offline":
         return OfflineUnderstanding
     where = project.endpoints_file or server_settings.DEFAULT_ENDPOINTS
-    model = model_settings(project.endpoints, where, environment, _group(project.config))
+    blocks = endpoints_of(project.endpoints, where, environment)
+    model = model_settings(blocks.model_groups, _group(project.config))
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return lambda: LlmUnderstanding(model, session)
 
