@@ -152,7 +152,8 @@ def _run(args: argparse.Namespace) -> int:
     from action_server.serving import server
 
     read = settings.read(vars(args))
-    server.serve(read, on_code=partial(flow_verbs.check_in_background, read) if read.dev else None)
+    on_code = partial(flow_verbs.check_in_background, read) if read.dev else None
+    server.serve(read, on_code=on_code, read_again=partial(settings.read, vars(args)))
     return 0
 
 

@@ -23,8 +23,15 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 
 
-def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    on_code: Callable[[], None] | None = None,
+    read_again: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. ``on_code`` is called after each time that supervised workers start on new code.
+
+    ``read_again`` reads the settings once more when a file has changed; without it a reload keeps them.
 
     Raises:
         StartupError: the server cannot start.
@@ -39,7 +46,7 @@ def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> N
         stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code).run()
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again).run()
     logger.info("server.stopped")
 
 
