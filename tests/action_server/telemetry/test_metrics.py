@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from action_server.telemetry.metrics import FAMILIES, MAX_HOSTS, MAX_PLACES, Metrics
+from action_server.telemetry.metric_families import FAMILIES
+from action_server.telemetry.metrics import MAX_HOSTS, MAX_PLACES, Metrics
 from tests.action_server.telemetry.metrics_pages import labels_of, output_of, page_of, read, value
 
 ROOT = Path(__file__).parents[3]

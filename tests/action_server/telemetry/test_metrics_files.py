@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from action_server.telemetry import metrics_files
-from action_server.telemetry.metrics import FAMILIES
+from action_server.telemetry.metric_families import FAMILIES
 from tests.action_server.telemetry.metrics_pages import labels_of, output_of, read, value
 
 ROOT = Path(__file__).parents[3]
