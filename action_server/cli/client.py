@@ -18,7 +18,7 @@ from action_server.protocol.calls import encode_call
 from action_server.security.auth import AuthSettings
 from action_server.serving import worker
 from action_server.serving.server import listen, url_of
-from action_server.telemetry.logs import milliseconds_since
+from action_server.telemetry.durations import milliseconds_since
 
 # What an engine grants an action, in seconds.
 _TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)

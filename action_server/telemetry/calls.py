@@ -21,6 +21,7 @@ from action_server.idempotency.rules import (
     StoreUnavailableError,
     UnreadableAnswerError,
 )
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.spans import NO_SPAN
@@ -112,8 +113,8 @@ class Observation:
         facts: dict[str, object] = {
             "outcome": outcome,
             "transport": self._context.transport,
-            "waiting_ms": _milliseconds(started - self._arrived),
-            "ms": _milliseconds(ended - started),
+            "waiting_ms": milliseconds(started - self._arrived),
+            "ms": milliseconds(ended - started),
             "bytes": self._context.size,
         }
         if error is not None and error.error_id is not None:
@@ -134,7 +135,3 @@ def _outcome(error: CallError | None, exc: BaseException | None) -> str:
     if error is not None:
         return OUTCOMES.get(type(error), "refused")
     return "ok" if exc is None else "cancelled"
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

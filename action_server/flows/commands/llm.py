@@ -19,6 +19,7 @@ from action_server.flows.commands.answer import InvalidAnswerError, read_answer
 from action_server.flows.commands.model_groups import ModelSettings
 from action_server.flows.commands.port import CannotHandle, DialogueView, Understood
 from action_server.flows.commands.prompt import messages_for, repair
+from action_server.telemetry.durations import milliseconds
 
 _LONGEST_ANSWER = 256 * 1024
 _STATUSES = {
@@ -70,7 +71,7 @@ class LlmUnderstanding:
         details: dict[str, Any] = {
             "model": settings.model,
             "requests": spent["requests"],
-            "milliseconds": round(seconds * 1000, 1),
+            "milliseconds": milliseconds(seconds),
             "prompt_tokens": spent["prompt_tokens"],
             "completion_tokens": spent["completion_tokens"],
         }

@@ -21,7 +21,7 @@ from action_server.protocol import calls
 from action_server.runtime.executor import Executor
 from action_server.serving import worker
 from action_server.serving.http.app import STATUSES
-from action_server.telemetry.logs import milliseconds_since
+from action_server.telemetry.durations import milliseconds_since
 
 # What an engine grants an action, in seconds.
 _TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)

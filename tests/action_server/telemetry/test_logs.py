@@ -295,10 +295,3 @@ def test_a_json_line_holds_the_stack_an_author_asked_for() -> None:
     traced.stack_info = "Stack (most recent call last): here"
 
     assert "Stack (most recent call last): here" in json.loads(JsonFormatter().format(traced)).values()
-
-
-def test_a_duration_is_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To a tenth."""
-    monkeypatch.setattr("time.perf_counter", lambda: 12.34567)
-
-    assert logs.milliseconds_since(12.0) == 345.7
