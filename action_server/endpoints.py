@@ -78,7 +78,7 @@ def expand(value: Any, where: str, environment: Mapping[str, str]) -> Any:
         SettingsError: a variable is not set; ``where`` is the place of ``value``, which it names to the very entry.
     """
 
-    def filled(text: str, place: str) -> str:
+    def fill(text: str, place: str) -> str:
         def content(found: re.Match[str]) -> str:
             if found[1] not in environment:
                 raise SettingsError(place, f"the environment variable {found[1]} is not set")
@@ -86,7 +86,7 @@ def expand(value: Any, where: str, environment: Mapping[str, str]) -> Any:
 
         return _VARIABLE.sub(content, text)
 
-    return replace_texts(value, filled, where)
+    return replace_texts(value, fill, where)
 
 
 def replace_texts(value: Any, stand_in: Callable[[str, str], str], where: str = "") -> Any:

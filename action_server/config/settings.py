@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
-from action_server.config.sources import Found, find_in_block, find_in_environment, merge
+from action_server.config.merge import merge
+from action_server.config.sources import Found, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits

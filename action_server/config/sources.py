@@ -72,13 +72,6 @@ def find_in_block(block: Block, fields: Fields) -> Found:
     }
 
 
-def merge(base: Any, over: Any) -> Any:
-    """Return ``over`` over ``base``: mappings entry by entry, anything else as a whole."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
-    return over
-
-
 def _refuse_unknown(environment: Mapping[str, str], fields: Fields) -> None:
     known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in fields}
     for variable in environment:

@@ -143,7 +143,7 @@ class Supervisor:
 
         A mistake anywhere keeps all that there was, and is one line.
         """
-        now = self._settled()
+        now = self._await_settled()
         if now == self._seen:
             return
         changed = sorted(set(now.items()) ^ set(self._seen.items()))
@@ -167,7 +167,7 @@ class Supervisor:
             logger.warning("reload.restart_needed", extra={"settings": need_restart})
         self._on_code()
 
-    def _settled(self) -> Snapshot:
+    def _await_settled(self) -> Snapshot:
         """Look at the files; while they are being written, until they are not."""
         now = snapshot([*self._seen, self._endpoints])
         before = self._seen

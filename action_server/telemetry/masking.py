@@ -154,7 +154,7 @@ class Masker:
             return text
         pieces: list[str] = []
         at = 0
-        for start, end, stand_in in _merged(found):
+        for start, end, stand_in in _resolve_overlaps(found):
             pieces += (text[at:start], stand_in)
             at = end
         return "".join([*pieces, text[at:]])
@@ -250,7 +250,7 @@ def _hits(text: str, form: str, value: str, rule: Rule) -> Iterator[_Hit]:
         start = text.find(form, end)
 
 
-def _merged(hits: list[_Hit]) -> Iterator[tuple[int, int, str]]:
+def _resolve_overlaps(hits: list[_Hit]) -> Iterator[tuple[int, int, str]]:
     """Give the places to be replaced and what stands there; of values that overlap nothing is kept."""
     index = 0
     while index < len(hits):
@@ -321,7 +321,7 @@ def _mask(record: logging.LogRecord, masker: Masker) -> None:
     if masked != text or record.args:
         record.msg, record.args = masked, ()
     for name in [name for name in vars(record) if name not in _STANDARD_FIELDS and name not in _IDENTIFIERS]:
-        setattr(record, name, _masked(getattr(record, name), masker))
+        setattr(record, name, _mask_field(getattr(record, name), masker))
 
 
 def _traceback_of(exc_info: Any) -> str:
@@ -336,7 +336,7 @@ def _message_of(record: logging.LogRecord) -> str:
         return f"{record.msg} {record.args}"
 
 
-def _masked(value: object, masker: Masker) -> object:
+def _mask_field(value: object, masker: Masker) -> object:
     """Return a field as it was, or what stands for it when a value is in it, as text or as a formatter may write it."""
     if value is None or isinstance(value, bool):
         return value
@@ -348,17 +348,17 @@ def _masked(value: object, masker: Masker) -> object:
         plain = jsonable(value)
     except ValueError:
         plain = text
-    hidden = _walked(plain, masker)
+    hidden = _mask_plain(plain, masker)
     if hidden != plain:
         return hidden
     return value if masked == text else masked
 
 
-def _walked(plain: object, masker: Masker) -> object:
+def _mask_plain(plain: object, masker: Masker) -> object:
     if isinstance(plain, dict):
-        return {masker.apply(key): _walked(item, masker) for key, item in plain.items()}
+        return {masker.apply(key): _mask_plain(item, masker) for key, item in plain.items()}
     if isinstance(plain, list):
-        return [_walked(item, masker) for item in plain]
+        return [_mask_plain(item, masker) for item in plain]
     if plain is None or isinstance(plain, bool):
         return plain
     text = str(plain)

@@ -62,7 +62,7 @@ class Metrics:
         self._collections: dict[str, int] = defaultdict(int)
         self._families = Families.made_by(lambda _: Silence())
         if enabled:
-            self._families, self._collect = _made(directory)
+            self._families, self._collect = _make_families(directory)
 
     def know(self, actions: Iterable[str], transport: str = "http") -> None:
         """Name the actions there are: every other name is counted as ``unknown``.
@@ -265,7 +265,7 @@ def _text(value: str) -> str:
     return value[:_MAX_LABEL].encode("utf-8", "replace").decode()
 
 
-def _made(directory: Path | None) -> tuple[Families, Callable[[], Iterable[Metric]]]:
+def _make_families(directory: Path | None) -> tuple[Families, Callable[[], Iterable[Metric]]]:
     """Make the metrics, in memory or in files of ``directory``; return them, and what collects them for a page."""
     from prometheus_client import REGISTRY, CollectorRegistry, multiprocess, values
 
@@ -274,7 +274,7 @@ def _made(directory: Path | None) -> tuple[Families, Callable[[], Iterable[Metri
         # Whatever PROMETHEUS_MULTIPROC_DIR says: nobody would tidy that directory.
         values.ValueClass = values.MutexValue
         families = Families.made_by(lambda family: _make(family, registry))
-        return families, lambda: map(_without_created, chain(registry.collect(), _of_authors(REGISTRY)))
+        return families, lambda: map(_drop_created, chain(registry.collect(), _collect_authors(REGISTRY)))
     # prometheus_client looks for its directory there, and nowhere else, each time it opens a file.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     if not getattr(values.ValueClass, "_multiprocess", False):
@@ -306,12 +306,12 @@ def _make(family: Family, registry: CollectorRegistry) -> Series:
     return cast("Series", made)
 
 
-def _of_authors(registry: CollectorRegistry) -> Iterator[Metric]:
+def _collect_authors(registry: CollectorRegistry) -> Iterator[Metric]:
     """Collect what actions count themselves; with several workers that is in the files, beside ours."""
     return (family for family in registry.collect() if not family.name.startswith(("process_", "python_")))
 
 
-def _without_created(family: Metric) -> Metric:
+def _drop_created(family: Metric) -> Metric:
     # A second series for each counter and histogram, which says nothing and which several workers do not have.
     if family.type in ("counter", "histogram", "summary"):
         family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]

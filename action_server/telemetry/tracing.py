@@ -117,24 +117,24 @@ def aiohttp_trace_config() -> aiohttp.TraceConfig:
     import aiohttp
 
     config = aiohttp.TraceConfig()
-    config.on_request_start.append(_request_started)
-    config.on_request_end.append(_request_ended)
-    config.on_request_exception.append(_request_failed)
+    config.on_request_start.append(_begin_request_span)
+    config.on_request_end.append(_end_request_span)
+    config.on_request_exception.append(_fail_request_span)
     return config
 
 
-async def _request_started(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
+async def _begin_request_span(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
     recorder = current_recorder.get()
     context.span = None if recorder is None else recorder.request(request)
 
 
-async def _request_ended(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams) -> None:
+async def _end_request_span(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams) -> None:
     if context.span is not None:
         context.span.answered(request.response.status)
         context.span.end()
 
 
-async def _request_failed(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams) -> None:
+async def _fail_request_span(_: object, context: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams) -> None:
     if context.span is not None:
         context.span.failed(request.exception)
         context.span.end()

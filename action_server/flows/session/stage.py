@@ -15,8 +15,8 @@ from typing import Any
 import aiohttp
 
 from action_server.config import settings as server_settings
+from action_server.config.merge import merge
 from action_server.config.settings import Settings
-from action_server.config.sources import merge
 from action_server.endpoints import endpoints_of, replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.llm import LlmUnderstanding
