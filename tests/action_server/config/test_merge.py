@@ -1,25 +1,20 @@
-"""Settings of one source lie over those of another, entry by entry."""
+"""Trees of settings lie over each other entry by entry."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import pytest
 
 from action_server.config.merge import merge
 
 
-@pytest.mark.parametrize(
-    ("base", "over", "both"),
-    [
-        ({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}, "e": 5}, {"a": 1, "b": {"c": 4, "d": 3}, "e": 5}),
-        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
-        ({"a": {"b": 1}}, {"a": "text"}, {"a": "text"}),
-        ("text", {"a": 1}, {"a": 1}),
-        (None, {"a": 1}, {"a": 1}),
-    ],
-    ids=["entry by entry", "a list", "a value over a group", "a group over a value", "over nothing"],
-)
-def test_what_lies_over_counts(base: Any, over: Any, both: Any) -> None:
-    """A group is merged, everything else replaced as a whole."""
-    assert merge(base, over) == both
+def test_what_lies_above_counts_and_the_rest_stays() -> None:
+    """Mappings are merged as deep as they go; lists and single values count as a whole. Neither tree is changed."""
+    base = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
+    over = {"a": {"y": [3], "n": None}, "b": {"new": 1}, "c": 2}
+
+    assert merge(base, over) == {"a": {"x": 1, "y": [3], "n": None}, "b": {"new": 1}, "c": 2}
+    assert base["a"] == {"x": 1, "y": [1, 2]}
+
+
+def test_nothing_lies_under_everything() -> None:
+    """The first of several trees has none below it."""
+    assert merge(None, {"a": 1}) == {"a": 1}
+    assert merge({}, {}) == {}
