@@ -7,7 +7,6 @@ There is one road for a call. HTTP's plain route, the fast protocol, whoever pla
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,10 +29,11 @@ from action_server.runtime.registry import Registry
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
 from action_server.telemetry.calls import note_refusal
+from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
-from action_server.telemetry.tracing import Tracing, collectors_of
+from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
@@ -194,14 +194,14 @@ async def _open_store(
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
-    tracing = Tracing.to(collectors_of(settings.endpoints, os.environ))
+    tracing = Tracing.to(collectors_of(settings.blocks.tracing))
     stack.callback(tracing.close)
     tracing.share()
     return tracing
 
 
 def _read_privacy(settings: Settings) -> Privacy:
-    rules, unknown = read_rules(settings.endpoints)
+    rules, unknown = read_rules(settings.blocks.privacy)
     for key in unknown:
         logger.warning("privacy.unknown_key", extra={"key": key})
     return Privacy(rules)

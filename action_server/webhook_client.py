@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from action_server.errors import UnreachableError
-from action_server.telemetry.logs import milliseconds_since
+from action_server.telemetry.durations import milliseconds_since
 
 # What an engine grants an action, in seconds.
 _TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)

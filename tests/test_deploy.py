@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from action_server.telemetry.metrics import FAMILIES
+from action_server.telemetry.metric_families import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "action-server.json").read_text(encoding="utf-8"))

@@ -17,7 +17,8 @@ import action_server
 from action_server import errors
 from action_server.assembly import Assembly
 from action_server.config.flags import flag_of
-from action_server.config.settings import ENVIRONMENT_PREFIX, Settings
+from action_server.config.settings import Settings
+from action_server.config.sources import ENVIRONMENT_PREFIX
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.registry import Registry

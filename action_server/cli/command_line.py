@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from action_server import __version__
 from action_server.cli.console import print_error
+from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
 
 DESCRIPTION = """\
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.path.insert(0, os.getcwd())
     try:
         args = build_parser(given).parse_args(given)
-        code: int = args.run_verb(args, os.environ)
+        code: int = args.run_verb(args, process_environment())
         sys.stdout.flush()
     except StartupError as exc:
         print_error(f"error: {exc}")

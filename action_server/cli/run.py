@@ -26,5 +26,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     from action_server.serving import server
 
     read = settings.read(vars(args), environment)
-    server.serve(read, on_code=partial(check_in_background, read) if read.dev else None)
+    on_code = partial(check_in_background, read) if read.dev else None
+    # A reload reads files and environment again, under the same flags.
+    server.serve(read, on_code=on_code, read_again=partial(settings.read, vars(args), environment))
     return 0

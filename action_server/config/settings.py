@@ -10,23 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 
+from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.merge import merge
-from action_server.endpoints import expanded
+from action_server.config.sources import Found, find_in_block, find_in_environment
+from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.security.auth import AuthSettings
 from action_server.telemetry.logs import LogFormat, LogSettings
-from action_server.yaml_file import read_yaml
 
-# Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
-ENVIRONMENT_PREFIX = "ACTION_SERVER__"
-# Settings with a structure of their own; in the environment two underscores stand between the levels.
-_NESTED = ("services", "auth")
-_NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
@@ -217,6 +213,20 @@ class Settings(BaseModel):
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
+    # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
+    _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)
+
+    @property
+    def blocks(self) -> Endpoints:
+        """The blocks of the endpoints file, read together with these settings."""
+        return self._blocks
+
+    def with_blocks(self, blocks: Endpoints) -> Settings:
+        """Return the same settings with these blocks."""
+        changed = self.model_copy()
+        changed._blocks = blocks
+        return changed
+
     @property
     def limits(self) -> Limits:
         """What each worker may do at once."""
@@ -261,22 +271,21 @@ def add_flag(parser: argparse.ArgumentParser, name: str) -> None:
     add_flag_of(parser, name, Settings.model_fields[name])
 
 
-def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Settings:
     """Put the settings together. ``flags`` are argparse's, None where a flag was not given.
+
+    ``environment`` are the variables that count; those of this process if it is None.
 
     Raises:
         SettingsError: an entry is wrong; the message names the flag, the variable or the file's entry.
     """
+    variables = process_environment() if environment is None else environment
     given = {name: value for name, value in flags.items() if value is not None and name in Settings.model_fields}
+    from_environment = find_in_environment(variables, Settings.model_fields)
+    blocks = _read_blocks(given.get("endpoints"), from_environment, variables)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    from_environment = _from_environment(environment)
-    if "endpoints" in given:
-        from_file = _from_file(Path(given["endpoints"]), "--endpoints", environment)
-    else:
-        origin, path = from_environment.get("endpoints", ("", None))
-        from_file = _from_file(Path(path) if path else None, origin, environment)
-    for found in (from_file, from_environment):
+    for found in (find_in_block(blocks.action_server, Settings.model_fields), from_environment):
         for name, (origin, value) in found.items():
             values[name] = merge(values.get(name), value)
             origins[name] = origin
@@ -287,77 +296,18 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     if values.get("dev") in (True, "true", "1"):
         values = {"log_level": "DEBUG", **values, "auto_reload": True}
     try:
-        return Settings(**values)
+        return Settings(**values).with_blocks(blocks)
     except ValidationError as exc:
         raise _settings_error(exc, origins) from None
 
 
-Found = dict[str, tuple[str, Any]]
-
-
-def _from_environment(environment: Mapping[str, str]) -> Found:
-    found: Found = {}
-    for name, field in Settings.model_fields.items():
-        flag = flag_of(field)
-        for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
-            if variable and environment.get(variable):
-                found[name] = (variable, environment[variable])
-    _refuse_unknown(environment)
-    for name, prefix in zip(_NESTED, _NESTED_PREFIXES, strict=True):
-        nested: dict[str, Any] = {}
-        for variable, value in environment.items():
-            if variable.startswith(prefix):
-                _set_nested(nested, variable, variable.removeprefix(prefix), value)
-        if nested:
-            found[name] = (f"{prefix}...", nested)
-    return found
-
-
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields}
-    for variable in environment:
-        ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NESTED_PREFIXES)
-        if ours and variable not in known:
-            raise SettingsError(variable, f"there is no such setting; there are {', '.join(sorted(known))}")
-
-
-def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) -> None:
-    *groups, last = path.lower().split("__")
-    for key in groups:
-        target = target.setdefault(key, {})
-        if not isinstance(target, dict):
-            raise SettingsError(variable, "another variable gives a value to what is a group here")
-    if isinstance(target.get(last), dict):
-        raise SettingsError(variable, "other variables give values below it, so it cannot have one itself")
-    target[last] = value
-
-
-def _from_file(path: Path | None, where: str, environment: Mapping[str, str]) -> Found:
-    """Read the file's block. ``where`` names what gave the path; without a path it is the default, which may miss."""
-    file = path or Path(DEFAULT_ENDPOINTS)
-    if path is None and not file.exists():
-        return {}
-    if path is not None and not _exists(file):
-        raise SettingsError(where, f"there is no file {file}")
-    content = read_yaml(file, str(file))
-    block = content.get("action_server") if isinstance(content, dict) else None
-    if block is None:
-        return {}
-    if not isinstance(block, dict):
-        raise SettingsError(f"{file}: action_server", "must hold settings, one `name: value` a line")
-    if isinstance(block.get("actions"), dict):
-        # `actions: <package>` says which actions there are, `actions: {action_x: {...}}` sets options of single ones.
-        block = {("action_options" if name == "actions" else name): value for name, value in block.items()}
-    for name, value in block.items():
-        where = f"{file}: action_server.{name}"
-        if name == "endpoints":
-            raise SettingsError(where, "cannot be set in the file itself; use --endpoints")
-        field = Settings.model_fields.get(name)
-        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
-            # For Python true is the number 1.
-            raise SettingsError(where, "must be a number")
-    origins = {name: f"{file}: action_server.{name}" for name in block}
-    return {str(name): (origins[name], expanded(value, origins[name], environment)) for name, value in block.items()}
+def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:
+    """Read the file that a flag or a variable names; the default one may be missing."""
+    origin, path = ("--endpoints", flag) if flag is not None else from_environment.get("endpoints", ("", None))
+    if path is not None and not _exists(Path(path)):
+        raise SettingsError(origin, f"there is no file {path}")
+    file = Path(DEFAULT_ENDPOINTS) if path is None else Path(path)
+    return read_endpoints(file, environment) if _exists(file) else endpoints_of(None, str(file), environment)
 
 
 def _exists(file: Path) -> bool:

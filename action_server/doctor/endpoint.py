@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from multidict import CIMultiDict
 
 from action_server.doctor.endpoints_file import EndpointsFile
+from action_server.endpoints import replace_texts
 from action_server.security.auth import is_public
 from action_server.source import Place
 
@@ -123,11 +124,12 @@ class Endpoint:
                     yield path, name
 
     def _replace(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: self._replace(item) for name, item in value.items()}
-        if not isinstance(value, str) or not _HAS_VARIABLE.search(value):
-            return value
-        return _VARIABLE.sub(lambda match: self._environment.get(match[1] or match[2], match[0]), value)
+        def expand(text: str, _: str) -> str:
+            if not _HAS_VARIABLE.search(text):
+                return text
+            return _VARIABLE.sub(lambda match: self._environment.get(match[1] or match[2], match[0]), text)
+
+        return replace_texts(value, expand)
 
 
 def scheme_of(url: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from action_server.config.settings import Settings
 from action_server.source import Place
-from action_server.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,14 @@ class EndpointsFile:
         return self.at(f"action_server.{name}") if name in self.action_server else Place(key=f"setting {name}")
 
 
-def read_endpoints_file(path: Path) -> EndpointsFile:
-    """Read the blocks; those of another shape count as empty, as does a file that is not there.
-
-    Raises:
-        SettingsError: it cannot be read, or is not YAML.
-    """
-    content = read_yaml(path, str(path)) if path.exists() else None
-    blocks = content if isinstance(content, dict) else {}
+def endpoints_file_of(settings: Settings) -> EndpointsFile:
+    """Return the blocks that were read with the settings; those of another shape count as empty."""
+    blocks = settings.blocks
     return EndpointsFile(
-        path, _mapping(blocks.get("action_endpoint")), _mapping(blocks.get("action_server")), blocks.get("tracing")
+        settings.endpoints,
+        _mapping(blocks.action_endpoint.written),
+        _mapping(blocks.action_server.written),
+        blocks.tracing.written,
     )
 
 

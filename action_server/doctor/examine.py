@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from action_server.config.settings import Settings
 from action_server.doctor import endpoint_checks, probes, server_checks, tls
 from action_server.doctor.endpoint import Endpoint
-from action_server.doctor.endpoints_file import read_endpoints_file
+from action_server.doctor.endpoints_file import endpoints_file_of
 from action_server.findings.finding import Finding, by_severity
 from action_server.runtime.loader import LoadedPackage
 from action_server.security.auth import Authenticator
@@ -34,7 +34,7 @@ def examine(
     Raises:
         SettingsError: a file cannot be read.
     """
-    file = read_endpoints_file(settings.endpoints)
+    file = endpoints_file_of(settings)
     endpoint = Endpoint(file, environment, url)
     authenticator = Authenticator(settings.auth)
     findings = [*_check_endpoint(endpoint, settings, authenticator)]

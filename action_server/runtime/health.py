@@ -12,6 +12,7 @@ import svcs
 
 from action_server.errors import DegradedError
 from action_server.runtime.services import Services
+from action_server.telemetry.durations import milliseconds_since
 
 logger = logging.getLogger(__name__)
 
@@ -83,4 +84,4 @@ async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
         cause = exc.__cause__ if isinstance(exc, DegradedError) and exc.__cause__ else exc
         failure = f"fails: {type(cause).__name__}"
         problem = " ".join(str(exc).split()) or type(exc).__name__
-    return ServicePinged(ping.name, round((time.perf_counter() - began) * 1000, 1), failure, problem, is_needed)
+    return ServicePinged(ping.name, milliseconds_since(began), failure, problem, is_needed)

@@ -142,10 +142,10 @@ class Authenticator:
     def __init__(self, settings: AuthSettings) -> None:
         # Digests under a key of this process are of one length, and worth nothing elsewhere, whatever may print them.
         key = os.urandom(32)
-        self._tokens = _Known(key, _numbered("token", texts(settings.tokens, "auth.tokens")))
+        self._tokens = _Known(key, _number("token", texts(settings.tokens, "auth.tokens")))
         self._token_name = settings.token_name
         self._headers = [
-            (spelling, _Known(key, _numbered(name, texts(secrets, f"auth.headers.{name}"))))
+            (spelling, _Known(key, _number(name, texts(secrets, f"auth.headers.{name}"))))
             for name, secrets in settings.headers.items()
             for spelling in _spellings(name)
         ]
@@ -228,7 +228,7 @@ class _Known:
         return hmac.digest(self._key, value, "sha256")
 
 
-def _numbered(name: str, secrets: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def _number(name: str, secrets: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     return ((f"{name} #{number}", _bytes(secret)) for number, secret in enumerate(secrets, 1))
 
 

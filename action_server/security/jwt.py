@@ -55,7 +55,7 @@ class Verifier:
 
         try:
             kid = get_unverified_header(token).get("kid")
-            found = [self._verified(token, key) for key in self._candidates(kid)]
+            found = [self._verify(token, key) for key in self._candidates(kid)]
         except Exception:  # noqa: BLE001 - whatever in a token PyJWT trips over, the token is not valid
             return None
         return next((subject for subject in found if subject is not None), None)
@@ -66,7 +66,7 @@ class Verifier:
             if key.kid is None or key.kid == kid or (kid is None and only_one):
                 yield key
 
-    def _verified(self, token: str, key: Key) -> str | None:
+    def _verify(self, token: str, key: Key) -> str | None:
         from jwt import InvalidTokenError, decode
 
         try:
@@ -113,7 +113,7 @@ def pem_keys(content: bytes, algorithms: Sequence[Algorithm], where: str) -> lis
         keys = [load_pem_public_key(block) for block in _PUBLIC_KEYS.findall(content)]
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise SettingsError(where, "holds a public key that cannot be read") from None
-    return _usable([Key(key, _fitting(key, algorithms)) for key in keys], algorithms, where)
+    return _require_usable([Key(key, _algorithms_for(key, algorithms)) for key in keys], algorithms, where)
 
 
 def jwks_keys(content: bytes, algorithms: Sequence[Algorithm], where: str) -> list[Key]:
@@ -122,7 +122,7 @@ def jwks_keys(content: bytes, algorithms: Sequence[Algorithm], where: str) -> li
         keys = [_jwk(entry, algorithms, where) for entry in json.loads(content)["keys"]]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SettingsError(where, "is not a JSON Web Key Set") from None
-    return _usable([key for key in keys if key is not None], algorithms, where)
+    return _require_usable([key for key in keys if key is not None], algorithms, where)
 
 
 def _jwk(entry: dict[str, Any], algorithms: Sequence[Algorithm], where: str) -> Key | None:
@@ -138,10 +138,10 @@ def _jwk(entry: dict[str, Any], algorithms: Sequence[Algorithm], where: str) -> 
     except PyJWTError:
         return None
     meant = entry.get("alg")
-    return Key(key, [a for a in _fitting(key, algorithms) if meant in (None, a)], entry.get("kid"))
+    return Key(key, [a for a in _algorithms_for(key, algorithms) if meant in (None, a)], entry.get("kid"))
 
 
-def _fitting(key: object, algorithms: Sequence[Algorithm]) -> list[Algorithm]:
+def _algorithms_for(key: object, algorithms: Sequence[Algorithm]) -> list[Algorithm]:
     """Choose the algorithms that fit a public key: the token's header must not decide how a key is read."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
@@ -154,7 +154,7 @@ def _fitting(key: object, algorithms: Sequence[Algorithm]) -> list[Algorithm]:
     return []
 
 
-def _usable(keys: Sequence[Key], algorithms: Sequence[Algorithm], where: str) -> list[Key]:
+def _require_usable(keys: Sequence[Key], algorithms: Sequence[Algorithm], where: str) -> list[Key]:
     usable = [key for key in keys if key.algorithms]
     if not usable:
         raise SettingsError(where, f"has no key for {', '.join(algorithms)}; RSA keys need {_SMALLEST_RSA} bits")

@@ -14,8 +14,8 @@ from action_server.security.auth import Authenticator, is_public
 from action_server.serving import worker
 from action_server.serving.supervisor import Supervisor
 from action_server.telemetry import logs
+from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import read_rules
-from action_server.telemetry.tracing import collectors_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,23 +23,30 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 
 
-def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    on_code: Callable[[], None] | None = None,
+    read_again: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. ``on_code`` is called after each time that supervised workers start on new code.
+
+    ``read_again`` reads the settings once more when a file has changed; without it a reload keeps them.
 
     Raises:
         StartupError: the server cannot start.
     """
     logs.configure(settings.logs)
     # What is wrong with credentials and the engine's own blocks is said before a socket opens.
-    collectors_of(settings.endpoints, os.environ)
-    read_rules(settings.endpoints)
+    collectors_of(settings.blocks.tracing)
+    read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled
     sock = None if settings.grpc else listen(settings.host, settings.port)
     if settings.workers == 1 and not settings.auto_reload:
         stopping = worker.StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code).run()
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again).run()
     logger.info("server.stopped")
 
 

@@ -21,9 +21,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
+from action_server.config.reload import take_over
 from action_server.config.settings import Settings
-from action_server.errors import StartupError
+from action_server.errors import SettingsError, StartupError
 from action_server.serving import worker
+from action_server.telemetry import logs
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.metrics_files import cleanup, forget_worker, prepare_directory
 
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 # Seconds. A worker that could not be replaced is tried again after the pause; files are looked at in this interval.
 _RESTART_PAUSE = 1.0
 _WATCH_INTERVAL = 0.3
+# Files that change are left alone until they stay the same for so long: an editor may be in the middle of one.
+_SETTLING = 0.05
 # How much longer than its grace a worker may take to end before it is killed.
 _END_MARGIN = 5.0
 _SIGNALS_AT_ONCE = 64
@@ -50,7 +54,8 @@ class _Worker:
 class Supervisor:
     """Keeps ``settings.workers`` workers on one listening socket.
 
-    ``ready`` is called once all of them take calls, ``on_code`` then and after each reload.
+    ``ready`` is called once all of them take calls, ``on_code`` then and after each reload. ``read_again`` reads the
+    settings as they were read for the start; without it a reload keeps them.
     """
 
     def __init__(
@@ -59,13 +64,17 @@ class Supervisor:
         sock: socket.socket | None,
         ready: Callable[[], None],
         on_code: Callable[[], None] | None = None,
+        read_again: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings = settings
+        self._read_again = read_again
+        self._endpoints = os.path.abspath(settings.endpoints)
         self._sock = sock
         self._ready = ready
         self._on_code = on_code or (lambda: None)
         self._workers: list[_Worker] = []
-        self._seen: Snapshot = {}
+        self._seen = snapshot([self._endpoints])
+        self._had_endpoints = self._endpoints in self._seen
         self._stopping = False
         self._draining = False
         # Python writes here when a signal arrives: one that comes just before a wait begins would not end the wait.
@@ -78,7 +87,7 @@ class Supervisor:
         with self._signals():
             try:
                 self._make_shared_directory()
-                self._workers = self._start(self._settings.workers)
+                self._workers = self._start(self._settings.workers, self._settings)
                 if not self._stopping:
                     self._ready()
                     self._on_code()
@@ -122,7 +131,7 @@ class Supervisor:
         if count == 0:
             return
         try:
-            started = self._start(count)
+            started = self._start(count, self._settings)
         except StartupError as exc:
             logger.error("worker.not_replaced", extra={"problem": str(exc)})
             return
@@ -130,8 +139,11 @@ class Supervisor:
         logger.info("worker.replaced", extra={"pids": [w.process.pid for w in started]})
 
     def _reload_if_changed(self) -> None:
-        """Start new workers on the new code, and only when they are up stop the old ones: they finish their calls."""
-        now = snapshot(self._seen)
+        """Start workers on the new code and settings, and only when they are up stop the old ones, after their calls.
+
+        A mistake anywhere keeps all that there was, and is one line.
+        """
+        now = self._await_settled()
         if now == self._seen:
             return
         changed = sorted(set(now.items()) ^ set(self._seen.items()))
@@ -139,7 +151,8 @@ class Supervisor:
         logger.info("reload.started", extra={"files": files})
         self._seen = now
         try:
-            renewed = self._start(self._settings.workers)
+            settings, need_restart = self._changed_settings()
+            renewed = self._start(settings.workers, settings)
         except StartupError as exc:
             self._count_reload(ok=False)
             logger.error("reload.failed", extra={"problem": str(exc), "serving": "the last good version"})
@@ -147,12 +160,37 @@ class Supervisor:
         self._count_reload(ok=True)
         old, self._workers = self._workers, renewed
         self._stop(old)
+        self._settings = settings
+        logs.configure(settings.logs)
         logger.info("reload.done", extra={"files": files})
+        if need_restart:
+            logger.warning("reload.restart_needed", extra={"settings": need_restart})
         self._on_code()
 
-    def _start(self, count: int) -> list[_Worker]:
+    def _await_settled(self) -> Snapshot:
+        """Look at the files; while they are being written, until they are not."""
+        now = snapshot([*self._seen, self._endpoints])
+        before = self._seen
+        while now != before and not self._stopping:
+            self._wait([], _SETTLING)
+            before, now = now, snapshot([*self._seen, self._endpoints])
+        return now
+
+    def _changed_settings(self) -> tuple[Settings, list[str]]:
+        """Read the settings again; return those to go on with, and the names of what only a restart would change."""
+        if self._read_again is None:
+            return self._settings, []
+        is_there = os.path.exists(self._endpoints)
+        if self._had_endpoints and not is_there:
+            # Editors move a file away to write it anew: without its credentials the server would be open for a moment.
+            raise SettingsError(str(self._settings.endpoints), "the file is gone")
+        found = take_over(self._settings, self._read_again())
+        self._had_endpoints = is_there
+        return found
+
+    def _start(self, count: int, settings: Settings) -> list[_Worker]:
         """Start workers and wait until they are ready. Raises :class:`StartupError` when one of them is not."""
-        workers = [self._spawn() for _ in range(count)]
+        workers = [self._spawn(settings) for _ in range(count)]
         try:
             for started in workers:
                 self._await_ready(started)
@@ -161,11 +199,11 @@ class Supervisor:
             raise
         return workers
 
-    def _spawn(self) -> _Worker:
+    def _spawn(self, settings: Settings) -> _Worker:
         ours, theirs = Pipe()
         process = _context.Process(
             target=_run_worker,
-            args=(self._settings, self._sock, theirs, self._directory),
+            args=(settings, self._sock, theirs, self._directory),
             name="action-server-worker",
         )
         process.start()
@@ -246,9 +284,7 @@ def _run_worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stopping = worker.StopSignal(signal.SIGTERM, parent=channel)
     try:
-        worker.run(
-            settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping, shared_directory
-        )
+        worker.run(settings, sock, lambda: channel.send(_Report(files=_project_files())), stopping, shared_directory)
     except StartupError as exc:
         channel.send(_Report(problem=str(exc)))
         sys.exit(2)
@@ -268,9 +304,9 @@ def _change_time(file: str) -> int:
         return 0
 
 
-def _project_files(settings: Settings) -> Snapshot:
+def _project_files() -> Snapshot:
     """Return what this worker imported from the project: below the working directory, but not installed there."""
     project = os.getcwd() + os.sep
     files = {os.path.abspath(f) for m in list(sys.modules.values()) if (f := getattr(m, "__file__", None))}
     own = {f for f in files if f.startswith(project) and not f.startswith(sys.prefix) and f.endswith(".py")}
-    return snapshot({*own, os.path.abspath(settings.endpoints)})
+    return snapshot(own)

@@ -7,9 +7,11 @@ import time
 from types import TracebackType
 
 from action_server.errors import CallError, RequestError, UnauthorizedError
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
-from action_server.telemetry.tracing import NO_SPAN, Tracing
+from action_server.telemetry.spans import NO_SPAN
+from action_server.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +96,8 @@ class Observation:
         facts: dict[str, object] = {
             "outcome": outcome,
             "transport": self._context.transport,
-            "waiting_ms": _milliseconds(started - self._arrived),
-            "ms": _milliseconds(ended - started),
+            "waiting_ms": milliseconds(started - self._arrived),
+            "ms": milliseconds(ended - started),
             "bytes": self._context.size,
         }
         if error is not None and error.error_id is not None:
@@ -125,7 +127,3 @@ def _outcome(error: CallError | None, exc: BaseException | None) -> str:
     if error is not None:
         return error.outcome
     return "ok" if exc is None else "cancelled"
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -176,11 +175,6 @@ class JsonFormatter(logging.Formatter):
             line["stack"] = self.formatStack(record.stack_info)
         fields = {f"field_{name}" if name in line else name: value for name, value in _fields(record).items()}
         return json.dumps({**line, **{name: _json_field(value) for name, value in fields.items()}})
-
-
-def milliseconds_since(start: float) -> float:
-    """Milliseconds since ``start``, a reading of :func:`time.perf_counter`, to a tenth."""
-    return round((time.perf_counter() - start) * 1000, 1)
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, object]:

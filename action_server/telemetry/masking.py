@@ -13,16 +13,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from action_server.endpoints import Block
 from action_server.errors import SettingsError
 from action_server.protocol.calls import Call
 from action_server.protocol.jsonable import jsonable
-from action_server.yaml_file import read_yaml
 
 # Shorter ones are masked as whole words only: a slot with "m" would otherwise take every m out of the log.
 _SHORT = 3
@@ -62,24 +61,22 @@ class Rule:
         return value[:left] + hidden + value[len(value) - right :]
 
 
-def read_rules(endpoints: Path | None) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
-    """Return the rules of endpoints.yml, and a line for each key in them that nobody here knows.
+def read_rules(block: Block) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """Return the rules of ``privacy:``, and a line for each key in them that nobody here knows.
 
     Raises:
         SettingsError: a rule is wrong; names the file and the key. Ignored, it would leave a value readable.
     """
-    content = read_yaml(endpoints, str(endpoints)) if endpoints is not None and endpoints.exists() else None
-    block = content.get("privacy") if isinstance(content, dict) else None
-    if block is None:
+    content = block.content()
+    if content is None:
         return (), ()
-    where = f"{endpoints}: privacy"
-    if not isinstance(block, dict):
-        raise SettingsError(where, "must hold `rules:`, a list")
-    rules = block.get("rules")
+    if not isinstance(content, dict):
+        raise SettingsError(block.where, "must hold `rules:`, a list")
+    rules = content.get("rules")
     if not isinstance(rules, (list, type(None))):
-        raise SettingsError(f"{where}.rules", "must be a list of rules, each with `slot` and `anonymization`")
+        raise SettingsError(f"{block.where}.rules", "must be a list of rules, each with `slot` and `anonymization`")
     warnings: list[str] = []
-    found = [_rule(rule, f"{where}.rules[{index}]", warnings) for index, rule in enumerate(rules or ())]
+    found = [_rule(rule, f"{block.where}.rules[{index}]", warnings) for index, rule in enumerate(rules or ())]
     return tuple(found), tuple(warnings)
 
 
@@ -157,7 +154,7 @@ class Masker:
             return text
         pieces: list[str] = []
         at = 0
-        for start, end, stand_in in _merged(found):
+        for start, end, stand_in in _resolve_overlaps(found):
             pieces += (text[at:start], stand_in)
             at = end
         return "".join([*pieces, text[at:]])
@@ -253,7 +250,7 @@ def _hits(text: str, form: str, value: str, rule: Rule) -> Iterator[_Hit]:
         start = text.find(form, end)
 
 
-def _merged(hits: list[_Hit]) -> Iterator[tuple[int, int, str]]:
+def _resolve_overlaps(hits: list[_Hit]) -> Iterator[tuple[int, int, str]]:
     """Give the places to be replaced and what stands there; of values that overlap nothing is kept."""
     index = 0
     while index < len(hits):
@@ -324,7 +321,7 @@ def _mask(record: logging.LogRecord, masker: Masker) -> None:
     if masked != text or record.args:
         record.msg, record.args = masked, ()
     for name in [name for name in vars(record) if name not in _STANDARD_FIELDS and name not in _IDENTIFIERS]:
-        setattr(record, name, _masked(getattr(record, name), masker))
+        setattr(record, name, _mask_field(getattr(record, name), masker))
 
 
 def _traceback_of(exc_info: Any) -> str:
@@ -339,7 +336,7 @@ def _message_of(record: logging.LogRecord) -> str:
         return f"{record.msg} {record.args}"
 
 
-def _masked(value: object, masker: Masker) -> object:
+def _mask_field(value: object, masker: Masker) -> object:
     """Return a field as it was, or what stands for it when a value is in it, as text or as a formatter may write it."""
     if value is None or isinstance(value, bool):
         return value
@@ -351,17 +348,17 @@ def _masked(value: object, masker: Masker) -> object:
         plain = jsonable(value)
     except ValueError:
         plain = text
-    hidden = _walked(plain, masker)
+    hidden = _mask_plain(plain, masker)
     if hidden != plain:
         return hidden
     return value if masked == text else masked
 
 
-def _walked(plain: object, masker: Masker) -> object:
+def _mask_plain(plain: object, masker: Masker) -> object:
     if isinstance(plain, dict):
-        return {masker.apply(key): _walked(item, masker) for key, item in plain.items()}
+        return {masker.apply(key): _mask_plain(item, masker) for key, item in plain.items()}
     if isinstance(plain, list):
-        return [_walked(item, masker) for item in plain]
+        return [_mask_plain(item, masker) for item in plain]
     if plain is None or isinstance(plain, bool):
         return plain
     text = str(plain)

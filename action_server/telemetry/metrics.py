@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from action_server.protocol.events import PRO_EVENTS
+from action_server.telemetry.metric_families import Families, Family, Series, Silence
 from action_server.telemetry.metrics_files import files_locked
 
 if TYPE_CHECKING:
@@ -36,65 +37,6 @@ _MAX_LABEL = 200
 
 UNKNOWN = "unknown"
 OTHER = "other"
-
-# Engines wait up to 300 s for an action.
-_RUNNING = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-_WAITING = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_OUTBOUND = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
-@dataclass(frozen=True)
-class Family:
-    """One metric: its name, type, labels and meaning. ``across`` says how a gauge of several workers becomes one."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    meaning: str
-    buckets: tuple[float, ...] = ()
-    across: Literal["livesum", "livemax"] = "livesum"
-
-
-# Short meanings: prometheus_client makes them part of the key of every value. docs/ has the rest.
-FAMILIES = (
-    Family("action_server_calls_total", "counter", ("action", "outcome", "transport"), "Calls that came to an end"),
-    Family("action_server_calls_in_flight", "gauge", ("action",), "Calls that are waiting or running now"),
-    Family("action_server_calls_queued", "gauge", (), "Calls that are waiting for a thread or a turn now"),
-    Family("action_server_call_waiting_seconds", "histogram", ("action",), "How long calls waited to run", _WAITING),
-    Family("action_server_call_running_seconds", "histogram", ("action",), "How long actions ran", _RUNNING),
-    Family("action_server_timeouts_total", "counter", ("action",), "Calls whose action ran out of time"),
-    Family("action_server_threads", "gauge", (), "Threads there may be for synchronous code"),
-    Family("action_server_threads_busy", "gauge", (), "Threads that run synchronous code now"),
-    Family("action_server_requests_refused_total", "counter", ("reason",), "Requests that never became a call"),
-    Family("action_server_domain_requests_total", "counter", ("action",), "Calls answered with 449, send the domain"),
-    Family("action_server_events_dropped_total", "counter", ("action", "event"), "Events no engine would take"),
-    Family("action_server_events_repaired_total", "counter", ("action", "event"), "Events whose fields were put right"),
-    Family("action_server_outbound_requests_total", "counter", ("host", "outcome"), "HTTP requests of actions"),
-    Family("action_server_outbound_request_seconds", "histogram", ("host",), "How long HTTP requests took", _OUTBOUND),
-    Family("action_server_loop_lag_seconds", "histogram", (), "How late the event loop answered", _LAG),
-    Family("action_server_loop_blocked_total", "counter", ("action", "place"), "Times code blocked the event loop"),
-    Family("action_server_loop_blocked_seconds_total", "counter", ("action", "place"), "How long that was, in all"),
-    Family("action_server_workers", "gauge", (), "Workers that are alive"),
-    Family("action_server_workers_died_total", "counter", (), "Workers that ended without being told to"),
-    Family("action_server_reloads_total", "counter", ("result",), "Reloads of the actions, ok or failed"),
-    Family("action_server_start_time_seconds", "gauge", (), "When the youngest worker started", across="livemax"),
-    Family("action_server_info", "gauge", ("version", "python", "rasa_sdk"), "Always 1", across="livemax"),
-    Family("action_server_process_cpu_seconds_total", "counter", (), "CPU time of all workers, user and system"),
-    Family("action_server_process_resident_memory_bytes", "gauge", (), "Resident memory of all workers"),
-    Family("action_server_process_open_fds", "gauge", (), "Open file descriptors of all workers"),
-    Family("action_server_gc_collections_total", "counter", ("generation",), "Runs of Python's garbage collector"),
-)
-
-
-class _Series(Protocol):
-    """What prometheus_client's metrics have in common with what stands in for them when metrics are off."""
-
-    def labels(self, *values: str) -> _Series: ...
-    def inc(self, amount: float = 1) -> None: ...
-    def dec(self, amount: float = 1) -> None: ...
-    def set(self, value: float) -> None: ...
-    def observe(self, amount: float) -> None: ...
 
 
 class Metrics:
@@ -118,13 +60,9 @@ class Metrics:
         self._waiting = self._size = 0
         self._cpu = 0.0
         self._collections: dict[str, int] = defaultdict(int)
-        self._series: dict[str, _Series] = defaultdict(_Silence)
+        self._families = Families.made_by(lambda _: Silence())
         if enabled:
-            self._series, self._collect = _made(directory)
-        self._queued = self._series["action_server_calls_queued"]
-        self._threads = self._series["action_server_threads"]
-        self._threads_busy = self._series["action_server_threads_busy"]
-        self._loop_lag = self._series["action_server_loop_lag_seconds"]
+            self._families, self._collect = _make_families(directory)
 
     def know(self, actions: Iterable[str], transport: str = "http") -> None:
         """Name the actions there are: every other name is counted as ``unknown``.
@@ -134,9 +72,9 @@ class Metrics:
         self._known = frozenset(actions)
         for action in sorted(self._known):
             name = _text(action)
-            self._series["action_server_timeouts_total"].labels(name)
+            self._families.timeouts.labels(name)
             for outcome in ("ok", "failed"):
-                self._series["action_server_calls_total"].labels(name, outcome, transport)
+                self._families.calls.labels(name, outcome, transport)
 
     def call_started(self, action: str) -> None:
         """Count a call as in flight."""
@@ -164,34 +102,34 @@ class Metrics:
         # Mostly nobody waits, call after call, and finding that out is cheaper than writing it down.
         if calls != self._waiting:
             self._waiting = calls
-            self._queued.set(calls)
+            self._families.queued.set(calls)
 
     def threads(self, busy: int, size: int) -> None:
         """Say how many threads of this worker are busy, of how many."""
-        self._threads_busy.set(busy)
+        self._families.threads_busy.set(busy)
         if size != self._size:
             self._size = size
-            self._threads.set(size)
+            self._families.threads.set(size)
 
     def timed_out(self, action: str) -> None:
         """Count a call whose action ran out of time."""
-        self._series["action_server_timeouts_total"].labels(self._of(action).name).inc()
+        self._families.timeouts.labels(self._of(action).name).inc()
 
     def event_dropped(self, action: str, event: str) -> None:
         """Count an event that was left out. ``event`` is its name; one that no engine knows is ``other``."""
-        self._series["action_server_events_dropped_total"].labels(self._of(action).name, _event(event)).inc()
+        self._families.events_dropped.labels(self._of(action).name, _event(event)).inc()
 
     def event_repaired(self, action: str, event: str) -> None:
         """Count an event that was put right."""
-        self._series["action_server_events_repaired_total"].labels(self._of(action).name, _event(event)).inc()
+        self._families.events_repaired.labels(self._of(action).name, _event(event)).inc()
 
     def domain_requested(self, action: str) -> None:
         """Count an answer that asks the engine for the domain (449)."""
-        self._series["action_server_domain_requests_total"].labels(self._of(action).name).inc()
+        self._families.domain_requests.labels(self._of(action).name).inc()
 
     def refused(self, reason: str) -> None:
         """Count a request that never became a call. ``reason`` is one of a few words of ours."""
-        self._series["action_server_requests_refused_total"].labels(self._word(reason)).inc()
+        self._families.requests_refused.labels(self._word(reason)).inc()
 
     def outbound(self, host: str, outcome: str, seconds: float) -> None:
         """Count an HTTP request of an action. Each worker tells the first 50 hosts apart; the rest is ``other``.
@@ -200,43 +138,42 @@ class Metrics:
         """
         # What stands before an @ is a user's name and password.
         name = self._host(host.rpartition("@")[2].lower())
-        self._series["action_server_outbound_requests_total"].labels(name, self._word(outcome)).inc()
-        self._series["action_server_outbound_request_seconds"].labels(name).observe(seconds)
+        self._families.outbound_requests.labels(name, self._word(outcome)).inc()
+        self._families.outbound_request.labels(name).observe(seconds)
 
     def loop_lag(self, seconds: float) -> None:
         """Record how late the event loop answered."""
-        self._loop_lag.observe(seconds)
+        self._families.loop_lag.observe(seconds)
 
     def loop_blocked(self, action: str, seconds: float, place: str = "") -> None:
         """Count code that blocked the event loop: ``file:line``, and the action it was called from, if any."""
         labels = (self._of(action).name if action else "", self._place(place))
-        self._series["action_server_loop_blocked_total"].labels(*labels).inc()
-        self._series["action_server_loop_blocked_seconds_total"].labels(*labels).inc(seconds)
+        self._families.loop_blocked.labels(*labels).inc()
+        self._families.loop_blocked_seconds.labels(*labels).inc(seconds)
 
     def reloaded(self, ok: bool) -> None:
         """Count a reload of the actions."""
-        self._series["action_server_reloads_total"].labels("ok" if ok else "failed").inc()
+        self._families.reloads.labels("ok" if ok else "failed").inc()
 
     def worker_died(self) -> None:
         """Count a worker that ended without being told to."""
-        self._series["action_server_workers_died_total"].inc()
+        self._families.workers_died.inc()
 
     def sample_process(self) -> None:
         """Measure this worker's process. To be called every few seconds, so that no worker's numbers are old."""
         if not self.enabled:
             return
         with self._sampling:
-            self._series["action_server_workers"].set(1)
-            self._series["action_server_start_time_seconds"].set(self._started)
-            self._series["action_server_info"].labels(*self._versions()).set(1)
+            self._families.workers.set(1)
+            self._families.start_time.set(self._started)
+            self._families.info.labels(*self._versions()).set(1)
             used, self._cpu = self._cpu, time.process_time()
-            self._series["action_server_process_cpu_seconds_total"].inc(max(0.0, self._cpu - used))
+            self._families.cpu_seconds.inc(max(0.0, self._cpu - used))
             for generation, stats in enumerate(gc.get_stats()):
-                runs = self._series["action_server_gc_collections_total"].labels(str(generation))
+                runs = self._families.gc_collections.labels(str(generation))
                 runs.inc(stats["collections"] - self._collections[str(generation)])
                 self._collections[str(generation)] = stats["collections"]
-            for name, value in _of_proc():
-                self._series[name].set(value)
+            self._measure_proc()
 
     def render(self, accept: str | None = None) -> tuple[bytes, str]:
         """Return the page for Prometheus, of all workers, and its content type, by the request's ``Accept``.
@@ -261,8 +198,18 @@ class Metrics:
         except KeyError:
             known = action if action in self._known else UNKNOWN
             if known not in self._actions:
-                self._actions[known] = _OfAction(self._series, _text(known))
+                self._actions[known] = _OfAction(self._families, _text(known))
             return self._actions[known]
+
+    def _measure_proc(self) -> None:
+        """Measure what only Linux tells a process about itself; elsewhere it is left out."""
+        try:
+            resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            descriptors = len(os.listdir("/proc/self/fd"))
+        except OSError:
+            return
+        self._families.resident_memory.set(resident * os.sysconf("SC_PAGE_SIZE"))
+        self._families.open_fds.set(descriptors)
 
     def _versions(self) -> tuple[str, str, str]:
         return self._version, platform.python_version(), importlib.metadata.version("rasa-sdk")
@@ -273,15 +220,15 @@ class _OfAction:
 
     __slots__ = ("_calls", "_finished", "in_flight", "name", "running", "waiting")
 
-    def __init__(self, series: dict[str, _Series], name: str) -> None:
+    def __init__(self, families: Families, name: str) -> None:
         self.name = name
-        self.in_flight = series["action_server_calls_in_flight"].labels(name)
-        self.waiting = series["action_server_call_waiting_seconds"].labels(name)
-        self.running = series["action_server_call_running_seconds"].labels(name)
-        self._calls = series["action_server_calls_total"]
-        self._finished: dict[tuple[str, str], _Series] = {}
+        self.in_flight = families.in_flight.labels(name)
+        self.waiting = families.waiting.labels(name)
+        self.running = families.running.labels(name)
+        self._calls = families.calls
+        self._finished: dict[tuple[str, str], Series] = {}
 
-    def finished(self, outcome: str, transport: str) -> _Series:
+    def finished(self, outcome: str, transport: str) -> Series:
         key = (outcome, transport)
         try:
             return self._finished[key]
@@ -304,21 +251,6 @@ class _Bounded:
         return self._labels.setdefault(value, _text(value))
 
 
-class _Silence:
-    """Stands in for every metric when metrics are off."""
-
-    def labels(self, *values: str) -> _Series:
-        return self
-
-    def inc(self, amount: float = 1) -> None: ...
-
-    def dec(self, amount: float = 1) -> None: ...
-
-    def set(self, value: float) -> None: ...
-
-    def observe(self, amount: float) -> None: ...
-
-
 @dataclass(frozen=True)
 class _Page:
     collect: Callable[[], Iterable[Metric]]
@@ -333,18 +265,7 @@ def _text(value: str) -> str:
     return value[:_MAX_LABEL].encode("utf-8", "replace").decode()
 
 
-def _of_proc() -> Iterator[tuple[str, float]]:
-    """Measure what only Linux tells a process about itself; elsewhere it is left out."""
-    try:
-        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        descriptors = len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return
-    yield "action_server_process_resident_memory_bytes", resident * os.sysconf("SC_PAGE_SIZE")
-    yield "action_server_process_open_fds", descriptors
-
-
-def _made(directory: Path | None) -> tuple[dict[str, _Series], Callable[[], Iterable[Metric]]]:
+def _make_families(directory: Path | None) -> tuple[Families, Callable[[], Iterable[Metric]]]:
     """Make the metrics, in memory or in files of ``directory``; return them, and what collects them for a page."""
     from prometheus_client import REGISTRY, CollectorRegistry, multiprocess, values
 
@@ -352,8 +273,8 @@ def _made(directory: Path | None) -> tuple[dict[str, _Series], Callable[[], Iter
     if directory is None:
         # Whatever PROMETHEUS_MULTIPROC_DIR says: nobody would tidy that directory.
         values.ValueClass = values.MutexValue
-        series = {family.name: _make(family, registry) for family in FAMILIES}
-        return series, lambda: map(_without_created, chain(registry.collect(), _of_authors(REGISTRY)))
+        families = Families.made_by(lambda family: _make(family, registry))
+        return families, lambda: map(_drop_created, chain(registry.collect(), _collect_authors(REGISTRY)))
     # prometheus_client looks for its directory there, and nowhere else, each time it opens a file.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     if not getattr(values.ValueClass, "_multiprocess", False):
@@ -361,17 +282,17 @@ def _made(directory: Path | None) -> tuple[dict[str, _Series], Callable[[], Iter
         values.ValueClass = values.MultiProcessValue()
     # A page that finds a file without content yet is an error.
     with files_locked(directory, alone=True):
-        series = {family.name: _make(family, registry) for family in FAMILIES}
+        families = Families.made_by(lambda family: _make(family, registry))
     collector = multiprocess.MultiProcessCollector(None, path=str(directory))
 
     def collect() -> Iterable[Metric]:
         with files_locked(directory):
             return list(collector.collect())
 
-    return series, collect
+    return families, collect
 
 
-def _make(family: Family, registry: CollectorRegistry) -> _Series:
+def _make(family: Family, registry: CollectorRegistry) -> Series:
     import prometheus_client as client
 
     if family.kind == "counter":
@@ -382,15 +303,15 @@ def _make(family: Family, registry: CollectorRegistry) -> _Series:
         )
     else:
         made = client.Histogram(family.name, family.meaning, family.labels, registry=registry, buckets=family.buckets)
-    return cast("_Series", made)
+    return cast("Series", made)
 
 
-def _of_authors(registry: CollectorRegistry) -> Iterator[Metric]:
+def _collect_authors(registry: CollectorRegistry) -> Iterator[Metric]:
     """Collect what actions count themselves; with several workers that is in the files, beside ours."""
     return (family for family in registry.collect() if not family.name.startswith(("process_", "python_")))
 
 
-def _without_created(family: Metric) -> Metric:
+def _drop_created(family: Metric) -> Metric:
     # A second series for each counter and histogram, which says nothing and which several workers do not have.
     if family.type in ("counter", "histogram", "summary"):
         family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]

@@ -36,23 +36,25 @@ def count_with(metrics: OutboundMetrics) -> None:
 def aiohttp_trace_config() -> aiohttp.TraceConfig:
     """Make the hooks of a session: spans with ``traceparent`` if there is tracing, counts if there are metrics."""
     config = tracing.aiohttp_trace_config()
-    config.on_request_start.append(_started)
-    config.on_request_end.append(_ended)
-    config.on_request_exception.append(_failed)
+    config.on_request_start.append(_note_start)
+    config.on_request_end.append(_count_answer)
+    config.on_request_exception.append(_count_failure)
     return config
 
 
-async def _started(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
+async def _note_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
     context.counted_from = time.perf_counter()
 
 
-async def _ended(_: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+async def _count_answer(
+    _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+) -> None:
     status = params.response.status
     outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
     _count(context, params.url.host, outcome)
 
 
-async def _failed(
+async def _count_failure(
     _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
 ) -> None:
     _count(context, params.url.host, "timeout" if isinstance(params.exception, asyncio.TimeoutError) else "failed")

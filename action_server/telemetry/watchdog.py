@@ -23,6 +23,7 @@ from types import FrameType, TracebackType
 
 from action_server.errors import NoCallError
 from action_server.source import place_of_failure, shorten
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import current_call
 from action_server.telemetry.metrics import Metrics
 
@@ -182,7 +183,7 @@ class LoopWatchdog:
 
     def _log(self, event: str, seconds: float) -> None:
         action, place = seen = self._culprit()
-        facts = {"action": action, "place": place, "ms": round(seconds * 1000, 1)}
+        facts = {"action": action, "place": place, "ms": milliseconds(seconds)}
         # In the call's context, so that the line has the conversation and whatever else the log adds.
         context = self._silence.contexts.get(seen, Context())
         context.run(logger.warning, event, extra=facts)

@@ -504,7 +504,7 @@ def basic(text: str, encoding: str = "utf-8") -> str:
     return "Basic " + base64.b64encode(text.encode(encoding)).decode()
 
 
-def web_token(header: dict[str, Any], signature: str = "") -> str:
+def jwt_text(header: dict[str, Any], signature: str = "") -> str:
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(body_of(value)).decode().rstrip("=")
 
@@ -542,14 +542,14 @@ CREDENTIALS = [
     credential("Basic with a wrong password", basic(f"engine:{MARKER}")),
     credential("Basic in latin-1", basic(f"engine:{PASSWORD}", "latin-1"), status=200),
     credential("Basic of 7 KB", "Basic " + "QUFB" * 1700),
-    credential("a JWT without a signature", "Bearer " + web_token({"alg": "none", "typ": "JWT"})),
-    credential("a JWT with nOnE", "Bearer " + web_token({"alg": "nOnE"}, "AAAA")),
-    credential("a JWT with a wrong signature", "Bearer " + web_token({"alg": "HS256"}, "AAAA")),
+    credential("a JWT without a signature", "Bearer " + jwt_text({"alg": "none", "typ": "JWT"})),
+    credential("a JWT with nOnE", "Bearer " + jwt_text({"alg": "nOnE"}, "AAAA")),
+    credential("a JWT with a wrong signature", "Bearer " + jwt_text({"alg": "HS256"}, "AAAA")),
     credential(
         "a JWT with the key in its header",
-        "Bearer " + web_token({"alg": "HS256", "jwk": {"kty": "oct", "k": "YQ"}}, "AAAA"),
+        "Bearer " + jwt_text({"alg": "HS256", "jwk": {"kty": "oct", "k": "YQ"}}, "AAAA"),
     ),
-    credential("a JWT whose kid is a path", "Bearer " + web_token({"alg": "HS256", "kid": "../../dev/null"}, "AAAA")),
+    credential("a JWT whose kid is a path", "Bearer " + jwt_text({"alg": "HS256", "kid": "../../dev/null"}, "AAAA")),
     credential("a JWT of dots", "Bearer " + "." * 5000),
     query("the right token in the query", b"/webhook?token=" + RIGHT, 200),
     query("a wrong token in the query", b"/webhook?token=" + MARKER.encode()),

@@ -20,6 +20,7 @@ from action_server.flows.commands.completion import read_completion
 from action_server.flows.commands.generator import DialogueView, Prediction
 from action_server.flows.commands.model_groups import ModelSettings
 from action_server.flows.commands.prompt import messages_for, repair_messages
+from action_server.telemetry.durations import milliseconds
 
 _MOST_BYTES = 256 * 1024
 _STATUS_REASONS = {
@@ -67,7 +68,7 @@ class LlmCommandGenerator:
         details: dict[str, Any] = {
             "model": settings.model,
             "requests": spent["requests"],
-            "milliseconds": round(seconds * 1000, 1),
+            "milliseconds": milliseconds(seconds),
             "prompt_tokens": spent["prompt_tokens"],
             "completion_tokens": spent["completion_tokens"],
         }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from yarl import URL
 
-from action_server.endpoints import expanded
+from action_server.endpoints import Block
 from action_server.errors import SettingsError
 
 _OPENAI = "https://api.openai.com/v1"
@@ -33,40 +32,40 @@ class ModelSettings(BaseModel):
         return str(URL(self.api_base).with_user(None).with_query(None))
 
 
-def model_settings(
-    endpoints: Mapping[str, Any], where: str, environment: Mapping[str, str], group: str | None = None
-) -> ModelSettings:
+def model_settings(block: Block, group: str | None = None) -> ModelSettings:
     """Return the first model of a group; without a name the only group there is.
 
-    ``endpoints`` is the content of the file, ``where`` its name. An ``api_key`` that is not given for a model of OpenAI
-    is taken from the variable OPENAI_API_KEY.
+    Of the block only that model's variables have to be set. An ``api_key`` that is not given for a model of OpenAI is
+    taken from the variable OPENAI_API_KEY.
 
     Raises:
         SettingsError: there is no such group, or it cannot be used; names the entry, and shows no value.
     """
-    groups = endpoints.get("model_groups")
-    found = [g for g in groups if isinstance(g, dict)] if isinstance(groups, list) else []
+    groups = block.written if isinstance(block.written, list) else []
+    found = [g for g in groups if isinstance(g, dict)]
     ids = [str(g.get("id")) for g in found]
     if group is None and len(found) != 1:
         problem = f"say which group is meant: {', '.join(ids)}" if found else "there is no group with a model"
-        raise SettingsError(f"{where}: model_groups", problem)
+        raise SettingsError(block.where, problem)
     number = 0 if group is None else next((n for n, name in enumerate(ids) if name == group), None)
     if number is None:
-        raise SettingsError(
-            f"{where}: model_groups", f"there is no group {group}; there are {', '.join(ids) or 'none'}"
-        )
+        raise SettingsError(block.where, f"there is no group {group}; there are {', '.join(ids) or 'none'}")
     models = found[number].get("models")
-    place = f"{where}: model_groups[{ids[number]}].models[0]"
-    if not isinstance(models, list) or not models or not isinstance(models[0], dict):
-        raise SettingsError(place, "there is no model")
-    entry = expanded(models[0], place, environment)
+    first = models[0] if isinstance(models, list) and models else None
+    return _model(block.part(first, f"[{ids[number]}].models[0]"))
+
+
+def _model(block: Block) -> ModelSettings:
+    if not isinstance(block.written, dict):
+        raise SettingsError(block.where, "there is no model")
+    entry = block.content()
     provider = str(entry.get("provider", "openai"))
     if provider != "openai" and not entry.get("api_base"):
-        raise SettingsError(place, f"the provider {provider} needs an api_base that speaks OpenAI's protocol")
-    if not entry.get("api_key") and not entry.get("api_base") and environment.get("OPENAI_API_KEY"):
-        entry = {**entry, "api_key": environment["OPENAI_API_KEY"]}
+        raise SettingsError(block.where, f"the provider {provider} needs an api_base that speaks OpenAI's protocol")
+    if not entry.get("api_key") and not entry.get("api_base") and block.environment.get("OPENAI_API_KEY"):
+        entry = {**entry, "api_key": block.environment["OPENAI_API_KEY"]}
     try:
         return ModelSettings.model_validate(entry)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise SettingsError(".".join([place, *map(str, first["loc"])]), first["msg"]) from None
+        raise SettingsError(".".join([block.where, *map(str, first["loc"])]), first["msg"]) from None

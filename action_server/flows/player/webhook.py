@@ -17,7 +17,7 @@ from action_server.assembly import CallHandler, assemble
 from action_server.config.settings import Settings
 from action_server.errors import UnreachableError
 from action_server.flows.player.trace import LogLine
-from action_server.telemetry.logs import milliseconds_since
+from action_server.telemetry.durations import milliseconds_since
 from action_server.webhook_client import Reply, open_session, post_call
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from action_server.config.settings import DEFAULT_ENDPOINTS
+from action_server.endpoints import endpoints_of
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
 from action_server.flows.commands.llm import LlmCommandGenerator
@@ -41,7 +42,8 @@ async def choose_command_generator(
     if name == "offline":
         return OfflineCommandGenerator
     where = project.endpoints_file or DEFAULT_ENDPOINTS
-    model = model_settings(project.endpoints, where, environment, model_group_of(project.config))
+    blocks = endpoints_of(project.endpoints, where, environment)
+    model = model_settings(blocks.model_groups, model_group_of(project.config))
     session = await stack.enter_async_context(aiohttp.ClientSession())
     return lambda: LlmCommandGenerator(model, session)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from action_server.config.merge import merge
 from action_server.config.settings import Settings
+from action_server.endpoints import replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
 from action_server.flows.player.webhook import Webhook, in_process, over_http
@@ -115,11 +116,7 @@ def read_test_services(root: Path) -> dict[str, Any]:
 
 def fill_temporary(value: Any, folder: str) -> Any:
     """Return a tree of settings with the folder in place of each ``{tmp}``."""
-    if isinstance(value, Mapping):
-        return {key: fill_temporary(inner, folder) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [fill_temporary(inner, folder) for inner in value]
-    return value.replace(TEMPORARY, folder) if isinstance(value, str) else value
+    return replace_texts(value, lambda text, _: text.replace(TEMPORARY, folder))
 
 
 def add_import_path(package: str, root: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,10 +17,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from action_server.errors import SettingsError
 from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.logs import CallContext, ConsoleFormatter, JsonFormatter, calling
-from action_server.telemetry.masking import Masker, Privacy, Rule, hiding, mask_record, masking, read_rules
+from action_server.telemetry.masking import Masker, Privacy, Rule, hiding, mask_record, masking
 
 PROPERTY = settings(deadline=None, max_examples=200)
 EMAIL = Rule("email")
@@ -317,85 +315,3 @@ def test_one_masker_serves_several_threads() -> None:
         thread.join()
     assert len(texts) == 50
     assert not [text for text in texts if set(text) != {"*", " "}]
-
-
-# Rules
-
-
-def endpoints(folder: Path, text: str) -> Path:
-    path = folder / "endpoints.yml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-DOCUMENTED = """
-privacy:
-  tracker_store_settings:
-    deletion: {min_after_session_end: 3000, cron: "30 0 * * *"}
-    anonymization: {min_after_session_end: 120, cron: "30 1 * * *"}
-  rules:
-    - slot: credit_card_number
-      anonymization:
-          type: redact
-          redaction_char: "#"
-          keep_right: 4
-    - slot: phone
-      anonymization: {type: mask}
-    - slot: name
-"""
-
-
-def test_the_documented_file_is_read(tmp_path: Path) -> None:
-    rules = (Rule("credit_card_number", "redact", "#", 0, 4), Rule("phone", "mask"), Rule("name"))
-    assert read_rules(endpoints(tmp_path, DOCUMENTED)) == (rules, ())
-
-
-@pytest.mark.parametrize("text", ["", "privacy:", "privacy: {}", "privacy: {rules: }", "privacy: {rules: []}", "[a]"])
-def test_there_may_be_no_rules(tmp_path: Path, text: str) -> None:
-    assert read_rules(endpoints(tmp_path, text)) == ((), ())
-
-
-def test_there_may_be_no_file(tmp_path: Path) -> None:
-    assert read_rules(tmp_path / "endpoints.yml") == read_rules(None) == ((), ())
-
-
-def test_keys_of_a_newer_engine_are_told_and_tolerated(tmp_path: Path) -> None:
-    path = endpoints(tmp_path, "privacy: {rules: [{slot: a, entity: b, anonymization: {type: mask, salt: c}}]}")
-    rules, warnings = read_rules(path)
-    assert rules == (Rule("a", "mask"),)
-    assert warnings == (
-        f"{path}: privacy.rules[0].entity is not known here",
-        f"{path}: privacy.rules[0].anonymization.salt is not known here",
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "where", "problem"),
-    [
-        ("privacy: sEcReT", "privacy:", "must hold"),
-        ("privacy: {rules: sEcReT}", "privacy.rules:", "must be a list"),
-        ("privacy: {rules: [sEcReT]}", "privacy.rules[0].slot", "must be the name of a slot"),
-        ("privacy: {rules: [{slot: 1}]}", "privacy.rules[0].slot", "must be the name of a slot"),
-        ("privacy: {rules: [{slot: a, anonymization: sEcReT}]}", "rules[0].anonymization:", "must hold type"),
-        ("privacy: {rules: [{slot: a, anonymization: {type: sEcReT}}]}", "anonymization.type", "'redact' or 'mask'"),
-        (
-            "privacy: {rules: [{slot: a}, {slot: b, anonymization: {redaction_char: ab}}]}",
-            "rules[1].anonym",
-            "at most 1",
-        ),
-        ("privacy: {rules: [{slot: a, anonymization: {keep_left: -1}}]}", "anonymization.keep_left", "greater than"),
-        ("privacy: {rules: [{slot: a, anonymization: {keep_right: true}}]}", "anonymization.keep_right", "integer"),
-        ("privacy: {", "", "cannot be read as YAML"),
-    ],
-)
-def test_a_rule_that_is_wrong_is_one_line_with_its_place(tmp_path: Path, text: str, where: str, problem: str) -> None:
-    """It must not be passed over: what it was to hide would stay readable."""
-    path = endpoints(tmp_path, text)
-    with pytest.raises(SettingsError) as caught:
-        read_rules(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert where in message
-    assert problem in message
-    assert "\n" not in message
-    assert "sEcReT" not in message

@@ -13,11 +13,11 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from action_server.errors import CommandGeneratorError, SettingsError
+from action_server.errors import CommandGeneratorError
 from action_server.flows.commands.command import CannotHandle, StartFlow
 from action_server.flows.commands.generator import Prediction
 from action_server.flows.commands.llm import LlmCommandGenerator
-from action_server.flows.commands.model_groups import ModelSettings, model_settings
+from action_server.flows.commands.model_groups import ModelSettings
 from tests.action_server.flows.commands.completions import VIEW, saying
 
 KEY = "sk-hunter2"
@@ -220,48 +220,3 @@ async def test_a_server_that_is_not_there_is_named() -> None:
 
             assert str(failed.value).startswith("http://127.0.0.1:9/v1 cannot be asked")
             assert "hunter2" not in str(failed.value)
-
-
-def group(**model: object) -> dict[str, Any]:
-    return {"model_groups": [{"id": "one", "models": [{"provider": "openai", "model": "gpt", **model}]}]}
-
-
-def test_the_only_group_is_taken_with_variables_replaced() -> None:
-    """As Rasa reads them; OpenAI's address and variable are known."""
-    plain = model_settings(group(), "endpoints.yml", {"OPENAI_API_KEY": KEY})
-    own = model_settings(group(api_base="http://h/v1", api_key="${K}", timeout=3), "endpoints.yml", {"K": KEY})
-
-    assert (plain.api_base, plain.api_key and plain.api_key.get_secret_value()) == ("https://api.openai.com/v1", KEY)
-    assert (own.api_base, own.timeout, own.api_key and own.api_key.get_secret_value()) == ("http://h/v1", 3, KEY)
-    assert KEY not in repr(own)
-
-
-def test_a_key_of_openai_is_sent_to_nobody_else() -> None:
-    """The variable counts for OpenAI's own address only."""
-    found = model_settings(group(api_base="http://elsewhere/v1"), "endpoints.yml", {"OPENAI_API_KEY": KEY})
-
-    assert found.api_key is None
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "said"),
-    [
-        ({}, None, "there is no group with a model"),
-        ({"model_groups": "x"}, None, "there is no group with a model"),
-        ({"model_groups": [{"id": "a"}, {"id": "b"}]}, None, "say which group is meant: a, b"),
-        (group(), "two", "there is no group two; there are one"),
-        ({"model_groups": [{"id": "a", "models": []}]}, None, "there is no model"),
-        (group(provider="azure"), None, "the provider azure needs an api_base"),
-        (group(timeout=KEY), None, "model_groups[one].models[0].timeout"),
-        (group(api_key="${NOT_SET}"), None, "NOT_SET is not set"),
-        (group(api_base="ftp://x"), None, "model_groups[one].models[0].api_base"),
-    ],
-    ids=range(9),
-)
-def test_a_group_that_cannot_be_used_is_named(content: dict[str, Any], name: str | None, said: str) -> None:
-    """The entry and what to do; no value of it."""
-    with pytest.raises(SettingsError) as refused:
-        model_settings(content, "endpoints.yml", {}, name)
-
-    assert said in str(refused.value)
-    assert KEY not in str(refused.value)
