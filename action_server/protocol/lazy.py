@@ -61,8 +61,8 @@ _HESITATION = (ValueError, RecursionError)
 _reading = threading.RLock()
 
 
-class _Doubt(Exception):  # noqa: N818 - answered by decoding everything
-    """The fast decoder, or a check of what it gave, hesitates."""
+class _UncertainError(Exception):
+    """The fast decoder, or a check of what it gave, is not certain: answered by decoding everything."""
 
 
 def read_call(body: bytes | memoryview, max_depth: int = 100) -> Call:
@@ -206,7 +206,7 @@ class Parts:
             if not self._tail:
                 try:
                     self._tail = list(_trailing_slots(self.raw("events"), self._max_depth - 3))
-                except _Doubt:
+                except _UncertainError:
                     return None
             return [*self._tail, *self._later]
 
@@ -220,9 +220,9 @@ class Parts:
         if not self.has(name):
             return None
         try:
-            value = _decoded(self.raw(name), self._max_depth - (1 if name == "domain" else 2))
+            value = _decode_part(self.raw(name), self._max_depth - (1 if name == "domain" else 2))
             calls.check_part(name, value)
-        except (_Doubt, RequestError):
+        except (_UncertainError, RequestError):
             # The first mistake of the whole body is the one to be named, at its place in the body.
             whole = self.whole()
             return whole.domain if name == "domain" else whole.tracker.get(name)
@@ -232,9 +232,9 @@ class Parts:
         events: list[Any] | None = None
         if self.found_whole is None and self.has("events"):
             try:
-                events = _decoded(self.raw("events"), self._max_depth - 2)
+                events = _decode_part(self.raw("events"), self._max_depth - 2)
                 calls.check_part("events", events)
-            except (_Doubt, RequestError):
+            except (_UncertainError, RequestError):
                 events = None
         if events is None:
             events = self.whole().tracker.get("events") or [] if self.has("events") else []
@@ -259,13 +259,13 @@ def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
     return True
 
 
-def _decoded(part: bytes, depth: int) -> Any:
+def _decode_part(part: bytes, depth: int) -> Any:
     if calls.is_deeper(part, depth):
-        raise _Doubt
+        raise _UncertainError
     try:
         return _decode(part)
     except _HESITATION:
-        raise _Doubt from None
+        raise _UncertainError from None
 
 
 def _trailing_slots(events: bytes, depth: int) -> Iterator[JsonObject]:
@@ -276,13 +276,13 @@ def _trailing_slots(events: bytes, depth: int) -> Iterator[JsonObject]:
     while True:
         start = events.rfind(_EVENT, 0, end)
         if start < 0:
-            raise _Doubt
+            raise _UncertainError
         # Were it an object within an event, what encloses it would be closed before `end`, and this were no JSON.
-        event = _decoded(events[start:end], depth)
+        event = _decode_part(events[start:end], depth)
         if event["event"] != "slot":
             break
         if not isinstance(event.get("name"), str) or "value" not in event:
-            raise _Doubt
+            raise _UncertainError
         found.append(event)
         before = start - 1
         while events[before] in _BLANKS:

@@ -14,7 +14,7 @@ from types import ModuleType
 from rasa_sdk import Action, FormValidationAction
 
 from action_server.errors import LoadError, RegistrationError
-from action_server.runtime.middleware import Middleware, found_in
+from action_server.runtime.middleware import Middleware, find_middlewares
 from action_server.runtime.registry import Registry
 from action_server.runtime.services import Lifespan
 from action_server.source import one_line, place_of, place_of_failure, shorten
@@ -55,16 +55,16 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
     if register is not None:
         _run_hook(register, registry)
     values = (value for name in _own_modules(package) for value in vars(sys.modules[name]).values())
-    return LoadedPackage(registry, getattr(module, "lifespan", None), found_in(values))
+    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values))
 
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.
-_brought: dict[str, set[str]] = {}
+_modules_brought_by: dict[str, set[str]] = {}
 
 
 def _modules_of(package: str, before: set[str]) -> set[str]:
     """Return the names of the modules whose actions are the package's: its own, and those that came with it."""
-    brought = _brought.setdefault(package, set())
+    brought = _modules_brought_by.setdefault(package, set())
     brought |= set(sys.modules) - before
     own = _own_modules(package)
     # `from library import ActionShared`, where somebody else had imported the library before.

@@ -56,7 +56,7 @@ class Slots(BaseModel):
     )
 
     _before: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _known: frozenset[str] | None = PrivateAttr(default=None)
+    _slot_names: frozenset[str] | None = PrivateAttr(default=None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,7 +84,7 @@ class Slots(BaseModel):
             read = cls.model_validate(values, by_alias=True, by_name=False)
         except ValidationError as exc:
             raise SlotValueError(_problems(cls, exc.errors())) from None
-        read._known = _known(cls, slots)
+        read._slot_names = _slot_names(cls, slots)
         read._before = read._plain()
         return read
 
@@ -99,13 +99,13 @@ class Slots(BaseModel):
             made = cls.model_validate(values, by_alias=False, by_name=True)
         except ValidationError as exc:
             raise SlotValueError(_problems(cls, exc.errors())) from None
-        made._known = _known(cls, tracker.slots)
+        made._slot_names = _slot_names(cls, tracker.slots)
         return made
 
     @property
     def known(self) -> frozenset[str]:
         """The names of those slots that the assistant has; all of them for an object that came from no tracker."""
-        return self._known if self._known is not None else _known(type(self), None)
+        return self._slot_names if self._slot_names is not None else _slot_names(type(self), None)
 
     def changed(self) -> list[EventType]:
         """Return a `SlotSet` for each value that is not as it was read, in the order of the fields; None clears.
@@ -149,7 +149,7 @@ def _fields(cls: type[Slots]) -> Iterator[tuple[str, str, FieldInfo]]:
         yield name, alias or name, info
 
 
-def _known(cls: type[Slots], slots: Mapping[str, Any] | None) -> frozenset[str]:
+def _slot_names(cls: type[Slots], slots: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset(name for _, name, _ in _fields(cls) if slots is None or name in slots)
 
 

@@ -33,13 +33,13 @@ class SyncWorkers:
         The thread sees the caller's context variables.
         """
         if inspect.isasyncgenfunction(function):
-            return await _listed(function(*args))
+            return await _collect(function(*args))
         if is_async(function):
             return await function(*args)
         result = await self._on_thread(function, *args)
         if inspect.isawaitable(result):
             return await result
-        return await _listed(result) if inspect.isasyncgen(result) else result
+        return await _collect(result) if inspect.isasyncgen(result) else result
 
     async def _on_thread(self, function: Callable[..., Any], *args: object) -> Any:
         context = contextvars.copy_context()
@@ -47,7 +47,7 @@ class SyncWorkers:
         self.running += 1
         work = self._pool.submit(context.run, _attempt, function, args)
         watch = _Watch(self, loop, context)
-        work.add_done_callback(watch.ended)
+        work.add_done_callback(watch.report)
         try:
             outcome = await watch.outcome
         except asyncio.CancelledError:
@@ -83,7 +83,7 @@ class _Watch:
             self._workers.abandoned += 1
             logger.warning("thread.abandoned", extra={"abandoned": self._workers.abandoned})
 
-    def ended(self, work: Future[Any]) -> None:
+    def report(self, work: Future[Any]) -> None:
         # Called on the thread; a loop that is closed has nothing left to count.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._end, work, context=self._context.copy())
@@ -126,5 +126,5 @@ def _attempt(function: Callable[..., Any], args: tuple[object, ...]) -> _Outcome
         return _Outcome(error=exc)
 
 
-async def _listed(items: AsyncIterator[object]) -> list[object]:
+async def _collect(items: AsyncIterator[object]) -> list[object]:
     return [item async for item in items]

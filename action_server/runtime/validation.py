@@ -54,7 +54,7 @@ async def _get_validation_events(
         if method is None:
             logger.warning("slot.not_validated", extra={"slot": name, "problem": "there is no validate method"})
             continue
-        found = await _checked(workers, method, name, value, dispatcher, tracker, domain)
+        found = await _validate_slot(workers, method, name, value, dispatcher, tracker, domain)
         slots.update(found)
         # So that the next validate method sees what this one decided.
         tracker.slots.update(found)
@@ -68,10 +68,10 @@ async def _extract_slot(
     method = getattr(self, f"extract_{slot_name.replace('-', '_')}", None)
     if workers is None or method is None:
         return await _original_extract(self, slot_name, dispatcher, tracker, domain)
-    return await _extracted(workers, method, slot_name, dispatcher, tracker, domain)
+    return await _extract_from(workers, method, slot_name, dispatcher, tracker, domain)
 
 
-async def _checked(
+async def _validate_slot(
     workers: SyncWorkers,
     method: Callable[..., Any],
     slot: str,
@@ -96,7 +96,7 @@ async def _checked(
     return {slot: None}
 
 
-async def _extracted(workers: SyncWorkers, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
+async def _extract_from(workers: SyncWorkers, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
     try:
         found = await workers.call(method, *args)
     except _MEANT:
