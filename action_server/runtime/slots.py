@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_args
 
@@ -11,10 +12,12 @@ from pydantic_core.core_schema import ErrorType
 from rasa_sdk.events import EventType, SlotSet
 
 from action_server.errors import SlotValueError
-from action_server.protocol.jsonable import jsonable
+from action_server.protocol.jsonable import Missing, jsonable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+logger = logging.getLogger(__name__)
 
 _SlotsT = TypeVar("_SlotsT", bound="Slots")
 
@@ -111,22 +114,28 @@ class Slots(BaseModel):
         """Return a `SlotSet` for each value that is not as it was read, in the order of the fields; None clears.
 
         A slot that the assistant does not have is left out: the engine logs an error for every one of those.
-        Values are made of what JSON knows: dates are ISO 8601, enums their values, models and dataclasses objects.
+        Values are made of what JSON knows: dates are ISO 8601, enums their values, models and dataclasses objects, and
+        NaN is null.
 
         Raises:
             NotJsonableError: a value has no JSON form (a `ValueError`).
         """
         known = self.known
-        return [
+        missing: list[tuple[str, str]] = []
+        changes = [
             SlotSet(name, value)
-            for name, value in self._plain().items()
+            for name, value in self._plain(lambda *found: missing.append(found)).items()
             if name in known and not _same(value, self._before.get(name))
         ]
+        names = tuple(change["name"] for change in changes)
+        for field, found in [m for m in missing if m[0].startswith(names)][:1]:
+            logger.warning("slot.repaired", extra={"field": field, "found": found})
+        return changes
 
-    def _plain(self) -> dict[str, Any]:
+    def _plain(self, missing: Missing | None = None) -> dict[str, Any]:
         dumped = self.model_dump(by_alias=True, warnings=False)
         return {
-            name: jsonable(dumped[key], name)
+            name: jsonable(dumped[key], name, missing=missing)
             for field, name, info in _fields(type(self))
             if (key := info.serialization_alias or field) in dumped
         }

@@ -17,6 +17,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
 from action_server.errors import ActionServerError
+from action_server.runtime.slot_results import read_result
 from action_server.runtime.threads import SyncWorkers, current_workers
 
 logger = logging.getLogger(__name__)
@@ -88,9 +89,9 @@ async def _validate_slot(
     except Exception:
         logger.exception("slot.not_validated", extra={"slot": slot, "problem": "the validate method failed"})
     else:
-        if isinstance(found, dict):
-            return found
-        _log_wrong_return("slot.not_validated", slot, found)
+        slots = _slots_of(found, slot, "slot.not_validated")
+        if slots is not None:
+            return slots
     if REJECTED_RESPONSE in (domain.get("responses") or {}):
         dispatcher.utter_message(response=REJECTED_RESPONSE, slot=slot)
     return {slot: None}
@@ -104,12 +105,19 @@ async def _extract_from(workers: SyncWorkers, method: Callable[..., Any], slot: 
     except Exception:
         logger.exception("slot.not_extracted", extra={"slot": slot, "problem": "the extract method failed"})
         return {}
-    if isinstance(found, dict):
+    return _slots_of(found, slot, "slot.not_extracted") or {}
+
+
+def _slots_of(found: object, slot: str, failure: str) -> dict[str, Any] | None:
+    """Return the slots a method meant, and say in the log if that was not what it should return; None for nothing."""
+    if isinstance(found, dict) and "event" not in found and dict not in map(type, found.values()):
         return found
-    _log_wrong_return("slot.not_extracted", slot, found)
-    return {}
-
-
-def _log_wrong_return(event: str, slot: str, found: object) -> None:
-    problem = f"the method returned {type(found).__name__}, not a dict of slots"
-    logger.warning(event, extra={"slot": slot, "problem": problem})
+    result = read_result(found, slot)
+    if result is None:
+        problem = f"the method returned {type(found).__name__}, not a dict of slots"
+        logger.warning(failure, extra={"slot": slot, "problem": problem})
+        return None
+    if result.slots != found:
+        facts = {"slot": slot, "found": type(found).__name__, "left_out": ",".join(result.left_out)}
+        logger.warning("slot.repaired", extra=facts)
+    return result.slots

@@ -91,12 +91,72 @@ def test_what_cannot_hold_events_is_dropped_as_a_whole(
     assert lines(log)[0]["problem"] == f"run() returned {kind}, not a list of events"
 
 
-@pytest.mark.parametrize("item", [None, SECRET, 7, [ONE_SLOT], ("event", "slot"), events.SlotSet, object()])
+@pytest.mark.parametrize("item", [None, SECRET, 7, events.SlotSet, object()])
 def test_an_item_that_is_no_event_costs_itself_only(item: object, log: pytest.LogCaptureFixture) -> None:
     """`return [SlotSet(...), None]` sets the slot."""
     assert only_event(item) is None
     assert_one_line(log, "event.dropped", "?")
     assert lines(log)[0]["problem"] == f"it is a {type(item).__name__}, not an event of rasa_sdk.events"
+
+
+LISTS: dict[str, Callable[[], object]] = {
+    "a list": lambda: [ONE_SLOT],
+    "a tuple": lambda: (ONE_SLOT,),
+    "a generator": lambda: (e for e in [ONE_SLOT]),
+    "values of a dict": lambda: {"a": ONE_SLOT}.values(),
+}
+
+
+@pytest.mark.parametrize("make", LISTS.values(), ids=LISTS.keys())
+def test_events_of_a_list_inside_of_the_list_go_out_in_their_places(
+    make: Callable[[], object], log: pytest.LogCaptureFixture
+) -> None:
+    """`events.append(more)` where `extend` was meant loses nothing, and is named in the log."""
+    inner = make()
+    assert only_event(inner) == ONE_SLOT
+    assert_one_line(log, "event.repaired", "?")
+    assert lines(log)[0]["found"] == type(inner).__name__
+
+
+def test_lists_in_lists_in_lists_are_one_list(log: pytest.LogCaptureFixture) -> None:
+    """In the order in which the events are written; what is no event inside of them costs itself only."""
+    slots = [events.SlotSet(name, 1) for name in "abcd"]
+
+    found = answer([slots[0], [slots[1], [[slots[2]], None]], slots[3]]).events
+
+    assert found == slots
+    assert [x["line"] for x in lines(log)] == ["event.repaired"] * 3 + ["event.dropped"]
+
+
+def test_a_list_that_contains_itself_ends() -> None:
+    """The other events go out."""
+    inner: list[object] = [ONE_SLOT]
+    inner.append(inner)
+
+    assert answer([inner, {"event": "restart"}]).events[-1] == {"event": "restart"}
+
+
+@pytest.mark.parametrize("forgotten", [events.AllSlotsReset, events.Restarted, events.ConversationPaused])
+def test_an_event_without_its_parentheses_is_made(
+    forgotten: Callable[[], dict[str, Any]], log: pytest.LogCaptureFixture
+) -> None:
+    """`return [AllSlotsReset]` can mean one thing only; one that needs arguments is dropped."""
+    assert only_event(forgotten) == forgotten()
+    assert_one_line(log, "event.repaired", forgotten()["event"])
+
+
+MISSING_VALUES = [math.nan, math.inf, Decimal("NaN"), {"deep": [1, {"er": math.nan}]}, [math.nan] * 1000]
+
+
+@pytest.mark.parametrize("value", MISSING_VALUES, ids=["NaN", "infinity", "a Decimal", "nested", "a thousand"])
+def test_a_missing_value_goes_out_as_null_with_one_line(value: object, log: pytest.LogCaptureFixture) -> None:
+    """A bare NaN is no JSON: parsers of other languages refuse the whole reply."""
+    event = only_event(events.SlotSet("a", value))
+
+    assert event is not None
+    assert "null" in json.dumps(event["value"], allow_nan=False)
+    assert_one_line(log, "event.repaired", "slot")
+    assert lines(log)[0]["field"].startswith("value")
 
 
 @pytest.mark.parametrize("name", [None, "", 7, ["slot"], {"a": SECRET}], ids=repr)
@@ -161,7 +221,7 @@ def test_an_event_that_holds_no_data_is_dropped_with_its_place(log: pytest.LogCa
     assert lines(log)[0]["problem"] == "value.*[1] is a lock, which has no JSON form"
 
 
-@pytest.mark.parametrize("message", [None, SECRET, 7, ["text"], {"custom": {"x": threading.Lock(), "y": SECRET}}])
+@pytest.mark.parametrize("message", [None, object(), {"custom": {"x": threading.Lock(), "y": SECRET}}])
 def test_a_bad_response_costs_itself_only(message: object, log: pytest.LogCaptureFixture) -> None:
     """The user still gets the other messages; the log names the action."""
     found = answer([ONE_SLOT], messages=[{"text": "a"}, message, {"text": "b"}])
@@ -236,7 +296,7 @@ def test_whatever_an_action_returns_the_engine_can_use(returned: object, message
 
     assert [event for event in found.events if not (is_accepted(event, version) and is_applied(event))] == []
     assert all(isinstance(response, dict) for response in found.responses)
-    json.dumps([found.events, found.responses])
+    json.dumps([found.events, found.responses], allow_nan=False)
 
 
 @PROPERTY
@@ -253,11 +313,3 @@ def test_an_answer_answered_again_does_not_change(returned: list[dict[str, Any]]
     once = answer(returned, version)
 
     assert repr(answer(once.events, version)) == repr(once)
-
-
-def test_numbers_python_alone_writes_go_through() -> None:
-    """NaN in a slot is the author's business: engines read it."""
-    found = only_event(events.SlotSet("a", math.nan))
-
-    assert found is not None
-    assert math.isnan(found["value"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import math
 from typing import Any
 
 import pytest
@@ -17,6 +19,12 @@ PROPERTY = settings(deadline=None, max_examples=150)
 # NaN is not equal to itself, and has a test of its own.
 equal_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+# A reply holds no infinity either.
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
@@ -58,7 +66,7 @@ def test_a_reply_has_both_keys_in_rasa_sdks_order() -> None:
 
 
 @PROPERTY
-@given(st.lists(st.dictionaries(st.text(), equal_values, max_size=3), max_size=3))
+@given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=3))
 def test_a_reply_is_json_in_ascii(objects: list[dict[str, Any]]) -> None:
     """Whatever the values, the body is ASCII on one line and reads back as it was."""
     body = calls.encode_reply(objects, objects[:1])
@@ -66,6 +74,17 @@ def test_a_reply_is_json_in_ascii(objects: list[dict[str, Any]]) -> None:
     assert json.loads(body) == {"events": objects, "responses": objects[:1]}
     assert body.isascii()
     assert b"\n" not in body
+
+
+def test_a_reply_is_strict_json_whoever_made_it() -> None:
+    """What a middleware answers comes here as it is, and a malformed 200 costs the user the turn."""
+    slot = {"event": "slot", "name": "a", "value": math.nan, "timestamp": datetime.date(2025, 3, 1)}
+
+    body = calls.encode_reply([slot], [{"custom": {"b": math.inf}}])
+
+    expected = {"events": [{**slot, "value": None, "timestamp": "2025-03-01"}], "responses": [{"custom": {"b": None}}]}
+    assert json.loads(body) == expected
+    assert b"NaN" not in body
 
 
 def test_an_error_names_the_action_even_without_one() -> None:

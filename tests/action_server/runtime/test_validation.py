@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from rasa_sdk import Action, FormValidationAction, Tracker, ValidationAction
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -141,3 +142,53 @@ async def test_outside_of_a_server_rasa_sdks_own_extraction_runs() -> None:
     events = await Extracting().run(CollectingDispatcher(), tracker, {"slots": {"thread": {}}})
 
     assert {e["name"]: e["value"] for e in events} == {"thread": LOOP_THREAD}
+
+
+class Returning(FormValidationAction):
+    """A form whose validator returns what a test says."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def name(self) -> str:
+        return "validate_party_form"
+
+    def validate_size(self, *_: Any) -> Any:
+        return self._found
+
+    def extract_day(self, *_: Any) -> Any:
+        return self._found
+
+
+LISTED = [SlotSet("size", 4), SlotSet("day", "friday")]
+
+
+@pytest.mark.parametrize("found", [LISTED, tuple(LISTED), {"size": LISTED[0], "day": "friday"}, [LISTED]])
+async def test_a_validator_may_return_events(found: object, caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise the slot would be emptied each time, and the form ask for ever; one line says what was found."""
+    answer = await executor_of(Returning(found)).run(form_call(size="4"))
+
+    assert slots_of(answer) == {"size": 4, "day": "friday"}
+    (line,) = [r for r in caplog.records if r.msg == "slot.repaired" and vars(r)["slot"] == "size"]
+    assert vars(line)["found"] == type(found).__name__
+
+
+async def test_a_validator_that_returns_one_event_sets_no_slots_of_its_keys() -> None:
+    """An event is a dict, and `event`, `timestamp`, `name` and `value` are no slots."""
+    answer = await executor_of(Returning(SlotSet("size", 4))).run(form_call(size="4"))
+
+    assert slots_of(answer) == {"size": 4}
+
+
+async def test_a_validator_that_returns_nothing_has_not_accepted_the_value() -> None:
+    """A forgotten `return` is no check."""
+    answer = await executor_of(Returning(None)).run(form_call(size="4"))
+
+    assert slots_of(answer) == {"size": None}
+
+
+async def test_a_number_that_is_none_leaves_a_validator_as_null() -> None:
+    """As from any action."""
+    answer = await executor_of(Returning({"size": float("nan")})).run(form_call(size="4"))
+
+    assert slots_of(answer) == {"size": None}
