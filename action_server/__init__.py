@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from action_server.deadlines import time_left
-from action_server.errors import ActionServerError
+from action_server.errors import ActionServerError, DatabaseError
 from action_server.idempotency.rules import idempotent
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call
@@ -19,7 +19,7 @@ from action_server.telemetry.outbound import aiohttp_trace_config
 from action_server.telemetry.tracing import outbound_headers
 
 if TYPE_CHECKING:
-    from action_server.database import Database, DatabaseError
+    from action_server.database import Database
 
 __version__ = "0.1.0"
 
@@ -47,8 +47,8 @@ if not TYPE_CHECKING:  # or every name would be one of this package to mypy
 
     def __getattr__(name: str) -> object:
         # Looked up when it is asked for: who has no database need not pay for SQLAlchemy.
-        if name in ("Database", "DatabaseError"):
-            from action_server import database
+        if name == "Database":
+            from action_server.database import Database
 
-            return getattr(database, name)
+            return Database
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

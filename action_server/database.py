@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from action_server.errors import ServiceError, SettingsError
+from action_server.errors import DatabaseError, SettingsError
 
 T = TypeVar("T")
 
@@ -59,17 +59,6 @@ _POSTGRESQL_PROBLEMS = {
     "55P03": "it is locked by somebody else",
     "57P03": "it is starting or stopping",
 }
-
-
-class DatabaseError(ServiceError):
-    """The database did not answer: it is gone, locked, full or not ours to read.
-
-    ``problem`` says which in a few words, if that is known; nothing of what was read or written is in it.
-    """
-
-    def __init__(self, problem: str | None = None) -> None:
-        super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
-        self.problem = problem
 
 
 class Database:

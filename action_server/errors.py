@@ -1,5 +1,9 @@
 """Every error of the platform, under one root.
 
+An error of a call knows what it means: ``status`` is that of the HTTP answer, ``outcome`` the word in the log and the
+metrics, ``is_failure`` whether somebody has to look after it. Nobody else keeps a table of these. One class stands
+elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project (``project/places.py``).
+
 ::
 
     ActionServerError
@@ -15,25 +19,39 @@
     │   ├── SaturatedError             too many calls run and wait         503
     │   ├── ActionFailedError          the action raised                   500
     │   ├── ActionTimeoutError         the action took too long            504
+    │   ├── StillRunningError          the first run goes on; ask again    503
+    │   ├── OutcomeUnknownError        how far the first run came          500
+    │   ├── UnreadableAnswerError      the first run's answer is broken    500
+    │   ├── StoreUnavailableError      is it a repeat? nothing was run     503
     │   └── InternalError              the server itself failed            500
     ├── StartupError                   the server cannot start; exit code 2
     │   ├── SettingsError              a flag, variable or file is wrong
+    │   ├── RuleError                  a rule about running once makes no sense
     │   ├── LoadError                  a module does not import
     │   ├── LifespanError              the package's services cannot be opened
     │   └── RegistrationError          a class or function cannot be an action
     │       └── DuplicateActionError   two actions share a name (``--strict``)
-    └── ServiceError                   an action asked for something that is not there
-        ├── NoCallError                there is no running call to speak of
-        ├── DegradedError              a service does not work that calls can do without
-        └── SlotValueError             a slot does not hold what the action declared
+    ├── ServiceError                   an action asked for something that is not there
+    │   ├── NoCallError                there is no running call to speak of
+    │   ├── DegradedError              a service does not work that calls can do without
+    │   ├── DatabaseError              the database does not answer
+    │   ├── SlotValueError             a slot does not hold what the action declared
+    │   └── NotJsonableError           a value has no JSON form
+    └── CommandLineError               a verb cannot do its work; exit code 1
+        ├── UnreachableError           no action server answers at the address
+        ├── FixtureError               a fixture sets what is no slot
+        ├── ScriptEndedError           more messages than turns in the script
+        ├── UnderstandingError         the language model cannot be asked
+        ├── InvalidAnswerError         the language model's answer is none
+        └── ResponseError              a response cannot be said
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class ActionServerError(Exception):
@@ -44,25 +62,33 @@ class CallError(ActionServerError):
     """One call cannot be answered with 200.
 
     ``action`` is the name the engine asked for, or ``""`` when the request did not get that far. ``error_id`` is set
-    where the details are in the log and not in the message.
+    where the details are in the log and not in the message. ``headers`` are those of an HTTP answer.
     """
 
+    status: int = 500
+    outcome: ClassVar[str] = "failed"
+    is_failure: ClassVar[bool] = True
     error_id: str | None = None
 
     def __init__(self, message: str, action: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.action = action
-        # Of an HTTP answer.
         self.headers: dict[str, str] = {}
 
 
 class RequestError(CallError):
     """The request is malformed: ``message`` says in words what is wrong and where, never a value of it."""
 
+    status = 400
+    outcome = "refused"
+    is_failure = False
+
 
 class BodyTooLargeError(RequestError):
     """The body is larger than the limit, before or after inflating it."""
+
+    status = 413
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -75,6 +101,8 @@ class BodyTooLargeError(RequestError):
 class SlowBodyError(RequestError):
     """The body did not arrive within ``seconds``."""
 
+    status = 408
+
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the request body did not arrive within {seconds:g} s (--body-timeout)")
         self.seconds = seconds
@@ -83,12 +111,18 @@ class SlowBodyError(RequestError):
 class EncodingError(RequestError):
     """The body has a Content-Encoding this server does not speak."""
 
+    status = 415
+
     def __init__(self) -> None:
         super().__init__("the Content-Encoding of the request is not supported; use deflate, gzip or none")
 
 
 class ActionNotFoundError(CallError):
     """The request names an action nobody registered."""
+
+    status = 404
+    outcome = "not_found"
+    is_failure = False
 
     def __init__(self, action: str) -> None:
         # The wording is rasa-sdk's: it is part of the contract captured in tests/contract.
@@ -97,6 +131,11 @@ class ActionNotFoundError(CallError):
 
 class MissingDomainError(CallError):
     """The action needs a domain this server has not seen; the engine retries once and includes it."""
+
+    # Not registered anywhere: the engine's own word for "retry and include the domain".
+    status = 449
+    outcome = "needs_domain"
+    is_failure = False
 
     def __init__(self, action: str) -> None:
         super().__init__(
@@ -108,6 +147,10 @@ class MissingDomainError(CallError):
 
 class ActionRejectedError(CallError):
     """The action raised ``ActionExecutionRejection``: the engine may predict another one."""
+
+    status = 400
+    outcome = "rejected"
+    is_failure = False
 
 
 class ActionFailedError(CallError):
@@ -123,6 +166,9 @@ class ActionFailedError(CallError):
 class ActionTimeoutError(CallError):
     """The action took longer than it may. ``seconds`` is what it had."""
 
+    status = 504
+    outcome = "timed_out"
+
     def __init__(self, action: str, seconds: float | None, error_id: str) -> None:
         limit = f"its {seconds:g} s" if seconds is not None else "its time"
         super().__init__(f"Action '{action}' did not finish within {limit}.", action)
@@ -132,6 +178,9 @@ class ActionTimeoutError(CallError):
 
 class SaturatedError(CallError):
     """More calls run and wait than the setting ``limit`` allows; try again after ``retry_after`` seconds."""
+
+    status = 503
+    outcome = "saturated"
 
     def __init__(self, action: str, limit: str, retry_after: float) -> None:
         super().__init__(
@@ -144,10 +193,62 @@ class SaturatedError(CallError):
 class UnauthorizedError(CallError):
     """No valid credential came with the request. The message does not say which part of one was wrong."""
 
+    status = 401
+    outcome = "refused"
+    is_failure = False
+
     def __init__(self, challenge: str) -> None:
         super().__init__("this request needs a valid credential; see howto/authenticate.md of the action server")
         self.challenge = challenge
         self.headers = {"WWW-Authenticate": challenge}
+
+
+class StillRunningError(CallError):
+    """The first call goes on elsewhere, longer than this repeat may wait. Asking again later is fine."""
+
+    status = 503
+    outcome = "still_running"
+
+    def __init__(self, action: str) -> None:
+        super().__init__("the same call is still running; its answer is not there yet", action)
+
+
+class OutcomeUnknownError(CallError):
+    """The first call ended without an answer, and nobody knows what it did before; ``key`` finds its row.
+
+    ``state`` is ``running`` if its process died or was stopped in the middle, ``failed`` if it raised and its rule
+    keeps failures.
+    """
+
+    outcome = "outcome_unknown"
+
+    def __init__(self, action: str, key: str, state: str) -> None:
+        end = "raised" if state == "failed" else "was cut off"
+        super().__init__(
+            f"the same call {end} before; whether it did its work is unknown, so it is not run again", action
+        )
+        self.key = key
+        self.state = state
+
+
+class UnreadableAnswerError(CallError):
+    """The first call succeeded and what is stored of its answer is no answer; it is not run again."""
+
+    outcome = "outcome_unknown"
+
+    def __init__(self, action: str, key: str) -> None:
+        super().__init__("the same call succeeded before, but its stored answer cannot be read", action)
+        self.key = key
+
+
+class StoreUnavailableError(CallError):
+    """Whether this call is a repeat cannot be found out, as the database does not answer; nothing was run."""
+
+    status = 503
+    outcome = "store_unavailable"
+
+    def __init__(self, action: str) -> None:
+        super().__init__("the database of idempotent actions does not answer, so the action was not run", action)
 
 
 class InternalError(CallError):
@@ -168,6 +269,10 @@ class SettingsError(StartupError):
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
         self.where = where
+
+
+class RuleError(StartupError, ValueError):
+    """A rule about running once is wrong, in the code or in the settings."""
 
 
 class LoadError(StartupError):
@@ -220,6 +325,17 @@ class DegradedError(ServiceError):
     """A ping's answer for a service that does not work and that calls can do without: the worker stays ready."""
 
 
+class DatabaseError(ServiceError):
+    """The database did not answer: it is gone, locked, full or not ours to read.
+
+    ``problem`` says which in a few words, if that is known; nothing of what was read or written is in it.
+    """
+
+    def __init__(self, problem: str | None = None) -> None:
+        super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
+        self.problem = problem
+
+
 class SlotValueError(ServiceError, ValueError):
     """Slots hold something else than the action's ``Slots`` class says; ``problems`` says what each should be.
 
@@ -229,3 +345,55 @@ class SlotValueError(ServiceError, ValueError):
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"slot {slot!r} {problem}" for slot, problem in problems.items()))
         self.problems = dict(problems)
+
+
+class NotJsonableError(ServiceError, ValueError):
+    """A value has no JSON form. ``path`` says where it sits, ``kind`` is its type's name."""
+
+    def __init__(self, path: str, kind: str, problem: str = "has no JSON form") -> None:
+        super().__init__(f"{path or 'it'} is a {kind}, which {problem}")
+        self.path = path
+        self.kind = kind
+
+
+class CommandLineError(ActionServerError):
+    """A verb of the command line cannot do its work. One line on standard error, exit code 1."""
+
+
+class UnreachableError(CommandLineError):
+    """No action server answers at the address."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(f"no action server answers at {url}: {problem}")
+        self.url = url
+
+
+class FixtureError(CommandLineError):
+    """A fixture sets slots that the domain does not have."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"a fixture sets what is no slot of the domain: {', '.join(names)}")
+        self.names = tuple(names)
+
+
+class ScriptEndedError(CommandLineError):
+    """There are more messages than turns in the script."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"the script has no commands for the message {message!r}")
+
+
+class UnderstandingError(CommandLineError):
+    """The model could not be asked: the text says why, with its address and without the key."""
+
+
+class InvalidAnswerError(CommandLineError):
+    """The answer is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class ResponseError(CommandLineError):
+    """A response cannot be said: none of its variations fits, or its template cannot be rendered."""

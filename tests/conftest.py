@@ -14,7 +14,10 @@ from hypothesis import HealthCheck, settings
 
 # Test files use these as plugins, and import from them as well: whichever comes first, their assertions are explained.
 pytest.register_assert_rewrite(
-    "tests.databases", "tests.actions.scheduling.caldav.caldav_servers", "tests.actions.transport.transport_fixtures"
+    "tests.databases",
+    "tests.action_server.idempotency.store_fixtures",
+    "tests.actions.scheduling.caldav.caldav_servers",
+    "tests.actions.transport.transport_fixtures",
 )
 
 # The same examples in every run, and no clock that fails one on a busy machine.

@@ -15,14 +15,13 @@ from sanic import Sanic
 
 import action_server
 from action_server import errors
-from action_server.cli.client import UnreachableError
+from action_server.assembly import Assembly
 from action_server.config.flags import flag_of
 from action_server.config.settings import ENVIRONMENT_PREFIX, Settings
-from action_server.database import DatabaseError
-from action_server.idempotency.rules import StillRunningError
 from action_server.runtime.executor import Executor
+from action_server.runtime.health import Readiness
 from action_server.runtime.registry import Registry
-from action_server.serving.http.app import AppParts, create_app
+from action_server.serving.http.app import create_app
 from action_server.telemetry.metrics import Metrics
 from tests.processes import ServerProcess, command, environment, run, server
 from tests.projects import project
@@ -55,10 +54,12 @@ def test_the_reference_has_every_setting() -> None:
 def test_the_reference_has_every_error() -> None:
     """Each class that is raised, wherever it is defined."""
     page = (ROOT / "docs" / "reference" / "webhook.md").read_text(encoding="utf-8")
-    bases = (errors.ActionServerError, errors.CallError, errors.StartupError)
+    bases = (errors.ActionServerError, errors.CallError, errors.StartupError, errors.CommandLineError)
     raised = [c for c in _with_subclasses(errors.ActionServerError) if c not in bases]
 
-    assert {errors.SettingsError, StillRunningError, UnreachableError, DatabaseError} <= set(raised)
+    assert {errors.SettingsError, errors.StillRunningError, errors.UnreachableError, errors.DatabaseError} <= set(
+        raised
+    )
     assert [c.__name__ for c in raised if f"`{c.__name__}`" not in page] == []
 
 
@@ -70,8 +71,8 @@ def _with_subclasses(cls: type[Exception]) -> list[type[Exception]]:
 def test_the_reference_has_every_endpoint() -> None:
     """Method and path of each route."""
     page = (ROOT / "docs" / "reference" / "webhook.md").read_text(encoding="utf-8")
-    parts = AppParts(Executor(Registry()), metrics=Metrics(enabled=False))
-    app = create_app(parts, name="test_docs", only_one=False)
+    assembly = Assembly(Settings(), Executor(Registry()), Readiness(), Metrics(enabled=False))
+    app = create_app(assembly, name="test_docs", only_one=False)
     routes = [f"{method} /{route.path}" for route in app.router.routes for method in route.methods]
     Sanic.unregister_app(app)
 

@@ -13,11 +13,10 @@ FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 # Lines a file has today, exactly. Splitting one is welcome; adding to one is not.
 LARGE_FILES: dict[str, int] = {
     "action_server/doctor/doctor.py": 768,
-    "action_server/telemetry/tracing.py": 489,
+    "action_server/telemetry/tracing.py": 481,
     "benchmarks/soak.py": 737,
     "tests/action_server/config/test_settings.py": 529,
     "tests/action_server/doctor/test_doctor.py": 691,
-    "tests/action_server/idempotency/test_rules.py": 1004,
     "tests/action_server/security/test_auth.py": 465,
     "tests/action_server/telemetry/test_logs.py": 555,
     "tests/action_server/telemetry/test_masking.py": 401,
@@ -25,10 +24,7 @@ LARGE_FILES: dict[str, int] = {
     "tests/action_server/telemetry/test_tracing.py": 574,
     "tests/hostile/cases.py": 731,
 }
-LARGE_FUNCTIONS: dict[str, int] = {
-    "action_server/idempotency/store.py:once": 41,
-    "action_server/serving/worker.py:serving": 44,
-}
+LARGE_FUNCTIONS: dict[str, int] = {}
 
 
 def sources() -> dict[str, str]:

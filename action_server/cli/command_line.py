@@ -216,12 +216,12 @@ def _services(args: argparse.Namespace) -> int:
 
 
 async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+    from action_server.assembly import open_services
     from action_server.runtime import health, loader
-    from action_server.serving import worker
 
     package = loader.load(read.actions, strict=read.strict)
     async with contextlib.AsyncExitStack() as stack:
-        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
+        return await health.ping_all(await open_services(stack, package, read.services), timeout)
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from action_server.cli.client import Reply
 from action_server.doctor.doctor import Finding
 from action_server.runtime.health import ServicePinged
 from action_server.runtime.registry import RegisteredAction
+from action_server.webhook_client import Reply
 
 _UNSET = object()
 

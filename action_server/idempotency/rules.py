@@ -9,15 +9,7 @@
     class ActionBook(Action): ...                   # the same job within an hour: the first answer
 
 The mark changes nothing else, so rasa-sdk runs a marked action as any other. Nothing here needs a database: the store
-is ``once.py``, which a server imports only if one of its actions has a rule. Errors::
-
-    StartupError
-    └── RuleError                 a rule in the code or the settings makes no sense
-    CallError
-    ├── StillRunningError         the first run goes on; ask again
-    ├── OutcomeUnknownError       the first run ended, and nobody knows how far it came
-    ├── UnreadableAnswerError     the first run succeeded, its answer cannot be read
-    └── StoreUnavailableError     the database does not answer; nothing was run
+is ``store.py``, which a server imports only if one of its actions has a rule.
 """
 
 from __future__ import annotations
@@ -31,7 +23,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args, overload
 
-from action_server.errors import CallError, RequestError, StartupError
+from action_server.errors import RequestError, RuleError
 from action_server.protocol.calls import Call, JsonObject
 
 logger = logging.getLogger(__name__)
@@ -48,48 +40,6 @@ A_MINUTE = timedelta(minutes=1)
 _MARK = "__idempotent__"
 # Part of every key. A change of what stands in a key changes this too.
 _FORMAT = 1
-
-
-class RuleError(StartupError, ValueError):
-    """A rule about running once is wrong, in the code or in the settings."""
-
-
-class StillRunningError(CallError):
-    """The first call goes on elsewhere, longer than this repeat may wait. Asking again later is fine."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__("the same call is still running; its answer is not there yet", action)
-
-
-class OutcomeUnknownError(CallError):
-    """The first call ended without an answer, and nobody knows what it did before; ``key`` finds its row.
-
-    ``state`` is ``running`` if its process died or was stopped in the middle, ``failed`` if it raised and its rule
-    keeps failures.
-    """
-
-    def __init__(self, action: str, key: str, state: str) -> None:
-        end = "raised" if state == "failed" else "was cut off"
-        super().__init__(
-            f"the same call {end} before; whether it did its work is unknown, so it is not run again", action
-        )
-        self.key = key
-        self.state = state
-
-
-class UnreadableAnswerError(CallError):
-    """The first call succeeded and what is stored of its answer is no answer; it is not run again."""
-
-    def __init__(self, action: str, key: str) -> None:
-        super().__init__("the same call succeeded before, but its stored answer cannot be read", action)
-        self.key = key
-
-
-class StoreUnavailableError(CallError):
-    """Whether this call is a repeat cannot be found out, as the database does not answer; nothing was run."""
-
-    def __init__(self, action: str) -> None:
-        super().__init__("the database of idempotent actions does not answer, so the action was not run", action)
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,10 @@ from typing import Any
 from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Delete,
     Double,
-    MetaData,
     Row,
-    String,
-    Table,
-    Text,
     Update,
     and_,
     cast,
@@ -47,18 +42,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server.database import PATIENCE, Database, DatabaseError
-from action_server.errors import ActionNotFoundError, ActionRejectedError, MissingDomainError
-from action_server.idempotency.rules import (
-    Idempotent,
-    OnCrash,
+from action_server.database import PATIENCE, Database
+from action_server.errors import (
+    ActionNotFoundError,
+    ActionRejectedError,
+    DatabaseError,
+    MissingDomainError,
     OutcomeUnknownError,
     StillRunningError,
     StoreUnavailableError,
     UnreadableAnswerError,
-    key_of,
-    lifetime_of,
 )
+from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of
+from action_server.idempotency.table import calls, is_free, metadata
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
 
@@ -88,19 +84,6 @@ _DECLINED = (
     MissingDomainError,
 )
 
-metadata = MetaData()
-
-calls = Table(
-    "action_server_once",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("state", String(8), nullable=False),
-    Column("owner", String(16), nullable=False),
-    Column("lease_until", Double, nullable=False),
-    Column("expires_at", Double, nullable=False, index=True),
-    Column("answer", Text),
-)
-
 
 @dataclass
 class _Job:
@@ -123,7 +106,7 @@ class _Ended:
     repeated: bool
 
 
-class OnceStore:
+class IdempotencyStore:
     """Runs what has a key once. Made by :meth:`open`, on the event loop it is used on."""
 
     def __init__(self, database: Database, *, lease: float = LEASE, clock: Callable[[], float] | None = None) -> None:
@@ -145,7 +128,7 @@ class OnceStore:
         clock: Callable[[], float] | None = None,
         patience: float = PATIENCE,
         where: str = "database",
-    ) -> OnceStore:
+    ) -> IdempotencyStore:
         """Open the store in a SQLite file or at an URL, which the setting ``where`` gave.
 
         ``lease`` and ``patience`` are seconds: how long a silent run counts as alive, and how long the database may
@@ -178,8 +161,8 @@ class OnceStore:
         await self._database.ping()
 
     async def answer(self, rule: Idempotent, call: Call, run: Run, *, wait: float = WAIT) -> tuple[Answer, bool]:
-        """Answer a call by its rule: :meth:`once` with the key, the lifetime and the policies that follow from both."""
-        return await self.once(
+        """Answer a call by its rule: :meth:`run_once` with the key, the lifetime and the policies of both."""
+        return await self.run_once(
             key_of(rule, call),
             run,
             ttl=lifetime_of(rule, call).total_seconds(),
@@ -189,7 +172,7 @@ class OnceStore:
             keep_failures=rule.keep_failures,
         )
 
-    async def once(
+    async def run_once(
         self,
         key: str,
         run: Run,
@@ -211,18 +194,10 @@ class OnceStore:
             UnreadableAnswerError: the stored answer is none.
             StoreUnavailableError: the database does not answer, or the store is closed.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + wait
-        while key in self._jobs:
-            job, task = self._jobs[key]
-            try:
-                answer, _ = await self._outcome(job, task, max(0.0, until - loop.time()))
-                return answer, True
-            except StillRunningError:
-                if loop.time() >= until:
-                    raise
-                # Whoever was waiting for another process before us gave up: now it is our turn to wait.
-                await asyncio.sleep(0)
+        until = asyncio.get_running_loop().time() + wait
+        first = await self._wait_for_run_here(key, until)
+        if first is not None:
+            return first, True
         if self._closed:
             raise StoreUnavailableError(action)
         job = _Job(key, run, action, ttl, on_crash == "rerun", keep_failures, until)
@@ -230,6 +205,21 @@ class OnceStore:
         self._jobs[key] = job, task
         task.add_done_callback(partial(self._forget, key))
         return await self._outcome(job, task, None)
+
+    async def _wait_for_run_here(self, key: str, until: float) -> Answer | None:
+        """Return the answer of the run that this process has for a key already; None if there is none."""
+        loop = asyncio.get_running_loop()
+        while key in self._jobs:
+            job, task = self._jobs[key]
+            try:
+                answer, _ = await self._outcome(job, task, max(0.0, until - loop.time()))
+                return answer
+            except StillRunningError:
+                if loop.time() >= until:
+                    raise
+                # Whoever was waiting for another process before us gave up: now it is our turn to wait.
+                await asyncio.sleep(0)
+        return None
 
     async def renew(self) -> None:
         """Renew the leases of what runs here. The store does so by itself, every third of a lease."""
@@ -302,7 +292,7 @@ class OnceStore:
                 return None
             if row is not None:
                 if row.state == "done":
-                    return _stored(job, row.answer)
+                    return _read_answer(job, row.answer)
                 if row.state == "failed" or not row.alive:
                     logger.warning("idempotent.outcome_unknown", extra={"key": job.key, "state": row.state})
                     raise OutcomeUnknownError(job.action, job.key, row.state)
@@ -325,7 +315,7 @@ class OnceStore:
             }
             taking = self._insert(calls).values(key=job.key, **values)
             taking = taking.on_conflict_do_update(
-                index_elements=[calls.c.key], set_=values, where=_is_free(now, rerun=job.rerun)
+                index_elements=[calls.c.key], set_=values, where=is_free(now, rerun=job.rerun)
             )
             if (await connection.execute(taking.returning(calls.c.key))).first():
                 return True, None
@@ -378,16 +368,7 @@ class OnceStore:
         return cast(extract("epoch", func.clock_timestamp()), Double)
 
 
-def _is_free(now: ColumnElement[float], *, rerun: bool) -> ColumnElement[bool]:
-    """Is a row that exists one that a new run may take?"""
-    over = calls.c.expires_at <= now
-    dead = calls.c.lease_until <= now
-    return or_(
-        and_(calls.c.state != "running", over), and_(calls.c.state == "running", dead, or_(over, literal(rerun)))
-    )
-
-
-def _stored(job: _Job, text: str | None) -> Answer:
+def _read_answer(job: _Job, text: str | None) -> Answer:
     try:
         value = json.loads(text or "")
         events, responses = value["events"], value["responses"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from action_server.errors import ActionServerError
+from action_server.errors import CommandLineError
 
 Severity = Literal["error", "warning"]
 
@@ -49,7 +49,7 @@ class Problems(list[Problem]):
         self.append(Problem(file=place.file, line=place.line, column=place.column, message=message, severity=severity))
 
 
-class UnsupportedError(ActionServerError):
+class UnsupportedError(CommandLineError):
     """CALM has this, the player does not play it. ``place`` is where it stands, if it stands in a file."""
 
     def __init__(self, what: str, place: Place | None = None) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from action_server.errors import NotJsonableError
+
 _ATOMS = (str, bool, type(None))
 # pandas' words for a value that is not there. Its NaT is a datetime, and its NA compares with nothing.
 _MISSING_IN_PANDAS = ("NaTType", "NAType")
@@ -23,15 +25,6 @@ MAX_DEPTH = 200
 
 # Python writes no integer of more than 4300 digits (sys.get_int_max_str_digits), and engines written in it read none.
 _MAX_INT_BITS = 14_000
-
-
-class NotJsonableError(ValueError):
-    """A value has no JSON form. ``path`` says where it sits, ``kind`` is its type's name."""
-
-    def __init__(self, path: str, kind: str, problem: str = "has no JSON form") -> None:
-        super().__init__(f"{path or 'it'} is a {kind}, which {problem}")
-        self.path = path
-        self.kind = kind
 
 
 # Told of each value that became null because it stands for a missing one: its place, and what it was.

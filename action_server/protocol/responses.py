@@ -14,7 +14,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from action_server.protocol.jsonable import NotJsonableError, jsonable, stands_for_nothing
+from action_server.errors import NotJsonableError
+from action_server.protocol.jsonable import jsonable, stands_for_nothing
 from action_server.protocol.notes import Notes
 
 JsonObject = dict[str, Any]

@@ -18,35 +18,35 @@ class _Gate:
     inside: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
-    def try_to_enter(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place if there is one at once."""
         if self.inside < self.limit and not self.waiting:
             self.inside += 1
             return True
         return False
 
-    async def enter(self, queue_limit: int, patience: float, action: str, name: str) -> None:
+    async def acquire(self, queue_limit: int, timeout: float, action: str, name: str) -> None:
         """Wait for a place."""
         if len(self.waiting) >= queue_limit:
-            raise SaturatedError(action, name, patience)
+            raise SaturatedError(action, name, timeout)
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         self.waiting.append(turn)
         try:
             # Not wait_for, which until Python 3.12 loses a cancellation that comes together with the turn.
-            async with timeout_at(loop.time() + patience):
+            async with timeout_at(loop.time() + timeout):
                 await turn
         except BaseException as exc:
             if turn.done() and not turn.cancelled():
                 # The turn came in the same moment: it goes to the next one.
-                self.leave()
+                self.release()
             else:
                 self.waiting.remove(turn)
             if isinstance(exc, asyncio.TimeoutError):
-                raise SaturatedError(action, name, patience) from None
+                raise SaturatedError(action, name, timeout) from None
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Hand the place to whoever waits longest, or free it."""
         while self.waiting:
             turn = self.waiting.popleft()
@@ -84,58 +84,58 @@ class Admission:
         """Whether the next call would be refused."""
         return self._all.inside >= self._all.limit and len(self._all.waiting) >= self._max_queue
 
-    def enter(self, action: str, limit: int | None = None) -> _Stay:
-        """Hold a place for an ``async with`` block; ``limit`` is the action's own.
+    def permit(self, action: str, limit: int | None = None) -> _Permit:
+        """Return what holds a place for an ``async with`` block; ``limit`` is the action's own.
 
         Raises:
             SaturatedError: there is no place, and none became free in time.
         """
         if limit is None:
-            return _Stay(self, action, (self._all,))
+            return _Permit(self, action, (self._all,))
         # The action's own gate first: who waits there takes no place from other actions.
-        return _Stay(self, action, (self._of_action.setdefault(action, _Gate(limit)), self._all))
+        return _Permit(self, action, (self._of_action.setdefault(action, _Gate(limit)), self._all))
 
     async def wait(self, gate: _Gate, action: str) -> None:
         """Wait for a place behind one gate."""
         name = "max_calls" if gate is self._all else f"actions: {action}: max_calls"
-        await gate.enter(self._max_queue, self._queue_timeout, action, name)
+        await gate.acquire(self._max_queue, self._queue_timeout, action, name)
 
 
-class _Stay:
+class _Permit:
     """A place for one call, from the beginning of a block to its end."""
 
-    __slots__ = ("_action", "_admission", "_entered", "_gates")
+    __slots__ = ("_acquired", "_action", "_admission", "_gates")
 
     def __init__(self, admission: Admission, action: str, gates: tuple[_Gate, ...]) -> None:
         self._admission = admission
         self._action = action
         self._gates = gates
-        self._entered = 0
+        self._acquired = 0
 
-    def at_once(self) -> bool:
-        """Take the place if nobody has to be waited for; :meth:`leave` gives it back."""
+    def try_acquire(self) -> bool:
+        """Take the place if nobody has to be waited for; :meth:`release` gives it back."""
         for gate in self._gates:
-            if not gate.try_to_enter():
-                self.leave()
+            if not gate.try_acquire():
+                self.release()
                 return False
-            self._entered += 1
+            self._acquired += 1
         return True
 
     async def __aenter__(self) -> None:
         try:
             for gate in self._gates:
-                if not gate.try_to_enter():
+                if not gate.try_acquire():
                     await self._admission.wait(gate, self._action)
-                self._entered += 1
+                self._acquired += 1
         except BaseException:
-            self.leave()
+            self.release()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self.leave()
+        self.release()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give back what was taken."""
-        for gate in self._gates[: self._entered][::-1]:
-            gate.leave()
-        self._entered = 0
+        for gate in self._gates[: self._acquired][::-1]:
+            gate.release()
+        self._acquired = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.events import SlotSet
@@ -23,7 +23,6 @@ from action_server.errors import (
     ActionTimeoutError,
     CallError,
     MissingDomainError,
-    RequestError,
 )
 from action_server.idempotency.rules import Idempotent
 from action_server.protocol.answers import Answer, answer_of
@@ -38,28 +37,20 @@ from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, activated
-from action_server.runtime.threads import SyncWorkers, current_workers
+from action_server.runtime.threads import ThreadPool, current_threads
 from action_server.telemetry.calls import Observation
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.masking import Privacy, hiding
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
 
+if TYPE_CHECKING:
+    # A server without actions that run once need not pay for SQLAlchemy.
+    from action_server.idempotency.store import IdempotencyStore
+
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Limits()
-# The action's own word; or it read a part of the request that is malformed, which shows only then.
-_NO_FAILURES = (ActionRejectedError, ActionNotFoundError, MissingDomainError, RequestError)
-
-
-class Once(Protocol):
-    """Runs what has a key once; repeats get the first answer (``once.OnceStore``)."""
-
-    async def answer(
-        self, rule: Idempotent, call: Call, run: Callable[[], Awaitable[Answer]], *, wait: float = ...
-    ) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is that of an earlier call."""
-        ...
 
 
 @dataclass(slots=True)
@@ -86,20 +77,20 @@ class Executor:
         middlewares: Iterable[Middleware] = (),
         services: Services | None = None,
         metrics: Metrics | None = None,
-        once: Once | None = None,
+        store: IdempotencyStore | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
         domain_files: DomainFiles | None = None,
     ) -> None:
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
-        self.threads = SyncWorkers(limits.sync_workers)
+        self.threads = ThreadPool(limits.sync_workers)
         self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
         self._services = services
         self._metrics = metrics or Metrics(enabled=False)
-        self._once = once
+        self._store = store
         self.tracing = tracing or Tracing.off()
         self._privacy = privacy or Privacy()
         validation.install()
@@ -130,23 +121,23 @@ class Executor:
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
             with calling(context), activated(self._services), observation as seen:
-                return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+                return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
         with calling(context), hiding(masker), activated(self._services), observation as seen:
-            return await self._observed(call, dispatcher or CollectingDispatcher(), seen)
+            return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
         self.threads.close()
 
-    async def _observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
+    async def _run_observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
         """Run a call within its time, once there is a place for it."""
         action = self.registry.get(call.action)
-        seen.known(action.name)
+        seen.note_action(action.name)
         options = self._options.of(action.name, action.run)
         domain = self._domains.domain_for(call, needed=action.reads_domain)
         running = _Running(call, action, options, domain, dispatcher, seen)
         try:
-            return await within(options.timeout, self._in_its_turn(running))
+            return await within(options.timeout, self._run_when_admitted(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
         finally:
@@ -154,18 +145,18 @@ class Executor:
                 self._metrics.queued(self.admission.waiting)
                 self._metrics.threads(self.threads.running, self.threads.limit)
 
-    async def _in_its_turn(self, running: _Running) -> Answer:
-        place = self.admission.enter(running.call.action, running.options.max_calls)
-        if place.at_once():
+    async def _run_when_admitted(self, running: _Running) -> Answer:
+        permit = self.admission.permit(running.call.action, running.options.max_calls)
+        if permit.try_acquire():
             try:
-                return await self._through_middlewares(running)
+                return await self._run_middlewares(running)
             finally:
-                place.leave()
-        async with place:
-            return await self._through_middlewares(running)
+                permit.release()
+        async with permit:
+            return await self._run_middlewares(running)
 
-    def _through_middlewares(self, running: _Running) -> Awaitable[Answer]:
-        running.seen.started()
+    def _run_middlewares(self, running: _Running) -> Awaitable[Answer]:
+        running.seen.note_start()
         if not self._middlewares:
             return self._innermost(running, running.call)
         run: Next = around(self._middlewares, partial(self._innermost, running))
@@ -173,8 +164,8 @@ class Executor:
 
     async def _innermost(self, running: _Running, call: Call) -> Answer:
         try:
-            if running.options.idempotent and self._once is not None:
-                return await self._run_once(running, call, running.options.idempotent, self._once)
+            if running.options.idempotent and self._store is not None:
+                return await self._run_once(running, call, running.options.idempotent, self._store)
             return await self._run_action(running, call)
         except asyncio.CancelledError as exc:
             if _is_cancelled_from_outside():
@@ -183,16 +174,16 @@ class Executor:
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
             return self._after_failure(running, exc)
 
-    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, once: Once) -> Answer:
+    async def _run_once(self, running: _Running, call: Call, rule: Idempotent, store: IdempotencyStore) -> Answer:
         left = time_left()
         wait = {} if left is None else {"wait": left}
-        answer, is_repeat = await once.answer(rule, call, partial(self._run_action, running, call), **wait)
+        answer, is_repeat = await store.answer(rule, call, partial(self._run_action, running, call), **wait)
         if is_repeat:
-            running.seen.repeated()
+            running.seen.note_repeat()
         return answer
 
     async def _run_action(self, running: _Running, call: Call) -> Answer:
-        token = current_workers.set(self.threads)
+        token = current_threads.set(self.threads)
         dispatcher = running.dispatcher
         action = running.action
         try:
@@ -205,7 +196,7 @@ class Executor:
                 await dispatcher.stream_end()
             return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
-            current_workers.reset(token)
+            current_threads.reset(token)
 
     def _note(self, what: str, action: str, event: str) -> None:
         if what == "dropped":
@@ -215,13 +206,14 @@ class Executor:
 
     def _after_failure(self, running: _Running, exc: BaseException, policy: FailurePolicy | None = None) -> Answer:
         """Answer for an action that failed, by its policy; or raise what stands for the failure."""
-        error = _meaning(running, exc)
-        if isinstance(error, _NO_FAILURES):
+        error = _error_for(running, exc)
+        # The action's own word; or it read a part of the request that is malformed, which shows only then.
+        if not error.is_failure:
             raise error from exc
         policy = policy or running.options.policy_for(exc)
         facts = {"error_id": error.error_id, "then": policy.then}
         logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
-        running.seen.failed(error)
+        running.seen.note_failure(error)
         if policy.then == "reject":
             raise ActionRejectedError(error.message, error.action) from exc
         events = _events_after(policy, running)
@@ -246,7 +238,7 @@ def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, An
     return None
 
 
-def _meaning(running: _Running, exc: BaseException) -> CallError:
+def _error_for(running: _Running, exc: BaseException) -> CallError:
     """Return what an action's exception means to the engine."""
     call = running.call
     if isinstance(exc, CallError):

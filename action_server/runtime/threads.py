@@ -16,7 +16,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
-class SyncWorkers:
+class ThreadPool:
     """At most ``limit`` threads. A call beyond them waits; the event loop goes on."""
 
     def __init__(self, limit: int) -> None:
@@ -70,8 +70,8 @@ class _Watch:
     ``asyncio.wrap_future`` would wake the loop a second time for each piece.
     """
 
-    def __init__(self, workers: SyncWorkers, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
-        self._workers = workers
+    def __init__(self, threads: ThreadPool, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
+        self._threads = threads
         self._loop = loop
         self._context = context
         self._abandoned = False
@@ -80,8 +80,8 @@ class _Watch:
     def abandon_if_running(self, work: Future[Any]) -> None:
         if work.running():
             self._abandoned = True
-            self._workers.abandoned += 1
-            logger.warning("thread.abandoned", extra={"abandoned": self._workers.abandoned})
+            self._threads.abandoned += 1
+            logger.warning("thread.abandoned", extra={"abandoned": self._threads.abandoned})
 
     def report(self, work: Future[Any]) -> None:
         # Called on the thread; a loop that is closed has nothing left to count.
@@ -89,18 +89,18 @@ class _Watch:
             self._loop.call_soon_threadsafe(self._end, work, context=self._context.copy())
 
     def _end(self, work: Future[Any]) -> None:
-        self._workers.running -= 1
+        self._threads.running -= 1
         if not self.outcome.done():
             if work.cancelled():
                 self.outcome.cancel()
             else:
                 self.outcome.set_result(work.result())
         if self._abandoned:
-            self._workers.abandoned -= 1
-            logger.warning("thread.ended", extra={"abandoned": self._workers.abandoned})
+            self._threads.abandoned -= 1
+            logger.warning("thread.ended", extra={"abandoned": self._threads.abandoned})
 
 
-current_workers: ContextVar[SyncWorkers | None] = ContextVar("action_server_sync_workers", default=None)
+current_threads: ContextVar[ThreadPool | None] = ContextVar("action_server_threads", default=None)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

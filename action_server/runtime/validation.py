@@ -18,7 +18,7 @@ from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundExce
 
 from action_server.errors import ActionServerError
 from action_server.runtime.slot_results import read_result
-from action_server.runtime.threads import SyncWorkers, current_workers
+from action_server.runtime.threads import ThreadPool, current_threads
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ def install() -> None:
 async def _get_validation_events(
     self: ValidationAction, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
 ) -> list[EventType]:
-    workers = current_workers.get()
-    if workers is None:
+    threads = current_threads.get()
+    if threads is None:
         return await _original_validate(self, dispatcher, tracker, domain)
     wanted = await self.required_slots(self.domain_slots(domain), dispatcher, tracker, domain)
     slots: dict[str, Any] = tracker.slots_to_validate()
@@ -55,7 +55,7 @@ async def _get_validation_events(
         if method is None:
             logger.warning("slot.not_validated", extra={"slot": name, "problem": "there is no validate method"})
             continue
-        found = await _validate_slot(workers, method, name, value, dispatcher, tracker, domain)
+        found = await _validate_slot(threads, method, name, value, dispatcher, tracker, domain)
         slots.update(found)
         # So that the next validate method sees what this one decided.
         tracker.slots.update(found)
@@ -65,15 +65,15 @@ async def _get_validation_events(
 async def _extract_slot(
     self: ValidationAction, slot_name: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
 ) -> dict[str, Any]:
-    workers = current_workers.get()
+    threads = current_threads.get()
     method = getattr(self, f"extract_{slot_name.replace('-', '_')}", None)
-    if workers is None or method is None:
+    if threads is None or method is None:
         return await _original_extract(self, slot_name, dispatcher, tracker, domain)
-    return await _extract_from(workers, method, slot_name, dispatcher, tracker, domain)
+    return await _extract_from(threads, method, slot_name, dispatcher, tracker, domain)
 
 
 async def _validate_slot(
-    workers: SyncWorkers,
+    threads: ThreadPool,
     method: Callable[..., Any],
     slot: str,
     value: object,
@@ -83,7 +83,7 @@ async def _validate_slot(
 ) -> dict[str, Any]:
     """Return what a validate method decided. One that fails has not accepted the value, so the slot is emptied."""
     try:
-        found = await workers.call(method, value, dispatcher, tracker, domain)
+        found = await threads.call(method, value, dispatcher, tracker, domain)
     except _MEANT:
         raise
     except Exception:
@@ -97,9 +97,9 @@ async def _validate_slot(
     return {slot: None}
 
 
-async def _extract_from(workers: SyncWorkers, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
+async def _extract_from(threads: ThreadPool, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
     try:
-        found = await workers.call(method, *args)
+        found = await threads.call(method, *args)
     except _MEANT:
         raise
     except Exception:

@@ -36,7 +36,7 @@ def serve(settings: Settings, *, on_code: Callable[[], None] | None = None) -> N
     is_open = not Authenticator(settings.auth).enabled
     sock = None if settings.grpc else listen(settings.host, settings.port)
     if settings.workers == 1 and not settings.auto_reload:
-        stopping = worker.Stopping(signal.SIGTERM, signal.SIGINT)
+        stopping = worker.StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
         Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code).run()

@@ -77,7 +77,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT. Raises :class:`StartupError` when the workers cannot start."""
         with self._signals():
             try:
-                self._count_together()
+                self._make_shared_directory()
                 self._workers = self._start(self._settings.workers)
                 if not self._stopping:
                     self._ready()
@@ -89,7 +89,7 @@ class Supervisor:
                 if self._directory is not None:
                     cleanup(self._directory)
 
-    def _count_together(self) -> None:
+    def _make_shared_directory(self) -> None:
         """Give the workers a place where each finds what the others counted, and the domains they were sent."""
         self._directory = prepare_directory()
         if self._settings.metrics:
@@ -111,7 +111,7 @@ class Supervisor:
         if not self._stopping:
             self._replace(self._settings.workers - len(self._workers))
         if self._settings.auto_reload and not self._stopping:
-            self._renew_if_changed()
+            self._reload_if_changed()
 
     def _wait(self, things: Sequence[Connection | int], timeout: float | None = None) -> None:
         """Wait until one of the things is ready, a signal has come or ``timeout`` seconds are over."""
@@ -129,7 +129,7 @@ class Supervisor:
         self._workers += started
         logger.info("worker.replaced", extra={"pids": [w.process.pid for w in started]})
 
-    def _renew_if_changed(self) -> None:
+    def _reload_if_changed(self) -> None:
         """Start new workers on the new code, and only when they are up stop the old ones: they finish their calls."""
         now = snapshot(self._seen)
         if now == self._seen:
@@ -164,7 +164,7 @@ class Supervisor:
     def _spawn(self) -> _Worker:
         ours, theirs = Pipe()
         process = _context.Process(
-            target=_work,
+            target=_run_worker,
             args=(self._settings, self._sock, theirs, self._directory),
             name="action-server-worker",
         )
@@ -238,11 +238,13 @@ class _Report:
     files: Snapshot = field(default_factory=dict)
 
 
-def _work(settings: Settings, sock: socket.socket | None, channel: Connection, shared_directory: Path | None) -> None:
+def _run_worker(
+    settings: Settings, sock: socket.socket | None, channel: Connection, shared_directory: Path | None
+) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on as SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stopping = worker.Stopping(signal.SIGTERM, parent=channel)
+    stopping = worker.StopSignal(signal.SIGTERM, parent=channel)
     try:
         worker.run(
             settings, sock, lambda: channel.send(_Report(files=_project_files(settings))), stopping, shared_directory
@@ -256,10 +258,10 @@ def snapshot(files: Iterable[str]) -> Snapshot:
     """Return when each of the files, and each Python file beside them, was changed (nanoseconds)."""
     folders = {Path(file).parent for file in files}
     found = {*files, *(str(path) for folder in folders for path in folder.glob("*.py"))}
-    return {file: changed for file in found if (changed := _changed(file))}
+    return {file: changed for file in found if (changed := _change_time(file))}
 
 
-def _changed(file: str) -> int:
+def _change_time(file: str) -> int:
     try:
         return os.stat(file).st_mtime_ns
     except OSError:

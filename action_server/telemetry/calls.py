@@ -6,42 +6,25 @@ import logging
 import time
 from types import TracebackType
 
-from action_server.errors import (
-    ActionFailedError,
-    ActionNotFoundError,
-    ActionRejectedError,
-    ActionTimeoutError,
-    CallError,
-    MissingDomainError,
-    SaturatedError,
-)
-from action_server.idempotency.rules import (
-    OutcomeUnknownError,
-    StillRunningError,
-    StoreUnavailableError,
-    UnreadableAnswerError,
-)
+from action_server.errors import CallError, RequestError, UnauthorizedError
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import NO_SPAN, Tracing
 
 logger = logging.getLogger(__name__)
 
-OUTCOMES: dict[type[CallError], str] = {
-    ActionNotFoundError: "not_found",
-    MissingDomainError: "needs_domain",
-    ActionRejectedError: "rejected",
-    ActionFailedError: "failed",
-    ActionTimeoutError: "timed_out",
-    SaturatedError: "saturated",
-    StillRunningError: "still_running",
-    OutcomeUnknownError: "outcome_unknown",
-    UnreadableAnswerError: "outcome_unknown",
-    StoreUnavailableError: "store_unavailable",
-}
-
 # A name nobody registered is no label: whoever can call could make as many as they like.
 UNKNOWN = "unknown"
+# Why a request did not become a call, in the metrics' words, by the status that says so.
+_REASONS = {
+    401: "unauthorized",
+    404: "path",
+    405: "method",
+    408: "slow",
+    413: "too_large",
+    415: "encoding",
+    499: "gone",
+}
 
 
 class Observation:
@@ -60,7 +43,7 @@ class Observation:
         self._failure: CallError | None = None
         self._repeated = False
 
-    def known(self, action: str) -> None:
+    def note_action(self, action: str) -> None:
         """Take note that the action exists."""
         self._label = action
         if self._metrics.enabled:
@@ -68,18 +51,18 @@ class Observation:
         if self._tracing.is_on:
             self._step = self._tracing.step("queue")
 
-    def started(self) -> None:
+    def note_start(self) -> None:
         """Take note that the call got its place and runs now."""
         self._started = time.perf_counter()
         if self._tracing.is_on:
             self._step.end()
             self._step = self._tracing.step("run")
 
-    def repeated(self) -> None:
+    def note_repeat(self) -> None:
         """Take note that the answer is the one of an earlier call."""
         self._repeated = True
 
-    def failed(self, error: CallError) -> None:
+    def note_failure(self, error: CallError) -> None:
         """Take note of a failure, also of one that is answered with 200."""
         self._failure = error
 
@@ -129,9 +112,18 @@ class Observation:
             self._tracing.failed(failure)
 
 
+def note_refusal(error: CallError, metrics: Metrics | None) -> None:
+    """Say that a request did not become a call. Of those that did, :class:`Observation` tells."""
+    if isinstance(error, (RequestError, UnauthorizedError)):
+        problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
+        logger.warning("call.refused", extra={"status": error.status, "problem": problem})
+        if metrics is not None:
+            metrics.refused(_REASONS.get(error.status, "malformed"))
+
+
 def _outcome(error: CallError | None, exc: BaseException | None) -> str:
     if error is not None:
-        return OUTCOMES.get(type(error), "refused")
+        return error.outcome
     return "ok" if exc is None else "cancelled"
 
 

@@ -22,15 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from action_server.endpoints import expanded
-from action_server.errors import (
-    ActionNotFoundError,
-    ActionRejectedError,
-    CallError,
-    MissingDomainError,
-    RequestError,
-    SettingsError,
-    UnauthorizedError,
-)
+from action_server.errors import CallError, SettingsError
 from action_server.protocol.calls import Call
 from action_server.yaml_file import read_yaml
 
@@ -45,8 +37,6 @@ SPAN_NAME = "action_server.webhook"
 # What rasa-sdk calls itself, so that dashboards find the action server where it was.
 DEFAULT_SERVICE_NAME = "rasa_sdk"
 
-# The caller's mistake, or the conversation's ordinary course: nobody has to look after such a span.
-_NO_FAULT = (RequestError, UnauthorizedError, ActionNotFoundError, ActionRejectedError, MissingDomainError)
 _LONGEST_ATTRIBUTE = 256
 
 Transfer = Literal["grpc", "http/protobuf", "console"]
@@ -288,7 +278,9 @@ class _RecordedSpan(Span):
         self._span.set_attribute("error.type", kind)
         if isinstance(error, CallError) and error.error_id is not None:
             self._span.set_attribute("error_id", error.error_id)
-        if not isinstance(error, (*_NO_FAULT, CancelledError)):
+        # The caller's mistake, or the conversation's ordinary course: nobody has to look after such a span.
+        is_failure = error.is_failure if isinstance(error, CallError) else not isinstance(error, CancelledError)
+        if is_failure:
             self._mark(kind)
 
     def answered(self, status: int) -> None:

@@ -6,26 +6,22 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import action_server
 from action_server import errors
-from action_server.cli.client import UnreachableError
-from action_server.database import DatabaseError
-from action_server.errors import ActionServerError, CallError, ServiceError, StartupError
-from action_server.flows.commands.llm import UnderstandingError
-from action_server.flows.commands.scripted import ScriptEndedError
-from action_server.flows.e2e.runner import FixtureError
-from action_server.idempotency import rules
+from action_server.errors import ActionServerError, CallError, CommandLineError, ServiceError, StartupError
 from action_server.project.places import Place, UnsupportedError
-from action_server.serving.http.app import STATUSES
 
-# What the command line alone raises, and answers with exit code 1.
-COMMAND_LINE_ERRORS = {FixtureError, ScriptEndedError, UnderstandingError, UnreachableError, UnsupportedError}
-KINDS = (CallError, StartupError, ServiceError)
+WEBHOOK_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "webhook.md"
+# It holds a place of a project, which is a room above the errors'.
+ELSEWHERE = {UnsupportedError}
+KINDS = (CallError, StartupError, ServiceError, CommandLineError)
 
 
 def every_error(root: type[ActionServerError] = ActionServerError) -> Iterator[type[ActionServerError]]:
@@ -49,15 +45,62 @@ OTHER_ERRORS = sorted(set(every_error()) - {ActionServerError, *KINDS}, key=name
 OWN_ERRORS = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
 
 
+def test_every_error_lives_in_one_module() -> None:
+    """Whoever looks for an error finds it there; private signals are no errors."""
+    assert {e for e in every_error() if e.__module__ != errors.__name__} == ELSEWHERE
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith("action_server.") and module.__name__ != errors.__name__:
+            own = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
+            errs = [c for c in own if issubclass(c, Exception) and c.__name__.endswith("Error")]
+            assert set(errs) <= ELSEWHERE, module.__name__
+
+
 @pytest.mark.parametrize("error", CALL_ERRORS, ids=named)
-def test_an_error_of_a_call_has_a_status(error: type[CallError]) -> None:
-    """The table names each class itself: a new one without a status would be a 500 from a KeyError."""
-    assert 400 <= STATUSES[error] < 600
+def test_an_error_of_a_call_has_the_status_of_the_reference(error: type[CallError]) -> None:
+    """A new class is given its status there, and has it from its class or a base."""
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", WEBHOOK_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert [int(status) for status, name in rows if name == error.__name__] == [error.status]
 
 
-def test_no_status_is_left_over() -> None:
-    """The table names no class that is not raised any more."""
-    assert set(STATUSES) == set(CALL_ERRORS)
+OUTCOMES = [
+    ("RequestError", "refused", False),
+    ("BodyTooLargeError", "refused", False),
+    ("UnauthorizedError", "refused", False),
+    ("ActionNotFoundError", "not_found", False),
+    ("MissingDomainError", "needs_domain", False),
+    ("ActionRejectedError", "rejected", False),
+    ("ActionFailedError", "failed", True),
+    ("ActionTimeoutError", "timed_out", True),
+    ("SaturatedError", "saturated", True),
+    ("StillRunningError", "still_running", True),
+    ("OutcomeUnknownError", "outcome_unknown", True),
+    ("UnreadableAnswerError", "outcome_unknown", True),
+    ("StoreUnavailableError", "store_unavailable", True),
+    ("InternalError", "failed", True),
+]
+
+
+@pytest.mark.parametrize(("name", "outcome", "is_failure"), OUTCOMES, ids=[name for name, *_ in OUTCOMES])
+def test_an_error_of_a_call_has_the_outcome_that_dashboards_know(name: str, outcome: str, is_failure: bool) -> None:
+    """The words of the log and the metrics, and whether a trace is marked as failed."""
+    error = getattr(errors, name)
+
+    assert (error.outcome, error.is_failure) == (outcome, is_failure)
+
+
+@pytest.mark.parametrize("error", OTHER_ERRORS, ids=named)
+def test_an_error_without_a_status_does_not_end_a_call(error: type[ActionServerError]) -> None:
+    """It ends the start or a verb; or an action raises it, and then an ActionFailedError has the status."""
+    assert hasattr(error, "status") == issubclass(error, CallError)
+
+
+def test_a_new_error_has_what_its_base_has() -> None:
+    """Its status and outcome are found along its ancestry, without a table that has to name it."""
+
+    class TooManySlotsError(errors.BodyTooLargeError): ...
+
+    assert (TooManySlotsError.status, TooManySlotsError.outcome) == (413, "refused")
 
 
 STATUS_LINES = [
@@ -75,7 +118,7 @@ STATUS_LINES = [
 @pytest.mark.parametrize(("name", "status"), STATUS_LINES)
 def test_an_error_is_answered_with_the_status_engines_know(name: str, status: int) -> None:
     """PROTOCOL.md, section 2: the engine's reaction decides."""
-    assert STATUSES[getattr(errors, name)] == status
+    assert getattr(errors, name).status == status
 
 
 @pytest.mark.parametrize("error", OTHER_ERRORS, ids=named)
@@ -83,7 +126,7 @@ def test_an_error_belongs_to_a_call_to_the_start_to_a_service_or_to_the_command_
     error: type[ActionServerError],
 ) -> None:
     """Whoever catches one of the kinds catches all there is."""
-    assert issubclass(error, KINDS) or error in COMMAND_LINE_ERRORS
+    assert issubclass(error, KINDS)
 
 
 @pytest.mark.parametrize("error", OWN_ERRORS, ids=named)
@@ -145,8 +188,8 @@ def test_the_drawn_statuses_are_the_real_ones() -> None:
         if re.search(r"\b\d{3}$", text)
     }
 
-    assert len(statuses) >= 7
-    assert statuses == {name: STATUSES[getattr(errors, name)] for name in statuses}
+    assert set(statuses) == {error.__name__ for error in CALL_ERRORS}
+    assert statuses == {name: getattr(errors, name).status for name in statuses}
 
 
 # Every error with arguments one can recognise, and its whole message. A message may hold nothing else.
@@ -180,25 +223,25 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
         "this request needs a valid credential; see howto/authenticate.md of the action server",
     ),
     (errors.SlowBodyError(30), "the request body did not arrive within 30 s (--body-timeout)"),
-    (rules.StillRunningError("a"), "the same call is still running; its answer is not there yet"),
+    (errors.StillRunningError("a"), "the same call is still running; its answer is not there yet"),
     (
-        rules.OutcomeUnknownError("a", "k", "running"),
+        errors.OutcomeUnknownError("a", "k", "running"),
         "the same call was cut off before; whether it did its work is unknown, so it is not run again",
     ),
     (
-        rules.OutcomeUnknownError("a", "k", "failed"),
+        errors.OutcomeUnknownError("a", "k", "failed"),
         "the same call raised before; whether it did its work is unknown, so it is not run again",
     ),
     (
-        rules.UnreadableAnswerError("a", "k"),
+        errors.UnreadableAnswerError("a", "k"),
         "the same call succeeded before, but its stored answer cannot be read",
     ),
     (
-        rules.StoreUnavailableError("a"),
+        errors.StoreUnavailableError("a"),
         "the database of idempotent actions does not answer, so the action was not run",
     ),
-    (DatabaseError(), "the action server's database did not answer"),
-    (rules.RuleError("is wrong"), "is wrong"),
+    (errors.DatabaseError(), "the action server's database did not answer"),
+    (errors.RuleError("is wrong"), "is wrong"),
     (errors.InternalError("0a1b"), "The action server failed. The details are in its log under this error_id."),
     (errors.SettingsError("--port", "is wrong"), "--port: is wrong"),
     (errors.LoadError("actions.a", "a.py:3", "no"), "a.py:3: cannot import 'actions.a': no"),
@@ -212,17 +255,20 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     (errors.DegradedError("no CRM"), "no CRM"),
     (errors.SlotValueError({"size": "must be a number"}), "slot 'size' must be a number"),
     (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
-    (FixtureError(["a", "b"]), "a fixture sets what is no slot of the domain: a, b"),
-    (ScriptEndedError("hi"), "the script has no commands for the message 'hi'"),
-    (UnderstandingError("http://x refuses"), "http://x refuses"),
+    (errors.FixtureError(["a", "b"]), "a fixture sets what is no slot of the domain: a, b"),
+    (errors.ScriptEndedError("hi"), "the script has no commands for the message 'hi'"),
+    (errors.UnderstandingError("http://x refuses"), "http://x refuses"),
+    (errors.InvalidAnswerError(["no JSON", "no list"]), "no JSON; no list"),
+    (errors.ResponseError("no variation of 'utter_x' fits"), "no variation of 'utter_x' fits"),
+    (errors.NotJsonableError("events[0]", "lock"), "events[0] is a lock, which has no JSON form"),
     (UnsupportedError("a sub agent", Place(file="f.yml", line=3)), "f.yml:3: a sub agent"),
-    (UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
+    (errors.UnreachableError("http://x", "refused"), "no action server answers at http://x: refused"),
 ]
 
 
 def test_every_error_stands_in_the_table_of_messages() -> None:
     """A new error is given its message here too."""
-    concrete = set(every_error()) - {ActionServerError, CallError, StartupError}
+    concrete = set(every_error()) - {ActionServerError, CallError, StartupError, CommandLineError}
 
     assert {type(error) for error, _ in MESSAGES} == concrete
 
@@ -254,7 +300,7 @@ ATTRIBUTES: list[tuple[ActionServerError, dict[str, Any]]] = [
     (errors.LifespanError("a.py:3", "p"), {"place": "a.py:3"}),
     (errors.RegistrationError("class A", "a.py:3", "p"), {"what": "class A", "place": "a.py:3"}),
     (errors.DuplicateActionError("a", "a.py:3", "b.py:4"), {"action": "a", "first_place": "b.py:4"}),
-    (UnreachableError("http://x", "p"), {"url": "http://x"}),
+    (errors.UnreachableError("http://x", "p"), {"url": "http://x"}),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from action_server.errors import InvalidAnswerError
 from action_server.flows.commands.port import (
     PLAIN_COMMANDS,
     Clarify,
@@ -22,14 +23,6 @@ from action_server.flows.commands.port import (
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
-
-
-class InvalidAnswerError(Exception):
-    """The answer is not what was asked for; ``problems`` has a sentence for each thing that is wrong."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
 
 
 class _Part(BaseModel):

@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from action_server.errors import ActionServerError
-from action_server.flows.commands.answer import InvalidAnswerError, read_answer
+from action_server.errors import InvalidAnswerError, UnderstandingError
+from action_server.flows.commands.answer import read_answer
 from action_server.flows.commands.model_groups import ModelSettings
 from action_server.flows.commands.port import CannotHandle, DialogueView, Understood
 from action_server.flows.commands.prompt import messages_for, repair
@@ -27,10 +27,6 @@ _STATUSES = {
     404: "has no such model, or api_base is not the address of the protocol (it often ends in /v1)",
     429: "has had too many requests, or the account has no credit left",
 }
-
-
-class UnderstandingError(ActionServerError):
-    """The model could not be asked: the text says why, with its address and without the key."""
 
 
 class LlmUnderstanding:

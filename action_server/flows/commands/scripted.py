@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
-from action_server.errors import ActionServerError
+from action_server.errors import ScriptEndedError
 from action_server.flows.commands.port import CannotHandle, Command, DialogueView, Understood
-
-
-class ScriptEndedError(ActionServerError):
-    """There are more messages than turns in the script."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(f"the script has no commands for the message {message!r}")
 
 
 class Scripted:

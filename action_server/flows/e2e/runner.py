@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from action_server.errors import ActionServerError, StartupError
+from action_server.errors import ActionServerError, FixtureError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
 from action_server.flows.session.stage import Stage
 from action_server.project.places import Place, UnsupportedError
@@ -59,12 +59,12 @@ class Stubbed:
         self._webhook = webhook
         self._stubs = stubs
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         """Answer the action a request names, or pass it on."""
         stub = self._stubs.get(json.loads(body).get("next_action"))
         if stub is None:
             return await self._webhook.post(body)
-        return Answer(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
+        return ActionReply(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
 
 
 async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Result:
@@ -86,14 +86,6 @@ async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Re
         problem, at = str(exc), exc.place if isinstance(exc, UnsupportedError) else None
     outcome: Outcome = "error" if problem else "failed" if any(played.failed for played in done) else "passed"
     return Result(case, number, outcome, time.perf_counter() - start, done, problem, at)
-
-
-class FixtureError(ActionServerError):
-    """A fixture sets slots that the domain does not have."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"a fixture sets what is no slot of the domain: {', '.join(names)}")
-        self.names = tuple(names)
 
 
 async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[Played]) -> None:

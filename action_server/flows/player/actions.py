@@ -12,7 +12,7 @@ from action_server.flows.player.payload import call_body, digest_of
 from action_server.flows.player.responses import from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall
-from action_server.flows.player.webhook import Answer, Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.places import Place, UnsupportedError
 
 LISTEN = "action_listen"
@@ -69,15 +69,15 @@ class Actions:
     async def run_every_turn(self) -> None:
         """Run the actions of `run_action_every_turn`: of what they answer, slots and messages count."""
         for name in self._dialogue.domain.every_turn_actions:
-            answer, asked = await self._post(name)
-            problem = _problem_of(answer)
+            reply, asked = await self._post(name)
+            problem = _problem_of(reply)
             before = dict(self._dialogue.state.slots)
             if not problem:
-                body = answer.body or {}
+                body = reply.body or {}
                 slots = [e for e in body.get("events") or () if e.get("event") == "slot"]
                 self._apply(name, slots, body.get("responses") or (), None)
             # Engines tolerate a failure here.
-            self._record(name, answer, asked, before, problem)
+            self._record(name, reply, asked, before, problem)
 
     def _is_trigger(self, name: str) -> bool:
         return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._dialogue.flows
@@ -109,33 +109,33 @@ class Actions:
     async def _call(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
         dialogue = self._dialogue
         dialogue.tell_stack()
-        answer, asked = await self._post(name)
+        reply, asked = await self._post(name)
         before = dict(dialogue.state.slots)
-        problem = _problem_of(answer)
+        problem = _problem_of(reply)
         if problem:
             dialogue.fail(f"the action {name!r} {problem}", at, frame)
-            self._record(name, answer, asked, before, problem)
+            self._record(name, reply, asked, before, problem)
             return Outcome.FAILED
         self._executed(name)
-        body = answer.body or {}
+        body = reply.body or {}
         self._apply(name, body.get("events") or (), body.get("responses") or (), frame)
-        self._record(name, answer, asked, before, "")
+        self._record(name, reply, asked, before, "")
         # Taking messages back ends the turn, as nothing is left to answer.
         listens = any(e.get("event") in ("rewind", "undo") or _is_listen(e) for e in body.get("events") or ())
         starts_session = any(e.get("event") == "session_started" for e in body.get("events") or ())
         return Outcome.LISTEN if listens and not starts_session else Outcome.GO_ON
 
-    async def _post(self, name: str) -> tuple[Answer, bool]:
+    async def _post(self, name: str) -> tuple[ActionReply, bool]:
         """Call the action server; once more, with the domain, if it asks for it."""
         dialogue = self._dialogue
         for with_domain in (False, True):
             body = call_body(
                 name, dialogue.state, domain=dialogue.domain.raw, digest=self._digest, with_domain=with_domain
             )
-            answer = await self._webhook.post(body)
-            if answer.status != 449:
-                return answer, with_domain
-        return answer, True
+            reply = await self._webhook.post(body)
+            if reply.status != 449:
+                return reply, with_domain
+        return reply, True
 
     def _apply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
         dialogue = self._dialogue
@@ -152,18 +152,18 @@ class Actions:
             if event.get("event") == "reminder":
                 dialogue.note(f"a reminder is set for {event.get('date_time')}; the player does not wait for it")
 
-    def _record(self, name: str, answer: Answer, asked: bool, before: Mapping[str, Any], problem: str) -> None:
+    def _record(self, name: str, reply: ActionReply, asked: bool, before: Mapping[str, Any], problem: str) -> None:
         dialogue = self._dialogue
-        body = answer.body if isinstance(answer.body, dict) and not problem else {}
+        body = reply.body if isinstance(reply.body, dict) and not problem else {}
         call = ActionCall(
             name,
-            answer.status,
-            answer.milliseconds,
+            reply.status,
+            reply.milliseconds,
             before,
             dict(dialogue.state.slots),
             events=body.get("events") or (),
             responses=body.get("responses") or (),
-            logs=answer.logs,
+            logs=reply.logs,
             asked_for_domain=asked,
             problem=problem,
         )
@@ -172,21 +172,21 @@ class Actions:
             dialogue.turn.steps[-1].call = call
 
 
-def _problem_of(answer: Answer) -> str:
-    """Say why an engine takes an answer for a failure; empty if it does not."""
-    error = answer.body.get("error") if isinstance(answer.body, dict) else None
-    if answer.problem:
-        return f"cannot be called: {answer.problem}"
-    if answer.status == 400 and isinstance(answer.body, dict) and "action_name" in answer.body:
+def _problem_of(reply: ActionReply) -> str:
+    """Say why an engine takes a reply for a failure; empty if it does not."""
+    error = reply.body.get("error") if isinstance(reply.body, dict) else None
+    if reply.problem:
+        return f"cannot be called: {reply.problem}"
+    if reply.status == 400 and isinstance(reply.body, dict) and "action_name" in reply.body:
         return f"rejects its execution: {error}"
-    if answer.status != 200:
-        return f"failed with status {answer.status}: {error or 'no reason given'}"
-    if answer.body is None:
+    if reply.status != 200:
+        return f"failed with status {reply.status}: {error or 'no reason given'}"
+    if reply.body is None:
         return ""
-    if not isinstance(answer.body, dict):
+    if not isinstance(reply.body, dict):
         return "answered with something else than an object"
     for key in ("events", "responses"):
-        found = answer.body.get(key, [])
+        found = reply.body.get(key, [])
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             return f"answered with {key!r} that is not a list of objects"
     return ""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from action_server.flows.player.responses import ResponseError, choose, render
+from action_server.errors import ResponseError
+from action_server.flows.player.responses import choose, render
 from action_server.flows.player.stack import Frame, FrameType, patch_between
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import BotMessage, Decision, Failure, StepTaken, Turn

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from action_server.errors import ResponseError
 from action_server.flows.player.trace import BotMessage
 from action_server.project.conditions import render_template
 from action_server.project.domain import Domain, Response, Variation
@@ -16,10 +17,6 @@ from action_server.project.domain import Domain, Response, Variation
 _VARIABLE = re.compile(r"\{\{|\}\}|\{([\w.\-]+)\}")
 
 Holds = Callable[[Any], bool]
-
-
-class ResponseError(Exception):
-    """A response cannot be said: none of its variations fits, or its template cannot be rendered."""
 
 
 def choose(

@@ -1,77 +1,59 @@
-"""Calls actions: through this package's own executor in this process, or over HTTP."""
+"""Calls actions: through the server's own road for a call in this process, or over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 
+from action_server.assembly import CallHandler, assemble
 from action_server.config.settings import Settings
-from action_server.errors import CallError
+from action_server.errors import UnreachableError
 from action_server.flows.player.trace import LogLine
-from action_server.protocol import calls
-from action_server.runtime.executor import Executor
-from action_server.serving import worker
-from action_server.serving.http.app import STATUSES
 from action_server.telemetry.logs import milliseconds_since
-
-# What an engine grants an action, in seconds.
-_TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)
+from action_server.webhook_client import Reply, open_session, post_call
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: status (0 if nothing did), decoded body (None if it is no JSON), time, and what was logged.
+class ActionReply(Reply):
+    """A reply, and what the action logged. If nothing came back the status is 0 and ``problem`` says why."""
 
-    ``problem`` says why nothing came back, empty otherwise.
-    """
-
-    status: int
-    body: Any
-    milliseconds: float
-    logs: tuple[LogLine, ...] = field(default=())
+    logs: tuple[LogLine, ...] = ()
     problem: str = ""
 
 
 class Webhook(Protocol):
     """Where actions run."""
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         """Send the body of a webhook request; never raises for what the action does."""
         ...
 
 
 class InProcess:
-    """The executor of this process, behind the same decoder and encoder that HTTP requests go through."""
+    """The actions of this process: a body takes the road of one that came over HTTP."""
 
-    def __init__(self, executor: Executor, *, max_json_depth: int = 100) -> None:
-        self._executor = executor
-        self._max_depth = max_json_depth
+    def __init__(self, calls: CallHandler) -> None:
+        self._calls = calls
 
     @property
     def actions(self) -> frozenset[str]:
         """Return the names of the actions that are registered."""
-        return frozenset(action.name for action in self._executor.registry)
+        return frozenset(action.name for action in self._calls.executor.registry)
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         """Run the action a request names."""
         start = time.perf_counter()
-        with _listening() as lines:
-            try:
-                call = calls.decode_call(body, self._max_depth)
-                answer = await self._executor.run(call, size=len(body))
-                status, reply = 200, calls.encode_reply(answer.events, answer.responses)
-            except CallError as exc:
-                status, reply = STATUSES[type(exc)], calls.encode_error(exc)
-        return Answer(status, json.loads(reply), milliseconds_since(start), tuple(lines))
+        with _record_logs() as lines:
+            status, reply, _ = await self._calls.answer(body)
+        return ActionReply(status, json.loads(reply), milliseconds_since(start), tuple(lines))
 
 
 class OverHttp:
@@ -80,22 +62,16 @@ class OverHttp:
     def __init__(self, url: str, session: aiohttp.ClientSession, *, headers: Mapping[str, str] | None = None) -> None:
         self._url = url
         self._session = session
-        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        self._headers = headers
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         """Send a request."""
         start = time.perf_counter()
         try:
-            async with self._session.post(self._url, data=body, headers=self._headers) as response:
-                status, text = response.status, await response.text()
-        except (aiohttp.ClientError, OSError, ValueError, asyncio.TimeoutError) as exc:
-            problem = f"nothing answers at {self._url}: {' '.join(str(exc).split()) or type(exc).__name__}"
-            return Answer(0, None, milliseconds_since(start), problem=problem)
-        try:
-            decoded = json.loads(text)
-        except ValueError:
-            decoded = None
-        return Answer(status, decoded, milliseconds_since(start))
+            reply = await post_call(self._session, self._url, body, self._headers)
+        except UnreachableError as exc:
+            return ActionReply(0, None, milliseconds_since(start), problem=str(exc))
+        return ActionReply(reply.status, reply.body, reply.milliseconds)
 
 
 @asynccontextmanager
@@ -105,14 +81,14 @@ async def in_process(settings: Settings) -> AsyncIterator[InProcess]:
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    async with worker.assembled(settings) as assembly:
-        yield InProcess(assembly.executor, max_json_depth=settings.request_limits.max_json_depth)
+    async with assemble(settings) as assembly:
+        yield InProcess(assembly.calls)
 
 
 @asynccontextmanager
 async def over_http(url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[OverHttp]:
     """Call the action server at a URL within the block."""
-    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+    async with open_session() as session:
         yield OverHttp(url, session, headers=headers)
 
 
@@ -129,7 +105,7 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def _listening() -> Iterator[list[LogLine]]:
+def _record_logs() -> Iterator[list[LogLine]]:
     lines: list[LogLine] = []
     token = _lines.set(lines)
     listener = _Listener()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
     ActionRejectedError,
+    CallError,
     MissingDomainError,
     SettingsError,
     UnauthorizedError,
@@ -33,6 +35,13 @@ from action_server.security.auth import Authenticator
 logger = logging.getLogger(__name__)
 
 _OPEN_SERVICE = "/grpc.health."
+
+# What rasa-sdk's service answers with a status of its own; any other error is INTERNAL there.
+_SDK_EXCEPTIONS: dict[type, Callable[[str, str], Exception]] = {
+    ActionRejectedError: ActionExecutionRejection,
+    ActionNotFoundError: ActionNotFoundException,
+    MissingDomainError: ActionMissingDomainException,
+}
 
 Sink = asyncio.Queue[dict[str, Any]]
 
@@ -77,12 +86,11 @@ class SdkExecutor:
                 call = call_from(action_call)
                 span.about(call)
                 answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher)
-        except ActionRejectedError as exc:
-            raise ActionExecutionRejection(exc.action, exc.message) from exc
-        except ActionNotFoundError as exc:
-            raise ActionNotFoundException(exc.action, exc.message) from exc
-        except MissingDomainError as exc:
-            raise ActionMissingDomainException(exc.action, exc.message) from exc
+        except CallError as exc:
+            known = next((_SDK_EXCEPTIONS[cls] for cls in type(exc).__mro__ if cls in _SDK_EXCEPTIONS), None)
+            if known is None:
+                raise
+            raise known(exc.action, exc.message) from exc
         return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
 
     def list_actions(self) -> list[ActionName]:
@@ -90,7 +98,7 @@ class SdkExecutor:
         return [ActionName(name=action.name) for action in self._executor.registry]
 
 
-class _Guard(grpc.aio.ServerInterceptor):
+class _Authentication(grpc.aio.ServerInterceptor):
     """Lets nobody in without a credential, except for health checks."""
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -126,15 +134,15 @@ def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHand
 
 
 @asynccontextmanager
-async def serving_grpc(executor: Executor, settings: Settings) -> AsyncIterator[None]:
-    """Serve gRPC within the block; afterwards running calls get ``settings.grace`` seconds.
+async def serve_grpc(assembly: Assembly) -> AsyncIterator[None]:
+    """Serve gRPC within the block; afterwards running calls get the settings' ``grace``.
 
     Raises:
         SettingsError: the address cannot be had, or a file cannot be read.
     """
-    authenticator = Authenticator(settings.auth)
+    settings, executor = assembly.settings, assembly.executor
     server = grpc.aio.server(
-        interceptors=[_Guard(authenticator)] if authenticator.enabled else [],
+        interceptors=[_Authentication(assembly.authenticator)] if assembly.authenticator is not None else [],
         compression=grpc.Compression.Gzip,
         options=[("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)],
     )

@@ -1,15 +1,12 @@
-"""The Sanic routes, and the one table from errors to statuses."""
+"""The Sanic routes, and what errors of HTTP are answered with."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-import secrets
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from rasa_sdk.cors import configure_cors
 from sanic import HTTPResponse, Request, Sanic
@@ -17,58 +14,14 @@ from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
-from action_server.errors import (
-    ActionFailedError,
-    ActionNotFoundError,
-    ActionRejectedError,
-    ActionTimeoutError,
-    BodyTooLargeError,
-    CallError,
-    EncodingError,
-    InternalError,
-    MissingDomainError,
-    RequestError,
-    SaturatedError,
-    SlowBodyError,
-    UnauthorizedError,
-)
-from action_server.idempotency.rules import (
-    OutcomeUnknownError,
-    StillRunningError,
-    StoreUnavailableError,
-    UnreadableAnswerError,
-)
-from action_server.protocol import calls
-from action_server.protocol.lazy import read_call
-from action_server.runtime.executor import Executor
-from action_server.runtime.health import Readiness
+from action_server.assembly import Assembly, CallHandler
+from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
+from action_server.protocol.calls import encode_error
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.compression import inflate
 
 SanicApp = Sanic[Any, Any]
-
-logger = logging.getLogger(__name__)
-
-STATUSES: dict[type[CallError], int] = {
-    RequestError: 400,
-    ActionRejectedError: 400,
-    UnauthorizedError: 401,
-    ActionNotFoundError: 404,
-    SlowBodyError: 408,
-    BodyTooLargeError: 413,
-    EncodingError: 415,
-    # Not registered anywhere: the engine's own word for "retry and include the domain".
-    MissingDomainError: 449,
-    ActionFailedError: 500,
-    InternalError: 500,
-    SaturatedError: 503,
-    ActionTimeoutError: 504,
-    StillRunningError: 503,
-    OutcomeUnknownError: 500,
-    UnreadableAnswerError: 500,
-    StoreUnavailableError: 503,
-}
 
 # Above every time limit an action can have, and above the 300 s for which engines wait: a call is cut by its own limit.
 RESPONSE_TIMEOUT = 330.0
@@ -82,56 +35,23 @@ _HINTS = {
 }
 # Probes have no credentials, and the answer tells nothing.
 _OPEN_PATHS = frozenset({"/health", "/health/"})
-_REASONS = {
-    401: "unauthorized",
-    404: "path",
-    405: "method",
-    408: "slow",
-    413: "too_large",
-    415: "encoding",
-    499: "gone",
-}
 _REQUEST_ID = "x-request-id"
 _LONGEST_REQUEST_ID = 128
 _random = random.Random()  # noqa: S311 - for ids of requests
 
 
-class MetricsPage(Protocol):
-    """What ``GET /metrics`` answers with."""
-
-    def render(self, accept: str | None) -> tuple[bytes, str]:
-        """Return the page and its content type, as the scraper's Accept header asks for it."""
-        ...
-
-    def refused(self, reason: str) -> None:
-        """Count a request that did not become a call."""
-        ...
-
-
-@dataclass(frozen=True)
-class AppParts:
-    """What the routes are made of; everything but the executor may be left out."""
-
-    executor: Executor
-    limits: RequestLimits = field(default_factory=RequestLimits)
-    readiness: Readiness = field(default_factory=lambda: Readiness(state="ready"))
-    authenticator: Authenticator | None = None
-    metrics: MetricsPage | None = None
-    cors_origins: Sequence[str] = ()
-
-
-def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
+def create_app(assembly: Assembly, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
     """Create the Sanic app that serves an executor's actions.
 
     ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
     """
-    limits = parts.limits
-    app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(limits, parts.metrics))
+    settings, limits = assembly.settings, assembly.settings.request_limits
+    app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(assembly.calls, limits))
     app.config.update(
         REQUEST_MAX_SIZE=limits.max_bytes,
         REQUEST_MAX_HEADER_SIZE=limits.max_header_bytes,
         REQUEST_TIMEOUT=limits.header_timeout,
-        # Ours, for protocol.py.
+        # Ours, for slow_requests.py.
         BODY_TIMEOUT=limits.body_timeout,
         RESPONSE_TIMEOUT=RESPONSE_TIMEOUT,
         KEEP_ALIVE_TIMEOUT=KEEP_ALIVE_TIMEOUT,
@@ -139,83 +59,57 @@ def create_app(parts: AppParts, *, name: str = "action_server", only_one: bool =
         # Sanic rewrites its own request handling for the app it serves, which is faster and works once in a process.
         TOUCHUP=only_one,
     )
-    if parts.cors_origins:
-        configure_cors(app, list(parts.cors_origins))
-    if parts.authenticator is not None and parts.authenticator.enabled:
-        _close(app, parts.authenticator)
-    _add_webhook(app, parts)
-    _add_pages(app, parts)
+    if settings.cors:
+        configure_cors(app, list(settings.cors))
+    if assembly.authenticator is not None:
+        _add_authentication(app, assembly.authenticator)
+    _add_webhook(app, assembly.calls, limits)
+    _add_pages(app, assembly)
     return app
 
 
-def _close(app: SanicApp, authenticator: Authenticator) -> None:
+def _add_authentication(app: SanicApp, authenticator: Authenticator) -> None:
     """Let nobody in without a credential, except to where probes go."""
 
     # Before the route is looked up and the body read: neither is done for callers who may not call, and what is not
     # there looks the same to them as what is.
-    async def check(request: Request) -> None:
+    async def authenticate(request: Request) -> None:
         if request.path not in _OPEN_PATHS:
             authenticator.check(request.headers, request.query_string)
 
-    app.signal("http.routing.before")(check)
+    app.signal("http.routing.before")(authenticate)
 
 
-async def answered(
-    parts: AppParts,
-    body: bytes | memoryview | Awaitable[bytes],
-    encoding: str,
-    headers: Mapping[str, str],
-    request_id: str,
-) -> bytes:
-    """Run the call of a request and return the body of its 200. ``encoding`` is the body's, ``body`` may still arrive.
-
-    Raises:
-        CallError: there is no 200; :class:`Errors` knows the answer.
-    """
-    tracing = parts.executor.tracing
-    if tracing.is_on:
-        with tracing.call(headers) as span:
-            raw = body if isinstance(body, (bytes, memoryview)) else await body
-            with tracing.step("decode"):
-                call = _call_of(raw, encoding, parts.limits)
-            span.about(call)
-            answer = await parts.executor.run(call, request_id=request_id, size=len(raw))
-    else:
-        raw = body if isinstance(body, (bytes, memoryview)) else await body
-        call = _call_of(raw, encoding, parts.limits)
-        answer = await parts.executor.run(call, request_id=request_id, size=len(raw))
-    return calls.encode_reply(answer.events, answer.responses)
-
-
-def _call_of(raw: bytes | memoryview, encoding: str, limits: RequestLimits) -> calls.Call:
-    return read_call(inflate(bytes(raw), encoding, limits.max_bytes) if encoding else raw, limits.max_json_depth)
-
-
-def _add_webhook(app: SanicApp, parts: AppParts) -> None:
+def _add_webhook(app: SanicApp, calls: CallHandler, limits: RequestLimits) -> None:
     @app.post("/webhook", stream=True)
     async def webhook(request: Request) -> HTTPResponse:
         request_id = request_id_of(request.headers.get(_REQUEST_ID, ""))
         encoding = ", ".join(request.headers.getall("content-encoding", []))
-        reply = await answered(parts, _read(request, parts.limits), encoding, request.headers, request_id)
-        return _json(reply, headers={"X-Request-ID": request_id})
+        decompress = partial(inflate, encoding=encoding, limit=limits.max_bytes) if encoding else None
+        _, body, error = await calls.answer(
+            _read_body(request, limits), headers=request.headers, request_id=request_id, decompress=decompress
+        )
+        if error is not None:
+            return _refuse(request, error, body, limits)
+        return _json(body, headers={"X-Request-ID": request_id})
 
 
-def _add_pages(app: SanicApp, parts: AppParts) -> None:
+def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     @app.get("/health")
     async def health(request: Request) -> HTTPResponse:
         return json_response({"status": "ok"})
 
     @app.get("/ready")
     async def ready(request: Request) -> HTTPResponse:
-        is_ready, body = await parts.readiness.check()
+        is_ready, body = await assembly.readiness.check()
         return json_response(body, status=200 if is_ready else 503)
 
     @app.get("/actions")
     async def actions(request: Request) -> HTTPResponse:
-        return json_response([{"name": action.name} for action in parts.executor.registry])
+        return json_response([{"name": action.name} for action in assembly.executor.registry])
 
-    if parts.metrics is not None:
-        page = parts.metrics
+    if assembly.metrics is not None:
+        page = assembly.metrics
 
         @app.get("/metrics")
         async def metrics(request: Request) -> HTTPResponse:
@@ -223,7 +117,7 @@ def _add_pages(app: SanicApp, parts: AppParts) -> None:
             return HTTPResponse(body, 200, None, content_type)
 
 
-async def _read(request: Request, limits: RequestLimits) -> bytes:
+async def _read_body(request: Request, limits: RequestLimits) -> bytes:
     """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
     if request.stream is None:
         return b""
@@ -241,6 +135,9 @@ async def _read(request: Request, limits: RequestLimits) -> bytes:
             piece = await asyncio.wait_for(stream.read(), deadline - loop.time())
         except asyncio.TimeoutError:
             raise SlowBodyError(limits.body_timeout) from None
+        except SanicException as exc:
+            # Of chunks that are none.
+            raise translate(exc, limits) from exc
         if piece is None:
             return b"".join(pieces)
         size += len(piece)
@@ -258,61 +155,62 @@ def request_id_of(given: str) -> str:
 
 
 class Errors(ErrorHandler):
-    """Answers every error as JSON; never with a value of the request or the text of an unforeseen exception."""
+    """Answers what Sanic raises as JSON; never with a value of the request or the text of an unforeseen exception."""
 
-    def __init__(self, limits: RequestLimits, metrics: MetricsPage | None) -> None:
+    def __init__(self, calls: CallHandler, limits: RequestLimits) -> None:
         super().__init__()
-        self._max_bytes = limits.max_bytes
-        self._body_timeout = limits.body_timeout
-        self._metrics = metrics
+        self._calls = calls
+        self._limits = limits
 
     def default(self, request: Request | None, exception: Exception) -> HTTPResponse:
         """Return the answer for an exception nobody handled before."""
-        body, status, headers = self.answer(exception)
-        if request is not None:
-            _see_to_the_rest(request, 0.0 if isinstance(exception, SlowBodyError) else self._body_timeout)
-            if _REQUEST_ID in request.headers:
-                headers = {**headers, "X-Request-ID": request_id_of(request.headers[_REQUEST_ID])}
-        return _json(body, status, headers)
-
-    def answer(self, exception: BaseException) -> tuple[bytes, int, dict[str, str]]:
-        """Return body, status and headers of the answer for an exception, and tell the log and the metrics."""
-        error, status, headers = self._understood(exception)
-        if isinstance(error, (RequestError, UnauthorizedError)):
-            # Calls that reach the executor are logged there.
-            problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
-            logger.warning("call.refused", extra={"status": status, "problem": problem})
-            if self._metrics is not None:
-                self._metrics.refused(_REASONS.get(status, "malformed"))
-        return calls.encode_error(error), status, headers
-
-    def _understood(self, exception: BaseException) -> tuple[CallError, int, dict[str, str]]:
-        if isinstance(exception, CallError):
-            return exception, STATUSES[type(exception)], exception.headers
-        if isinstance(exception, SanicException) and exception.status_code:
-            status = exception.status_code
-            return self._of_sanic(status), status, dict(exception.headers)
-        if isinstance(exception, RequestCancelled):
-            return RequestError("the client went away"), 499, {}
-        error_id = secrets.token_hex(6)
-        logger.error("server.failed", extra={"error_id": error_id}, exc_info=exception)
-        return InternalError(error_id), STATUSES[InternalError], {}
-
-    def _of_sanic(self, status: int) -> RequestError:
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return BodyTooLargeError(self._max_bytes)
-        return RequestError(_HINTS.get(status, HTTPStatus(status).phrase))
+        error = self._calls.note_error(translate(exception, self._limits))
+        body = encode_error(error)
+        return (
+            _json(body, error.status, error.headers) if request is None else _refuse(request, error, body, self._limits)
+        )
 
 
-def _see_to_the_rest(request: Request, patience: float) -> None:
-    """Give what is left of a body that is not wanted ``patience`` seconds; then close the connection, or do so at once.
+def translate(exception: Exception, limits: RequestLimits) -> Exception:
+    """Return our error for one of Sanic's; any other exception is what it is."""
+    if isinstance(exception, RequestCancelled):
+        return client_gone_error()
+    if not isinstance(exception, SanicException) or not exception.status_code:
+        return exception
+    status = exception.status_code
+    error = RequestError(_HINTS.get(status, HTTPStatus(status).phrase))
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        error = BodyTooLargeError(limits.max_bytes)
+    error.status = status
+    error.headers = dict(exception.headers)
+    return error
+
+
+def client_gone_error() -> RequestError:
+    """Return the error for a client that did not wait; its status is nginx's, as nobody reads the answer."""
+    error = RequestError("the client went away")
+    error.status = 499
+    return error
+
+
+def _refuse(request: Request, error: CallError, body: bytes, limits: RequestLimits) -> HTTPResponse:
+    """Return the answer that tells of an error, and see to what is left of the request."""
+    _drain_body(request, 0.0 if isinstance(error, SlowBodyError) else limits.body_timeout)
+    headers = error.headers
+    if _REQUEST_ID in request.headers:
+        headers = {**headers, "X-Request-ID": request_id_of(request.headers[_REQUEST_ID])}
+    return _json(body, error.status, headers)
+
+
+def _drain_body(request: Request, timeout: float) -> None:
+    """Give what is left of a body that is not wanted ``timeout`` seconds; then close the connection, or do so at once.
 
     Sanic waits for it as long as it keeps connections alive.
     """
     stream: Any = request.stream
     if stream is None or not stream.request_body:
         return
-    if not patience:
+    if not timeout:
         stream.keep_alive = False
         stream.request_body = None
         return
@@ -321,7 +219,7 @@ def _see_to_the_rest(request: Request, patience: float) -> None:
         if stream.request is request and stream.request_body:
             stream.protocol.abort()
 
-    asyncio.get_running_loop().call_later(patience, close_if_unread)
+    asyncio.get_running_loop().call_later(timeout, close_if_unread)
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

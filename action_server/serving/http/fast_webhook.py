@@ -4,7 +4,7 @@ A protocol of our own, handed to Sanic as its ``protocol``. It answers nothing b
 headers of the usual kind, a body of a known length. On anything else it hands the connection over to Sanic's protocol,
 with every byte that was received, and for good: errors of HTTP, other paths, compressed, chunked and pipelined requests
 and slow clients are Sanic's and the plain route's business. What a request means and what is answered is decided in
-``app.py`` for both; ``tests/contract`` and ``tests/hostile`` send everything both ways.
+``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send everything both ways.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from multidict import CIMultiDict
-from sanic.exceptions import RequestCancelled
 from sanic.headers import format_http1_response
 
+from action_server.assembly import Assembly
 from action_server.errors import UnauthorizedError
-from action_server.serving.http.app import RESPONSE_TIMEOUT, AppParts, Errors, SanicApp, answered, request_id_of
+from action_server.protocol.calls import encode_error
+from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, client_gone_error, request_id_of
 
 _REQUEST_LINE = "POST /webhook HTTP/1.1"
 # As aiohttp writes it, and with it every engine.
@@ -30,8 +31,8 @@ _MOST_HEADS = 256
 _UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 # What a client may send while its call still runs; Sanic's own limit.
 _EARLY = 65536
-# How long a client that is told goodbye may take to fetch its answer, in seconds; Sanic's own limit.
-_FAREWELL = 5.0
+# How long a client may take to fetch the last answer of a connection, in seconds; Sanic's own limit.
+_CLOSE_TIMEOUT = 5.0
 _OK = b"\r\n".join(
     [
         *(b"HTTP/1.1 200 OK", b"X-Request-ID: %b", b"content-length: %d", b"connection: %b"),
@@ -100,35 +101,29 @@ def head_of(data: bytes) -> Head | None:
 class Webhook:
     """What all connections of a worker share."""
 
-    parts: AppParts
+    assembly: Assembly
     app: SanicApp
     plain: Callable[..., asyncio.Protocol]
 
     def __post_init__(self) -> None:
-        errors = self.app.error_handler
-        assert isinstance(errors, Errors)  # noqa: S101 - create_app made it
-        self.errors = errors
-        self.limits = self.parts.limits
+        self.calls = self.assembly.calls
+        self.limits = self.assembly.settings.request_limits
         self.heads = Heads(self.limits.max_header_bytes)
-        authenticator = self.parts.authenticator
-        self.authenticator = authenticator if authenticator is not None and authenticator.enabled else None
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
-        self._sweeping = False
+        self._is_watching = False
 
     def protocol(self, **given: Any) -> WebhookProtocol:
         """Make the protocol of one connection; Sanic gives its own protocol's arguments."""
-        if not self._sweeping:
-            self._sweeping = True
-            given["loop"].call_later(self.tick, self._sweep, given["loop"], given["connections"])
+        if not self._is_watching:
+            self._is_watching = True
+            given["loop"].call_later(self.tick, self._check_timeouts, given["loop"], given["connections"])
         return WebhookProtocol(self, given)
 
-    def lets_in(self, head: Head, length: int) -> bool:
-        """Tell whether a request has what the server asks of every one; if not, Sanic's route tells the client."""
-        if not 0 < length <= self.limits.max_bytes:
-            return False
-        if self.authenticator is not None:
+    def authenticate(self, head: Head) -> bool:
+        """Tell whether a request has a credential, if it needs one; if not, Sanic's route tells the client."""
+        if self.assembly.authenticator is not None:
             try:
-                self.authenticator.check(CIMultiDict(head.headers))
+                self.assembly.authenticator.check(CIMultiDict(head.headers))
             except UnauthorizedError:
                 return False
         return True
@@ -139,25 +134,25 @@ class Webhook:
         request_id = request_id_of(given)
         connection = b"keep-alive" if head.keep_alive else b"close"
         try:
-            found = await answered(self.parts, body, "", head.headers, request_id)
-        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - as Sanic does
-            gone = isinstance(exc, asyncio.CancelledError)
-            reply, status, headers = self.errors.answer(RequestCancelled() if gone else exc)
-            if given:
-                headers = {**headers, "X-Request-ID": request_id}
-            headers = {**headers, "content-length": str(len(reply)), "connection": connection.decode()}
-            lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
-            return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
-        return _OK % (request_id.encode("ascii"), len(found), connection) + found
+            status, reply, error = await self.calls.answer(body, headers=head.headers, request_id=request_id)
+        except asyncio.CancelledError:
+            error = self.calls.note_error(client_gone_error())
+            status, reply = error.status, encode_error(error)
+        if error is None:
+            return _OK % (request_id.encode("ascii"), len(reply), connection) + reply
+        headers = {**error.headers, "X-Request-ID": request_id} if given else error.headers
+        headers = {**headers, "content-length": str(len(reply)), "connection": connection.decode()}
+        lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
+        return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+    def _check_timeouts(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
         """Look after all connections at once: a timer for each would cost every one of them."""
         now = loop.time()
         for connection in [c for c in connections if isinstance(c, WebhookProtocol)]:
-            connection.look_at_the_clock(now)
-        self._sweeping = bool(connections)
-        if self._sweeping:
-            loop.call_later(self.tick, self._sweep, loop, connections)
+            connection.check_timeouts(now)
+        self._is_watching = bool(connections)
+        if self._is_watching:
+            loop.call_later(self.tick, self._check_timeouts, loop, connections)
 
 
 class WebhookProtocol(asyncio.Protocol):
@@ -194,7 +189,8 @@ class WebhookProtocol(asyncio.Protocol):
         head = self._head
         if head is None:
             found = self._webhook.heads.read(data)
-            if found is None or not self._webhook.lets_in(found[0], found[2]):
+            webhook = self._webhook
+            if found is None or not 0 < found[2] <= webhook.limits.max_bytes or not webhook.authenticate(found[0]):
                 self._hand_over(data)
                 return
             self._head, self._body_at, length = found
@@ -238,7 +234,7 @@ class WebhookProtocol(asyncio.Protocol):
         """Cut the connection."""
         self._transport.abort()
 
-    def look_at_the_clock(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """Do what is due: close an idle connection, leave a slow request to Sanic."""
         seconds = now - self._since
         if self._task is not None:
@@ -262,7 +258,7 @@ class WebhookProtocol(asyncio.Protocol):
         if not head.keep_alive:
             transport.close()
             if transport.get_write_buffer_size():
-                self._loop.call_later(_FAREWELL, transport.abort)
+                self._loop.call_later(_CLOSE_TIMEOUT, transport.abort)
         elif self._early:
             transport.resume_reading()
             self._hand_over()
@@ -279,14 +275,14 @@ class WebhookProtocol(asyncio.Protocol):
         plain.data_received(received)
 
 
-def fast_protocol(parts: AppParts, app: SanicApp, plain: Callable[..., asyncio.Protocol]) -> Callable[..., Any]:
+def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., asyncio.Protocol]) -> Callable[..., Any]:
     """Return what makes a connection's protocol: ours, or ``plain`` if something of the app has to see each request.
 
     Plug-ins may have added middlewares, signals or websockets, CORS is a middleware. Only after all of that was added.
     """
     by_name = app.named_request_middleware or app.named_response_middleware
     # The one signal of ours checks credentials, which is done here as well.
-    signals = len(app.signal_router.routes) > (1 if parts.authenticator and parts.authenticator.enabled else 0)
+    signals = len(app.signal_router.routes) > (1 if assembly.authenticator is not None else 0)
     if app.request_middleware or app.response_middleware or by_name or signals or app.websocket_enabled:
         return plain
-    return Webhook(parts, app, plain).protocol
+    return Webhook(assembly, app, plain).protocol

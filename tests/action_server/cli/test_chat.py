@@ -228,7 +228,7 @@ def test_no_server_at_the_url_is_shown(cafe: Cafe, capsys: pytest.CaptureFixture
 
     said = capsys.readouterr().out
     assert code == 0
-    assert "the action 'action_serve' cannot be called: nothing answers at http://127.0.0.1:9/webhook" in said
+    assert "the action 'action_serve' cannot be called: no action server answers at http://127.0.0.1:9/webhook" in said
     assert "bot: Sorry, something went wrong." in said
 
 

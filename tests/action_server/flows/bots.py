@@ -29,10 +29,11 @@ from rasa_sdk.events import (
 )
 from rasa_sdk.executor import CollectingDispatcher
 
+from action_server.assembly import CallHandler
 from action_server.flows.commands.port import Command
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.webhook import Answer, InProcess
+from action_server.flows.player.webhook import ActionReply, InProcess
 from action_server.project.project import Project, read_project
 from action_server.runtime.executor import Executor
 from action_server.runtime.registry import Registry
@@ -204,19 +205,19 @@ def _registry(actions: tuple[type[Action], ...]) -> Registry:
 
 def webhook(*actions: type[Action]) -> InProcess:
     """The real executor with this module's actions and those given."""
-    return InProcess(Executor(_registry(actions)))
+    return InProcess(CallHandler(Executor(_registry(actions))))
 
 
 class Recording:
     """A webhook that keeps what was sent, and may answer by itself."""
 
-    def __init__(self, answers: InProcess | Answer) -> None:
+    def __init__(self, answers: InProcess | ActionReply) -> None:
         self.sent: list[dict[str, Any]] = []
         self._answers = answers
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> ActionReply:
         self.sent.append(json.loads(body))
-        return self._answers if isinstance(self._answers, Answer) else await self._answers.post(body)
+        return self._answers if isinstance(self._answers, ActionReply) else await self._answers.post(body)
 
 
 @cache

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from action_server.idempotency.rules import OutcomeUnknownError, StillRunningError
-from action_server.idempotency.store import LEASE, OnceStore
+from action_server.errors import OutcomeUnknownError, StillRunningError
+from action_server.idempotency.store import LEASE, IdempotencyStore
 from action_server.protocol.answers import Answer
-from tests.action_server.idempotency.once_process import CALLS, KEY, write_down
+from tests.action_server.idempotency.store_process import CALLS, KEY, write_down
 from tests.processes import hear, python_module, say_go
 
 pytest_plugins = ["tests.databases"]
@@ -38,7 +38,7 @@ def who_ran(runs: Path) -> list[str]:
 
 
 def process(mode: str, url: str, runs: Path) -> AbstractContextManager[subprocess.Popen[str]]:
-    return python_module("tests.action_server.idempotency.once_process", mode, url, str(runs))
+    return python_module("tests.action_server.idempotency.store_process", mode, url, str(runs))
 
 
 def at_once(mode: str, url: str, runs: Path, count: int) -> list[str]:
@@ -69,7 +69,7 @@ def test_processes_that_start_at_once_create_the_table_together(database_url: st
 
 async def test_a_repeat_waits_for_the_process_that_runs(database_url: str, runs: Path) -> None:
     """It gets that process's answer when it is there, and runs nothing itself."""
-    store = await OnceStore.open(database_url)
+    store = await IdempotencyStore.open(database_url)
     with process("hold", database_url, runs) as child:
         assert await asyncio.to_thread(hear, child) == "in the middle"
 
@@ -77,8 +77,8 @@ async def test_a_repeat_waits_for_the_process_that_runs(database_url: str, runs:
             return write_down(runs)
 
         with pytest.raises(StillRunningError):
-            await store.once(KEY, run, ttl=60, wait=0)
-        waiting = asyncio.create_task(store.once(KEY, run, ttl=60, wait=60))
+            await store.run_once(KEY, run, ttl=60, wait=0)
+        waiting = asyncio.create_task(store.run_once(KEY, run, ttl=60, wait=60))
         say_go(child)
         answer, repeated = await waiting
         assert await asyncio.to_thread(hear, child) == "ended"
@@ -99,19 +99,19 @@ async def test_a_process_killed_in_the_middle_is_no_success(on_crash: str, datab
         assert await asyncio.to_thread(hear, child) == "in the middle"
         child.kill()
         child.wait(60)
-    now = await OnceStore.open(database_url)
-    later = await OnceStore.open(database_url, clock=after_the_lease)
+    now = await IdempotencyStore.open(database_url)
+    later = await IdempotencyStore.open(database_url, clock=after_the_lease)
 
     with pytest.raises(StillRunningError):
-        await now.once(KEY, run, ttl=60, wait=0, on_crash="rerun")
+        await now.run_once(KEY, run, ttl=60, wait=0, on_crash="rerun")
     if on_crash == "refuse":
         with pytest.raises(OutcomeUnknownError) as caught:
-            await later.once(KEY, run, ttl=60, wait=30)
+            await later.run_once(KEY, run, ttl=60, wait=30)
         assert (caught.value.key, caught.value.state) == (KEY, "running")
     else:
-        _, repeated = await later.once(KEY, run, ttl=60, wait=30, on_crash="rerun")
+        _, repeated = await later.run_once(KEY, run, ttl=60, wait=30, on_crash="rerun")
         assert not repeated
-        _, repeated = await later.once(KEY, run, ttl=60, wait=30)
+        _, repeated = await later.run_once(KEY, run, ttl=60, wait=30)
         assert repeated
     await now.close()
     await later.close()

@@ -23,7 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_server.protocol.jsonable import NotJsonableError, jsonable
+from action_server.errors import NotJsonableError
+from action_server.protocol.jsonable import jsonable
 
 PROPERTY = settings(deadline=None, max_examples=150)
 
@@ -76,8 +77,7 @@ class Patient(pydantic.BaseModel):
     booking: Booking | None = None
 
 
-class Tags(pydantic.RootModel[list[str]]):
-    pass
+class Tags(pydantic.RootModel[list[str]]): ...
 
 
 class Point(collections.namedtuple("Point", "x y")):

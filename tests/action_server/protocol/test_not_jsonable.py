@@ -15,7 +15,8 @@ import pydantic
 import pytest
 from hypothesis import settings
 
-from action_server.protocol.jsonable import MAX_DEPTH, NotJsonableError, jsonable
+from action_server.errors import NotJsonableError
+from action_server.protocol.jsonable import MAX_DEPTH, jsonable
 
 PROPERTY = settings(deadline=None, max_examples=150)
 

@@ -11,7 +11,7 @@ from action_server.runtime.admission import Admission
 
 
 async def hold(admission: Admission, release: asyncio.Event, action: str = "a", limit: int | None = None) -> None:
-    async with admission.enter(action, limit):
+    async with admission.permit(action, limit):
         await release.wait()
 
 
@@ -99,7 +99,7 @@ async def test_an_action_with_a_limit_of_its_own_does_not_keep_others_waiting() 
     await settle()
     assert (admission.running, admission.waiting) == (1, 2)
 
-    async with admission.enter("fast"):
+    async with admission.permit("fast"):
         assert admission.running == 2
 
     door.set()

@@ -14,10 +14,10 @@ import pytest
 import svcs
 
 from action_server import current_call
+from action_server.assembly import assemble
 from action_server.config.settings import Settings
 from action_server.errors import LifespanError, NoCallError, ServiceError
 from action_server.runtime import services
-from action_server.serving.worker import assembled
 from tests.processes import run, server
 from tests.projects import project
 
@@ -157,7 +157,7 @@ async def test_services_that_cannot_be_opened_are_an_error_of_the_start(folder: 
     project(folder, {"unopened.py": LIFESPAN})
 
     with pytest.raises(LifespanError, match=r"unopened.py:12: the services cannot be opened: KeyError: 'book'"):
-        async with assembled(Settings(actions="unopened")):
+        async with assemble(Settings(actions="unopened")):
             pytest.fail("it opened")
 
 

@@ -15,9 +15,8 @@ from pydantic.alias_generators import to_camel
 from rasa_sdk import Tracker
 
 from action_server import ActionServerError, Slots
-from action_server.errors import SlotValueError
+from action_server.errors import NotJsonableError, SlotValueError
 from action_server.protocol.calls import decode_call
-from action_server.protocol.jsonable import NotJsonableError
 from action_server.protocol.tracker import tracker_of
 
 SECRET = "s3cret-value"

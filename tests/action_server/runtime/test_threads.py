@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from action_server.runtime.threads import SyncWorkers, is_async
+from action_server.runtime.threads import ThreadPool, is_async
 
 
 @contextmanager
-def sync_workers(limit: int) -> Iterator[SyncWorkers]:
-    workers = SyncWorkers(limit)
+def thread_pool(limit: int) -> Iterator[ThreadPool]:
+    threads = ThreadPool(limit)
     try:
-        yield workers
+        yield threads
     finally:
-        workers.close()
+        threads.close()
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -46,10 +46,10 @@ async def test_no_more_functions_run_at_once_than_there_are_threads() -> None:
         with lock:
             running -= 1
 
-    with sync_workers(4) as workers:
-        await asyncio.gather(*(workers.call(work) for _ in range(12)))
+    with thread_pool(4) as threads:
+        await asyncio.gather(*(threads.call(work) for _ in range(12)))
 
-        assert (most, workers.running) == (4, 0)
+        assert (most, threads.running) == (4, 0)
 
 
 async def test_a_thread_of_a_cancelled_call_still_counts_as_running() -> None:
@@ -60,17 +60,17 @@ async def test_a_thread_of_a_cancelled_call_still_counts_as_running() -> None:
         started.set()
         go_on.wait(30)
 
-    with sync_workers(1) as workers:
-        task = asyncio.create_task(workers.call(work))
+    with thread_pool(1) as threads:
+        task = asyncio.create_task(threads.call(work))
         await asyncio.to_thread(started.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-        assert (workers.running, workers.abandoned) == (1, 1)
+        assert (threads.running, threads.abandoned) == (1, 1)
         go_on.set()
-        await eventually(lambda: not workers.running)
-        assert workers.abandoned == 0
+        await eventually(lambda: not threads.running)
+        assert threads.abandoned == 0
 
 
 async def test_work_cancelled_while_it_waits_for_a_thread_never_runs() -> None:
@@ -78,18 +78,18 @@ async def test_work_cancelled_while_it_waits_for_a_thread_never_runs() -> None:
     go_on = threading.Event()
     ran: list[int] = []
 
-    with sync_workers(1) as workers:
-        first = asyncio.create_task(workers.call(go_on.wait, 30))
-        second = asyncio.create_task(workers.call(ran.append, 1))
+    with thread_pool(1) as threads:
+        first = asyncio.create_task(threads.call(go_on.wait, 30))
+        second = asyncio.create_task(threads.call(ran.append, 1))
         await asyncio.sleep(0)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
         go_on.set()
         await first
-        await eventually(lambda: not workers.running)
+        await eventually(lambda: not threads.running)
 
-    assert (ran, workers.abandoned) == ([], 0)
+    assert (ran, threads.abandoned) == ([], 0)
 
 
 @pytest.mark.parametrize("error", [StopIteration("x"), SystemExit("x"), KeyboardInterrupt("x"), GeneratorExit("x")])
@@ -101,17 +101,17 @@ async def test_an_error_of_any_kind_reaches_the_caller_and_the_thread_goes_on(er
 
     async def outcome() -> BaseException | None:
         try:
-            await workers.call(work)
+            await threads.call(work)
         except BaseException as exc:  # noqa: BLE001 - what it is, is asked below
             return exc
         return None
 
-    with sync_workers(1) as workers:
+    with thread_pool(1) as threads:
         # Python turns a StopIteration that leaves a coroutine into a RuntimeError.
         found = await outcome()
         assert found is not None
         assert error in (found, found.__cause__)
-        assert await workers.call(lambda: "next") == "next"
+        assert await threads.call(lambda: "next") == "next"
 
 
 async def listed() -> AsyncIterator[int]:
@@ -137,8 +137,8 @@ RESULTS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("function", RESULTS.values(), ids=RESULTS.keys())
 async def test_what_a_function_gives_is_a_plain_value(function: Callable[[], Any]) -> None:
     """Coroutines are awaited and generators are read to their end, wherever they come from."""
-    with sync_workers(1) as workers:
-        assert await workers.call(function) == [1, 2]
+    with thread_pool(1) as threads:
+        assert await threads.call(function) == [1, 2]
 
 
 def test_a_function_is_async_if_calling_it_gives_a_coroutine() -> None:

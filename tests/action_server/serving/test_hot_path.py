@@ -15,12 +15,15 @@ from uuid import uuid4
 import pytest
 from rasa_sdk import FormValidationAction
 
+from action_server import assembly as assembly_module
+from action_server.assembly import Assembly
+from action_server.config.settings import Settings
 from action_server.protocol import calls, lazy
 from action_server.runtime.executor import Executor
+from action_server.runtime.health import Readiness
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
-from action_server.serving.http import app as app_module
-from action_server.serving.http.app import AppParts, create_app
+from action_server.serving.http.app import create_app
 from action_server.serving.http.fast_webhook import Head, Webhook, WebhookProtocol, fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol
 from action_server.telemetry.metrics import Metrics
@@ -70,14 +73,15 @@ def webhook() -> Iterator[Webhook]:
         registry.register_function(f"action_{function.__name__}", function)
     registry.register_action(ValidateForm)
     options = OptionsTable(ActionOptions(timeout=30.0), {})
-    parts = AppParts(Executor(registry, options=options, metrics=Metrics(enabled=False)))
-    app = create_app(parts, name=f"test-{uuid4().hex}", only_one=False)
-    make = fast_protocol(parts, app, ImpatientHttpProtocol)
+    executor = Executor(registry, options=options, metrics=Metrics(enabled=False))
+    assembly = Assembly(Settings(), executor, Readiness())
+    app = create_app(assembly, name=f"test-{uuid4().hex}", only_one=False)
+    make = fast_protocol(assembly, app, ImpatientHttpProtocol)
     assert isinstance(make, MethodType)
     found = make.__self__
     assert isinstance(found, Webhook)
     yield found
-    parts.executor.close()
+    assembly.executor.close()
 
 
 @pytest.fixture
@@ -201,7 +205,7 @@ async def test_a_received_body_is_not_copied(webhook: Webhook, monkeypatch: pyte
         seen.append(data)
         return lazy.read_call(data, depth)
 
-    monkeypatch.setattr(app_module, "read_call", read_call)
+    monkeypatch.setattr(assembly_module, "read_call", read_call)
     connection = webhook.protocol(loop=asyncio.get_running_loop(), connections=set(), app=webhook.app)
     assert isinstance(connection, WebhookProtocol)
     wire_ = Wire()

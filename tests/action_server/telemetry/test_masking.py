@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from action_server.errors import SettingsError
-from action_server.runtime.threads import SyncWorkers
+from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.logs import CallContext, ConsoleFormatter, JsonFormatter, calling
 from action_server.telemetry.masking import Masker, Privacy, Rule, hiding, mask_record, masking, read_rules
 
@@ -286,7 +286,7 @@ def test_nothing_is_masked_outside_of_a_call(log: Log) -> None:
 
 async def test_an_actions_thread_masks_and_calls_mask_their_own(log: Log) -> None:
     logger, written = log
-    workers = SyncWorkers(4)
+    workers = ThreadPool(4)
 
     async def call(number: int) -> None:
         with hiding(masker({"email": f"user{number}@x"})):

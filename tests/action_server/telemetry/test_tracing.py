@@ -27,7 +27,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from action_server.errors import ActionFailedError, CallError, MissingDomainError, SaturatedError, SettingsError
 from action_server.protocol.calls import Call
-from action_server.runtime.threads import SyncWorkers
+from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.tracing import (
     NO_SPAN,
     Collector,
@@ -251,7 +251,7 @@ async def test_calls_side_by_side_keep_their_traces_apart(recorded: Recorded) ->
 
 
 async def test_the_trace_goes_along_to_an_actions_thread(recorded: Recorded) -> None:
-    workers = SyncWorkers(1)
+    workers = ThreadPool(1)
     try:
         with recorded.call(TRACEPARENT), recorded.step("run"):
             found = await workers.call(lambda: (trace_id(), outbound_headers(), threading.current_thread().name))

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from action_server.cli.client import Reply, call_action
+from action_server.cli.client import call_action
+from action_server.webhook_client import Reply
 from tests.actions.conversation import SLOTS
 from tests.actions.crm.crm_fakes import process
 from tests.actions.crm.hubspot_fake import ACTIVITY_ID, TOKEN

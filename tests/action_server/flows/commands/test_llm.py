@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from action_server.errors import SettingsError
-from action_server.flows.commands.llm import LlmUnderstanding, UnderstandingError
+from action_server.errors import SettingsError, UnderstandingError
+from action_server.flows.commands.llm import LlmUnderstanding
 from action_server.flows.commands.model_groups import ModelSettings, model_settings
 from action_server.flows.commands.port import (
     CancelFlow,

@@ -9,7 +9,7 @@ import pytest
 from action_server.config.settings import Settings
 from action_server.flows.commands.port import SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.webhook import Answer, in_process, over_http
+from action_server.flows.player.webhook import ActionReply, in_process, over_http
 from tests.action_server.flows.bots import Chat, Recording, read, webhook
 from tests.processes import server
 from tests.projects import project
@@ -218,7 +218,7 @@ async def test_a_failing_action_cancels_the_flow_and_says_sorry(name: str, why: 
 
 
 async def test_a_session_s_action_that_fails_is_not_tried_again() -> None:
-    chat = Chat("events", webhook=Recording(Answer(500, None, 1.0)))
+    chat = Chat("events", webhook=Recording(ActionReply(500, None, 1.0)))
 
     first = await chat.say("hm")
     second = await chat.say("hm")
@@ -253,15 +253,15 @@ async def test_what_the_domain_does_not_have(flow: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Answer(0, None, 1.0, problem="refused"), "cannot be called: refused"),
-        (Answer(500, None, 1.0), "failed with status 500: no reason given"),
-        (Answer(200, ["x"], 1.0), "answered with something else than an object"),
-        (Answer(200, {"events": None}, 1.0), "answered with 'events' that is not a list of objects"),
-        (Answer(200, {"responses": [1]}, 1.0), "answered with 'responses' that is not a list of objects"),
-        (Answer(449, {}, 1.0), "failed with status 449"),
+        (ActionReply(0, None, 1.0, problem="refused"), "cannot be called: refused"),
+        (ActionReply(500, None, 1.0), "failed with status 500: no reason given"),
+        (ActionReply(200, ["x"], 1.0), "answered with something else than an object"),
+        (ActionReply(200, {"events": None}, 1.0), "answered with 'events' that is not a list of objects"),
+        (ActionReply(200, {"responses": [1]}, 1.0), "answered with 'responses' that is not a list of objects"),
+        (ActionReply(449, {}, 1.0), "failed with status 449"),
     ],
 )
-async def test_answers_that_engines_take_for_failures(answer: Answer, why: str) -> None:
+async def test_answers_that_engines_take_for_failures(answer: ActionReply, why: str) -> None:
     chat = Chat("bank", webhook=Recording(answer))
 
     turn = await chat.say("balance", StartFlow("check_balance"))
@@ -272,7 +272,7 @@ async def test_answers_that_engines_take_for_failures(answer: Answer, why: str) 
 
 @pytest.mark.parametrize("body", [{}, None, {"events": [], "responses": []}])
 async def test_answers_without_anything(body: object) -> None:
-    chat = Chat("bank", webhook=Recording(Answer(200, body, 1.0)))
+    chat = Chat("bank", webhook=Recording(ActionReply(200, body, 1.0)))
 
     assert (await chat.say("balance", StartFlow("check_balance"))).failures == []
 
@@ -354,5 +354,5 @@ async def test_nothing_answers() -> None:
     async with over_http("http://127.0.0.1:1/webhook") as remote:
         turn = await Chat("bank", webhook=remote).say("balance", StartFlow("check_balance"))
 
-    assert "cannot be called: nothing answers at http://127.0.0.1:1/webhook" in turn.failures[0].what
+    assert "cannot be called: no action server answers at http://127.0.0.1:1/webhook" in turn.failures[0].what
     assert turn.calls[-1].status == 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from action_server.errors import ScriptEndedError
 from action_server.flows.commands.port import (
     CannotHandle,
     Clarify,
@@ -18,7 +19,7 @@ from action_server.flows.commands.port import (
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.commands.scripted import Scripted, ScriptEndedError
+from action_server.flows.commands.scripted import Scripted
 from action_server.flows.player.buttons import read_payload
 from action_server.flows.player.payload import command_as_json, digest_of
 from action_server.flows.player.stack import Frame, Stack, frame_from, patch_between, patched

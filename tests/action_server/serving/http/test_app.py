@@ -15,13 +15,14 @@ import pytest
 from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.events import SlotSet
 
+from action_server import assembly as assembly_module
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from action_server.serving import worker
-from action_server.serving.http import app as app_module
 from action_server.serving.server import listen
 
 LIMIT = 64 * 1024
@@ -69,10 +70,10 @@ async def client() -> AsyncIterator[Client]:
         registry.register_function(f"action_{function.__name__}", function)
     executor = Executor(registry, limits=Limits(sync_workers=2, max_domains=2))
     settings = Settings(max_request_bytes=LIMIT, cors=("https://clinic.example",), grace=0)
-    assembly = worker.Assembly(settings, executor, Readiness())
+    assembly = Assembly(settings, executor, Readiness())
     sock = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    serving = worker.serving(assembly, sock, f"test-{uuid4().hex}", only_one=False)
+    serving = worker.serve_http(assembly, sock, f"test-{uuid4().hex}", only_one=False)
     async with serving, aiohttp.ClientSession() as session:
         yield Client(session, url)
     executor.close()
@@ -259,7 +260,7 @@ async def test_an_unforeseen_error_of_the_server_itself_leaks_nothing(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("hunter2")
 
-    monkeypatch.setattr(app_module, "read_call", broken)
+    monkeypatch.setattr(assembly_module, "read_call", broken)
 
     status, body = await client.call("action_echo")
 

@@ -14,6 +14,7 @@ from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.events import SlotSet
 from sanic import HTTPResponse, Request
 
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
@@ -22,7 +23,7 @@ from action_server.runtime.registry import Registry
 from action_server.security.auth import AuthSettings
 from action_server.serving import worker
 from action_server.serving.http import fast_webhook
-from action_server.serving.http.app import AppParts, create_app
+from action_server.serving.http.app import create_app
 from action_server.serving.http.fast_webhook import Webhook, WebhookProtocol, fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol
 from action_server.serving.server import listen
@@ -66,10 +67,10 @@ async def serving(**settings: Any) -> AsyncIterator[int]:
     for function in (echo, reject, fail, wait, large):
         registry.register_function(f"action_{function.__name__}", function)
     executor = Executor(registry, limits=Limits(sync_workers=2))
-    assembly = worker.Assembly(Settings(max_request_bytes=LIMIT, grace=0, **settings), executor, Readiness())
+    assembly = Assembly(Settings(max_request_bytes=LIMIT, grace=0, **settings), executor, Readiness())
     sock = listen("127.0.0.1", 0)
     try:
-        async with worker.serving(assembly, sock, f"test-{uuid4().hex}", only_one=False):
+        async with worker.serve_http(assembly, sock, f"test-{uuid4().hex}", only_one=False):
             yield sock.getsockname()[1]
     finally:
         executor.close()
@@ -351,14 +352,13 @@ def nothing(app: Any) -> None: ...
 @pytest.mark.parametrize("plug_in", [change_requests, change_answers, listen_to_signals, nothing])
 def test_what_a_plug_in_wants_to_see_it_sees(plug_in: Callable[[Any], None]) -> None:
     """Whoever hooks into Sanic's handling of requests gets all of them."""
-    executor = Executor(Registry())
-    parts = AppParts(executor)
-    app = create_app(parts, name=f"test-{uuid4().hex}")
+    assembly = Assembly(Settings(), Executor(Registry()), Readiness())
+    app = create_app(assembly, name=f"test-{uuid4().hex}")
     plug_in(app)
 
-    is_plain = fast_protocol(parts, app, ImpatientHttpProtocol) is ImpatientHttpProtocol
+    is_plain = fast_protocol(assembly, app, ImpatientHttpProtocol) is ImpatientHttpProtocol
 
-    executor.close()
+    assembly.executor.close()
     assert is_plain == (plug_in is not nothing)
 
 
@@ -374,12 +374,11 @@ class Wire:
 
 async def test_the_clock_is_looked_at_for_all_connections() -> None:
     """An idle one is closed after the keep-alive time, one whose call runs for ever is cut."""
-    executor = Executor(Registry())
-    parts = AppParts(executor)
-    app = create_app(parts, name=f"test-{uuid4().hex}")
+    assembly = Assembly(Settings(), Executor(Registry()), Readiness())
+    app = create_app(assembly, name=f"test-{uuid4().hex}")
     loop = asyncio.get_running_loop()
     connections: set[Any] = set()
-    make = fast_protocol(parts, app, ImpatientHttpProtocol)
+    make = fast_protocol(assembly, app, ImpatientHttpProtocol)
     idle, running = (make(loop=loop, connections=connections, app=app) for _ in range(2))
     for connection in (idle, running):
         assert isinstance(connection, WebhookProtocol)
@@ -387,9 +386,9 @@ async def test_the_clock_is_looked_at_for_all_connections() -> None:
     running.data_received(request())
     now = loop.time()
     for connection in (idle, running):
-        connection.look_at_the_clock(now + 119)
+        connection.check_timeouts(now + 119)
         assert not {"close", "abort"} & set(connection._transport.done)
-        connection.look_at_the_clock(now + 331)
+        connection.check_timeouts(now + 331)
     assert "close" in idle._transport.done
     assert "abort" in running._transport.done
     assert idle.close_if_idle()
@@ -397,4 +396,4 @@ async def test_the_clock_is_looked_at_for_all_connections() -> None:
     for connection in (idle, running):
         connection.connection_lost(None)
     assert connections == set()
-    executor.close()
+    assembly.executor.close()

@@ -1,4 +1,4 @@
-"""Runs once: `python -m tests.action_server.idempotency.once_process MODE URL FILE`, driven by lines."""
+"""Runs once: `python -m tests.action_server.idempotency.store_process MODE URL FILE`, driven by lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from action_server.idempotency.store import OnceStore
+from action_server.idempotency.store import IdempotencyStore
 from action_server.protocol.answers import Answer
 
 KEY = "a" * 64
@@ -37,10 +37,10 @@ async def race(url: str, runs: Path) -> None:
         await asyncio.sleep(0.05)  # long enough that the others come while it runs
         return write_down(runs)
 
-    store = await OnceStore.open(url)
+    store = await IdempotencyStore.open(url)
     say("ready")
     await hear()
-    came = await asyncio.gather(*(store.once(KEY, run, ttl=60, wait=30) for _ in range(CALLS)))
+    came = await asyncio.gather(*(store.run_once(KEY, run, ttl=60, wait=30) for _ in range(CALLS)))
     say(json.dumps([[answer.responses[0]["text"], repeated] for answer, repeated in came]))
     await store.close()
 
@@ -49,7 +49,7 @@ async def create(url: str, _runs: Path) -> None:
     """Open the store, and thereby create its table, at the word of the parent."""
     say("ready")
     await hear()
-    await (await OnceStore.open(url)).close()
+    await (await IdempotencyStore.open(url)).close()
     say("created")
 
 
@@ -62,8 +62,8 @@ async def hold(url: str, runs: Path) -> None:
         await hear()
         return answer
 
-    store = await OnceStore.open(url)
-    await store.once(KEY, run, ttl=60, wait=30)
+    store = await IdempotencyStore.open(url)
+    await store.run_once(KEY, run, ttl=60, wait=30)
     await store.close()
     say("ended")
 
