@@ -7,11 +7,14 @@ import contextlib
 import contextvars
 import inspect
 import logging
+import os
+import sys
+import traceback
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +122,28 @@ class _Outcome:
 def _attempt(function: Callable[..., Any], args: tuple[object, ...]) -> _Outcome:
     # Errors travel as values: a StopIteration set on an asyncio future would leave its caller waiting for ever, and a
     # SystemExit would end the thread's pool.
+    process = os.getpid()
     try:
         result = function(*args)
-        return _Outcome(list(result) if inspect.isgenerator(result) else result)
+        outcome = _Outcome(list(result) if inspect.isgenerator(result) else result)
     except BaseException as exc:  # noqa: BLE001 - raised again on the loop
-        return _Outcome(error=exc)
+        outcome = _Outcome(error=exc)
+    if os.getpid() != process:
+        _end_child(outcome.error)
+    return outcome
+
+
+def _end_child(error: BaseException | None) -> NoReturn:
+    """End a process that the action made with ``os.fork()`` and that returned: nobody in it waits for the result."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        code = 1
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 async def _collect(items: AsyncIterator[object]) -> list[object]:
