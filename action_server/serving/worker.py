@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 from rasa_sdk.plugin import plugin_manager
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 
 from action_server.assembly import Assembly, assemble
 from action_server.config.settings import Settings
@@ -144,6 +146,8 @@ async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> Asyn
     )
     if server is None:
         raise RuntimeError("Sanic made no server")
+    # Sanic leaves its empty `alt-svc` header out if it knows that it serves one version of HTTP; only run() says so.
+    app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))
     await server.startup()
     await server.before_start()
     await server.start_serving()

@@ -177,6 +177,8 @@ async def test_streamed_chunks_become_messages_and_a_stream_left_open_is_closed(
         RuntimeError("secret"),
         StopIteration("secret"),
         SystemExit("secret"),
+        KeyboardInterrupt("secret"),
+        GeneratorExit("secret"),
         KeyError("secret"),
         asyncio.CancelledError("secret"),
     ],
@@ -207,6 +209,20 @@ async def test_whatever_an_action_raises_is_a_failure_that_leaks_nothing(
     assert failed.exc_info is not None
     # Python itself turns a StopIteration that leaves a coroutine into a RuntimeError.
     assert error in (failed.exc_info[1], getattr(failed.exc_info[1], "__cause__", None))
+
+
+async def test_a_call_that_is_closed_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Python closes what nobody awaits any more with the same GeneratorExit that an action may raise."""
+
+    async def run(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    call = executor_with(run).run(a_call())
+    # Its first step alone, as a server that is gone leaves it.
+    call.send(None)
+    call.close()
+
+    assert "action.failed" not in [r.msg for r in caplog.records]
 
 
 async def test_a_call_whose_client_went_away_is_cancelled() -> None:
