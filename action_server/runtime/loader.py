@@ -15,6 +15,7 @@ from rasa_sdk import Action, FormValidationAction
 
 from action_server.errors import LoadError, RegistrationError
 from action_server.runtime.middleware import Middleware, find_middlewares
+from action_server.runtime.no_loop import no_running_loop
 from action_server.runtime.registry import Registry
 from action_server.runtime.services import Lifespan
 from action_server.source import one_line, place_of, place_of_failure, shorten
@@ -39,11 +40,17 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
 
     As with rasa-sdk, classes of other packages that were imported on the way count too. The package may define
     ``register_actions(registry)`` for functions and instances, and ``lifespan`` for services (howto/services.md).
+    None of it sees a running event loop, also where one runs.
 
     Raises:
         LoadError: something in it does not import.
         RegistrationError: something in it cannot be an action, or with ``strict`` two share a name.
     """
+    with no_running_loop():
+        return _load(package, strict)
+
+
+def _load(package: str, strict: bool) -> LoadedPackage:
     before = set(sys.modules)
     module = _import(package)
     for name in _submodules(module):
