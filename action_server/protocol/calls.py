@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.errors import CallError, RequestError
+from action_server.protocol.jsonable import jsonable
 
 JsonObject = dict[str, Any]
 
@@ -162,8 +163,18 @@ def encode_call(
 
 
 def encode_reply(events: Sequence[JsonObject], responses: Sequence[JsonObject]) -> bytes:
-    """Encode the body of a 200: both keys always, in rasa-sdk's order. The values must be JSON already."""
-    return _dump({"events": events, "responses": responses}) if events or responses else _EMPTY_REPLY
+    """Encode the body of a 200: both keys always, in rasa-sdk's order.
+
+    The values are JSON already, unless a middleware made them: then they become JSON here, and NaN becomes null.
+    Raises :class:`~action_server.protocol.jsonable.NotJsonableError`.
+    """
+    if not (events or responses):
+        return _EMPTY_REPLY
+    reply = {"events": events, "responses": responses}
+    try:
+        return _to_strict_json(reply).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        return _to_strict_json(jsonable(reply)).encode("ascii")
 
 
 _EMPTY_REPLY = b'{"events":[],"responses":[]}'
@@ -182,6 +193,8 @@ def encode_error(error: CallError) -> bytes:
 
 # ASCII only: a lone surrogate of a user's message survives as an escape, and could not be encoded otherwise.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
+# Without NaN and infinity, which parsers of other languages refuse; requests have them, as engines write them.
+_to_strict_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def _dump(value: object) -> bytes:

@@ -52,7 +52,7 @@ class Domains:
         """
         digest = call.domain_digest
         if call.brings_domain:
-            return self._brought(call, digest, needed=needed)
+            return self._take(call, digest, needed=needed)
         if not digest:
             return {}
         stored = self._stored.get(digest) or self._of_another_worker(digest)
@@ -64,7 +64,7 @@ class Domains:
         self._stored.move_to_end(digest)
         return stored.copy() if needed else {}
 
-    def _brought(self, call: Call, digest: str | None, *, needed: bool) -> dict[str, Any]:
+    def _take(self, call: Call, digest: str | None, *, needed: bool) -> dict[str, Any]:
         came_as = call.domain_bytes
         if not digest:
             # Undecoded still, a domain that nobody will read can stay so.

@@ -220,7 +220,7 @@ class Parts:
         if not self.has(name):
             return None
         try:
-            value = _decoded(self.raw(name), self._max_depth - (1 if name == "domain" else 2))
+            value = _decode_part(self.raw(name), self._max_depth - (1 if name == "domain" else 2))
             calls.check_part(name, value)
         except (_NeedsDecoder, RequestError):
             # The first mistake of the whole body is the one to be named, at its place in the body.
@@ -232,7 +232,7 @@ class Parts:
         events: list[Any] | None = None
         if self.found_whole is None and self.has("events"):
             try:
-                events = _decoded(self.raw("events"), self._max_depth - 2)
+                events = _decode_part(self.raw("events"), self._max_depth - 2)
                 calls.check_part("events", events)
             except (_NeedsDecoder, RequestError):
                 events = None
@@ -259,7 +259,7 @@ def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
     return True
 
 
-def _decoded(part: bytes, depth: int) -> Any:
+def _decode_part(part: bytes, depth: int) -> Any:
     if calls.is_deeper(part, depth):
         raise _NeedsDecoder
     try:
@@ -278,7 +278,7 @@ def _trailing_slots(events: bytes, depth: int) -> Iterator[JsonObject]:
         if start < 0:
             raise _NeedsDecoder
         # Were it an object within an event, what encloses it would be closed before `end`, and this were no JSON.
-        event = _decoded(events[start:end], depth)
+        event = _decode_part(events[start:end], depth)
         if event["event"] != "slot":
             break
         if not isinstance(event.get("name"), str) or "value" not in event:

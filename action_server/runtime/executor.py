@@ -171,7 +171,10 @@ class Executor:
             if _is_cancelled_from_outside():
                 raise
             return self._after_failure(running, exc)
-        except (Exception, SystemExit) as exc:  # noqa: BLE001 - raised again, or answered by the policy
+        except BaseException as exc:
+            # SystemExit, KeyboardInterrupt and GeneratorExit as well: what an action raises is a failure of its call.
+            if _is_closed(exc):
+                raise
             return self._after_failure(running, exc)
 
     async def _run_once(self, running: _Running, call: Call, rule: Idempotent, store: IdempotencyStore) -> Answer:
@@ -261,3 +264,11 @@ def _is_cancelled_from_outside() -> bool:
     cancelling = getattr(task, "cancelling", None)
     # Python 3.10 cannot tell the two apart.
     return cancelling is None or cancelling() > 0
+
+
+def _is_closed(exc: BaseException) -> bool:
+    """Tell a call that nobody awaits any more from one whose action raised ``GeneratorExit`` itself.
+
+    Python raises it anew in each coroutine that it closes, so that one comes from nowhere below.
+    """
+    return isinstance(exc, GeneratorExit) and (exc.__traceback__ is None or exc.__traceback__.tb_next is None)

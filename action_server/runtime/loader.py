@@ -14,7 +14,8 @@ from types import ModuleType
 from rasa_sdk import Action, FormValidationAction
 
 from action_server.errors import LoadError, RegistrationError
-from action_server.runtime.middleware import Middleware, found_in
+from action_server.runtime.middleware import Middleware, find_middlewares
+from action_server.runtime.no_loop import no_running_loop
 from action_server.runtime.registry import Registry
 from action_server.runtime.services import Lifespan
 from action_server.source import one_line, place_of, place_of_failure, shorten
@@ -39,11 +40,17 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
 
     As with rasa-sdk, classes of other packages that were imported on the way count too. The package may define
     ``register_actions(registry)`` for functions and instances, and ``lifespan`` for services (howto/services.md).
+    None of it sees a running event loop, also where one runs.
 
     Raises:
         LoadError: something in it does not import.
         RegistrationError: something in it cannot be an action, or with ``strict`` two share a name.
     """
+    with no_running_loop():
+        return _load(package, strict)
+
+
+def _load(package: str, strict: bool) -> LoadedPackage:
     before = set(sys.modules)
     module = _import(package)
     for name in _submodules(module):
@@ -55,16 +62,16 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
     if register is not None:
         _run_hook(register, registry)
     values = (value for name in _own_modules(package) for value in vars(sys.modules[name]).values())
-    return LoadedPackage(registry, getattr(module, "lifespan", None), found_in(values))
+    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values))
 
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.
-_brought: dict[str, set[str]] = {}
+_modules_brought_by: dict[str, set[str]] = {}
 
 
 def _modules_of(package: str, before: set[str]) -> set[str]:
     """Return the names of the modules whose actions are the package's: its own, and those that came with it."""
-    brought = _brought.setdefault(package, set())
+    brought = _modules_brought_by.setdefault(package, set())
     brought |= set(sys.modules) - before
     own = _own_modules(package)
     # `from library import ActionShared`, where somebody else had imported the library before.

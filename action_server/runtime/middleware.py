@@ -46,7 +46,7 @@ def middleware(function: Any = None, *, order: int = 0) -> Any:
     return mark if function is None else mark(function)
 
 
-def found_in(values: Iterable[object]) -> list[Middleware]:
+def find_middlewares(values: Iterable[object]) -> list[Middleware]:
     """Return the marked functions, each once, the outermost first."""
     marked: dict[Middleware, int] = {}
     for value in values:
@@ -58,11 +58,11 @@ def found_in(values: Iterable[object]) -> list[Middleware]:
 def around(middlewares: Iterable[Middleware], run: Next) -> Next:
     """Return ``run`` with all of the middlewares around it."""
     for outer in reversed(list(middlewares)):
-        run = _bound(outer, run)
+        run = _bind(outer, run)
     return run
 
 
-def _bound(outer: Middleware, run: Next) -> Next:
+def _bind(outer: Middleware, run: Next) -> Next:
     def call_it(call: Call) -> Awaitable[Answer]:
         return outer(call, run)
 

@@ -122,13 +122,16 @@ class OptionsTable:
         found = self._found.get(action)
         if found is None:
             found = self._defaults
-            for options in (_declared(run), *(o for pattern, o in self._patterns if fnmatchcase(action, pattern))):
+            for options in (
+                _options_in_code(run),
+                *(o for pattern, o in self._patterns if fnmatchcase(action, pattern)),
+            ):
                 found = options.over(found)
             self._found[action] = found
         return found
 
 
-def _declared(run: Callable[..., Any]) -> ActionOptions:
+def _options_in_code(run: Callable[..., Any]) -> ActionOptions:
     owner = getattr(run, "__self__", None)
     holders = (type(owner), owner, run) if owner is not None else (run,)
     marks = (getattr(holder, _MARK, None) for holder in holders)

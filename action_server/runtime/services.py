@@ -15,6 +15,7 @@ Its actions then ask for what they need: ``services.get(aiohttp.ClientSession)``
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -36,6 +37,7 @@ class Services:
     def __init__(self, registry: svcs.Registry, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.container = svcs.Container(registry)
         self.loop = loop
+        self.process = os.getpid()
 
 
 _active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
@@ -66,10 +68,14 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` on the worker's event loop and wait for it: what a synchronous action uses for async services.
 
     Raises:
-        ServiceError: called from the event loop itself, which would wait for itself, or where no services are open.
+        ServiceError: called from the event loop itself, which would wait for itself, where no services are open, or in
+            a process that an action forked, where no loop runs.
     """
     try:
-        loop = _services().loop
+        services = _services()
+        loop = services.loop
+        if services.process != os.getpid():
+            raise ServiceError("services live in the worker; a process that an action forked has to open its own")
         if loop is None:
             raise ServiceError("these services are not bound to an event loop")
         if loop is _running_loop():

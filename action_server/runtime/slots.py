@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_args
 
@@ -11,10 +12,12 @@ from pydantic_core.core_schema import ErrorType
 from rasa_sdk.events import EventType, SlotSet
 
 from action_server.errors import SlotValueError
-from action_server.protocol.jsonable import jsonable
+from action_server.protocol.jsonable import Missing, jsonable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+logger = logging.getLogger(__name__)
 
 _SlotsT = TypeVar("_SlotsT", bound="Slots")
 
@@ -56,7 +59,7 @@ class Slots(BaseModel):
     )
 
     _before: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _known: frozenset[str] | None = PrivateAttr(default=None)
+    _slot_names: frozenset[str] | None = PrivateAttr(default=None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,7 +87,7 @@ class Slots(BaseModel):
             read = cls.model_validate(values, by_alias=True, by_name=False)
         except ValidationError as exc:
             raise SlotValueError(_problems(cls, exc.errors())) from None
-        read._known = _known(cls, slots)
+        read._slot_names = _slot_names(cls, slots)
         read._before = read._plain()
         return read
 
@@ -99,34 +102,40 @@ class Slots(BaseModel):
             made = cls.model_validate(values, by_alias=False, by_name=True)
         except ValidationError as exc:
             raise SlotValueError(_problems(cls, exc.errors())) from None
-        made._known = _known(cls, tracker.slots)
+        made._slot_names = _slot_names(cls, tracker.slots)
         return made
 
     @property
     def known(self) -> frozenset[str]:
         """The names of those slots that the assistant has; all of them for an object that came from no tracker."""
-        return self._known if self._known is not None else _known(type(self), None)
+        return self._slot_names if self._slot_names is not None else _slot_names(type(self), None)
 
     def changed(self) -> list[EventType]:
         """Return a `SlotSet` for each value that is not as it was read, in the order of the fields; None clears.
 
         A slot that the assistant does not have is left out: the engine logs an error for every one of those.
-        Values are made of what JSON knows: dates are ISO 8601, enums their values, models and dataclasses objects.
+        Values are made of what JSON knows: dates are ISO 8601, enums their values, models and dataclasses objects, and
+        NaN is null.
 
         Raises:
             NotJsonableError: a value has no JSON form (a `ValueError`).
         """
         known = self.known
-        return [
+        missing: list[tuple[str, str]] = []
+        changes = [
             SlotSet(name, value)
-            for name, value in self._plain().items()
+            for name, value in self._plain(lambda *found: missing.append(found)).items()
             if name in known and not _same(value, self._before.get(name))
         ]
+        names = tuple(change["name"] for change in changes)
+        for field, found in [m for m in missing if m[0].startswith(names)][:1]:
+            logger.warning("slot.repaired", extra={"field": field, "found": found})
+        return changes
 
-    def _plain(self) -> dict[str, Any]:
+    def _plain(self, missing: Missing | None = None) -> dict[str, Any]:
         dumped = self.model_dump(by_alias=True, warnings=False)
         return {
-            name: jsonable(dumped[key], name)
+            name: jsonable(dumped[key], name, missing=missing)
             for field, name, info in _fields(type(self))
             if (key := info.serialization_alias or field) in dumped
         }
@@ -149,7 +158,7 @@ def _fields(cls: type[Slots]) -> Iterator[tuple[str, str, FieldInfo]]:
         yield name, alias or name, info
 
 
-def _known(cls: type[Slots], slots: Mapping[str, Any] | None) -> frozenset[str]:
+def _slot_names(cls: type[Slots], slots: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset(name for _, name, _ in _fields(cls) if slots is None or name in slots)
 
 

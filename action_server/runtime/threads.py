@@ -7,11 +7,14 @@ import contextlib
 import contextvars
 import inspect
 import logging
+import os
+import sys
+import traceback
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +36,13 @@ class ThreadPool:
         The thread sees the caller's context variables.
         """
         if inspect.isasyncgenfunction(function):
-            return await _listed(function(*args))
+            return await _collect(function(*args))
         if is_async(function):
             return await function(*args)
         result = await self._on_thread(function, *args)
         if inspect.isawaitable(result):
             return await result
-        return await _listed(result) if inspect.isasyncgen(result) else result
+        return await _collect(result) if inspect.isasyncgen(result) else result
 
     async def _on_thread(self, function: Callable[..., Any], *args: object) -> Any:
         context = contextvars.copy_context()
@@ -47,7 +50,7 @@ class ThreadPool:
         self.running += 1
         work = self._pool.submit(context.run, _attempt, function, args)
         watch = _Watch(self, loop, context)
-        work.add_done_callback(watch.ended)
+        work.add_done_callback(watch.report)
         try:
             outcome = await watch.outcome
         except asyncio.CancelledError:
@@ -83,7 +86,7 @@ class _Watch:
             self._threads.abandoned += 1
             logger.warning("thread.abandoned", extra={"abandoned": self._threads.abandoned})
 
-    def ended(self, work: Future[Any]) -> None:
+    def report(self, work: Future[Any]) -> None:
         # Called on the thread; a loop that is closed has nothing left to count.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._end, work, context=self._context.copy())
@@ -119,12 +122,29 @@ class _Outcome:
 def _attempt(function: Callable[..., Any], args: tuple[object, ...]) -> _Outcome:
     # Errors travel as values: a StopIteration set on an asyncio future would leave its caller waiting for ever, and a
     # SystemExit would end the thread's pool.
+    process = os.getpid()
     try:
         result = function(*args)
-        return _Outcome(list(result) if inspect.isgenerator(result) else result)
+        outcome = _Outcome(list(result) if inspect.isgenerator(result) else result)
     except BaseException as exc:  # noqa: BLE001 - raised again on the loop
-        return _Outcome(error=exc)
+        outcome = _Outcome(error=exc)
+    if os.getpid() != process:
+        _end_child(outcome.error)
+    return outcome
 
 
-async def _listed(items: AsyncIterator[object]) -> list[object]:
+def _end_child(error: BaseException | None) -> NoReturn:
+    """End a process that the action made with ``os.fork()`` and that returned: nobody in it waits for the result."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        code = 1
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def _collect(items: AsyncIterator[object]) -> list[object]:
     return [item async for item in items]

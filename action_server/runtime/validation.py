@@ -17,6 +17,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
 from action_server.errors import ActionServerError
+from action_server.runtime.slot_results import read_result
 from action_server.runtime.threads import ThreadPool, current_threads
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ async def _get_validation_events(
         if method is None:
             logger.warning("slot.not_validated", extra={"slot": name, "problem": "there is no validate method"})
             continue
-        found = await _checked(threads, method, name, value, dispatcher, tracker, domain)
+        found = await _validate_slot(threads, method, name, value, dispatcher, tracker, domain)
         slots.update(found)
         # So that the next validate method sees what this one decided.
         tracker.slots.update(found)
@@ -68,10 +69,10 @@ async def _extract_slot(
     method = getattr(self, f"extract_{slot_name.replace('-', '_')}", None)
     if threads is None or method is None:
         return await _original_extract(self, slot_name, dispatcher, tracker, domain)
-    return await _extracted(threads, method, slot_name, dispatcher, tracker, domain)
+    return await _extract_from(threads, method, slot_name, dispatcher, tracker, domain)
 
 
-async def _checked(
+async def _validate_slot(
     threads: ThreadPool,
     method: Callable[..., Any],
     slot: str,
@@ -88,15 +89,15 @@ async def _checked(
     except Exception:
         logger.exception("slot.not_validated", extra={"slot": slot, "problem": "the validate method failed"})
     else:
-        if isinstance(found, dict):
-            return found
-        _log_wrong_return("slot.not_validated", slot, found)
+        slots = _slots_of(found, slot, "slot.not_validated")
+        if slots is not None:
+            return slots
     if REJECTED_RESPONSE in (domain.get("responses") or {}):
         dispatcher.utter_message(response=REJECTED_RESPONSE, slot=slot)
     return {slot: None}
 
 
-async def _extracted(threads: ThreadPool, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
+async def _extract_from(threads: ThreadPool, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
     try:
         found = await threads.call(method, *args)
     except _MEANT:
@@ -104,12 +105,19 @@ async def _extracted(threads: ThreadPool, method: Callable[..., Any], slot: str,
     except Exception:
         logger.exception("slot.not_extracted", extra={"slot": slot, "problem": "the extract method failed"})
         return {}
-    if isinstance(found, dict):
+    return _slots_of(found, slot, "slot.not_extracted") or {}
+
+
+def _slots_of(found: object, slot: str, failure: str) -> dict[str, Any] | None:
+    """Return the slots a method meant, and say in the log if that was not what it should return; None for nothing."""
+    if isinstance(found, dict) and "event" not in found and dict not in map(type, found.values()):
         return found
-    _log_wrong_return("slot.not_extracted", slot, found)
-    return {}
-
-
-def _log_wrong_return(event: str, slot: str, found: object) -> None:
-    problem = f"the method returned {type(found).__name__}, not a dict of slots"
-    logger.warning(event, extra={"slot": slot, "problem": problem})
+    result = read_result(found, slot)
+    if result is None:
+        problem = f"the method returned {type(found).__name__}, not a dict of slots"
+        logger.warning(failure, extra={"slot": slot, "problem": problem})
+        return None
+    if result.slots != found:
+        facts = {"slot": slot, "found": type(found).__name__, "left_out": ",".join(result.left_out)}
+        logger.warning("slot.repaired", extra=facts)
+    return result.slots

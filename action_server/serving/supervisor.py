@@ -24,7 +24,7 @@ from types import FrameType
 from action_server.config.reload import take_over
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError, StartupError
-from action_server.serving import worker
+from action_server.serving import forks, worker
 from action_server.telemetry import logs
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.metrics_files import cleanup, forget_worker, prepare_directory
@@ -211,11 +211,13 @@ class Supervisor:
         return _Worker(process, ours)
 
     def _await_ready(self, started: _Worker) -> None:
-        while not self._stopping and not started.channel.poll():
+        while not self._stopping and not started.channel.poll() and started.process.is_alive():
             self._wait([started.channel])
         if self._stopping:
             return
         try:
+            if not started.channel.poll():
+                raise EOFError
             report: _Report = started.channel.recv()
         except EOFError:
             started.process.join()
@@ -230,7 +232,9 @@ class Supervisor:
             ending.process.terminate()
         deadline = time.monotonic() + self._settings.grace + _END_MARGIN
         for ending in workers:
-            ending.process.join(max(0.0, deadline - time.monotonic()))
+            # Not join(), which waits for a pipe that children of actions hold as well.
+            while ending.process.is_alive() and (left := deadline - time.monotonic()) > 0:
+                self._wait([], left)
             if ending.process.is_alive():
                 logger.warning("worker.killed", extra={"pid": ending.process.pid})
                 ending.process.kill()
@@ -249,6 +253,8 @@ class Supervisor:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        # The end of a worker wakes the supervisor also while a child of an action holds what multiprocessing waits for.
+        previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, forks.ignore_signal)
         self._waker.setblocking(False)
         previous_fd = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         try:
@@ -281,7 +287,7 @@ def _run_worker(
 ) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on as SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, forks.ignore_signal)
     stopping = worker.StopSignal(signal.SIGTERM, parent=channel)
     try:
         worker.run(settings, sock, lambda: channel.send(_Report(files=_project_files())), stopping, shared_directory)

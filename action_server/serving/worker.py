@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 from rasa_sdk.plugin import plugin_manager
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 
 from action_server.assembly import Assembly, assemble
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.security.tls import tls_context
-from action_server.serving import memory
+from action_server.serving import forks, memory
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
@@ -53,7 +55,8 @@ def run(
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory))
+        with forks.children_apart(sock) as sockets:
+            executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory, sockets))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -143,6 +146,8 @@ async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> Asyn
     )
     if server is None:
         raise RuntimeError("Sanic made no server")
+    # Sanic leaves its empty `alt-svc` header out if it knows that it serves one version of HTTP; only run() says so.
+    app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))
     await server.startup()
     await server.before_start()
     await server.start_serving()
@@ -162,13 +167,18 @@ async def _serve(
     ready: Callable[[], None],
     stopping: StopSignal,
     shared_directory: Path | None,
+    sockets: set[int],
 ) -> Executor:
     async with assemble(settings, shared_directory) as assembly:
         names = ",".join(sorted(action.name for action in assembly.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
         stopping.arm()
+        before = forks.listening_sockets() if sock is None else frozenset[int]()
         async with _serve_grpc(assembly) if sock is None else serve_http(assembly, sock):
+            if sock is None:
+                # gRPC opens its sockets itself.
+                sockets |= forks.listening_sockets() - before
             assembly.watch()
             ready()
             await stopping.wait()

@@ -11,11 +11,10 @@ import ipaddress
 import json
 import math
 import pathlib
-import threading
 import types
 import uuid
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_server.errors import NotJsonableError
-from action_server.protocol.jsonable import MAX_DEPTH, jsonable
+from action_server.protocol.jsonable import jsonable
 
 PROPERTY = settings(deadline=None, max_examples=150)
 
@@ -95,7 +94,6 @@ VALUES: list[tuple[str, object, Any]] = [
     ("a number", 3, 3),
     ("a large number", 2**70, 2**70),
     ("a fraction", 0.1, 0.1),
-    ("infinity", math.inf, math.inf),
     ("text", "Zoë", "Zoë"),
     ("half an emoji", "\ud83d", "\ud83d"),
     ("a date", datetime.date(2025, 3, 1), "2025-03-01"),
@@ -111,7 +109,7 @@ VALUES: list[tuple[str, object, Any]] = [
     ("a flag", Flags.A | Flags.B, 3),
     ("a Decimal", Decimal("19.99"), 19.99),
     ("a whole Decimal", Decimal(3), 3.0),
-    ("an infinite Decimal", Decimal("Infinity"), math.inf),
+    ("a complex number", [1 + 2j], ["1+2j"]),
     ("a path", pathlib.Path("/a/b"), "/a/b"),
     ("an address", ipaddress.ip_address("10.0.0.1"), "10.0.0.1"),
     ("bytes of text", b"text", "text"),
@@ -145,7 +143,7 @@ def test_a_value_becomes_plain(value: object, plain: Any, wrap: Callable[[Any], 
 
 
 def assert_plain(value: Any) -> None:
-    """Fail unless a value is made of JSON's own types, no subclasses of them, and can be written."""
+    """Fail unless a value is made of JSON's own types, no subclasses of them, and can be written as strict JSON."""
     assert type(value) in (dict, list, str, int, float, bool, type(None))
     if isinstance(value, dict):
         assert all(type(key) is str for key in value)
@@ -154,7 +152,7 @@ def assert_plain(value: Any) -> None:
     if isinstance(value, list):
         for item in value:
             assert_plain(item)
-    json.dumps(value)
+    json.dumps(value, allow_nan=False)
 
 
 def test_a_pydantic_model_becomes_its_fields() -> None:
@@ -185,10 +183,64 @@ def test_a_dataclass_with_slots_becomes_its_fields() -> None:
     assert jsonable(Slotted(Slotted(1))) == {"x": {"x": 1}}
 
 
-def test_a_nan_stays_a_nan() -> None:
-    """NaN is no JSON by the book, but Python engines write and read it."""
-    assert math.isnan(jsonable({"a": Decimal("NaN")})["a"])
-    assert math.isnan(jsonable(math.nan))
+class NaTType(datetime.datetime):
+    """pandas' NaT: a datetime whose isoformat() is "NaT"."""
+
+    __module__ = "pandas._libs.tslibs.nattype"
+
+
+class NAType:
+    """pandas' NA, which is neither true nor false and equals nothing."""
+
+    __module__ = "pandas._libs.missing"
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+class Price(float):
+    """A number of a class of its own, as numpy.float64 is."""
+
+
+MISSING: dict[str, object] = {
+    "NaN": math.nan,
+    "infinity": math.inf,
+    "negative infinity": -math.inf,
+    "a Decimal that is none": Decimal("NaN"),
+    "a Decimal that signals it": Decimal("sNaN"),
+    "an infinite Decimal": Decimal("Infinity"),
+    "a Decimal larger than any float": Decimal("1e999"),
+    "NaN of a class of its own": Price("nan"),
+    "NaT of pandas": NaTType(1970, 1, 1),
+    "NA of pandas": NAType(),
+}
+
+
+@pytest.mark.parametrize("value", MISSING.values(), ids=MISSING.keys())
+@pytest.mark.parametrize("wrap", [lambda v: v, lambda v: (1, [v]), lambda v: {"k": Box(content=v)}])
+def test_what_stands_for_a_missing_value_is_null(value: object, wrap: Callable[[Any], Any]) -> None:
+    """JSON has no other word for it, parsers of other languages refuse NaN; whoever asked is told of its place."""
+    told: list[str] = []
+    found = jsonable({"value": wrap(value)}, missing=lambda place, kind: told.append(f"{place} {kind}"))
+
+    assert "null" in json.dumps(found, allow_nan=False)
+    assert [line.split()[1] for line in told] == [type(value).__name__]
+    assert told[0].startswith("value")
+
+
+def test_a_key_that_stands_for_nothing_is_null() -> None:
+    """Keys are texts, and that is the text."""
+    assert jsonable({math.nan: 1}) == {"null": 1}
+
+
+def test_what_is_made_of_an_iterator_is_looked_at_again() -> None:
+    """pydantic reads a generator to its end, NaN included."""
+    assert jsonable({"a": (x for x in (1.5, math.nan))}) == {"a": [1.5, None]}
 
 
 def test_the_result_is_a_copy() -> None:
@@ -225,120 +277,6 @@ def test_a_key_becomes_text(key: object, plain: str) -> None:
 
     assert found == {plain: 1}
     assert_plain(found)
-
-
-NO_KEYS: list[tuple[str, object, str]] = [
-    ("a tuple", (1, 2), "tuple"),
-    ("a frozen set", frozenset({1}), "frozenset"),
-    ("a dataclass", Coin(1), "Coin"),
-    ("an object", object(), "object"),
-    ("an enum of a tuple", Colour.SIZES, "Colour"),
-]
-
-
-@pytest.mark.parametrize(("key", "kind"), [c[1:] for c in NO_KEYS], ids=[c[0] for c in NO_KEYS])
-def test_a_key_that_is_no_text_is_refused(key: object, kind: str) -> None:
-    """The message says whose key it is, and what."""
-    with pytest.raises(NotJsonableError, match=f"a key of slot is a {kind}"):
-        jsonable({"slot": {key: 1}})
-
-
-NO_VALUES: list[tuple[str, object, str]] = [
-    ("an object", object(), "object"),
-    ("a lock", threading.Lock(), "lock"),
-    ("a function", test_the_result_is_a_copy, "function"),
-    ("a class", Booking, "type"),
-    ("an exception", ValueError("sEcReT"), "ValueError"),
-    ("bytes that are no text", b"\xff\xfe", "bytes"),
-    ("a module", json, "module"),
-    ("an ellipsis", ..., "ellipsis"),
-]
-
-
-@pytest.mark.parametrize(("value", "kind"), [c[1:] for c in NO_VALUES], ids=[c[0] for c in NO_VALUES])
-def test_a_value_that_is_no_data_is_refused_with_its_place(value: object, kind: str) -> None:
-    """The message names the way to it and its type, never what it holds."""
-    with pytest.raises(NotJsonableError) as refused:
-        jsonable({"event": "slot", "value": [1, {"inner": value}]})
-
-    assert (refused.value.path, refused.value.kind) == ("value[1].*", kind)
-    assert str(refused.value) == f"value[1].* is a {kind}, which has no JSON form"
-
-
-def test_a_value_that_is_nowhere_is_called_it() -> None:
-    """Without a place the message still is a sentence."""
-    with pytest.raises(NotJsonableError, match=r"^it is a object, which has no JSON form$"):
-        jsonable(object())
-
-
-def cyclic_list() -> object:
-    value: list[object] = [1]
-    value.append(value)
-    return value
-
-
-def cyclic_dict() -> object:
-    value: dict[str, object] = {}
-    value["self"] = [value]
-    return value
-
-
-def cyclic_dataclass() -> object:
-    @dataclasses.dataclass
-    class Node:
-        next: object = None
-
-    node = Node()
-    node.next = node
-    return node
-
-
-def endless_mapping() -> object:
-    """A mapping that makes a new one of itself each time it is asked, as lazy objects do."""
-
-    class Endless(Mapping[str, object]):
-        def __getitem__(self, key: str) -> object:
-            return Endless()
-
-        def __iter__(self) -> Any:
-            return iter(["deeper"])
-
-        def __len__(self) -> int:
-            return 1
-
-    return Endless()
-
-
-CYCLES = [cyclic_list, cyclic_dict, cyclic_dataclass, endless_mapping]
-
-
-@pytest.mark.parametrize("make", CYCLES, ids=lambda f: f.__name__.replace("_", " "))
-def test_a_value_that_contains_itself_is_refused(make: Callable[[], object]) -> None:
-    """It is refused in words that are short, whatever the way through it is called."""
-    with pytest.raises(NotJsonableError, match="is nested too deeply or contains itself") as refused:
-        jsonable({"value": make()})
-
-    assert len(str(refused.value)) < 200
-
-
-def nested(depth: int) -> Any:
-    value: Any = "bottom"
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
-def test_nesting_is_taken_down_to_the_limit() -> None:
-    """Two hundred levels are written, and the encoder can write them."""
-    assert jsonable(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
-    json.dumps(jsonable(nested(MAX_DEPTH)))
-
-
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 2, 5000])
-def test_nesting_beyond_the_limit_is_refused(depth: int) -> None:
-    """Deeper is refused in words, not by Python's recursion limit."""
-    with pytest.raises(NotJsonableError, match="is nested too deeply"):
-        jsonable(nested(depth))
 
 
 # numpy and pandas are not installed here: objects of the same shape, known by their module and their methods.
@@ -379,65 +317,8 @@ def test_a_scalar_that_is_its_own_plain_form_is_refused() -> None:
         jsonable(scalar)
 
 
-# Values that fail while they are read: refused by place and kind as well, they must not cost the other events.
-
-
-@dataclasses.dataclass
-class Unset:
-    x: int = dataclasses.field(init=False)
-
-
-class Selfish(pydantic.BaseModel):
-    me: Selfish | None = None
-
-
 class Box(pydantic.BaseModel):
     content: Any = None
-
-
-class Failing(pydantic.BaseModel):
-    x: int = 1
-
-    @pydantic.field_serializer("x")
-    def _fail(self, value: int) -> int:
-        raise KeyError("sEcReT")
-
-
-class Proxy:
-    """An object of which nothing can be read any more, as a database row after its session."""
-
-    def __getattr__(self, name: str) -> object:
-        raise RuntimeError("sEcReT")
-
-
-def selfish() -> object:
-    model = Selfish()
-    model.me = model
-    return model
-
-
-# More digits than Python writes, see sys.get_int_max_str_digits().
-ENDLESS = 10**5000
-
-
-FAILING: dict[str, Callable[[], object]] = {
-    "a signaling NaN": lambda: Decimal("sNaN"),
-    "a dataclass with an unset field": Unset,
-    "a model that contains itself": selfish,
-    "a model that cannot be dumped": Failing,
-    "an expired object": Proxy,
-    "a number without end": lambda: ENDLESS,
-    "a key without end": lambda: {ENDLESS: 1},
-}
-
-
-@pytest.mark.parametrize("make", FAILING.values(), ids=FAILING.keys())
-def test_a_value_that_cannot_be_read_is_refused(make: Callable[[], object]) -> None:
-    """It is refused as any other, without what its own exception says."""
-    with pytest.raises(NotJsonableError) as refused:
-        jsonable({"value": make()})
-
-    assert "sEcReT" not in str(refused.value)
 
 
 def test_a_model_that_breaks_its_own_rules_is_encoded_without_a_word() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import svcs
-from rasa_sdk import Action, ActionExecutionRejection, FormValidationAction, Tracker, ValidationAction
+from rasa_sdk import Action, ActionExecutionRejection, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
@@ -29,6 +29,7 @@ from action_server.runtime import services
 from action_server.runtime.executor import Executor
 from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
+from tests.action_server.runtime.test_validation import FORM, ValidateParty, form_call, slots_of
 
 LIMITS = Limits(sync_workers=4, max_domains=4)
 LOOP_THREAD = threading.main_thread().name
@@ -143,26 +144,6 @@ async def test_an_async_action_runs_on_the_event_loop() -> None:
     assert answer.events[0]["value"] == [LOOP_THREAD, "action_x"]
 
 
-async def test_no_more_synchronous_actions_run_at_once_than_there_are_threads() -> None:
-    """The pool is bounded; what is beyond it waits its turn and is answered."""
-    running, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(4)
-
-    def run(*_: object) -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        # Passes only when four are inside of it, so that four do run at once.
-        full.wait(timeout=30)
-        with lock:
-            running -= 1
-
-    executor = executor_with(run)
-    await asyncio.gather(*(executor.run(a_call()) for _ in range(12)))
-
-    assert (most, executor.threads.running) == (4, 0)
-
-
 async def test_messages_and_responses_are_answered_in_order() -> None:
     """What the dispatcher collected comes back as rasa-sdk writes it."""
 
@@ -196,6 +177,8 @@ async def test_streamed_chunks_become_messages_and_a_stream_left_open_is_closed(
         RuntimeError("secret"),
         StopIteration("secret"),
         SystemExit("secret"),
+        KeyboardInterrupt("secret"),
+        GeneratorExit("secret"),
         KeyError("secret"),
         asyncio.CancelledError("secret"),
     ],
@@ -228,6 +211,20 @@ async def test_whatever_an_action_raises_is_a_failure_that_leaks_nothing(
     assert error in (failed.exc_info[1], getattr(failed.exc_info[1], "__cause__", None))
 
 
+async def test_a_call_that_is_closed_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Python closes what nobody awaits any more with the same GeneratorExit that an action may raise."""
+
+    async def run(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    call = executor_with(run).run(a_call())
+    # Its first step alone, as a server that is gone leaves it.
+    call.send(None)
+    call.close()
+
+    assert "action.failed" not in [r.msg for r in caplog.records]
+
+
 async def test_a_call_whose_client_went_away_is_cancelled() -> None:
     """Cancelling the call cancels the action and is no failure of it."""
     started, cancelled = asyncio.Event(), asyncio.Event()
@@ -246,38 +243,6 @@ async def test_a_call_whose_client_went_away_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert cancelled.is_set()
-
-
-async def test_a_thread_of_a_cancelled_call_still_counts_as_running() -> None:
-    """A thread cannot be cancelled, so the server knows that it is still there."""
-    started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def run(*_: object) -> None:
-        started.set()
-        go_on.wait(30)
-        ended.set()
-
-    executor = executor_with(run)
-    task = asyncio.create_task(executor.run(a_call()))
-    await asyncio.to_thread(started.wait, 30)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert executor.threads.running == 1
-    go_on.set()
-    await asyncio.to_thread(ended.wait, 30)
-    # The pool tells the loop, which has to take a few turns to hear it.
-    async for _ in turns():
-        if not executor.threads.running:
-            return
-
-
-async def turns() -> AsyncIterator[int]:
-    for turn in range(10_000):
-        yield turn
-        await asyncio.sleep(0.001)
-    pytest.fail("it did not happen")
 
 
 @pytest.mark.parametrize(
@@ -405,52 +370,6 @@ async def test_services_are_there_in_sync_and_async_actions() -> None:
     registry.close()
 
 
-class ValidateParty(FormValidationAction):
-    """A form as people write it: synchronous validators, one of them relying on another."""
-
-    def name(self) -> str:
-        return "validate_party_form"
-
-    def validate_size(self, value: Any, dispatcher: Any, tracker: Tracker, domain: Any) -> dict[str, Any]:
-        return {"size": int(value), "thread": threading.current_thread().name}
-
-    async def validate_day(self, value: Any, dispatcher: Any, tracker: Tracker, domain: Any) -> dict[str, Any]:
-        return {"day": f"{value} for {tracker.get_slot('size')} on {threading.current_thread().name}"}
-
-    def validate_bad(self, value: Any, dispatcher: Any, tracker: Tracker, domain: Any) -> Any:
-        return "not a dict"
-
-
-FORM = {"forms": {"party_form": {"required_slots": ["size", "day", "bad", "unchecked"]}}}
-
-
-def form_call(**candidates: Any) -> Call:
-    events = [{"event": "slot", "name": k, "value": v} for k, v in candidates.items()]
-    tracker = {"slots": dict(candidates), "events": [{"event": "user"}, *events]}
-    return a_call("validate_party_form", tracker=tracker, domain=FORM)
-
-
-def slots_of(answer: Any) -> dict[str, Any]:
-    return {event["name"]: event["value"] for event in answer.events}
-
-
-async def test_synchronous_validators_run_on_threads_and_async_ones_on_the_loop() -> None:
-    """Each validator sees what the one before it decided, as with rasa-sdk."""
-    answer = await executor_of(ValidateParty).run(form_call(size="4", day="friday"))
-
-    slots = slots_of(answer)
-    assert slots["size"] == 4
-    assert slots["thread"].startswith("sync-action")
-    assert slots["day"] == f"friday for 4 on {LOOP_THREAD}"
-
-
-async def test_candidates_that_are_not_required_or_not_checked_are_treated_as_by_rasa_sdk() -> None:
-    """Not required: left out. No validator: kept as it is."""
-    answer = await executor_of(ValidateParty).run(form_call(unchecked=1, other=2))
-
-    assert slots_of(answer) == {"unchecked": 1}
-
-
 @pytest.mark.parametrize(("responses", "said"), [({}, []), ({"utter_slot_rejected": []}, ["utter_slot_rejected"])])
 @pytest.mark.parametrize("candidates", [{"size": "four"}, {"bad": 3}], ids=["it raises", "it returns no dict"])
 async def test_a_validator_that_crashes_rejects_its_slot(
@@ -466,69 +385,3 @@ async def test_a_validator_that_crashes_rejects_its_slot(
     assert [r["response"] for r in answer.responses] == said
     (record,) = [r for r in caplog.records if r.msg == "slot.not_validated"]
     assert vars(record)["slot"] == slot
-
-
-async def test_overrides_that_call_super_get_the_threads_too() -> None:
-    """Authors override the dispatching methods; what they call is ours."""
-
-    class Overriding(ValidateParty):
-        def name(self) -> str:
-            return "validate_party_form"
-
-        async def get_validation_events(self, *args: Any) -> list[Any]:
-            return [*await super().get_validation_events(*args), SlotSet("overridden", True)]
-
-    answer = await executor_of(Overriding).run(form_call(size="4"))
-
-    slots = slots_of(answer)
-    assert slots["overridden"] is True
-    assert slots["thread"].startswith("sync-action")
-
-
-async def test_synchronous_extractors_run_on_threads() -> None:
-    """`extract_<slot>` of a validation action; one that returns no dict extracts nothing."""
-
-    class Extracting(ValidationAction):
-        async def required_slots(self, domain_slots: Any, *_: Any) -> Any:
-            return ["thread", "nothing", "no_extractor"]
-
-        def extract_thread(self, *_: Any) -> dict[str, Any]:
-            return {"thread": threading.current_thread().name}
-
-        def extract_nothing(self, *_: Any) -> None:
-            return None
-
-        def validate_thread(self, value: str, *_: Any) -> dict[str, Any]:
-            return {"thread": value.partition("_")[0]}
-
-    domain: dict[str, Any] = {"slots": {"thread": {}, "nothing": {}, "no_extractor": {}}}
-    call = a_call("action_validate_slot_mappings", domain=domain, tracker={"slots": {}})
-
-    answer = await executor_of(Extracting).run(call)
-
-    assert slots_of(answer) == {"thread": "sync-action"}
-
-
-async def test_outside_of_a_server_rasa_sdks_own_validation_runs() -> None:
-    """A unit test that awaits `run` itself gets exactly what it got before."""
-    executor_of()
-    tracker = Tracker("t", {"size": "4"}, {}, [{"event": "slot", "name": "size", "value": "4"}], False, None, {}, None)
-
-    events = await ValidateParty().run(CollectingDispatcher(), tracker, FORM)
-
-    assert {e["name"]: e["value"] for e in events} == {"size": 4, "thread": LOOP_THREAD}
-
-
-async def test_outside_of_a_server_rasa_sdks_own_extraction_runs() -> None:
-    """The same for extractors."""
-
-    class Extracting(ValidationAction):
-        def extract_thread(self, *_: Any) -> dict[str, Any]:
-            return {"thread": threading.current_thread().name}
-
-    executor_of()
-    tracker = Tracker("t", {}, {}, [], False, None, {}, None)
-
-    events = await Extracting().run(CollectingDispatcher(), tracker, {"slots": {"thread": {}}})
-
-    assert {e["name"]: e["value"] for e in events} == {"thread": LOOP_THREAD}

@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
-from rasa_sdk import Action
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import Answer, Call, Next, action_options, middleware, time_left
+from action_server import Call, time_left
 from action_server.deadlines import DeadlinePassed, within
 from action_server.errors import ActionFailedError, ActionRejectedError, ActionTimeoutError, SaturatedError
 from action_server.runtime.executor import Executor
 from action_server.runtime.limits import Limits
-from action_server.runtime.middleware import found_in
-from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
+from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
 
 
@@ -253,73 +250,3 @@ async def test_calls_of_one_action_can_be_limited() -> None:
 
     door.set()
     await first
-
-
-def test_options_come_from_defaults_code_patterns_and_names_in_this_order() -> None:
-    """A plain name says more than a pattern, wherever it stands; what is not set falls through."""
-
-    @action_options(timeout=2, max_calls=2)
-    class Marked(Action):
-        pass
-
-    patterns = {
-        "action_x": ActionOptions(timeout=4),
-        "action_*": ActionOptions(timeout=3, on_error=FailurePolicy(then="say")),
-    }
-    options = OptionsTable(ActionOptions(timeout=1), patterns)
-
-    def of(name: str) -> tuple[Any, Any, Any]:
-        found = options.of(name, Marked().run)
-        return found.timeout, found.max_calls, found.on_error and found.on_error.then
-
-    assert of("other") == (2, 2, None)
-    assert of("action_y") == (3, 2, "say")
-    assert of("action_x") == (4, 2, "say")
-    assert options.of("unmarked", print).timeout == 1
-
-
-@pytest.mark.parametrize(
-    "options", [{"timeout": 0}, {"timout": 8}, {"on_error": "shrug"}, {"on_error": {"say": 7}}, {"max_calls": 0}]
-)
-def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
-    """At import, where the author sees it."""
-    with pytest.raises(ValidationError):
-        action_options(**options)
-
-
-async def test_middlewares_run_around_every_call_in_their_order() -> None:
-    """They see the call and its outcome, may change the answer, and answer in the action's place."""
-    seen = []
-
-    @middleware(order=2)
-    async def inner(call: Call, run: Next) -> Answer:
-        seen.append("inner")
-        return await run(call)
-
-    @middleware
-    async def outer(call: Call, run: Next) -> Answer:
-        seen.append(f"outer {call.sender_id}")
-        try:
-            answer = await run(call)
-        except ActionFailedError:
-            return Answer([SlotSet("caught", True)], [])
-        seen.append(f"{len(answer.events)} events")
-        return answer
-
-    registry = Registry()
-    registry.register_function("action_x", lambda *_: [SlotSet("a", 1)])
-    registry.register_function("action_y", fails_half_way)
-    executor = Executor(registry, middlewares=found_in([inner, outer, outer, "not one"]))
-
-    assert (await executor.run(a_call())).events == [SlotSet("a", 1)]
-    assert seen == ["outer tester", "inner", "1 events"]
-    assert (await executor.run(a_call("action_y"))).events == [SlotSet("caught", True)]
-
-
-def test_a_middleware_has_to_be_async() -> None:
-    """Said where it is written."""
-    with pytest.raises(TypeError, match="is an async function"):
-
-        @middleware
-        def wrong(call: Call, run: Next) -> Any:
-            return run(call)

@@ -99,6 +99,14 @@ async def test_blocking_on_the_event_loop_is_refused() -> None:
         services.blocking(work())
 
 
+async def test_blocking_in_a_forked_process_is_refused() -> None:
+    """No loop runs there, and the call would wait for ever."""
+    with svcs.Registry() as registry, services.activate(registry) as opened:
+        opened.process = -1
+        with pytest.raises(ServiceError, match="has to open its own"):
+            await asyncio.to_thread(services.blocking, work())
+
+
 async def test_blocking_hands_errors_to_the_thread() -> None:
     """What the coroutine raises, the synchronous code catches."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum
@@ -301,6 +302,22 @@ def test_a_field_that_is_excluded_is_read_and_never_written() -> None:
     slots.name = "Grace"
 
     assert slots.changed() == []
+
+
+def test_a_number_that_is_none_is_written_as_null(caplog: pytest.LogCaptureFixture) -> None:
+    """JSON knows no NaN; one line names the slot. One that was there before is no change."""
+
+    class Readings(Slots):
+        before: float | None = None
+        mean: float | None = None
+
+    slots = Readings.read(tracker(before=math.nan, mean=1.5))
+    assert slots.changed() == []
+    assert not caplog.records
+    slots.mean = math.nan
+
+    assert written(slots) == {"mean": None}
+    assert [(r.msg, vars(r)["field"]) for r in caplog.records] == [("slot.repaired", "mean")]
 
 
 def test_a_value_without_a_json_form_is_an_error_that_names_the_slot() -> None:
