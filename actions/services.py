@@ -28,7 +28,7 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.port import SchedulingBackend
 from actions.scheduling.remote import RemoteCalendar
-from actions.scheduling.sweeper import sweeping
+from actions.scheduling.sweeper import sweep_in_background
 from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
 from actions.transport import Transport, open_session
@@ -77,7 +77,7 @@ async def _open_backend(
         return embedded
     synced = SyncedBackend(ledger, calendar, hours, system=_system(settings))
     stack.push_async_callback(synced.close)
-    await stack.enter_async_context(sweeping(synced))
+    await stack.enter_async_context(sweep_in_background(synced))
     return synced
 
 

@@ -16,13 +16,13 @@ from action_server import time_left
 from actions.errors import BackendError
 from actions.transport.address import Address, Params
 from actions.transport.body import read_body
-from actions.transport.breaker import Admission, HostLeftAlone
+from actions.transport.breaker import Admission, CircuitOpen
 from actions.transport.call import Call, Data, with_body
 from actions.transport.credentials import Credentials, NoCredentials
 from actions.transport.failures import Failure, Kind, of_credentials, of_exception, of_status, of_timeout
-from actions.transport.lines import Line
 from actions.transport.models import Response, TransportSettings
 from actions.transport.pace import Deadline, Pace, TooFast, timeout
+from actions.transport.request_log import RequestLog
 from actions.transport.route import Route
 from actions.transport.session import Progress, breaker_of
 
@@ -83,14 +83,14 @@ class Transport:
         made, body = with_body(self.system, headers, json, data)
         url = self._address.below(path, params)
         call = Call(method, url, made, body, repeatable, accept, self._deadline())
-        line = Line(self.system, method, name)
+        log = RequestLog(self.system, method, name)
         try:
             answer = await self._tries(call)
         except Failure as failure:
             error = failure.error(call.reads, call.uncertain)
-            line.failed(call.sent, failure.status, error)
+            log.failure(call.sent, failure.status, error)
             raise error from None
-        line.answered(call.sent, answer.status)
+        log.answer(call.sent, answer.status)
         return answer
 
     def _deadline(self) -> Deadline:
@@ -144,8 +144,8 @@ class Transport:
             tls = await self._route.tls()
             self._require_time(call)
             with self._breaker.admit() as admission:
-                return await self._judged(call, tls, admission)
-        except HostLeftAlone as exc:
+                return await self._send_and_judge(call, tls, admission)
+        except CircuitOpen as exc:
             pause = f"{self.system} failed repeatedly and is not asked for {exc.seconds:.0f} s"
             raise Failure(Kind.NOT_SENT, f"{pause}; the last time: {exc.reason}") from None
         except TooFast as exc:
@@ -180,7 +180,7 @@ class Transport:
         except asyncio.TimeoutError:
             raise Failure(Kind.NOT_SENT, f"there were no credentials for {self.system} in time") from None
 
-    async def _judged(self, call: Call, tls: ssl.SSLContext | bool, admission: Admission) -> Response:
+    async def _send_and_judge(self, call: Call, tls: ssl.SSLContext | bool, admission: Admission) -> Response:
         """Send the request and tell the breaker what that says about the host."""
         try:
             answer = await self._exchange(call, tls)
@@ -193,9 +193,9 @@ class Transport:
 
     def _tell(self, admission: Admission, failure: Failure | None) -> None:
         if failure is not None and failure.blames:
-            admission.bad(self._settings.breaker_failures, self._settings.breaker_pause, failure.text)
+            admission.fail(self._settings.breaker_failures, self._settings.breaker_pause, failure.text)
         elif failure is None or failure.status is not None:
-            admission.good()
+            admission.succeed()
 
     async def _exchange(self, call: Call, tls: ssl.SSLContext | bool) -> Response:
         settings = self._settings
@@ -206,7 +206,7 @@ class Transport:
             async with self._session.request(
                 call.method,
                 call.url,
-                headers=_merged(call.headers, call.proof),
+                headers=_merge_headers(call.headers, call.proof),
                 data=call.body(),
                 allow_redirects=False,
                 timeout=self._limits(budget),
@@ -246,7 +246,7 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise aiohttp.ClientConnectionError("the connection broke") from None
 
 
-def _merged(headers: CIMultiDict[str], proof: Mapping[str, str]) -> CIMultiDict[str]:
+def _merge_headers(headers: CIMultiDict[str], proof: Mapping[str, str]) -> CIMultiDict[str]:
     merged = headers.copy()
     merged.update(proof)
     return merged

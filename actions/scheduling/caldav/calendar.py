@@ -43,7 +43,7 @@ from actions.scheduling.caldav.content import (
     TENTATIVE,
     Part,
     cells_to_go,
-    confirmed,
+    confirm_text,
     content,
     entry_uid,
     parts_of,
@@ -240,7 +240,7 @@ class CalDavCalendar:
     async def _confirm(self, collection: Collection, own: StoredObject) -> bool:
         """Confirm an event that nobody else's overlaps; return False if it has changed since the look."""
         try:
-            return await collection.replace(own, confirmed(own.content))
+            return await collection.replace(own, confirm_text(own.content))
         except BackendError as exc:
             # It is as good as confirmed; who finds it looks once more.
             _log.warning("caldav.not_confirmed", extra={"problem": str(exc)})

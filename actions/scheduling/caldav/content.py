@@ -88,7 +88,7 @@ def content(entry: Entry, part: Part, stamp: datetime, with_name: bool) -> bytes
     return text
 
 
-def confirmed(text: str) -> bytes:
+def confirm_text(text: str) -> bytes:
     """Return the text of an event with another status, and whatever people wrote into it."""
     calendar = Calendar.from_ical(text)
     for event in calendar.events:
