@@ -12,7 +12,9 @@ from itertools import islice
 from typing import Any
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-from icalendar import Calendar, Event
+from icalendar import Event
+
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +24,6 @@ _WITHOUT_A_GAP = ("SECONDLY", "MINUTELY")
 _BY_THE_DAY = ("HOURLY", "DAILY")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _A_DAY = timedelta(days=1)
-
-# What icalendar and dateutil raise on content that is not as it should be.
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, order=True)
@@ -57,11 +56,6 @@ class Spans:
         # They share no time with each other, so the last one that starts in time also ends last.
         index = bisect_left(self._starts, span.end) - 1
         return index >= 0 and self._merged[index].overlaps(span)
-
-
-def events_in(content: str) -> Sequence[Event]:
-    """Return the events of a calendar object; raises one of `UNREADABLE` if it is none."""
-    return Calendar.from_ical(content).events
 
 
 def busy(content: str, zone: tzinfo, within: Span) -> Sequence[Span]:

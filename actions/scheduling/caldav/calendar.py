@@ -36,7 +36,7 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import UNREADABLE, Span, Spans, busy, counts, events_in, span_of, stamp_of
+from actions.scheduling.caldav.busy import Span, Spans, busy, counts, span_of, stamp_of
 from actions.scheduling.caldav.cells import Grid, name_of
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
 from actions.scheduling.caldav.content import (
@@ -49,6 +49,7 @@ from actions.scheduling.caldav.content import (
     parts_of,
 )
 from actions.scheduling.caldav.settings import CalDavSettings
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 from actions.transport import Transport

@@ -17,7 +17,6 @@ from actions.errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import UNREADABLE, events_in
 from actions.scheduling.caldav.multistatus import (
     CALDAV,
     DAV,
@@ -29,6 +28,7 @@ from actions.scheduling.caldav.multistatus import (
     parse,
     propfind,
 )
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.transport import Response, Transport
 
 _CALENDAR_DATA = "text/calendar; charset=utf-8"
