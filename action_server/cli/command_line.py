@@ -206,22 +206,29 @@ def _services(args: argparse.Namespace) -> int:
     # The table says what is wrong; the log would say it a second time, with tracebacks.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     with contextlib.redirect_stdout(sys.stderr):
-        pinged = asyncio.run(_ping_services(read, args.timeout))
+        pinged, said = asyncio.run(_ping_services(read, args.timeout))
     if args.json:
-        rows = [{"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem} for p in pinged]
+        rows = [
+            {"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem}
+            | ({"description": said[p.name]} if p.name in said else {})
+            for p in pinged
+        ]
         _print_json(rows)
     else:
-        terminal.show_services(_console(), pinged)
+        terminal.show_services(_console(), pinged, said)
     return 0 if all(service.works for service in pinged) else 1
 
 
-async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+async def _ping_services(
+    read: settings.Settings, timeout: float
+) -> tuple[Sequence[ServicePinged], Mapping[str, Sequence[str]]]:
     from action_server.runtime import health, loader
     from action_server.serving import worker
 
     package = loader.load(read.actions, strict=read.strict)
     async with contextlib.AsyncExitStack() as stack:
-        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
+        opened = await worker.open_services(stack, package, read.services)
+        return await health.ping_all(opened, timeout), await health.describe_all(opened)
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -210,6 +210,17 @@ def test_services_says_in_words_what_is_wrong(folder: Path) -> None:
     assert silent.endswith(" does not answer within 0.2 s")
 
 
+def test_services_say_what_they_understood(folder: Path) -> None:
+    """One with a method `describe` is quoted, in lines below the table; machines get them with the service."""
+    describe = "class Book:\n        def describe(self): return ['open [Mo] 08:00', 'closed on Sundays']"
+    project(folder, {"actions.py": SERVICES.replace("class Book: pass", describe)})
+
+    said, read = run(folder, ["services"]), run(folder, ["services", "--json"])
+
+    assert said.stdout.splitlines()[-3:] == ["actions.Book", "  open [Mo] 08:00", "  closed on Sundays"]
+    assert json.loads(read.stdout)[0]["description"] == ["open [Mo] 08:00", "closed on Sundays"]
+
+
 def test_services_that_cannot_be_opened_are_one_line(folder: Path) -> None:
     """With its place; exit code 2."""
     project(folder, {"actions.py": SERVICES})
