@@ -58,7 +58,7 @@ async def _on_headers_sent(
         context.trace_request_ctx.may_be_sent = True
 
 
-def breaker_of(session: aiohttp.ClientSession, origin: str) -> Breaker:
-    """Return the breaker of a host, the same for everybody who uses the session."""
-    hosts = _breakers.setdefault(session, {})
-    return hosts.setdefault(origin, Breaker(origin))
+def breaker_of(session: aiohttp.ClientSession, origin: str, part: str = "") -> Breaker:
+    """Return the breaker of a host or of a part of it, the same for everybody who uses the session."""
+    known = _breakers.setdefault(session, {})
+    return known.setdefault(f"{origin} {part}", Breaker(origin))

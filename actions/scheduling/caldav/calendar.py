@@ -98,11 +98,16 @@ class CalDavCalendar:
         stored = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
         return await asyncio.to_thread(self._free, candidates, stored, within)
 
+    def _busy(self, resource: str, stored: StoredObject, within: Span) -> Sequence[Span]:
+        return busy(stored.content, self._zone, within, {"resource": resource, "object": stored.name})
+
     def _free(self, candidates: Sequence[Slot], stored: Sequence[StoredObject], within: Span) -> Sequence[Slot]:
         # An event that was written by a host with this grid keeps all of its cells, though it ends within the last.
         names = {one.name for one in stored}
         spans = Spans(
-            self._cells_kept(one.name, span) for one in stored for span in busy(one.content, self._zone, within)
+            self._cells_kept(one.name, span)
+            for one in stored
+            for span in self._busy(candidates[0].resource, one, within)
         )
         return [
             slot
@@ -164,6 +169,9 @@ class CalDavCalendar:
         for resource in self._collections:
             collection = await self._collection(resource)
             await collection.check()
+            # What is asked for every appointment; a calendar may answer everything but that.
+            now = self._clock()
+            await collection.query(now, now + _ANY_ZONE)
 
     async def _collection(self, resource: str) -> Collection:
         collection = self._collections.get(resource)
@@ -252,7 +260,7 @@ class CalDavCalendar:
         within = Span(entry.slot.start, entry.slot.end)
         own = [one for one in stored if one.uid == entry.uid]
         others = [one for one in stored if one.uid != entry.uid]
-        return next(iter(own), None), any(busy(one.content, self._zone, within) for one in others)
+        return next(iter(own), None), any(self._busy(entry.slot.resource, one, within) for one in others)
 
     async def _give_back(self, collection: Collection, entry: Entry, reason: BackendError) -> None:
         try:

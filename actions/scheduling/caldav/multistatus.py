@@ -66,6 +66,12 @@ def events_with(name: str) -> bytes:
     return _bytes(root)
 
 
+def all_events() -> bytes:
+    """Return the question for every event there is."""
+    root, _ = _calendar_query()
+    return _bytes(root)
+
+
 def _calendar_query() -> tuple[Element, Element]:
     """Return the question for all events, and the filter in it that may ask for fewer."""
     root = Element(f"{CALDAV}calendar-query")

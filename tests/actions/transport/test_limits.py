@@ -39,6 +39,46 @@ async def test_a_host_that_fails_is_left_alone(session: aiohttp.ClientSession) -
     assert len(server.asked) == 4
 
 
+async def test_a_part_that_fails_is_left_alone_alone(session: aiohttp.ClientSession) -> None:
+    """A calendar that is broken answers 500; the host answers, and others on it are asked as before."""
+    async with remote(then=failing(500)) as server:
+        crm = transport(session, server.url, breaker_failures=2, attempts=1)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="it answered 500"):
+                await crm.request("GET", "x", part="one")
+        with pytest.raises(UnavailableError, match="failed repeatedly"):
+            await crm.request("GET", "x", part="one")
+        with pytest.raises(UnavailableError, match="it answered 500"):
+            await crm.request("GET", "x", part="other")
+        with pytest.raises(UnavailableError, match="it answered 500"):
+            await crm.request("GET", "x")
+
+    assert len(server.asked) == 4
+
+
+async def test_a_host_that_is_gone_is_gone_with_all_its_parts(session: aiohttp.ClientSession) -> None:
+    """What is no answer of a part, or an answer for the whole host, counts as before."""
+    async with remote(then=failing(502)) as server:
+        crm = transport(session, server.url, breaker_failures=2, attempts=1)
+        for part in ("one", "other"):
+            with pytest.raises(UnavailableError, match="it answered 502"):
+                await crm.request("GET", "x", part=part)
+        with pytest.raises(UnavailableError, match="failed repeatedly"):
+            await crm.request("GET", "x", part="third")
+
+    assert len(server.asked) == 2
+
+
+async def test_an_answer_that_is_accepted_is_no_failure_of_the_host(session: aiohttp.ClientSession) -> None:
+    """The caller knows what it means."""
+    async with remote(then=failing(507)) as server:
+        crm = transport(session, server.url, breaker_failures=1)
+        for _ in range(3):
+            assert (await crm.request("PUT", "x", accept=(507,))).status == 507
+
+    assert len(server.asked) == 3
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 422, 429])
 async def test_refusals_are_not_failures_of_a_host(session: aiohttp.ClientSession, status: int) -> None:
     """Whoever says no is there; it even ends a row of failures."""
