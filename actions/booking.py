@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo
 
-from actions.choice import fitting
+from actions.choice import fitting_bookings
 from actions.dates import DateReader
 from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenError, UnknownAppointmentTypeError
 from actions.moments import Moments
@@ -97,7 +97,7 @@ class BookingDesk:
         """Book what is wished, or say why not; raises `UnknownAppointmentTypeError`."""
         kind = self._kind(request.appointment_type)
         now = self._clock()
-        outcome = await (self._urgent if kind.name == URGENT else self._wished)(request, kind, now)
+        outcome = await (self._urgent if kind.name == URGENT else self._book_wish)(request, kind, now)
         _log("booking.answered", kind, outcome, "booked")
         return outcome
 
@@ -125,7 +125,7 @@ class BookingDesk:
 
     async def chosen(self, conversation: str, choice: object) -> Sequence[Booking]:
         """Return the upcoming bookings that a choice fits: a reference or words; without a choice all of them."""
-        return fitting(choice, await self.upcoming(conversation), self._dates, self.zone, self._clock())
+        return fitting_bookings(choice, await self.upcoming(conversation), self._dates, self.zone, self._clock())
 
     async def cancel(self, conversation: str, booking: Booking) -> Booking | None:
         """Cancel a booking of the conversation; None if it is there no more."""
@@ -139,7 +139,7 @@ class BookingDesk:
         """
         kind = self._kind(booking.appointment_type)
         now = self._clock()
-        outcome = await self._moved(conversation, booking, wish, kind, now)
+        outcome = await self._move(conversation, booking, wish, kind, now)
         if outcome is not None:
             _log("rescheduling.answered", kind, outcome, "rescheduled")
         return outcome
@@ -179,7 +179,7 @@ class BookingDesk:
             return Reason.TOO_FAR_AHEAD
         return None if self._hours.slots(kind, self._still_bookable(window, now)) else Reason.CLOSED
 
-    async def _moved(
+    async def _move(
         self, conversation: str, booking: Booking, wish: object, kind: AppointmentType, now: datetime
     ) -> Booked | Declined | None:
         window = self._understood(wish, now)
@@ -202,7 +202,7 @@ class BookingDesk:
             return Booked(moved) if moved else None
         return await self._decline(kind, Reason.TAKEN, window, now)
 
-    async def _wished(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
+    async def _book_wish(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
         window = self._understood(request.wish, now)
         if isinstance(window, Reason):
             return await self._decline(kind, window, Window.at(now), now)
@@ -219,7 +219,7 @@ class BookingDesk:
         if isinstance(outcome, Booked):
             return outcome
         if request.wish:
-            return await self._wished(request, kind, now)
+            return await self._book_wish(request, kind, now)
         return replace(outcome, reason=Reason.NOTHING_URGENT)
 
     async def _book_within(

@@ -58,19 +58,19 @@ class ActionCancelAppointment(Action):
         try:
             booking = await _only(speaker, desk, tracker, slots)
             if booking is None:
-                return _answered(tracker, slots, "unavailable")
+                return _changes_after(tracker, slots, "unavailable")
             if asks and not slots.cancellation_confirmed:
                 speaker.say_booking("utter_appointment_kept", booking)
-                return _answered(tracker, slots, "kept")
+                return _changes_after(tracker, slots, "kept")
             cancelled = await desk.cancel(tracker.sender_id, booking)
         except BackendError as exc:
             speaker.fail(exc, unknown="utter_change_unknown")
-            return _answered(tracker, slots, "failed")
+            return _changes_after(tracker, slots, "failed")
         if cancelled is None:
             speaker.say("utter_appointment_not_found")
-            return _answered(tracker, slots, "unavailable")
+            return _changes_after(tracker, slots, "unavailable")
         speaker.say_booking("utter_appointment_cancelled", cancelled)
-        return _answered(tracker, slots, "cancelled")
+        return _changes_after(tracker, slots, "cancelled")
 
 
 class ActionRescheduleAppointment(Action):
@@ -91,14 +91,14 @@ class ActionRescheduleAppointment(Action):
         try:
             booking = await _only(speaker, desk, tracker, slots)
             if booking is None:
-                return _answered(tracker, slots, "failed")
+                return _changes_after(tracker, slots, "failed")
             outcome = await desk.reschedule(tracker.sender_id, booking, slots.preferred_date)
         except (UnknownAppointmentTypeError, BackendError) as exc:
             speaker.fail(exc, unknown="utter_change_unknown")
-            return _answered(tracker, slots, "failed")
+            return _changes_after(tracker, slots, "failed")
         if outcome is None:
             speaker.say("utter_appointment_not_found")
-            return _answered(tracker, slots, "failed")
+            return _changes_after(tracker, slots, "failed")
         if isinstance(outcome, Declined):
             speaker.refuse(outcome.reason)
             speaker.offer(outcome.offers)
@@ -106,7 +106,7 @@ class ActionRescheduleAppointment(Action):
             return [*Outcome.new(tracker, booking_status="unavailable").changed(), *slots.changed()]
         speaker.say_booking("utter_appointment_rescheduled", outcome.booking)
         reference = outcome.booking.reference
-        return _answered(tracker, slots, "rescheduled", booking_reference=reference)
+        return _changes_after(tracker, slots, "rescheduled", booking_reference=reference)
 
 
 async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Booking | None:
@@ -121,7 +121,7 @@ async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: Cl
     return None
 
 
-def _answered(tracker: Tracker, slots: ClinicSlots, status: str, **values: str) -> list[EventType]:
+def _changes_after(tracker: Tracker, slots: ClinicSlots, status: str, **values: str) -> list[EventType]:
     # What was asked for is done or given up. A flow forgets it by itself; a form would find its questions answered.
     slots.appointment_choice = None
     slots.preferred_date = None

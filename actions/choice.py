@@ -31,7 +31,7 @@ _PLACES = {
 }
 
 
-def fitting(
+def fitting_bookings(
     choice: object, bookings: Sequence[Booking], dates: DateReader, zone: ZoneInfo, now: datetime
 ) -> Sequence[Booking]:
     """Return those of the bookings, which are in order of time, that the choice fits; without a choice all of them.
@@ -53,14 +53,14 @@ def fitting(
         return kept if said else []
     if rest in _PLACES:
         return _at(kept, _PLACES[rest])
-    return _starting(rest, kept, dates, zone, now)
+    return _bookings_in(rest, kept, dates, zone, now)
 
 
 def _at(bookings: Sequence[Booking], place: int) -> Sequence[Booking]:
     return [bookings[place]] if place < len(bookings) and bookings else []
 
 
-def _starting(
+def _bookings_in(
     text: str, bookings: Sequence[Booking], dates: DateReader, zone: ZoneInfo, now: datetime
 ) -> Sequence[Booking]:
     # "Tuesday", said on a Tuesday, is next week's to somebody who books, and may be today's to somebody who has booked.

@@ -20,12 +20,12 @@ async def open_database(url: str | Path) -> Database:
         UnavailableError: it does not answer, or a newer version of this program made it.
         SettingsError: the URL is none, or its driver is not installed.
     """
-    with translated_errors():
+    with translate_errors():
         return await Database.open(url, upgrade, where=WHERE)
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn `DatabaseError` (locked, full, unreadable, gone) into `UnavailableError`: its transaction left nothing."""
     try:
         yield

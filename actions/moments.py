@@ -28,17 +28,17 @@ class Moments:
 
     def full(self, instant: datetime) -> str:
         """Return day and time, such as "Tuesday, 24 November 2026, 10:00"."""
-        return self._joined(self.date(instant), instant)
+        return self._join(self.date(instant), instant)
 
     def short(self, instant: datetime) -> str:
         """Return day and time for a button, which many channels cut at twenty characters: "Tue 24 Nov, 10:00"."""
-        return self._joined(format_skeleton("MMMEd", self._wall(instant), locale=self._locale), instant)
+        return self._join(format_skeleton("MMMEd", self._wall(instant), locale=self._locale), instant)
 
     def iso(self, instant: datetime) -> str:
         """Return what a button sends: "2026-11-24T10:00", on the clinic's clock."""
         return self._wall(instant).isoformat(timespec="minutes")
 
-    def _joined(self, day: str, instant: datetime) -> str:
+    def _join(self, day: str, instant: datetime) -> str:
         # Not the "full" pattern: Babel has no data for "at", and the sentence around it is the response's.
         pattern: str = self._locale.datetime_formats["short"]
         return pattern.replace("{1}", day).replace("{0}", self.time(instant))

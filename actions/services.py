@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Container, Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ import svcs
 
 from action_server import Database, services
 from actions.booking import BookingDesk
+from actions.coming_days import ComingDays
 from actions.crm.embedded import EmbeddedCrm, EmbeddedCrmSettings, NoCrmSettings
 from actions.crm.hubspot import HubSpotCrm, HubSpotSettings
 from actions.crm.outbox import Outbox
@@ -28,11 +30,13 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.port import SchedulingBackend
 from actions.scheduling.remote import RemoteCalendar
-from actions.scheduling.sweeper import sweeping
+from actions.scheduling.sweeper import sweep_in_background
 from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
 from actions.transport import Transport, open_session
 from actions.wallclock import utc_now
+
+_logger = logging.getLogger(__name__)
 
 _FHIR = "the FHIR server"
 # Below the time that a readiness probe gives all services together: a CRM that is slow must not make a worker unready.
@@ -58,12 +62,13 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
             await stack.enter_async_context(outbox)
         registry.register_value(SchedulingBackend, backend, ping=_ping)
         registry.register_value(BookingDesk, _desk(settings, backend, hours))
+        registry.register_value(ComingDays, _coming_days(settings, hours), ping=_ping_nothing)
         yield
 
 
 def clinic_hours(settings: ClinicSettings) -> ClinicHours:
     """Return the hours that the settings describe."""
-    closed: Container[date] = settings.holidays.calendar() if settings.holidays else frozenset()
+    closed: Mapping[date, str] = settings.holidays.calendar() if settings.holidays else {}
     return ClinicHours(settings.opening_hours, settings.zone, closed, timedelta(minutes=settings.start_every_minutes))
 
 
@@ -77,7 +82,7 @@ async def _open_backend(
         return embedded
     synced = SyncedBackend(ledger, calendar, hours, system=_system(settings))
     stack.push_async_callback(synced.close)
-    await stack.enter_async_context(sweeping(synced))
+    await stack.enter_async_context(sweep_in_background(synced))
     return synced
 
 
@@ -119,6 +124,18 @@ def _outbox(
     registry.register_value(CrmBackend, crm, ping=_ping_crm)
     registry.register_value(Outbox, outbox, ping=Outbox.ping)
     return outbox
+
+
+def _coming_days(settings: ClinicSettings, hours: ClinicHours) -> ComingDays:
+    """Return what `action-server services` shows of the opening hours, and say at once what may be missing."""
+    found = ComingDays(hours, settings.holidays, settings.zone, utc_now)
+    for sentence in found.left_out():
+        _logger.info("clinic.holidays_incomplete", extra={"problem": sentence})
+    return found
+
+
+async def _ping_nothing(_: ComingDays) -> None:
+    """Have the service listed; it needs nothing that could fail."""
 
 
 async def _ping(backend: SchedulingBackend) -> None:

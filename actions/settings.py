@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import holidays
-import opening_hours
 from babel import Locale, UnknownLocaleError
 from platformdirs import user_data_dir
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -26,6 +24,8 @@ from actions.errors import ClinicSettingsError
 from actions.scheduling.caldav import CalDavSettings
 from actions.scheduling.fhir import FhirSettings
 from actions.scheduling.models import AppointmentType
+from actions.scheduling.opening import OpeningHours
+from actions.scheduling.public_holidays import HolidaySettings
 from actions.wallclock import MINUTES_PER_DAY, divides_the_day
 
 _BLOCK = "services.clinic"
@@ -56,8 +56,7 @@ def _time_zone(value: str) -> str:
 
 
 def _opening_hours(value: str) -> str:
-    if not opening_hours.validate(value):
-        raise ValueError("is not in the opening_hours syntax of OpenStreetMap, such as Mo-Fr 08:00-17:00")
+    OpeningHours(value)
     return value
 
 
@@ -102,25 +101,6 @@ CrmSettings = Annotated[
 ]
 
 
-class HolidaySettings(_Settings):
-    """Whose public holidays close the clinic: an ISO 3166 country and, if need be, its subdivision (DE, BY)."""
-
-    country: str
-    subdivision: str | None = None
-
-    @model_validator(mode="after")
-    def _is_known(self) -> HolidaySettings:
-        try:
-            self.calendar()
-        except NotImplementedError:
-            raise ValueError("names no country or subdivision whose holidays are known") from None
-        return self
-
-    def calendar(self) -> holidays.HolidayBase:
-        """Return the holidays; years are worked out when they are asked for."""
-        return holidays.country_holidays(self.country, subdiv=self.subdivision)
-
-
 def _default_database() -> str:
     return str(Path(user_data_dir("action-server", appauthor=False)) / "clinic.sqlite3")
 
@@ -142,7 +122,8 @@ class ClinicSettings(_Settings):
         crm: the system that is told of them, by its `type`: embedded, hubspot, salesforce or none.
         database: the file of the appointments, or a ``postgresql://`` URL if they are shared between hosts.
         time_zone: where the clinic's clocks hang; hours and wishes are meant in it.
-        opening_hours: OpenStreetMap's syntax. Its ``PH`` has no effect: `holidays` close the clinic.
+        opening_hours: OpenStreetMap's syntax, as far as it is certain what it means. On public holidays the clinic is
+            closed, unless a rule for ``PH`` says what holds then.
         holidays: whose public holidays; null for a clinic that opens on them.
         appointment_types: by the name that the slot `appointment_type` holds.
         horizon_days: how many days ahead appointments are given.
@@ -166,6 +147,14 @@ class ClinicSettings(_Settings):
     languages: tuple[_Language, ...] = ("en",)
     locale: Annotated[str, AfterValidator(_locale)] = "en_GB"
     date_order: DateOrder = "DMY"
+
+    @model_validator(mode="after")
+    def _holidays_are_known(self) -> ClinicSettings:
+        if self.holidays is None and OpeningHours(self.opening_hours).speaks_of_holidays:
+            raise ValueError(
+                "opening_hours has a rule for PH, and holidays does not say whose public holidays these are"
+            )
+        return self
 
     @model_validator(mode="after")
     def _every_resource_has_a_place(self) -> ClinicSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,22 @@ TIERS: list[set[str]] = [
     {"cli"},
 ]
 
+# The order inside of `actions/`: rooms by name, each with what is in it (the longest name that fits counts). A room
+# imports from rooms of lower tiers only, so scheduling and CRM know nothing of each other.
+CLINIC = "actions"
+CLINIC_TIERS: list[dict[str, set[str]]] = [
+    {"words": {"errors", "wallclock", "tables", "scheduling.models", "crm.models"}},
+    {
+        "ports": {"scheduling.port", "scheduling.remote", "crm.port"},
+        "database": {"database", "migrations"},
+        "transport": {"transport"},
+        "dates": {"dates", "moments"},
+    },
+    {"scheduling": {"scheduling"}, "crm": {"crm"}},
+    {"use case": {"booking", "choice", "coming_days"}},
+    {"actions": {"appointments", "changes", "validation", "slots", "responses", "blocking"}},
+    {"composition root": {"settings", "services", "__init__"}},
+]
 
 # To be gone before this is done.
 STILL_WRONG: set[str] = set()
@@ -80,18 +96,36 @@ def room_of(module: str, tiers: list[set[str]]) -> str:
 def platform_violations(sources: Mapping[str, str], tiers: list[set[str]]) -> list[str]:
     """Check the platform's modules against a table of tiers; say each violation in a line."""
     tier = {room_of(name, tiers): number for number, rooms in enumerate(tiers) for name in rooms}
-    modules = {module.removeprefix(f"{PLATFORM}."): source for module, source in sources.items()}
-    found = [f"{name}: has no tier" for name in sorted(modules) if room_of(name, tiers) not in tier]
+    return _violations(sources, PLATFORM, tier, lambda module: room_of(module, tiers))
+
+
+def clinic_violations(sources: Mapping[str, str], tiers: list[dict[str, set[str]]]) -> list[str]:
+    """Check the modules of `actions/` against a table of its tiers; say each violation in a line."""
+    rooms = {name: room for tier in tiers for room, names in tier.items() for name in names}
+
+    def room_of_clinic(module: str) -> str:
+        parts = module.split(".")
+        names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((rooms[name] for name in names if name in rooms), module)
+
+    return _violations(sources, CLINIC, {room: n for n, tier in enumerate(tiers) for room in tier}, room_of_clinic)
+
+
+def _violations(
+    sources: Mapping[str, str], package: str, tier: Mapping[str, int], room_of: Callable[[str], str]
+) -> list[str]:
+    modules = {module.removeprefix(f"{package}."): source for module, source in sources.items()}
+    found = [f"{name}: has no tier" for name in sorted(modules) if room_of(name) not in tier]
     within: dict[str, set[str]] = {name: set() for name in modules}
     for name, source in modules.items():
-        room = room_of(name, tiers)
-        for target, line in _own_targets(source, f"{PLATFORM}.{name}", set(modules)):
-            other = room_of(target, tiers)
-            if target == "actions":
+        room = room_of(name)
+        for target, line in _own_targets(source, package, name, set(modules)):
+            other = room_of(target)
+            if target == CLINIC:
                 found.append(f"{name}:{line}: imports actions")
             elif other == room:
                 within[name].add(target)
-            elif tier.get(other, -1) >= tier.get(room, len(tiers)):
+            elif tier.get(other, -1) >= tier.get(room, len(tier)):
                 found.append(f"{name}:{line}: imports {target}, which is not below it")
     found += [f"{' -> '.join(cycle)}: a cycle" for cycle in cycles(within)]
     return found + [f"{' -> '.join(cycle)}: a cycle of packages" for cycle in cycles(_folders(within))]
@@ -127,13 +161,13 @@ def cycles(imports: Mapping[str, set[str]]) -> list[list[str]]:
     return [list(ring) for ring in sorted(found)]
 
 
-def _own_targets(source: str, module: str, names: set[str]) -> Iterator[tuple[str, int]]:
-    """Find which modules of the platform, or the word `actions`, a module imports."""
-    for found in imports_of(source, module):
+def _own_targets(source: str, package: str, module: str, names: set[str]) -> Iterator[tuple[str, int]]:
+    """Find which modules of its own package, or of the platform the word `actions`, a module imports."""
+    for found in imports_of(source, f"{package}.{module}"):
         top, _, rest = found.module.partition(".")
-        if top == "actions":
-            yield "actions", found.line
-        elif top == PLATFORM:
+        if top == CLINIC != package:
+            yield CLINIC, found.line
+        elif top == package:
             # `from package import name`: the name is a module of the package, or one of its public names.
             inside = [rest, *([found.name] if found.name else [])]
             dotted = ".".join(part for part in inside if part)
@@ -176,6 +210,11 @@ def test_the_platform_imports_downwards() -> None:
     assert [
         v for v in platform_violations(modules_under(ROOT / PLATFORM), TIERS) if v.split(":")[0] not in STILL_WRONG
     ] == []
+
+
+def test_the_clinic_imports_downwards() -> None:
+    """Words, ports, backends, the use case, actions, the composition root: none knows what stands above it."""
+    assert clinic_violations(modules_under(ROOT / CLINIC), CLINIC_TIERS) == []
 
 
 def test_actions_use_public_names_only() -> None:
@@ -280,6 +319,34 @@ def test_the_checker_knows_rooms(changes: dict[str, str], violations: list[str])
     tiers = [*PLANTED_TIERS[:2], {"flows"}, {"top"}, {"__init__"}]
 
     assert platform_violations(planted(changes), tiers) == violations
+
+
+CLINIC_PLANTED: list[tuple[str, dict[str, str], list[str]]] = [
+    ("imports downwards", {"crm.hub": "from actions.crm.port import x", "booking": "from actions import errors"}, []),
+    (
+        "a backend of the other kind",
+        {"crm.hub": "from actions.scheduling.book import x"},
+        ["crm.hub:1: imports scheduling.book, which is not below it"],
+    ),
+    (
+        "a port that knows its backend",
+        {"crm.port": "from actions.crm.hub import x"},
+        ["crm.port:1: imports crm.hub, which is not below it"],
+    ),
+    ("an action in a use case", {"booking": "from .act import x"}, ["booking:1: imports act, which is not below it"]),
+    ("a module without a tier", {"news": ""}, ["news: has no tier"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "violations"), [r[1:] for r in CLINIC_PLANTED], ids=[r[0] for r in CLINIC_PLANTED])
+def test_the_checker_knows_the_rooms_of_the_clinic(changes: dict[str, str], violations: list[str]) -> None:
+    """A room is named by what is in it, and a longer name takes a module out of its folder's room."""
+    tiers = [{"words": {"errors"}}, {"ports": {"crm.port"}}, {"crm": {"crm"}, "scheduling": {"scheduling"}}]
+    tiers += [{"use case": {"booking"}}, {"actions": {"act"}}]
+    clean = dict.fromkeys(["errors", "crm.port", "crm.hub", "scheduling.book", "booking", "act"], "")
+    sources = {f"{CLINIC}.{name}": source for name, source in {**clean, **changes}.items()}
+
+    assert clinic_violations(sources, tiers) == violations
 
 
 def test_no_folder_is_a_crowd() -> None:

@@ -46,27 +46,39 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     # The table says what is wrong; the log would say it a second time, with tracebacks.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     with contextlib.redirect_stdout(sys.stderr):
-        pinged = asyncio.run(_ping_services(read, args.timeout))
+        pinged, descriptions = asyncio.run(_ask_services(read, args.timeout))
     if args.json:
         print_json(
-            [{"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem} for p in pinged]
+            [
+                {"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem}
+                | ({"description": descriptions[p.name]} if p.name in descriptions else {})
+                for p in pinged
+            ]
         )
     else:
-        show_services(make_console(), pinged)
+        show_services(make_console(), pinged, descriptions)
     return 0 if all(service.works for service in pinged) else 1
 
 
-async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+async def _ask_services(
+    read: settings.Settings, timeout: float
+) -> tuple[Sequence[ServicePinged], Mapping[str, Sequence[str]]]:
     from action_server import assembly
     from action_server.runtime import health, loader
 
     package = loader.load(read.actions, strict=read.strict)
     async with contextlib.AsyncExitStack() as stack:
-        return await health.ping_all(await assembly.open_services(stack, package, read.services), timeout)
+        opened = await assembly.open_services(stack, package, read.services)
+        return await health.ping_all(opened, timeout), await health.describe_all(opened, timeout)
 
 
-def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
-    """Print a table of services: name, whether it works, how long that took to know, and what is wrong."""
+def show_services(
+    console: Console, services: Sequence[ServicePinged], descriptions: Mapping[str, Sequence[str]]
+) -> None:
+    """Print a table of services: name, whether it works, how long that took to know, and what is wrong.
+
+    Below it stands what services say of themselves, by name, in lines.
+    """
     from rich.text import Text
 
     if not services:
@@ -77,3 +89,5 @@ def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
         works = Text("yes", "green") if service.works else Text("no", "bold red")
         table.add_row(Text(service.name), works, f"{service.milliseconds:g}", Text(service.problem))
     console.print(table)
+    for name, lines in descriptions.items():
+        console.print("\n".join(["", name, *(f"  {line}" for line in lines)]), markup=False, highlight=False)

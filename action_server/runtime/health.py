@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import svcs
@@ -68,6 +69,27 @@ async def ping_all(services: Services | None, timeout: float) -> Sequence[Servic
     """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
     pings = services.container.get_pings() if services is not None else []
     return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+
+
+async def describe_all(services: Services | None, timeout: float) -> Mapping[str, Sequence[str]]:
+    """Return, by name, what services that were registered with a ping and have a method `describe` say of themselves.
+
+    The method takes nothing, may be a coroutine, and returns lines of text: what settings were understood as, say. One
+    that fails, or takes longer than ``timeout`` seconds, is left out: what is wrong is its ping's to say.
+    """
+    found = {}
+    for ping in services.container.get_pings() if services is not None else []:
+        # svcs tells the type of a ping to nobody but itself.
+        describe = getattr(await ping._container.aget(ping._svc_type), "describe", None)
+        if callable(describe):
+            try:
+                lines = describe()
+                lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
+            except (Exception, asyncio.TimeoutError):
+                logger.debug("service.not_described", extra={"service": ping.name}, exc_info=True)
+                continue
+            found[ping.name] = tuple(str(line) for line in lines)
+    return found
 
 
 async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:

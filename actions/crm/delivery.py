@@ -135,7 +135,7 @@ class Postman:
                 break
             task = asyncio.create_task(self._deliver(delivery))
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._forget_task)
         delay = self._look_again
         self._look_again = min(2 * delay, self._settings.poll)
         return delay
@@ -144,7 +144,7 @@ class Postman:
     def _lease(self) -> timedelta:
         return timedelta(seconds=self._settings.lease)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._woken.set()
 
@@ -154,15 +154,15 @@ class Postman:
             try:
                 await asyncio.wait_for(self._tell(delivery), self._settings.delivery_timeout)
             except InvalidRequestError as exc:
-                await self._refused(delivery, str(exc))
+                await self._settle_refused(delivery, str(exc))
             except BackendError as exc:
-                await self._failed(delivery, exc)
+                await self._settle_failed(delivery, exc)
             except asyncio.TimeoutError:
-                await self._failed(delivery, None)
+                await self._settle_failed(delivery, None)
             except Exception as exc:  # noqa: BLE001 (a defect in a backend is no reason to stop, nor to forget the row)
-                await self._refused(delivery, f"the delivery failed with {type(exc).__name__}")
+                await self._settle_refused(delivery, f"the delivery failed with {type(exc).__name__}")
             else:
-                await self._delivered(delivery)
+                await self._settle_delivered(delivery)
         except DatabaseError:
             # The lease runs out, and it is delivered once more: the CRM knows it by its id.
             _logger.warning("crm.outbox_unavailable")
@@ -171,26 +171,26 @@ class Postman:
         contact_id = await self._backend.upsert_contact(delivery.contact)
         await self._backend.log_activity(contact_id, delivery.activity)
 
-    async def _delivered(self, delivery: Delivery) -> None:
-        await self._queue.delivered(delivery)
+    async def _settle_delivered(self, delivery: Delivery) -> None:
+        await self._queue.mark_delivered(delivery)
         if self._failures:
             _logger.info("crm.available")
         self._failures = 0
         _logger.debug("crm.delivered", extra={"row": delivery.seq})
 
-    async def _refused(self, delivery: Delivery, problem: str) -> None:
+    async def _settle_refused(self, delivery: Delivery, problem: str) -> None:
         # The CRM answered, so it is there for all others.
         self._failures = 0
         facts = {"row": delivery.seq, "problem": problem, "refusals": delivery.refusals + 1}
         if delivery.refusals + 1 >= self._settings.refusals:
-            await self._queue.parked(delivery, problem)
+            await self._queue.park(delivery, problem)
             _logger.error("crm.parked", extra=facts)
         else:
             pause = self._pause(delivery.refusals, self._settings.first_pause, self._settings.longest_pause)
-            await self._queue.refused(delivery, timedelta(seconds=pause), problem)
+            await self._queue.note_refusal(delivery, timedelta(seconds=pause), problem)
             _logger.warning("crm.refused", extra=facts)
 
-    async def _failed(self, delivery: Delivery, error: BackendError | None) -> None:
+    async def _settle_failed(self, delivery: Delivery, error: BackendError | None) -> None:
         """Pause everything: what failed is the CRM, not the row. Deliveries that fail together count once."""
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
@@ -203,7 +203,7 @@ class Postman:
         # The row's own pause is for one that fails while all others are delivered.
         own = self._pause(delivery.failures, self._settings.first_pause, self._settings.longest_pause)
         pause = max(self._paused_until - now, own)
-        await self._queue.postponed(delivery, timedelta(seconds=pause), _problem(error))
+        await self._queue.postpone(delivery, timedelta(seconds=pause), _problem(error))
 
     def _pause_after(self, error: BackendError | None) -> float:
         if isinstance(error, RateLimitedError):

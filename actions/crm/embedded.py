@@ -13,7 +13,7 @@ from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
 from actions.crm.tables import activities, contacts
 from actions.crm.upsert import insert_into
-from actions.database import translated_errors
+from actions.database import translate_errors
 from actions.errors import InvalidRequestError
 from actions.wallclock import utc_now
 
@@ -55,7 +55,7 @@ class EmbeddedCrm:
             )
             return str((await connection.execute(upserting.returning(contacts.c.id))).scalar_one())
 
-        with translated_errors():
+        with translate_errors():
             return await self._database.write(work)
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:
@@ -78,7 +78,7 @@ class EmbeddedCrm:
             inserting = insert_into(connection, activities).values(contact_id=contact, **row)
             await connection.execute(inserting.on_conflict_do_nothing())
 
-        with translated_errors():
+        with translate_errors():
             await self._database.write(work)
 
     async def ping(self) -> None:
@@ -88,5 +88,5 @@ class EmbeddedCrm:
             await connection.execute(select(contacts.c.id).limit(1))
             await connection.execute(select(activities.c.id).limit(1))
 
-        with translated_errors():
+        with translate_errors():
             await self._database.read(work)

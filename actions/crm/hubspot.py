@@ -11,20 +11,18 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import SecretStr, StringConstraints, model_validator
 
-from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
-from actions.crm.names import first_and_last
+from actions.crm.records import Names, VendorSettings, drop_refused, text_of, timestamp, title_of, upsert, without
 from actions.errors import InvalidRequestError, UnavailableError
 from actions.scheduling.models import Change
-from actions.transport import BaseUrl, Response, Transport, TransportSettings
+from actions.transport import BaseUrl, JsonObject, Response, Transport, TransportSettings
 from actions.transport.credentials import Secret, bearer
 
 _logger = logging.getLogger(__name__)
@@ -38,13 +36,12 @@ _OUTCOMES = {Change.BOOKED: "SCHEDULED", Change.RESCHEDULED: "RESCHEDULED", Chan
 # Locked while it is changed in bulk, and moving to another data centre.
 # https://developers.hubspot.com/docs/api-reference/error-handling
 _NOT_NOW = (423, 477)
-# Looking a contact up and making it are two requests, between which others may make or merge it.
-_TRIES = 3
+_NAMES = Names("firstname", "lastname", "email", "phone")
 
 _Property = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 
 
-class HubSpotSettings(BaseModel):
+class HubSpotSettings(VendorSettings):
     """Where HubSpot is, and which of its properties are ours.
 
     Attributes:
@@ -55,8 +52,6 @@ class HubSpotSettings(BaseModel):
         unknown_name: the last name of somebody who gave neither a name nor an email address.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     type: Literal["hubspot"]
     token: SecretStr | None = None
     token_file: Path | None = None
@@ -64,8 +59,6 @@ class HubSpotSettings(BaseModel):
     api_version: Annotated[str, StringConstraints(pattern=r"^(v3|20\d\d-\d\d)$")] = "2026-03"
     id_property: _Property = "action_server_contact"
     activity_property: _Property = "action_server_activity"
-    unknown_name: Annotated[str, Field(min_length=1, max_length=80)] = "Unknown"
-    outbox: OutboxSettings = OutboxSettings()
     # Below the 100 requests in 10 s that HubSpot grants the smallest accounts, for all of their integrations together.
     transport: TransportSettings = TransportSettings(rate=(60, 10.0))
 
@@ -96,24 +89,18 @@ class HubSpotCrm:
 
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the contact, or bring it up to date, and return HubSpot's record id."""
-        details = _details(contact)
-        for _ in range(_TRIES):
-            found = await self._update(contact.key, details) or await self._create(contact.key, details)
-            if found:
-                return found
-        raise UnavailableError("HubSpot says that the contact exists, and does not find it")
+        return await upsert("HubSpot", self._update, self._create, contact.key, _NAMES.fields_of(contact))
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:
         """Log the activity as a meeting; HubSpot refuses a second one with its id, which is how a repeat ends."""
-        told = f"Reference {activity.reference}, {activity.change.value} at {_instant(activity.at)}"
         meeting = {
             "properties": {
                 self._settings.activity_property: activity.id,
-                "hs_timestamp": _instant(activity.start),
-                "hs_meeting_title": f"Appointment {activity.change.value}: {activity.appointment_type}",
-                "hs_meeting_body": told,
-                "hs_meeting_start_time": _instant(activity.start),
-                "hs_meeting_end_time": _instant(activity.end),
+                "hs_timestamp": timestamp(activity.start),
+                "hs_meeting_title": title_of(activity),
+                "hs_meeting_body": text_of(activity),
+                "hs_meeting_start_time": timestamp(activity.start),
+                "hs_meeting_end_time": timestamp(activity.end),
                 "hs_meeting_outcome": _OUTCOMES[activity.change],
             },
             "associations": [{"to": {"id": contact_id}, "types": [_MEETING_TO_CONTACT]}],
@@ -152,8 +139,8 @@ class HubSpotCrm:
         if "email" in details and _says_it_exists(answer):
             # Another contact has the address. Merging the two cannot be undone, so that is left to people.
             _logger.warning("crm.email_of_another_contact")
-            return await self._update(key, _without(details, {"email"}))
-        return await self._update(key, _accepted(details, answer))
+            return await self._update(key, without(details, {"email"}))
+        return await self._update(key, _without_refused(details, answer))
 
     async def _create(self, key: str, details: Mapping[str, str]) -> str | None:
         """Make the contact, or give our key to the one that has its address; None if somebody else was faster."""
@@ -166,7 +153,7 @@ class HubSpotCrm:
         if _says_it_exists(answer):
             existing = _EXISTING.search(answer.text)
             return await self._adopt(existing[1], key, details) if existing else None
-        return await self._create(key, _accepted(details, answer))
+        return await self._create(key, _without_refused(details, answer))
 
     async def _adopt(self, contact_id: str, key: str, details: Mapping[str, str]) -> str | None:
         ours = self._settings.id_property
@@ -174,11 +161,11 @@ class HubSpotCrm:
         answer = await self._request("GET", f"contacts/{contact_id}", params={"properties": wanted})
         if answer.status != 200:
             return None
-        has: Mapping[str, Any] = answer.json().get("properties") or {}
+        has: JsonObject = answer.json().get("properties") or {}
         if has.get(ours) == key:
             return None
         if has.get("firstname") or has.get("lastname"):
-            details = _without(details, {"firstname", "lastname"})
+            details = without(details, {"firstname", "lastname"})
         missing = {name: value for name, value in details.items() if not has.get(name)}
         changes = {"properties": {ours: key, **missing}}
         answer = await self._request("PATCH", f"contacts/{contact_id}", json=changes)
@@ -186,7 +173,7 @@ class HubSpotCrm:
             return _id(answer)
         if _says_it_exists(answer) or answer.status == 404:
             return None
-        _accepted(missing, answer)
+        _without_refused(missing, answer)
         return await self._adopt(contact_id, key, {})
 
     async def _is_logged(self, activity_id: str) -> bool:
@@ -208,30 +195,16 @@ class HubSpotCrm:
         return answer
 
 
-def _details(contact: Contact) -> dict[str, str]:
-    """Return HubSpot's properties for what is known."""
-    details = first_and_last(contact.name, "firstname", "lastname")
-    return details | {name: value for name in ("email", "phone") if (value := getattr(contact, name))}
-
-
-def _without(details: Mapping[str, str], names: set[str]) -> dict[str, str]:
-    return {name: value for name, value in details.items() if name not in names}
-
-
 def _says_it_exists(answer: Response) -> bool:
     return answer.status == 409 or (answer.status == 400 and _NOT_UNIQUE in answer.text)
 
 
-def _accepted(details: Mapping[str, str], answer: Response) -> dict[str, str]:
-    """Return the details without those that HubSpot took exception to; raise if the refusal is about anything else.
-
-    An address that is none is better left out than a reason not to tell the CRM of the appointment.
-    """
+def _without_refused(details: Mapping[str, str], answer: Response) -> dict[str, str]:
+    """Return the details without those that HubSpot took exception to; raise if the refusal is about anything else."""
     refused = {name for name, _ in _invalid(answer)}
     if answer.status != 400 or not refused or not refused <= details.keys():
         raise _refusal("the contact", answer)
-    _logger.warning("crm.details_refused", extra={"details": sorted(refused)})
-    return _without(details, refused)
+    return drop_refused(details, refused)
 
 
 def _invalid(answer: Response) -> list[tuple[str, str]]:
@@ -262,7 +235,3 @@ def _id(answer: Response) -> str:
     if not isinstance(found, str) or not found:
         raise InvalidRequestError(f"HubSpot answered {answer.status} without a record's id")
     return found
-
-
-def _instant(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

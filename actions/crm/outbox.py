@@ -23,7 +23,7 @@ from actions.crm.identity import contact_of, key_secret
 from actions.crm.models import Activity
 from actions.crm.port import CrmBackend
 from actions.crm.queue import Clock, Pending, Queue
-from actions.database import translated_errors
+from actions.database import translate_errors
 from actions.scheduling.models import BookingChange
 from actions.wallclock import utc_now
 
@@ -63,7 +63,7 @@ class Outbox:
 
     async def __aenter__(self) -> Outbox:
         """Start to deliver; what was parked gets one more try. Raises `UnavailableError` if the database is gone."""
-        with translated_errors():
+        with translate_errors():
             self._secret = await self._database.write(key_secret)
         await self.retry_parked()
         self._task = asyncio.create_task(self._postman.run())
@@ -109,7 +109,7 @@ class Outbox:
 
     async def pending(self) -> Pending:
         """Count what has not been delivered; raises `UnavailableError` if the database does not answer."""
-        with translated_errors():
+        with translate_errors():
             return await self._queue.pending()
 
     async def retry_parked(self) -> int:
@@ -117,7 +117,7 @@ class Outbox:
 
         A row that is refused again is parked again. Raises `UnavailableError` if the database does not answer.
         """
-        with translated_errors():
+        with translate_errors():
             rows = await self._queue.unpark(self._settings.refusals - 1)
         if rows:
             _logger.warning("crm.parked_retried", extra={"rows": rows})
@@ -130,5 +130,5 @@ class Outbox:
         async def look(connection: AsyncConnection) -> None:
             await connection.execute(select(tables.outbox.c.seq).limit(1))
 
-        with translated_errors():
+        with translate_errors():
             await self._database.read(look)

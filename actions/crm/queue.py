@@ -111,22 +111,22 @@ class Queue:
             return None
         return _delivery(found)
 
-    async def delivered(self, delivery: Delivery) -> None:
+    async def mark_delivered(self, delivery: Delivery) -> None:
         """Note that the CRM has it, forget what it said of the patient, and give the contact back."""
         gone: dict[str, Any] = dict.fromkeys(_PERSONAL)
         await self._settle(delivery, {"state": DELIVERED, "settled_at": self._clock(), "problem": None, **gone})
 
-    async def postponed(self, delivery: Delivery, pause: timedelta, problem: str) -> None:
+    async def postpone(self, delivery: Delivery, pause: timedelta, problem: str) -> None:
         """Let the row wait so long, and with it everything after it for the same contact."""
         changes = {"not_before": self._clock() + pause, "problem": problem, "failures": delivery.failures + 1}
         await self._settle(delivery, changes)
 
-    async def refused(self, delivery: Delivery, pause: timedelta, problem: str) -> None:
+    async def note_refusal(self, delivery: Delivery, pause: timedelta, problem: str) -> None:
         """Do as `postponed`, and count that the CRM refused it."""
         changes = {"not_before": self._clock() + pause, "problem": problem, "refusals": delivery.refusals + 1}
         await self._settle(delivery, changes)
 
-    async def parked(self, delivery: Delivery, problem: str) -> None:
+    async def park(self, delivery: Delivery, problem: str) -> None:
         """Put the row aside: what comes after it for the same contact is delivered without it."""
         changes = {"problem": problem, "refusals": delivery.refusals + 1}
         await self._settle(delivery, {"state": PARKED, "settled_at": self._clock(), **changes})

@@ -8,31 +8,24 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
 import stamina
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
-from actions.crm.names import first_and_last
+from actions.crm.records import Names, VendorSettings, drop_refused, text_of, timestamp, title_of, upsert
 from actions.crm.salesforce_login import SalesforceLogin
 from actions.errors import AuthFailedError, InvalidRequestError, RateLimitedError, UnavailableError
-from actions.transport import BaseUrl, Response, Transport, TransportSettings
+from actions.transport import BaseUrl, Response, Transport
 from actions.transport.credentials import Secret
 from actions.transport.grants import ClientSecretGrant, JwtBearerGrant, Signer
 from actions.transport.tokens import Grant
 
-_logger = logging.getLogger(__name__)
-
-# Making a Contact and finding it are several requests, between which others may make or delete it.
-_TRIES = 3
 # Somebody else writes to the same record, or to the account above it; that takes moments.
 _LOCKED = "UNABLE_TO_LOCK_ROW"
 _LOCK_TRIES = 4
@@ -41,12 +34,13 @@ _LOCK_PAUSE = 0.2
 _SAVE_THOUGH_SIMILAR = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 _MISSING, _TAKEN = "REQUIRED_FIELD_MISSING", "DUPLICATE_VALUE"
+_NAMES = Names("FirstName", "LastName", "Email", "Phone")
 _LONGEST = {"FirstName": 40, "LastName": 80, "Email": 80, "Phone": 40}
 
 _Field = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}__c$")]
 
 
-class SalesforceSettings(BaseModel):
+class SalesforceSettings(VendorSettings):
     """Where Salesforce is, how to log in, and which of its fields are ours.
 
     With `client_secret` the login is OAuth's client credentials; with `private_key` and `username` it is the JWT
@@ -61,8 +55,6 @@ class SalesforceSettings(BaseModel):
         unknown_name: the last name, which Salesforce demands, of somebody who gave none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     type: Literal["salesforce"]
     login_url: BaseUrl
     client_id: Annotated[str, Field(min_length=1)]
@@ -75,9 +67,6 @@ class SalesforceSettings(BaseModel):
     api_version: Annotated[str, StringConstraints(pattern=r"^(4[6-9]|[5-9]\d)\.0$")] = "62.0"
     contact_field: _Field = "Action_Server_Contact__c"
     activity_field: _Field = "Action_Server_Activity__c"
-    unknown_name: Annotated[str, Field(min_length=1, max_length=80)] = "Unknown"
-    outbox: OutboxSettings = OutboxSettings()
-    transport: TransportSettings = TransportSettings()
 
     @model_validator(mode="after")
     def _has_one_login(self) -> SalesforceSettings:
@@ -118,22 +107,17 @@ class SalesforceCrm:
 
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the Contact, or bring it up to date, and return its Id."""
-        fields = _fields(contact)
-        for _ in range(_TRIES):
-            found = await self._upsert(contact.key, fields) or await self._create(contact.key, fields)
-            if found:
-                return found
-        raise UnavailableError("Salesforce says that the Contact exists, and does not find it")
+        return await upsert("Salesforce", self._upsert, self._create, contact.key, _fields(contact))
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:
         """Log the activity as an Event; Salesforce refuses a second one with its id, which is how a repeat ends."""
         event = {
             self._settings.activity_field: activity.id,
             "WhoId": contact_id,
-            "Subject": f"Appointment {activity.change.value}: {activity.appointment_type}",
-            "Description": f"Reference {activity.reference}, {activity.change.value} at {_instant(activity.at)}",
-            "StartDateTime": _instant(activity.start),
-            "EndDateTime": _instant(activity.end),
+            "Subject": title_of(activity),
+            "Description": text_of(activity),
+            "StartDateTime": timestamp(activity.start),
+            "EndDateTime": timestamp(activity.end),
             # It tells what happened. The time belongs to the clinic's calendar, not to whom the API acts for.
             "ShowAs": "Free",
         }
@@ -172,7 +156,7 @@ class SalesforceCrm:
         missing = {field for problem in _problems(answer) for field in problem.fields if problem.code == _MISSING}
         if missing == {"LastName"} or self._is_taken(answer, self._settings.contact_field):
             return None
-        return await self._upsert(key, _accepted(fields, answer))
+        return await self._upsert(key, _without_refused(fields, answer))
 
     async def _create(self, key: str, fields: Mapping[str, str]) -> str | None:
         """Make the Contact of somebody without a last name; None if somebody else was faster.
@@ -185,7 +169,7 @@ class SalesforceCrm:
             return _id(answer, "id")
         if self._is_taken(answer, self._settings.contact_field):
             return None
-        return await self._create(key, _accepted(fields, answer))
+        return await self._create(key, _without_refused(fields, answer))
 
     def _is_taken(self, answer: Response, field: str) -> bool:
         return any(problem.code == _TAKEN and field in problem.message for problem in _problems(answer))
@@ -236,9 +220,7 @@ class _LockedError(UnavailableError):
 
 def _fields(contact: Contact) -> dict[str, str]:
     """Return Salesforce's fields for what is known, no longer than Salesforce takes them."""
-    fields = first_and_last(contact.name, "FirstName", "LastName")
-    fields |= {name: value for name in ("Email", "Phone") if (value := getattr(contact, name.lower()))}
-    return {name: value[: _LONGEST[name]] for name, value in fields.items()}
+    return {name: value[: _LONGEST[name]] for name, value in _NAMES.fields_of(contact).items()}
 
 
 def _problems(answer: Response) -> list[Problem]:
@@ -253,17 +235,13 @@ def _problems(answer: Response) -> list[Problem]:
         return []
 
 
-def _accepted(fields: Mapping[str, str], answer: Response) -> dict[str, str]:
-    """Return the fields without those that Salesforce took exception to; raise if the refusal is about anything else.
-
-    An address that is none is better left out than a reason not to tell the CRM of the appointment.
-    """
+def _without_refused(fields: Mapping[str, str], answer: Response) -> dict[str, str]:
+    """Return the fields without those that Salesforce took exception to; raise if the refusal is about more."""
     problems = _problems(answer)
     refused = {field for problem in problems for field in problem.fields}
     if answer.status != 400 or not problems or not all(p.fields and p.fields <= fields.keys() for p in problems):
         raise _refusal("the Contact", answer)
-    _logger.warning("crm.details_refused", extra={"details": sorted(refused)})
-    return {name: value for name, value in fields.items() if name not in refused}
+    return drop_refused(fields, refused)
 
 
 def _refusal(what: str, answer: Response) -> InvalidRequestError:
@@ -277,7 +255,3 @@ def _id(answer: Response, name: str) -> str:
     if not isinstance(found, str) or not found:
         raise _refusal("the Contact", answer)
     return found
-
-
-def _instant(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

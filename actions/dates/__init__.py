@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from actions.dates.days import DateOrder, Days, read_days
 from actions.dates.iso import read_day, read_moment
-from actions.dates.languages import translated
+from actions.dates.languages import translate
 from actions.dates.spoken import SpokenDays
 from actions.dates.times import DayTime, split_time
 from actions.errors import DateInPastError, DateNotUnderstoodError
@@ -70,7 +70,7 @@ class DateReader:
         today = on_the_wall(now, self._zone).date()
         window = self._read_english(text, today)
         for language in self._languages:
-            if window is None and (wish := translated(text, language)):
+            if window is None and (wish := translate(text, language)):
                 window = self._read_english(wish, today)
         if window is None:
             day_time, words = _parts(text)

@@ -93,7 +93,7 @@ def _relative_month(match: re.Match[str], today: date) -> Days:
     return _month(_add_months(today.replace(day=1), months))
 
 
-def _counted(match: re.Match[str], today: date) -> Days:
+def _in_so_many(match: re.Match[str], today: date) -> Days:
     count = number(match["count"]) * (-1 if match[0].endswith("ago") else 1)
     if match["unit"] == "month":
         return _one(_add_months(today, count))
@@ -110,11 +110,11 @@ def _day_of_month(match: re.Match[str], today: date) -> Days:
     for months in range(12):
         first = _add_months(today.replace(day=1), months)
         if wanted <= calendar.monthrange(first.year, first.month)[1] and first.replace(day=wanted) >= today:
-            return _checked(first.replace(day=wanted), match["weekday"])
+            return _require_weekday(first.replace(day=wanted), match["weekday"])
     raise ValueError("no month has that day")
 
 
-def _checked(day: date, said: str | None) -> Days:
+def _require_weekday(day: date, said: str | None) -> Days:
     if said and weekday(said) != day.weekday():
         raise ValueError("the day is another weekday")
     return _one(day)
@@ -123,7 +123,7 @@ def _checked(day: date, said: str | None) -> Days:
 def _named_day(match: re.Match[str], today: date) -> Days:
     in_month, day = month(match["month"]), int(match["day"])
     named = date(int(match["year"]), in_month, day) if match["year"] else _next(in_month, day, today)
-    return _checked(named, match["weekday"])
+    return _require_weekday(named, match["weekday"])
 
 
 def _next(in_month: int, day: int, today: date) -> date:
@@ -157,8 +157,8 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"(?P<which>last|this|next) week|the week after next", _week),
     _rule(r"(?:(?P<which>this|next) |at the |the )?weekend", _weekend),
     _rule(r"(?P<which>last|this|next) month", _relative_month),
-    _rule(rf"in {_COUNT}(?:(?:'s?)? time)?", _counted),
-    _rule(rf"{_COUNT} (?:from (?:now|today)|ago)", _counted),
+    _rule(rf"in {_COUNT}(?:(?:'s?)? time)?", _in_so_many),
+    _rule(rf"{_COUNT} (?:from (?:now|today)|ago)", _in_so_many),
     _rule(rf"(?:in )?{_MONTH}(?: {_YEAR})?", _named_month),
     _rule(rf"(?:{_WEEKDAY},? )?{_DAY_NUMBER}\.?(?: of)? {_MONTH}\.?(?:,? {_YEAR})?", _named_day),
     _rule(rf"(?:{_WEEKDAY},? )?{_MONTH}\.? {_DAY_NUMBER}(?:,? {_YEAR})?", _named_day),

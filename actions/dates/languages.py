@@ -28,7 +28,7 @@ class _Language:
     after: Sequence[tuple[str, _Replacement]]
 
 
-def translated(text: str, language: str) -> str | None:
+def translate(text: str, language: str) -> str | None:
     """Return the wish, which is in lower case, in English as far as it can be told; None for an unknown language."""
     table = _LANGUAGES.get(language)
     if table is None:

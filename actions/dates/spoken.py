@@ -33,9 +33,9 @@ class SpokenDays:
         tables = [_words_of(language) for language in languages]
         self._languages = list(languages)
         self._order = order
-        self._weekdays = _numbered(tables, WEEKDAYS)
-        self._months = _numbered(tables, MONTHS)
-        self._relative = frozenset(_numbered(tables, _RELATIVE))
+        self._weekdays = _index_of_forms(tables, WEEKDAYS)
+        self._months = _index_of_forms(tables, MONTHS)
+        self._relative = frozenset(_index_of_forms(tables, _RELATIVE))
 
     def read(self, text: str, today: date) -> Days | None:
         """Return the one day that the text names; None unless it surely names one."""
@@ -77,7 +77,7 @@ class SpokenDays:
         return weekdays <= {day.weekday()} and months <= {day.month} and numbers <= {day.day, day.year}
 
 
-def _numbered(tables: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, int]:
+def _index_of_forms(tables: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, int]:
     return {
         form.casefold(): index
         for table in tables

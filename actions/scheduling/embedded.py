@@ -71,7 +71,7 @@ class EmbeddedBackend:
             if moved := await self._ledger.claim_move(record, slot):
                 return moved[0].booking
         # A repeat of a move whose reply was lost.
-        done = await self._ledger.moved(key, slot)
+        done = await self._ledger.find_moved(key, slot)
         return done.booking if done else None
 
     async def ping(self) -> None:

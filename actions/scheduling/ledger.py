@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
-from actions.database import translated_errors
+from actions.database import translate_errors
 from actions.scheduling import records
 from actions.scheduling.models import BookingChange, BookingKey, Change, Patient, Slot, Window
 from actions.scheduling.records import Record, State
@@ -54,7 +54,7 @@ class Ledger:
         """Return those of one resource's slots, which are in order of time, whose time nobody has claimed."""
         if not slots:
             return []
-        with translated_errors():
+        with translate_errors():
             cells = await self._database.read(lambda connection: records.taken_cells(connection, slots))
         return [slot for slot in slots if cells.isdisjoint(records.cells_of(slot))]
 
@@ -72,7 +72,7 @@ class Ledger:
         found = await self._find(records.fits(key), began, ~records.is_replaced())
         return found[0] if found else None
 
-    async def moved(self, key: BookingKey, slot: Slot) -> Record | None:
+    async def find_moved(self, key: BookingKey, slot: Slot) -> Record | None:
         """Return the booking at the slot that was moved there from a time that the key fits."""
         there = BookingKey(key.conversation, key.appointment_type, Window.at(slot.start))
         confirmed = bookings.c.state == State.CONFIRMED.value
@@ -83,15 +83,15 @@ class Ledger:
                     return record
             return None
 
-        with translated_errors():
+        with translate_errors():
             return await self._database.read(work)
 
     async def reread(self, record_id: int) -> Record:
         """Return a record as it is now."""
-        with translated_errors():
+        with translate_errors():
             return await self._database.read(lambda connection: records.reread(connection, record_id))
 
-    async def unsettled(self, system: str, age: timedelta) -> list[Record]:
+    async def list_unsettled(self, system: str, age: timedelta) -> list[Record]:
         """Return what has been pending or cancelling in a system for so long, the oldest first."""
         open_states = bookings.c.state.in_((State.PENDING.value, State.CANCELLING.value))
         old = bookings.c.changed <= self.clock() - age
@@ -204,7 +204,7 @@ class Ledger:
         await self._write(record.entry.patient.conversation, work)
 
     async def _find(self, *conditions: ColumnElement[bool]) -> list[Record]:
-        with translated_errors():
+        with translate_errors():
             return await self._database.read(lambda connection: records.find(connection, *conditions))
 
     async def _write(self, conversation: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -212,7 +212,7 @@ class Ledger:
             await records.lock(connection, conversation)
             return await work(connection)
 
-        with translated_errors():
+        with translate_errors():
             return await self._database.write(locked)
 
     async def _advance(self, record: Record, state: State) -> Record | None:

@@ -35,12 +35,12 @@ async def settle(backend: SyncedBackend, age: timedelta | None = None) -> Sweep:
 
     A record that another process works on counts nowhere. Raises `UnavailableError` if the ledger does not answer.
     """
-    counts = Counter([await _settle(backend, record) for record in await backend.unsettled(age)])
+    counts = Counter([await _settle(backend, record) for record in await backend.list_unsettled(age)])
     return Sweep(counts["confirmed"], counts["cancelled"], counts["left"])
 
 
 @asynccontextmanager
-async def sweeping(
+async def sweep_in_background(
     backend: SyncedBackend, *, every: timedelta = EVERY, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> AsyncIterator[None]:
     """Sweep now and then for the length of the block. Any number of processes may do so on one ledger.

@@ -120,9 +120,9 @@ class SyncedBackend:
         await self._ledger.ping()
         await self._ask(self._calendar.ping())
 
-    async def unsettled(self, age: timedelta | None = None) -> list[Record]:
+    async def list_unsettled(self, age: timedelta | None = None) -> list[Record]:
         """Return what has been pending or cancelling for so long (`settle_after`), the oldest first."""
-        return await self._ledger.unsettled(self._system, self.settle_after if age is None else age)
+        return await self._ledger.list_unsettled(self._system, self.settle_after if age is None else age)
 
     async def settle(self, record: Record) -> State | None:
         """Bring an unsettled record to its end and return which; None if somebody else works on it.
@@ -186,7 +186,7 @@ class SyncedBackend:
             moved, is_new = claimed
             return (await (self._complete(moved) if is_new else self._resume(moved))).booking
         # A repeat of a move whose reply was lost.
-        done = await self._ledger.moved(key, slot)
+        done = await self._ledger.find_moved(key, slot)
         return done.booking if done else None
 
     async def _as_kept(self, record: Record) -> Record | None:
@@ -218,7 +218,7 @@ class SyncedBackend:
         except BackendError:
             await self._certainly(self._ledger.release(record))
             raise
-        return await self._confirmed(record)
+        return await self._confirm_or_fail(record)
 
     async def _resume(self, record: Record) -> Record:
         """Take over a pending record whose entry may be in the calendar, or on its way there.
@@ -240,9 +240,9 @@ class SyncedBackend:
             raise
         except BackendError as exc:
             raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
-        return await self._confirmed(taken)
+        return await self._confirm_or_fail(taken)
 
-    async def _confirmed(self, record: Record) -> Record:
+    async def _confirm_or_fail(self, record: Record) -> Record:
         confirmed = await self._certainly(self._confirm(record))
         if confirmed is None:
             raise OutcomeUnknownError("another process gave this booking up while it was written")
@@ -314,13 +314,13 @@ class SyncedBackend:
 
         task = asyncio.create_task(turn())
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._forget_task)
         await asyncio.wait({task})  # which leaves the task alone when the caller is cancelled
         if task.cancelled():
             raise OutcomeUnknownError("the worker is closing")
         return task.result()
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _forget_task(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # or asyncio complains when the caller is gone

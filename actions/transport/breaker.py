@@ -14,7 +14,7 @@ from types import TracebackType
 _log = logging.getLogger("actions.transport")
 
 
-class HostLeftAlone(Exception):  # noqa: N818 - nothing failed: nothing was tried
+class CircuitOpen(Exception):  # noqa: N818 - nothing failed: nothing was tried
     """The breaker is open for `seconds` more, or until the request returns that finds out; `reason` is why."""
 
     def __init__(self, seconds: float, reason: str) -> None:
@@ -41,15 +41,15 @@ class Breaker:
         return self._retry_at is not None
 
     def check(self) -> None:
-        """Raise `HostLeftAlone` if no request may be sent now."""
+        """Raise `CircuitOpen` if no request may be sent now."""
         if self._retry_at is None:
             return
         left = self._retry_at - self._clock()
         if left > 0 or self._probe is not None:
-            raise HostLeftAlone(max(0.0, left), self._reason)
+            raise CircuitOpen(max(0.0, left), self._reason)
 
     def admit(self) -> Admission:
-        """Let one request through, to be used as a block; raises `HostLeftAlone`."""
+        """Let one request through, to be used as a block; raises `CircuitOpen`."""
         self.check()
         admission = Admission(self)
         if self._retry_at is not None:
@@ -95,10 +95,10 @@ class Admission:
     ) -> None:
         self._breaker.release(self)
 
-    def good(self) -> None:
+    def succeed(self) -> None:
         """Say that the host did its work, which may be to refuse."""
         self._breaker.settle(self, 0, 0.0, None)
 
-    def bad(self, limit: int, pause: float, problem: str) -> None:
+    def fail(self, limit: int, pause: float, problem: str) -> None:
         """Say that the host failed; at `limit` failures in a row it is left alone for `pause` seconds."""
         self._breaker.settle(self, limit, pause, problem)

@@ -33,6 +33,8 @@ class Call:
     repeatable: bool | None
     accept: Collection[int]
     deadline: Deadline
+    # The part of the system that an answer of 500 says something about; None: all of it.
+    part: str | None = None
     sent: int = 0
     # The headers that proved the sender last, and whether others were asked for since.
     proof: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,8 @@ from yarl import URL
 
 from actions.errors import InvalidRequestError
 
+JsonObject = Mapping[str, Any]
+
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}")
 
 
@@ -80,7 +82,7 @@ class Response:
         """The body as text; what is not UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
 
-    def json(self) -> Mapping[str, Any]:
+    def json(self) -> JsonObject:
         """Return the body, a JSON object; raises `InvalidRequestError` if it is none."""
         try:
             found = json.loads(self.body)

@@ -31,7 +31,7 @@ class Route:
         if self._tls is None:
             self._warn()
             ca_file = self._settings.ca_file
-            made = await asyncio.to_thread(self._trusting, ca_file) if ca_file else True
+            made = await asyncio.to_thread(self._tls_context, ca_file) if ca_file else True
             # One context for all: aiohttp keeps connections of different ones apart.
             if self._tls is None:
                 self._tls = made
@@ -51,7 +51,7 @@ class Route:
         if self._url.scheme == "http" and not _is_loopback(self._url.host or ""):
             _log.warning("transport.not_encrypted", extra={"system": self._system, "host": self._url.host})
 
-    def _trusting(self, ca_file: str) -> ssl.SSLContext:
+    def _tls_context(self, ca_file: str) -> ssl.SSLContext:
         where = f"the ca_file of {self._system}, {ca_file},"
         try:
             context = ssl.create_default_context(cafile=ca_file)

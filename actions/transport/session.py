@@ -23,7 +23,7 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
         # The server bounds calls already; a queue for connections would look like a slow host.
         connector=aiohttp.TCPConnector(limit=0),
-        trace_configs=[aiohttp_trace_config(), _watching()],
+        trace_configs=[aiohttp_trace_config(), _progress_hooks()],
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,
         headers={"User-Agent": "action-server"},
@@ -38,25 +38,27 @@ class Progress:
     may_be_sent: bool = True
 
 
-def _watching() -> aiohttp.TraceConfig:
+def _progress_hooks() -> aiohttp.TraceConfig:
     """Make the hooks that keep the `Progress` of each request, which is its `trace_request_ctx`."""
     config = aiohttp.TraceConfig()
-    config.on_request_start.append(_started)
-    config.on_request_headers_sent.append(_sent)
+    config.on_request_start.append(_on_start)
+    config.on_request_headers_sent.append(_on_headers_sent)
     return config
 
 
-async def _started(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
+async def _on_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
     if isinstance(context.trace_request_ctx, Progress):
         context.trace_request_ctx.may_be_sent = False
 
 
-async def _sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams) -> None:
+async def _on_headers_sent(
+    _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
+) -> None:
     if isinstance(context.trace_request_ctx, Progress):
         context.trace_request_ctx.may_be_sent = True
 
 
-def breaker_of(session: aiohttp.ClientSession, origin: str) -> Breaker:
-    """Return the breaker of a host, the same for everybody who uses the session."""
-    hosts = _breakers.setdefault(session, {})
-    return hosts.setdefault(origin, Breaker(origin))
+def breaker_of(session: aiohttp.ClientSession, origin: str, part: str = "") -> Breaker:
+    """Return the breaker of a host or of a part of it, the same for everybody who uses the session."""
+    known = _breakers.setdefault(session, {})
+    return known.setdefault(f"{origin} {part}", Breaker(origin))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from actions.errors import AuthFailedError, InvalidRequestError
 from actions.transport.failures import clock_note
-from actions.transport.models import Response
+from actions.transport.models import JsonObject, Response
 from actions.transport.shared import Shared
 from actions.transport.transport import Transport
 
@@ -99,7 +99,7 @@ class TokenCredentials:
         return _token(answer, content, asked)
 
 
-def _token(answer: Response, content: Mapping[str, object], asked: float) -> Token:
+def _token(answer: Response, content: JsonObject, asked: float) -> Token:
     text = access_token(answer, content)
     kind = content.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
@@ -115,7 +115,7 @@ def _token(answer: Response, content: Mapping[str, object], asked: float) -> Tok
     return Token(text, asked + lifetime - margin)
 
 
-def access_token(answer: Response, content: Mapping[str, object]) -> str:
+def access_token(answer: Response, content: JsonObject) -> str:
     """Return the token of an answer, fit for a header; raises `AuthFailedError` if there is none."""
     text = content.get("access_token")
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
@@ -123,7 +123,7 @@ def access_token(answer: Response, content: Mapping[str, object]) -> str:
     return text
 
 
-def refusal(answer: Response, content: Mapping[str, object]) -> AuthFailedError:
+def refusal(answer: Response, content: JsonObject) -> AuthFailedError:
     """Return the error that an answer without a token is, with OAuth's code for why if it has one."""
     code = content.get("error")
     if not isinstance(code, str) or not _CODE.fullmatch(code):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 import aiohttp
 import stamina
@@ -16,18 +16,19 @@ from action_server import time_left
 from actions.errors import BackendError
 from actions.transport.address import Address, Params
 from actions.transport.body import read_body
-from actions.transport.breaker import Admission, HostLeftAlone
+from actions.transport.breaker import Admission, Breaker, CircuitOpen
 from actions.transport.call import Call, Data, with_body
 from actions.transport.credentials import Credentials, NoCredentials
 from actions.transport.failures import Failure, Kind, of_credentials, of_exception, of_status, of_timeout
-from actions.transport.lines import Line
 from actions.transport.models import Response, TransportSettings
 from actions.transport.pace import Deadline, Pace, TooFast, timeout
+from actions.transport.request_log import RequestLog
 from actions.transport.route import Route
 from actions.transport.session import Progress, breaker_of
 
 # Seconds between tries: a tenth, doubled each time, and up to another tenth by chance.
 _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 0.1, 1.0, 0.1
+_PART_FAILED = 500
 
 
 class Transport:
@@ -64,14 +65,15 @@ class Transport:
         repeatable: bool | None = None,
         accept: Collection[int] = (),
         name: str | None = None,
+        part: str | None = None,
     ) -> Response:
         """Send one request and return the answer; `path` is relative to the base URL, or a whole URL below it.
 
-        `repeatable` says that sending it twice does no more than sending it once, as every read and every conditional
-        write does: only then is it retried after its outcome became unknown. None: reads are, writes are not.
-        A mapping for `data` is sent as a form. A 3xx is returned, not followed. `accept` are statuses that are returned
-        and not raised, for systems that say in the body what they mean; a 401 among them renews no credentials. `name`
-        is the path for logs, with a word for what is somebody's own: `Patient/{id}`; the path itself is never logged.
+        `repeatable`: sending it twice does no more than once, as every read and conditional write does; only then is it
+        retried after its outcome became unknown. None: reads are, writes are not. A mapping for `data` is sent as form.
+        A 3xx is not followed. `accept` are statuses that are returned, not raised: a 401 among them renews no
+        credentials, a 5xx is not held against the host. `name` is the path for logs, with a word for what is somebody's
+        own: `Patient/{id}`. `part` can fail alone, as one of many calendars: a 500 opens its breaker, not the host's.
 
         Raises:
             AuthFailedError: 401 (also with renewed credentials) or 403.
@@ -81,16 +83,15 @@ class Transport:
             InvalidRequestError: what was asked cannot be sent, or the answer to a read cannot be used.
         """
         made, body = with_body(self.system, headers, json, data)
-        url = self._address.below(path, params)
-        call = Call(method, url, made, body, repeatable, accept, self._deadline())
-        line = Line(self.system, method, name)
+        call = Call(method, self._address.below(path, params), made, body, repeatable, accept, self._deadline(), part)
+        log = RequestLog(self.system, method, name)
         try:
             answer = await self._tries(call)
         except Failure as failure:
             error = failure.error(call.reads, call.uncertain)
-            line.failed(call.sent, failure.status, error)
+            log.failure(call.sent, failure.status, error)
             raise error from None
-        line.answered(call.sent, answer.status)
+        log.answer(call.sent, answer.status)
         return answer
 
     def _deadline(self) -> Deadline:
@@ -117,7 +118,7 @@ class Transport:
 
     def _wait(self, call: Call, failure: Failure) -> bool | float:
         """Say whether to try again: in how many seconds, True for stamina's own choice, False for not at all."""
-        if not call.may_repeat(failure) or self._breaker.is_open:
+        if not call.may_repeat(failure) or any(breaker.is_open for breaker in self._breakers(call)):
             return False
         left = call.deadline.left
         if failure.retry_after is not None:
@@ -137,15 +138,17 @@ class Transport:
     async def _once(self, call: Call) -> Response:
         try:
             # Before anything is fetched in vain; its one place is taken later, as a token may come from the same host.
-            self._breaker.check()
+            for breaker in self._breakers(call):
+                breaker.check()
             call.proof = await self._proof(call)
             if self._pace:
                 await self._pace.wait(call.deadline)
             tls = await self._route.tls()
             self._require_time(call)
-            with self._breaker.admit() as admission:
-                return await self._judged(call, tls, admission)
-        except HostLeftAlone as exc:
+            with ExitStack() as stack:
+                admissions = [stack.enter_context(breaker.admit()) for breaker in self._breakers(call)]
+                return await self._ask_host(call, tls, admissions)
+        except CircuitOpen as exc:
             pause = f"{self.system} failed repeatedly and is not asked for {exc.seconds:.0f} s"
             raise Failure(Kind.NOT_SENT, f"{pause}; the last time: {exc.reason}") from None
         except TooFast as exc:
@@ -180,22 +183,32 @@ class Transport:
         except asyncio.TimeoutError:
             raise Failure(Kind.NOT_SENT, f"there were no credentials for {self.system} in time") from None
 
-    async def _judged(self, call: Call, tls: ssl.SSLContext | bool, admission: Admission) -> Response:
-        """Send the request and tell the breaker what that says about the host."""
+    async def _ask_host(self, call: Call, tls: ssl.SSLContext | bool, admissions: Sequence[Admission]) -> Response:
+        """Send the request and tell the breakers what that says about the host, and about the part of it."""
         try:
             answer = await self._exchange(call, tls)
         except Failure as failure:
             call.note(failure)
-            self._tell(admission, failure)
+            self._tell(admissions, failure)
             raise
-        self._tell(admission, of_status(self.system, answer.status, answer.headers))
+        if answer.status < _PART_FAILED:
+            self._tell(admissions, None)
         return answer
 
-    def _tell(self, admission: Admission, failure: Failure | None) -> None:
+    def _tell(self, admissions: Sequence[Admission], failure: Failure | None) -> None:
+        *whole, last = admissions
         if failure is not None and failure.blames:
-            admission.bad(self._settings.breaker_failures, self._settings.breaker_pause, failure.text)
-        elif failure is None or failure.status is not None:
-            admission.good()
+            # Whoever answers 500 to a question about one part is there for the others.
+            blamed, cleared = (last, whole) if failure.status == _PART_FAILED else (admissions[0], [])
+            blamed.fail(self._settings.breaker_failures, self._settings.breaker_pause, failure.text)
+        else:
+            cleared = [*admissions] if failure is None or failure.status is not None else []
+        for admission in cleared:
+            admission.succeed()
+
+    def _breakers(self, call: Call) -> Sequence[Breaker]:
+        part = [breaker_of(self._session, self._address.origin, call.part)] if call.part else []
+        return [self._breaker, *part]
 
     async def _exchange(self, call: Call, tls: ssl.SSLContext | bool) -> Response:
         settings = self._settings
@@ -206,7 +219,7 @@ class Transport:
             async with self._session.request(
                 call.method,
                 call.url,
-                headers=_merged(call.headers, call.proof),
+                headers=_merge_headers(call.headers, call.proof),
                 data=call.body(),
                 allow_redirects=False,
                 timeout=self._limits(budget),
@@ -246,7 +259,7 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise aiohttp.ClientConnectionError("the connection broke") from None
 
 
-def _merged(headers: CIMultiDict[str], proof: Mapping[str, str]) -> CIMultiDict[str]:
+def _merge_headers(headers: CIMultiDict[str], proof: Mapping[str, str]) -> CIMultiDict[str]:
     merged = headers.copy()
     merged.update(proof)
     return merged

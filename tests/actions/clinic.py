@@ -61,7 +61,7 @@ def opening_hours(
     every: timedelta = HALF_HOUR,
 ) -> ClinicHours:
     """Return hours in Berlin."""
-    return ClinicHours(text, BERLIN, holidays, every)
+    return ClinicHours(text, BERLIN, dict.fromkeys(holidays, "a holiday"), every)
 
 
 def booking_desk(

@@ -85,7 +85,9 @@ async def test_the_lifespan_opens_a_clinic_that_books_and_answers_pings(database
     async with services.open(lifespan, clinic(database)) as opened:
         outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
         pings = opened.container.get_pings()
-        assert {ping.name.rpartition(".")[2] for ping in pings} == {"SchedulingBackend", "CrmBackend", "Outbox"}
+        assert {ping.name.rpartition(".")[2] for ping in pings} == {
+            *("SchedulingBackend", "ComingDays", "CrmBackend", "Outbox")
+        }
         assert all(ping.is_async for ping in pings)
         for ping in pings:
             await ping.aping()
@@ -147,7 +149,10 @@ async def test_without_a_crm_nothing_is_kept_for_one(database: Path) -> None:
     async with services.open(lifespan, clinic(database, crm={"type": "none"})) as opened:
         await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
 
-        assert [ping.name for ping in opened.container.get_pings()] == ["actions.scheduling.port.SchedulingBackend"]
+        assert [ping.name for ping in opened.container.get_pings()] == [
+            "actions.scheduling.port.SchedulingBackend",
+            "actions.coming_days.ComingDays",
+        ]
 
 
 async def test_bad_settings_stop_the_start_with_one_sentence(database: Path) -> None:

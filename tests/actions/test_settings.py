@@ -128,6 +128,7 @@ def test_a_bad_setting_is_one_sentence_that_names_the_key_and_no_value(key: str,
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
+        ({"opening_hours": "Mo-Fr 09:00-12:00; PH off", "holidays": None}, "opening_hours has a rule for PH"),
         (
             {"scheduling": {"type": "exchange"}},
             "services.clinic.scheduling.type: must be one of 'embedded', 'caldav', 'f",
@@ -143,7 +144,7 @@ def test_a_bad_setting_is_one_sentence_that_names_the_key_and_no_value(key: str,
             "services.clinic: scheduling.schedules has no entry for the resource practice of appointment_types",
         ),
     ],
-    ids=["an unknown system", "nothing to log in with", "an unknown key", "no calendar", "no schedule"],
+    ids=["nobody's holidays", "an unknown system", "no token", "an unknown key", "no calendar", "no schedule"],
 )
 def test_a_bad_setting_of_a_system_elsewhere_is_named(setting: dict[str, Any], said: str) -> None:
     """By its key in the file; the type that was chosen is no part of it."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from itertools import islice
 from typing import Any
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-from icalendar import Calendar, Event
+from icalendar import Event
+
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +24,6 @@ _WITHOUT_A_GAP = ("SECONDLY", "MINUTELY")
 _BY_THE_DAY = ("HOURLY", "DAILY")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _A_DAY = timedelta(days=1)
-
-# What icalendar and dateutil raise on content that is not as it should be.
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, order=True)
@@ -59,12 +58,7 @@ class Spans:
         return index >= 0 and self._merged[index].overlaps(span)
 
 
-def events_in(content: str) -> Sequence[Event]:
-    """Return the events of a calendar object; raises one of `UNREADABLE` if it is none."""
-    return Calendar.from_ical(content).events
-
-
-def busy(content: str, zone: tzinfo, within: Span) -> Sequence[Span]:
+def busy(content: str, zone: tzinfo, within: Span, place: Mapping[str, str] | None = None) -> Sequence[Span]:
     """Return when the events of one calendar object keep somebody busy, as far as it overlaps with `within`.
 
     Cancelled and transparent events do not count, nor do those that take no time. Whole days and times without a zone
@@ -72,21 +66,22 @@ def busy(content: str, zone: tzinfo, within: Span) -> Sequence[Span]:
     were moved or cancelled on their own are replaced. Only "this and all that follow" as a change of a series
     (RANGE=THISANDFUTURE), which no common program writes, is taken for a change of the one time.
 
-    What cannot be read is left out, with a line in the log that says nothing of what stands there.
+    What cannot be read is left out, with a line in the log that says at which `place` it is (the calendar and the
+    object, say) and nothing of what stands there.
     """
     found: list[Span] = []
     try:
         events = events_in(content)
     except UNREADABLE:
-        _log.warning("caldav.object_unreadable")
+        _log.warning("caldav.object_unreadable", extra=place)
         return []
     moved = {value for event in events if (value := _recurrence_id(event)) is not None}
     for event in events:
         try:
             if counts(event):
-                found += [span for span in _spans(event, zone, within, moved) if span.overlaps(within)]
+                found += [span for span in _spans(event, zone, within, moved, place) if span.overlaps(within)]
         except UNREADABLE:
-            _log.warning("caldav.event_unreadable")
+            _log.warning("caldav.event_unreadable", extra=place)
     return found
 
 
@@ -136,7 +131,9 @@ class _Times:
         return Span(start, _instant(wall + self.length, self.zone) if self.all_day else start + self.length)
 
 
-def _spans(event: Event, zone: tzinfo, within: Span, moved: set[date]) -> Iterator[Span]:
+def _spans(
+    event: Event, zone: tzinfo, within: Span, moved: set[date], place: Mapping[str, str] | None
+) -> Iterator[Span]:
     times = _Times.of(event, zone)
     if "RECURRENCE-ID" in event or not ("RRULE" in event or "RDATE" in event):
         yield times.at(times.start)
@@ -151,7 +148,7 @@ def _spans(event: Event, zone: tzinfo, within: Span, moved: set[date]) -> Iterat
             else:
                 walls.update(_starts(rule, times, within))
         except UNREADABLE:
-            _log.warning("caldav.rule_unreadable")
+            _log.warning("caldav.rule_unreadable", extra=place)
     walls -= {_wall(value, times.zone) for value in not_then}
     # Some programs leave out a time by its day.
     days = {value for value in not_then if not isinstance(value, datetime)}

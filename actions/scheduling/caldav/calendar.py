@@ -36,19 +36,20 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import UNREADABLE, Span, Spans, busy, counts, events_in, span_of, stamp_of
+from actions.scheduling.caldav.busy import Span, Spans, busy, counts, span_of, stamp_of
 from actions.scheduling.caldav.cells import Grid, name_of
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
 from actions.scheduling.caldav.content import (
     TENTATIVE,
     Part,
     cells_to_go,
-    confirmed,
+    confirm_text,
     content,
     entry_uid,
     parts_of,
 )
 from actions.scheduling.caldav.settings import CalDavSettings
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 from actions.transport import Transport
@@ -97,11 +98,16 @@ class CalDavCalendar:
         stored = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
         return await asyncio.to_thread(self._free, candidates, stored, within)
 
+    def _busy(self, resource: str, stored: StoredObject, within: Span) -> Sequence[Span]:
+        return busy(stored.content, self._zone, within, {"resource": resource, "object": stored.name})
+
     def _free(self, candidates: Sequence[Slot], stored: Sequence[StoredObject], within: Span) -> Sequence[Slot]:
         # An event that was written by a host with this grid keeps all of its cells, though it ends within the last.
         names = {one.name for one in stored}
         spans = Spans(
-            self._cells_kept(one.name, span) for one in stored for span in busy(one.content, self._zone, within)
+            self._cells_kept(one.name, span)
+            for one in stored
+            for span in self._busy(candidates[0].resource, one, within)
         )
         return [
             slot
@@ -163,6 +169,9 @@ class CalDavCalendar:
         for resource in self._collections:
             collection = await self._collection(resource)
             await collection.check()
+            # What is asked for every appointment; a calendar may answer everything but that.
+            now = self._clock()
+            await collection.query(now, now + _ANY_ZONE)
 
     async def _collection(self, resource: str) -> Collection:
         collection = self._collections.get(resource)
@@ -240,7 +249,7 @@ class CalDavCalendar:
     async def _confirm(self, collection: Collection, own: StoredObject) -> bool:
         """Confirm an event that nobody else's overlaps; return False if it has changed since the look."""
         try:
-            return await collection.replace(own, confirmed(own.content))
+            return await collection.replace(own, confirm_text(own.content))
         except BackendError as exc:
             # It is as good as confirmed; who finds it looks once more.
             _log.warning("caldav.not_confirmed", extra={"problem": str(exc)})
@@ -251,7 +260,7 @@ class CalDavCalendar:
         within = Span(entry.slot.start, entry.slot.end)
         own = [one for one in stored if one.uid == entry.uid]
         others = [one for one in stored if one.uid != entry.uid]
-        return next(iter(own), None), any(busy(one.content, self._zone, within) for one in others)
+        return next(iter(own), None), any(self._busy(entry.slot.resource, one, within) for one in others)
 
     async def _give_back(self, collection: Collection, entry: Entry, reason: BackendError) -> None:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from icalendar import Calendar, Event, vText
+from icalendar import Calendar, Event
 
 from actions.scheduling.caldav.cells import Grid, name_of
 from actions.scheduling.remote import Entry
@@ -25,6 +25,7 @@ _JOINERS = "\u200c\u200d"
 YEARS_BACK = 28
 _BACK = timedelta(days=YEARS_BACK * 365 + YEARS_BACK // 4)
 
+_STATUS = re.compile(r"STATUS[;:]", re.IGNORECASE)
 _CLAIM = re.compile(r"(?P<uid>.+)-claim-(?P<number>\d{1,4})-of-(?P<count>\d{1,4})", re.DOTALL)
 
 
@@ -88,13 +89,21 @@ def content(entry: Entry, part: Part, stamp: datetime, with_name: bool) -> bytes
     return text
 
 
-def confirmed(text: str) -> bytes:
-    """Return the text of an event with another status, and whatever people wrote into it."""
-    calendar = Calendar.from_ical(text)
-    for event in calendar.events:
-        event["STATUS"] = vText("CONFIRMED")
-    found: bytes = calendar.to_ical()
-    return found
+def confirm_text(text: str) -> bytes:
+    """Return the text of an event with another status, and whatever people wrote into it, line by line."""
+    lines: list[str] = []
+    inside: list[str] = []
+    skips = False
+    for line in re.split(r"\r?\n", text.rstrip("\r\n")):
+        skips = (skips and line[:1] in (" ", "\t")) or (inside[-1:] == ["VEVENT"] and _STATUS.match(line) is not None)
+        name, _, value = line.strip().upper().partition(":")
+        if name == "BEGIN":
+            inside.append(value)
+        elif name == "END" and inside and inside.pop() == "VEVENT":
+            lines.append("STATUS:CONFIRMED")
+        if not skips:
+            lines.append(line)
+    return "\r\n".join([*lines, ""]).encode()
 
 
 def _appointment(entry: Entry, with_name: bool) -> Event:

@@ -52,14 +52,32 @@ def propfind(*names: str) -> bytes:
     return _bytes(root)
 
 
-def calendar_query(start: datetime, end: datetime) -> bytes:
+def events_between(start: datetime, end: datetime) -> bytes:
     """Return the question for all events that overlap with the time, whole and as they are stored."""
+    root, event = _calendar_query()
+    SubElement(event, f"{CALDAV}time-range", start=f"{start:%Y%m%dT%H%M%SZ}", end=f"{end:%Y%m%dT%H%M%SZ}")
+    return _bytes(root)
+
+
+def events_with(name: str) -> bytes:
+    """Return the question for all events that have a property of that name, whenever they are."""
+    root, event = _calendar_query()
+    SubElement(event, f"{CALDAV}prop-filter", name=name)
+    return _bytes(root)
+
+
+def all_events() -> bytes:
+    """Return the question for every event there is."""
+    root, _ = _calendar_query()
+    return _bytes(root)
+
+
+def _calendar_query() -> tuple[Element, Element]:
+    """Return the question for all events, and the filter in it that may ask for fewer."""
     root = Element(f"{CALDAV}calendar-query")
     _properties(root, [f"{DAV}getetag", f"{CALDAV}calendar-data"])
     calendar = SubElement(SubElement(root, f"{CALDAV}filter"), f"{CALDAV}comp-filter", name="VCALENDAR")
-    event = SubElement(calendar, f"{CALDAV}comp-filter", name="VEVENT")
-    SubElement(event, f"{CALDAV}time-range", start=f"{start:%Y%m%dT%H%M%SZ}", end=f"{end:%Y%m%dT%H%M%SZ}")
-    return _bytes(root)
+    return root, SubElement(calendar, f"{CALDAV}comp-filter", name="VEVENT")
 
 
 def mkcalendar(name: str) -> bytes:

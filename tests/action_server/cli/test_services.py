@@ -78,3 +78,25 @@ def test_services_without_any_says_so(folder: Path) -> None:
     done = run(folder, ["services"])
 
     assert (done.returncode, done.stdout.strip()) == (0, "no service was registered with a ping")
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_services_say_what_they_understood(folder: Path, kind: str) -> None:
+    """One with a method `describe` is quoted, in lines below the table; machines get them with the service."""
+    describe = f"class Book:\n        {kind} describe(self): return ['open [Mo] 08:00', 'closed on Sundays']"
+    project(folder, {"actions.py": SERVICES.replace("class Book: pass", describe)})
+
+    said, read = run(folder, ["services"]), run(folder, ["services", "--json"])
+
+    assert said.stdout.splitlines()[-3:] == ["actions.Book", "  open [Mo] 08:00", "  closed on Sundays"]
+    assert json.loads(read.stdout)[0]["description"] == ["open [Mo] 08:00", "closed on Sundays"]
+
+
+def test_a_service_that_cannot_describe_itself_is_left_out(folder: Path) -> None:
+    """Its ping says what is wrong; the others' words are shown."""
+    broken = "class Book:\n        def describe(self): raise RuntimeError('no table')"
+    project(folder, {"actions.py": SERVICES.replace("class Book: pass", broken)})
+
+    done = run(folder, ["services", "--json"])
+
+    assert (done.returncode, "description" in json.loads(done.stdout)[0]) == (0, False)

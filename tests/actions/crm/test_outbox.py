@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,6 @@ from actions.crm import tables
 from actions.crm.identity import clean, contact_key
 from actions.crm.models import Activity
 from actions.crm.outbox import Outbox
-from actions.database import open_database
 from actions.errors import (
     InvalidRequestError,
 )
@@ -25,18 +23,6 @@ from tests.actions.clinic import NOW, FixedClock
 from tests.actions.crm.memory_crm import ERIKA, QUICK, TEN, MemoryCrm, change, events, rows, tell, until_empty
 
 pytest_plugins = ["tests.databases"]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def crm() -> MemoryCrm:
-    return MemoryCrm()
 
 
 async def test_a_change_is_told_with_its_contact(database: Database, crm: MemoryCrm) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,7 +19,6 @@ from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
 from actions.crm.outbox import Outbox
 from actions.crm.queue import Queue
-from actions.database import open_database
 from actions.errors import (
     AuthFailedError,
     BackendError,
@@ -33,18 +32,6 @@ from tests.actions.clinic import NOW, FixedClock
 from tests.actions.crm.memory_crm import PATIENCE, QUICK, MemoryCrm, change, events, eventually, rows, tell, until_empty
 
 pytest_plugins = ["tests.databases"]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def crm() -> MemoryCrm:
-    return MemoryCrm()
 
 
 @pytest.mark.parametrize(
@@ -294,11 +281,11 @@ async def test_a_contact_that_is_taken_in_vain_is_given_back(database: Database)
     async def take(connection: AsyncConnection) -> object:
         return await queue._take(connection, contact, clock.now, later)
 
-    await queue.postponed(delivery, timedelta(seconds=5), "no")
+    await queue.postpone(delivery, timedelta(seconds=5), "no")
     assert await database.write(take) is None
     clock.now += timedelta(seconds=5)
     assert await queue.claim(1, timedelta(seconds=30)) == [replace(delivery, failures=1)]
-    await queue.delivered(delivery)
+    await queue.mark_delivered(delivery)
     assert await database.write(take) is None
     await tell(database, Outbox(database, MemoryCrm(), clock=clock), change(2))
     assert len(await queue.claim(1, timedelta(seconds=30))) == 1

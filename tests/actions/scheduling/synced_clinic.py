@@ -59,7 +59,7 @@ class Clinic:
 
     async def left(self) -> list[str]:
         """The states of what is unsettled."""
-        return [record.state.value for record in await self.backend.unsettled(-LATER)]
+        return [record.state.value for record in await self.backend.list_unsettled(-LATER)]
 
     async def sweep_later(self) -> Sweep:
         """Let a minute go by, and the sweeper with it."""

@@ -115,3 +115,28 @@ def test_times_without_utc_are_refused() -> None:
         Window(datetime(2026, 11, 24), datetime(2026, 11, 25))
     with pytest.raises(ValueError, match="UTC"):
         Slot("practice", datetime(2026, 11, 24, tzinfo=BERLIN), datetime(2026, 11, 25, tzinfo=BERLIN))
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ('Mo-Fr 09:00-10:00 || "by appointment"', ["23 09:00", "23 09:30"]),
+        ("Mo-Fr 09:00-10:00 || off", ["23 09:00", "23 09:30"]),
+        ("Mo-Fr 09:00-10:00; PH Mo-Fr off", ["23 09:00", "23 09:30"]),
+    ],
+)
+def test_a_question_from_a_sunday_is_answered_as_one_from_a_monday(text: str, starts: list[str]) -> None:
+    """Each day is looked at on its own, whichever days are asked for beside it."""
+    hours = opening_hours(text)
+
+    assert walls(hours.slots(GENERAL, days("2026-11-22", "2026-11-24"))) == starts
+    assert walls(hours.slots(GENERAL, days("2026-11-23", "2026-11-24"))) == starts
+
+
+def test_a_rule_for_holidays_says_what_holds_on_them() -> None:
+    """Without one they are closed."""
+    christmas = days("2026-12-25", "2026-12-26")
+
+    assert opening_hours("Mo-Fr 09:00-10:00").slots(GENERAL, christmas) == []
+    assert walls(opening_hours("Mo-Fr 09:00-10:00; PH 11:00-11:30").slots(GENERAL, christmas)) == ["25 11:00"]
+    assert walls(opening_hours("Mo-Fr 09:00-09:30; PH Sa off").slots(GENERAL, christmas)) == ["25 09:00"]

@@ -253,8 +253,8 @@ async def test_only_what_is_old_enough_and_of_the_system_is_unsettled(database_u
     await ledger.claim(key_of("d"), HALF_PAST_TEN, Patient("d"), "another calendar")
     clock.now += timedelta(seconds=10)
 
-    assert await ledger.unsettled("calendar", timedelta(seconds=30)) == [first]
-    assert await ledger.unsettled("calendar", timedelta(seconds=10)) == [first, second]
+    assert await ledger.list_unsettled("calendar", timedelta(seconds=30)) == [first]
+    assert await ledger.list_unsettled("calendar", timedelta(seconds=10)) == [first, second]
     await ledger.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from actions.errors import OutcomeUnknownError, UnavailableError
 from actions.scheduling.models import Patient
-from actions.scheduling.sweeper import Sweep, settle, sweeping
+from actions.scheduling.sweeper import Sweep, settle, sweep_in_background
 from actions.scheduling.synced import SyncedBackend
 from tests.actions.clinic import NOW, FixedClock, open_synced
 from tests.actions.scheduling.memory_calendar import MemoryCalendar
@@ -130,7 +130,7 @@ async def test_a_sweeper_sweeps_again_and_again_and_more_slowly_while_it_fails(
     for _ in range(6):
         calendar.fail("find", UnavailableError("down"))
     rounds = Rounds()
-    async with sweeping(backend, every=EVERY, sleep=rounds.sleep):
+    async with sweep_in_background(backend, every=EVERY, sleep=rounds.sleep):
         await rounds.end()
         for _ in range(8):
             clock.now += LATER
@@ -154,8 +154,8 @@ async def test_a_sweeper_survives_whatever_goes_wrong(
 
     rounds = Rounds()
     with monkeypatch.context() as patch:
-        patch.setattr(backend, "unsettled", fail)
-        async with sweeping(backend, every=EVERY, sleep=rounds.sleep):
+        patch.setattr(backend, "list_unsettled", fail)
+        async with sweep_in_background(backend, every=EVERY, sleep=rounds.sleep):
             await rounds.end()
             await rounds.next()
 
@@ -168,7 +168,7 @@ async def test_a_sweeper_ends_at_once(backend: SyncedBackend, calendar: MemoryCa
     await leave(backend, calendar, arrived=True)
     clock.now += LATER
     hold = calendar.hold("find")
-    async with sweeping(backend, every=EVERY):
+    async with sweep_in_background(backend, every=EVERY):
         await hold.reached.wait()
 
     clock.now += LATER

@@ -13,7 +13,6 @@ from actions.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from actions.transport.breaker import Breaker, HostLeftAlone
 from actions.transport.pace import Deadline, Pace, TooFast, bucket
 from tests.actions.transport.token_servers import oauth, token
 from tests.actions.transport.transport_servers import HANGS, OK, failing, remote, transport
@@ -38,6 +37,46 @@ async def test_a_host_that_fails_is_left_alone(session: aiohttp.ClientSession) -
         assert (await transport(session, other.url).request("GET", "x")).status == 200
 
     assert len(server.asked) == 4
+
+
+async def test_a_part_that_fails_is_left_alone_alone(session: aiohttp.ClientSession) -> None:
+    """A calendar that is broken answers 500; the host answers, and others on it are asked as before."""
+    async with remote(then=failing(500)) as server:
+        crm = transport(session, server.url, breaker_failures=2, attempts=1)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="it answered 500"):
+                await crm.request("GET", "x", part="one")
+        with pytest.raises(UnavailableError, match="failed repeatedly"):
+            await crm.request("GET", "x", part="one")
+        with pytest.raises(UnavailableError, match="it answered 500"):
+            await crm.request("GET", "x", part="other")
+        with pytest.raises(UnavailableError, match="it answered 500"):
+            await crm.request("GET", "x")
+
+    assert len(server.asked) == 4
+
+
+async def test_a_host_that_is_gone_is_gone_with_all_its_parts(session: aiohttp.ClientSession) -> None:
+    """What is no answer of a part, or an answer for the whole host, counts as before."""
+    async with remote(then=failing(502)) as server:
+        crm = transport(session, server.url, breaker_failures=2, attempts=1)
+        for part in ("one", "other"):
+            with pytest.raises(UnavailableError, match="it answered 502"):
+                await crm.request("GET", "x", part=part)
+        with pytest.raises(UnavailableError, match="failed repeatedly"):
+            await crm.request("GET", "x", part="third")
+
+    assert len(server.asked) == 2
+
+
+async def test_an_answer_that_is_accepted_is_no_failure_of_the_host(session: aiohttp.ClientSession) -> None:
+    """The caller knows what it means."""
+    async with remote(then=failing(507)) as server:
+        crm = transport(session, server.url, breaker_failures=1)
+        for _ in range(3):
+            assert (await crm.request("PUT", "x", accept=(507,))).status == 507
+
+    assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 422, 429])
@@ -117,84 +156,6 @@ async def test_one_request_finds_out_whether_a_host_is_back(session: aiohttp.Cli
 
     assert Counter(type(r).__name__ for r in refused) == {"UnavailableError": 20}
     assert len(server.asked) == 2 + len(passed)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def opened(clock: Clock) -> Breaker:
-    """A breaker that opened just now, for ten seconds."""
-    breaker = Breaker("https://crm", clock)
-    with breaker.admit() as request:
-        request.bad(1, 10.0, "it answered 500")
-    return breaker
-
-
-def test_a_breaker_opens_after_failures_in_a_row() -> None:
-    """A success in between begins the row anew."""
-    breaker = Breaker("https://crm", Clock())
-    for verdict in ("bad", "good", "bad", "bad"):
-        with breaker.admit() as request:
-            if verdict == "bad":
-                request.bad(2, 10.0, "it answered 500")
-            else:
-                request.good()
-
-    with pytest.raises(HostLeftAlone) as caught:
-        breaker.admit()
-    assert (caught.value.seconds, caught.value.reason) == (10.0, "it answered 500")
-
-
-def test_half_open_lets_one_through() -> None:
-    """And that one decides: a failure opens it for another pause, a success closes it."""
-    clock = Clock()
-    breaker = opened(clock)
-    clock.now += 10
-    with breaker.admit() as probe:
-        with pytest.raises(HostLeftAlone):
-            breaker.admit()
-        probe.bad(100, 10.0, "it answered 502")
-    with pytest.raises(HostLeftAlone, match="502"):
-        breaker.admit()
-    clock.now += 10
-    with breaker.admit() as probe:
-        probe.good()
-
-    assert not breaker.is_open
-
-
-def test_a_probe_that_is_cancelled_leaves_its_place_to_the_next() -> None:
-    """Or the host would be left alone for ever."""
-    clock = Clock()
-    breaker = opened(clock)
-    clock.now += 10
-    with pytest.raises(asyncio.CancelledError), breaker.admit():
-        raise asyncio.CancelledError
-
-    with breaker.admit() as probe:
-        probe.good()
-    assert not breaker.is_open
-
-
-def test_requests_from_before_do_not_decide() -> None:
-    """They began while the host was asked by everybody; what they say is old."""
-    clock = Clock()
-    breaker = Breaker("https://crm", clock)
-    with breaker.admit() as old, breaker.admit() as other:
-        with breaker.admit() as request:
-            request.bad(1, 10.0, "it answered 500")
-        clock.now += 5
-        old.good()
-        other.bad(1, 10.0, "later")
-
-    assert breaker.is_open
-    clock.now += 5
-    breaker.check()
 
 
 async def test_more_than_the_limit_hear_so(session: aiohttp.ClientSession) -> None:

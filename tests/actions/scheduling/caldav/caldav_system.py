@@ -196,9 +196,10 @@ class Plan(Transport):
         if method != self.method:
             return await super().request(method, path, **rest)
         self.count += 1
-        self.before(self.count)
+        number = self.count
+        self.before(number)
         response = await super().request(method, path, **rest)
-        self.after(self.count)
+        self.after(number)
         return response
 
     def before(self, number: int) -> None: ...

@@ -11,9 +11,9 @@ import vobject  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.scheduling.caldav.busy import events_in
 from actions.scheduling.caldav.cells import Grid
 from actions.scheduling.caldav.content import content, parts_of
+from actions.scheduling.caldav.zones import events_in
 from actions.scheduling.remote import Entry
 from tests.actions.clinic import NOW, FixedClock
 from tests.actions.scheduling.caldav.caldav_system import CalDavSystem, value_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -23,7 +24,7 @@ from actions.scheduling.caldav import CalDavCalendar, CalDavSettings, open_calen
 from actions.transport import open_session
 from tests.actions.clinic import BERLIN
 from tests.actions.scheduling.caldav.caldav_system import PASSWORD, READER, CalDavSystem
-from tests.actions.scheduling.calendar_contract import TEN, entry_at
+from tests.actions.scheduling.calendar_contract import HALF_PAST_NINE, TEN, entry_at
 
 pytest_plugins = ["tests.actions.scheduling.caldav.caldav_servers"]
 
@@ -98,7 +99,7 @@ async def test_a_ping_says_what_is_wrong(
 
 async def test_a_calendar_that_tells_little_is_good_enough(session: aiohttp.ClientSession) -> None:
     """Privileges and kinds of components are not told by every server."""
-    async with answering(session, {"PROPFIND": (207, multistatus(CALENDAR))}) as calendar:
+    async with answering(session, {"PROPFIND": (207, multistatus(CALENDAR)), "REPORT": (207, NOBODY)}) as calendar:
         await calendar.ping()
 
 
@@ -110,6 +111,88 @@ async def test_a_server_that_is_not_there_is_unavailable(session: aiohttp.Client
         await calendar.ping()
     with pytest.raises(UnavailableError):
         await calendar.write(entry_at())
+
+
+ODD_RULE = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//EN
+BEGIN:VEVENT
+UID:1
+DTSTAMP:20261101T000000Z
+SUMMARY:secret
+DTSTART:20261124T090000Z
+DTEND:20261124T093000Z
+RRULE:FREQ=YEARLY;RSCALE=CHINESE
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@asynccontextmanager
+async def two_calendars(
+    session: aiohttp.ClientSession, refusal: int, everything: bool
+) -> AsyncIterator[tuple[CalDavCalendar, list[str]]]:
+    """Two calendars on a server; that of "practice" refuses each question for a time, or everything."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.text()
+        asked.append(request.path)
+        if request.path.startswith("/odd/") and (everything or "time-range" in body):
+            return web.Response(status=refusal)
+        if request.method == "PROPFIND":
+            return web.Response(status=207, text=multistatus(CALENDAR))
+        data = f"<d:getetag>1</d:getetag><cal:calendar-data>{ODD_RULE}</cal:calendar-data>"
+        found = multistatus(data).replace("/cal/", "/odd/odd-rule.ics") if request.path == "/odd/" else NOBODY
+        return web.Response(status=207, text=found)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        values = {"type": "caldav", "url": str(server.make_url("/")), "transport": {"attempts": 1}}
+        places = {"practice": "odd/", "specialist": "good/"}
+        yield open_calendar(CalDavSettings.model_validate({**values, "calendars": places}), session, BERLIN), asked
+
+
+@pytest.mark.parametrize("refusal", [400, 403, 500, 501])
+async def test_a_calendar_that_refuses_questions_for_a_time_is_asked_without(
+    refusal: int, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One odd event does not make it unbookable; the log names the calendar and the event, not what stands there."""
+    async with two_calendars(session, refusal, everything=False) as (calendar, _):
+        for _ in range(8):
+            assert list(await calendar.free([HALF_PAST_NINE, TEN])) == [HALF_PAST_NINE]
+        await calendar.ping()
+
+    told = [vars(record) for record in caplog.records]
+    assert {one["resource"] for one in told if one["msg"] == "caldav.asked_without_time"} == {"practice"}
+    unreadable = [(one["resource"], one["object"]) for one in told if one["msg"] == "caldav.rule_unreadable"]
+    assert set(unreadable) == {("practice", "odd-rule.ics")}
+    assert "secret" not in caplog.text
+
+
+async def test_a_calendar_that_fails_takes_no_other_with_it(session: aiohttp.ClientSession) -> None:
+    """Its neighbour on the server is asked as before; a ping says which of them fails."""
+    async with two_calendars(session, 500, everything=True) as (calendar, asked):
+        for _ in range(12):
+            with pytest.raises(UnavailableError, match="the calendar of practice"):
+                await calendar.free([TEN])
+        refused = len(asked)
+        with pytest.raises(UnavailableError, match=r"the calendar of practice .* failed repeatedly"):
+            await calendar.free([TEN])
+        assert len(asked) == refused
+
+        specialist = replace(TEN, resource="specialist")
+        assert list(await calendar.free([specialist])) == [specialist]
+        with pytest.raises(UnavailableError, match="the calendar of practice"):
+            await calendar.ping()
+
+
+async def test_a_ping_asks_what_an_appointment_asks(session: aiohttp.ClientSession) -> None:
+    """A calendar that is there and answers no question cannot be booked in."""
+    async with answering(session, {"PROPFIND": (207, multistatus(CALENDAR)), "REPORT": (500, "")}) as calendar:
+        with pytest.raises(UnavailableError, match=r"the calendar of practice .* answered 500"):
+            await calendar.ping()
 
 
 CONDITION = '<error xmlns="DAV:"><{} xmlns="urn:ietf:params:xml:ns:caldav"/></error>'
@@ -245,4 +328,4 @@ async def test_a_token_is_sent_as_a_bearer_token(session: aiohttp.ClientSession)
         values = {"type": "caldav", "url": str(server.make_url("/")), "calendars": {"practice": "cal"}, "token": "t0k"}
         await open_calendar(CalDavSettings.model_validate(values), session, BERLIN).ping()
 
-    assert seen == ["Bearer t0k"]
+    assert set(seen) == {"Bearer t0k"}

@@ -10,18 +10,18 @@ from actions.errors import BackendError
 _log = logging.getLogger("actions.transport")
 
 
-class Line:
+class RequestLog:
     """Takes the time of one request with all its tries."""
 
     def __init__(self, system: str, method: str, name: str | None) -> None:
         self._fields = {"system": system, "method": method, **({"request": name} if name else {})}
         self._started = time.perf_counter()
 
-    def answered(self, attempts: int, status: int) -> None:
+    def answer(self, attempts: int, status: int) -> None:
         """Say at DEBUG that there was an answer."""
         _log.debug("transport.answered", extra=self._facts(attempts, status))
 
-    def failed(self, attempts: int, status: int | None, error: BackendError) -> None:
+    def failure(self, attempts: int, status: int | None, error: BackendError) -> None:
         """Say at WARNING that there was none of use; the text of our own errors is fit for logs."""
         facts = {**self._facts(attempts, status), "error": type(error).__name__, "problem": str(error)}
         _log.warning("transport.failed", extra=facts)
