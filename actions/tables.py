@@ -70,6 +70,8 @@ bookings = Table(
     Column("requested", Boolean, nullable=False, server_default=false()),
     # When it was before people at the clinic moved it; null if they did not.
     Column("moved_from", UtcDateTime),
+    # People at the clinic cancelled it, and its patient has not been told.
+    Column("untold", Boolean, nullable=False, server_default=false()),
 )
 # Partial: a cancelled booking stays on record, and its key may be booked again. Where a booking moved to has no key.
 _holds_its_key = and_(bookings.c.state.in_(("pending", "confirmed")), bookings.c.replaces.is_(None))

@@ -200,9 +200,21 @@ class Ledger:
         """Begin to cancel a confirmed booking: its key is free, its time is not."""
         return await self._end(record, State.CANCELLING)
 
-    async def cancel(self, record: Record) -> Record | None:
-        """Cancel a confirmed booking that has no entry, or none any more."""
-        return await self._end(record, State.CANCELLED)
+    async def cancel(self, record: Record, *, untold: bool = False) -> Record | None:
+        """Cancel a confirmed booking that has no entry, or none any more; `untold`: its patient does not know yet."""
+        return await self._end(record, State.CANCELLED, untold=untold)
+
+    async def tell_cancelled(self, conversation: str, now: datetime) -> list[Record]:
+        """Return the bookings to come that were cancelled without their patient's knowledge, each time once."""
+
+        async def work(connection: AsyncConnection) -> list[Record]:
+            mine = (bookings.c.conversation == conversation) & (bookings.c.end > now)
+            found = await records.find(connection, mine, bookings.c.untold)
+            for record in found:
+                await records.advance(connection, record, record.state, self.clock(), untold=False)
+            return found
+
+        return await self._write(conversation, work)
 
     async def restore(self, record: Record) -> Record | None:
         """Undo `begin_cancel`; None if there is another booking under its key by now."""
@@ -266,9 +278,9 @@ class Ledger:
         await self._tell(connection, final, Change.RESCHEDULED if old else Change.BOOKED)
         return final
 
-    async def _end(self, record: Record, state: State) -> Record | None:
+    async def _end(self, record: Record, state: State, **values: Any) -> Record | None:
         async def work(connection: AsyncConnection) -> Record | None:
-            ended = await records.advance(connection, record, state, self.clock())
+            ended = await records.advance(connection, record, state, self.clock(), **values)
             if ended is None:
                 return None
             for pending in await self._pending_moves(connection, record):

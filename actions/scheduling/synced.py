@@ -111,6 +111,10 @@ class SyncedBackend:
         kept = await asyncio.gather(*(self._as_kept(record) for record in found))
         return [record.booking for record in kept if record]
 
+    async def cancelled_elsewhere(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the bookings to come that people cancelled in the calendar, each of them once."""
+        return [record.booking for record in await self._ledger.tell_cancelled(conversation, now)]
+
     async def cancel(self, key: BookingKey) -> Booking | None:
         """Cancel the live booking that the key fits and return it; the booking stays on record.
 
@@ -227,7 +231,7 @@ class SyncedBackend:
             return await self._followed(record, seen)
         if self._is_unproven(record):
             return record
-        if await self._ledger.cancel(record):
+        if await self._ledger.cancel(record, untold=True):
             _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
             return None
         return await self._current(record)

@@ -17,3 +17,4 @@ def upgrade() -> None:
     op.add_column("bookings", sa.Column("entry_names", sa.String))
     op.add_column("bookings", sa.Column("requested", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("bookings", sa.Column("moved_from", sa.DateTime))
+    op.add_column("bookings", sa.Column("untold", sa.Boolean, nullable=False, server_default=sa.false()))
