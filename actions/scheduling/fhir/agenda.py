@@ -130,6 +130,17 @@ class AgendaReader:
         found = await self._between("Slot", wanted.start - self._back, wanted.end, ("schedule", schedule))
         return sorted((slot for slot in self._of_schedule(schedule, found) if slot.overlaps(wanted)), key=_order)
 
+    async def every_slot(self, wanted: Slot) -> list[FhirSlot]:
+        """Return what `slots` does, and what a search leaves out because it was changed a moment ago."""
+        found = {slot.id: slot for slot in await self.slots(wanted)}
+        schedule = self.reference(wanted.resource)
+        for slot in self._of_schedule(schedule, self._client.recent("Slot")):
+            if slot.id not in found and slot.overlaps(wanted):
+                now = await self._as_it_is(slot)
+                if now is not None and now.overlaps(wanted) and not now.is_void:
+                    found[now.id] = now
+        return sorted(found.values(), key=_order)
+
     async def read(self, wanted: Slot, slots: Sequence[FhirSlot]) -> Agenda:
         """Return all that stands at the time, of which the `slots` are known."""
         schedule = await self.schedule(wanted.resource)

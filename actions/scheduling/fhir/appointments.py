@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from actions.errors import OutcomeUnknownError
+from actions.errors import OutcomeUnknownError, UnavailableError
 from actions.scheduling.fhir.client import FhirClient
-from actions.scheduling.fhir.resources import Resource, has_identifier, is_live
+from actions.scheduling.fhir.resources import Resource, has_begun, has_identifier, is_live
 from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.remote import Entry
 
+# How often something is looked at again that others keep changing.
+TRIES = 5
 _KIND = "Appointment"
 _FIRST_PAUSE = 0.1
 # So many entries are remembered whose names the ledger may not have yet.
@@ -61,12 +63,32 @@ class Appointments:
     async def awaited(self, entry: Entry) -> list[Resource]:
         """Return the entry's Appointments; asked again while a search may lag behind if there seem to be none."""
         found = await self.every(entry)
-        for pause in _pauses(self._lag):
+        async for _ in self.pauses():
             if found:
                 break
-            await self._sleep(pause)
             found = await self.search(entry)
         return found
+
+    async def pauses(self) -> AsyncIterator[None]:
+        """Wait again and again, until every search knows what had been written before."""
+        left, pause = self._lag, _FIRST_PAUSE
+        while left > 0:
+            await self._sleep(min(pause, left))
+            yield
+            left -= pause
+            pause *= 2
+
+    async def only(self, entry: Entry, made: Resource) -> Resource:
+        """Return the one Appointment of an entry that several have worked on, and cancel what they made besides.
+
+        All of them see the same ones after a while, and keep the same one.
+        """
+        await self._sleep(self._lag)
+        every = {str(one.get("id")): one for one in (made, *await self.search(entry)) if is_live(one)}
+        first, *others = sorted(every) or [str(made.get("id"))]
+        for name in others:
+            await self.cancel(every[name])
+        return self.remember(entry, every.get(first, made))
 
     async def create(self, entry: Entry, new: Resource) -> Resource | None:
         """Create the entry's Appointment and return it, or the one that is there; None if the server has no room.
@@ -93,17 +115,22 @@ class Appointments:
             return self.remember(entry, stored)
         raise AssertionError("the last try either returns or raises")
 
+    async def cancel(self, appointment: Resource) -> bool:
+        """Cancel an Appointment; return whether there was anything to cancel. Whoever changes it meanwhile is heard."""
+        current: Resource | None = appointment
+        for _ in range(TRIES):
+            if current is None or not is_live(current) or has_begun(current):
+                return False
+            if await self._client.update({**current, "status": "cancelled"}) is not None:
+                return True
+            current = await self._client.read(_KIND, str(current.get("id")))
+        raise UnavailableError(
+            f"{self._client.system} has an appointment that others keep changing; it was not removed"
+        )
+
     def remember(self, entry: Entry, appointment: Resource) -> Resource:
         """Remember the id of the entry's Appointment until the ledger knows it."""
         self._made[entry.uid] = str(appointment.get("id"))
         while len(self._made) > _MOST_MADE:
             self._made.popitem(last=False)
         return appointment
-
-
-def _pauses(seconds: float) -> Iterator[float]:
-    pause = _FIRST_PAUSE
-    while seconds > 0:
-        yield min(pause, seconds)
-        seconds -= pause
-        pause *= 2

@@ -25,10 +25,10 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.fhir.agenda import AgendaReader
-from actions.scheduling.fhir.appointments import Appointments, ids_in
+from actions.scheduling.fhir.agenda import Agenda, AgendaReader
+from actions.scheduling.fhir.appointments import TRIES, Appointments, ids_in
 from actions.scheduling.fhir.checks import check_access, check_server
-from actions.scheduling.fhir.claims import TRIES, Claims, LostError, Writing
+from actions.scheduling.fhir.claims import Claims, LostError, Writing
 from actions.scheduling.fhir.client import FhirClient
 from actions.scheduling.fhir.fitness import Fitness
 from actions.scheduling.fhir.resources import (
@@ -102,17 +102,18 @@ class FhirCalendar:
 
     async def write(self, entry: Entry) -> Seen:
         """Claim the Slots of the entry's time, then create its Appointment."""
-        slots = await self._reader.slots(entry.slot)
+        slots = await self._reader.every_slot(entry.slot)
         held = [slot for slot in slots if self._claims.holds(slot, entry)]
-        work = Writing(entry, held, repeated=bool(held or entry.names))
         try:
-            agenda = await self._reader.read(entry.slot, slots)
+            agenda = await self._agenda(entry, slots)
             own = [one for one in agenda.appointments if has_identifier(one, self._system, entry.uid)]
             actors = [*agenda.schedule.actors, await self._patient(entry.patient)]
         except BackendError as exc:
             if not held:
                 raise
             raise OutcomeUnknownError(f"{self._client.system} has a part of an appointment: {exc}") from exc
+        held = [slot for slot in agenda.slots if self._claims.holds(slot, entry)]
+        work = Writing(entry, held, repeated=bool(held or entry.names))
         if any(starts_with(one, entry.slot) for one in own):
             return self._seen(entry, own, work.names)
         try:
@@ -134,6 +135,17 @@ class FhirCalendar:
             if whole is None:
                 raise
             return whole
+
+    async def _agenda(self, entry: Entry, slots: Sequence[FhirSlot]) -> Agenda:
+        agenda = await self._reader.read(entry.slot, slots)
+        if not self._claims.has_gap(agenda, entry):
+            return agenda
+        # What was just changed is left out by some servers for a while.
+        async for _ in self._appointments.pauses():
+            agenda = await self._reader.read(entry.slot, await self._reader.every_slot(entry.slot))
+            if not self._claims.has_gap(agenda, entry):
+                break
+        return agenda
 
     async def find(self, entry: Entry) -> bool:
         """Return whether somebody is expected at the entry's time, whatever became of its Slots."""
@@ -174,7 +186,7 @@ class FhirCalendar:
             if any(is_live(one) for one in known):
                 break
             work.created = True
-            stored = known[0] if known else await self._appointments.create(entry, self._new(entry, filled, actors))
+            stored = known[0] if known else await self._create(work, self._new(entry, filled, actors))
             if stored is not None and not is_live(stored):
                 stored = await self._client.update({**stored, "status": "booked", "slot": slot_references(filled)})
             known = [stored] if stored is not None else await self._appointments.every(entry)
@@ -184,6 +196,10 @@ class FhirCalendar:
         if not any(starts_with(one, entry.slot) for one in live):
             raise InvalidRequestError(f"{self._client.system} has the appointment at another time: it was moved there")
         return next(one for one in live if starts_with(one, entry.slot))
+
+    async def _create(self, work: Writing, new: Resource) -> Resource | None:
+        stored = await self._appointments.create(work.entry, new)
+        return await self._appointments.only(work.entry, stored) if stored and work.repeated else stored
 
     def _new(self, entry: Entry, filled: Sequence[FhirSlot], actors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         coding = self._settings.appointment_types.get(entry.appointment_type)
@@ -248,8 +264,8 @@ class FhirCalendar:
             return False
         live = [one for one in every if is_live(one) and (moved or starts_with(one, entry.slot))]
         filled: set[str] = set()
+        cancelled = False
         for one in live:
-            if await self._client.update({**one, "status": "cancelled"}) is None:
-                await self._client.read("Appointment", str(one["id"]))
+            cancelled = await self._appointments.cancel(one) or cancelled
             filled |= slots_of(one)
-        return await self._claims.free(entry, await self._reader.slots(entry.slot), filled) or bool(live)
+        return await self._claims.free(entry, await self._reader.every_slot(entry.slot), filled) or cancelled

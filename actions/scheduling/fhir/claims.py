@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 
 from actions.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
 from actions.scheduling.fhir.agenda import Agenda
-from actions.scheduling.fhir.appointments import ids_in
+from actions.scheduling.fhir.appointments import TRIES, ids_in
 from actions.scheduling.fhir.client import FhirClient
 from actions.scheduling.fhir.fitness import Fitness
 from actions.scheduling.fhir.resources import FhirSlot, Resource, slots_of, takes_time
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 
-# How often something is looked at again that others keep changing.
-TRIES = 5
 # So many things that are in the way, as a search said, are looked at by id before a time is refused.
 _MOST_LOOKED_AT = 8
 
@@ -73,6 +71,12 @@ class Claims:
             and agenda.covers(wanted, held, fits)
         )
 
+    def has_gap(self, agenda: Agenda, entry: Entry) -> bool:
+        """Say whether nobody has the time, but there are not the Slots either that would make it up."""
+        blockers = agenda.blockers(self._system, entry.slot, lambda slot: self.holds(slot, entry))
+        taken = blockers or agenda.others(self._system, entry.uid) or not agenda.schedule.is_active
+        return not taken and not self.is_free(agenda, entry.slot, None, entry)
+
     async def claim(self, agenda: Agenda, work: Writing) -> None:
         """Claim every Slot of the time; raises `LostError` if somebody else has a part of it."""
         entry = work.entry
@@ -104,32 +108,41 @@ class Claims:
         `seen` are Slots that a search has found, `left` the ids of those that its cancelled Appointment filled.
         """
         found = {slot.id: slot for slot in seen}
-        for name in sorted({*ids_in(entry, "Slot"), *left} - found.keys()):
+        for name in sorted({*ids_in(entry, "Slot"), *left}):
             slot = await self.read(name)
             if slot is not None:
                 found[name] = slot
-        freed = False
-        for slot in found.values():
+            else:
+                found.pop(name, None)
+        freed = [await self._free(slot, entry, slot.id in left) for slot in found.values()]
+        return any(freed)
+
+    async def _free(self, slot: FhirSlot, entry: Entry, is_left: bool) -> bool:
+        """Free one Slot; return whether there was anything to free. Whoever changes it meanwhile is heard."""
+        for _ in range(TRIES):
             if entry.uid in slot.claims(self._system):
-                await self._update(slot.released(self._system, entry.uid, entry.slot))
-                freed = True
-            elif slot.id in left and slot.is_busy and not slot.claims(self._system):
+                free = slot.released(self._system, entry.uid, entry.slot)
+            elif is_left and await self._is_left(slot, entry):
                 # People moved the Appointment here, and theirs is the Slot's state; with it that ends, too.
-                freed = await self._update_if_left(slot) or freed
-        return freed
+                free = {**slot.resource, "status": "free"}
+            else:
+                return False
+            if await self._client.update(free) is not None:
+                return True
+            now = await self.read(slot.id)
+            if now is None:
+                return False
+            slot = now
+        raise UnavailableError(
+            f"{self._client.system} has an appointment that others keep changing; it was not removed"
+        )
 
-    async def _update_if_left(self, slot: FhirSlot) -> bool:
-        others = await self._client.search("Appointment", ("slot", f"Slot/{slot.id}"))
-        wanted = Slot("", slot.start, slot.end)
-        if any(slot.id in slots_of(one) and takes_time(one, wanted) for one in others):
+    async def _is_left(self, slot: FhirSlot, entry: Entry) -> bool:
+        if not slot.is_busy or slot.claims(self._system):
             return False
-        await self._update({**slot.resource, "status": "free"})
-        return True
-
-    async def _update(self, resource: Resource) -> None:
-        if await self._client.update(resource) is None:
-            # Known as it is by then, for whoever looks again.
-            await self._client.read("Slot", resource["id"])
+        others = await self._client.search("Appointment", ("slot", f"Slot/{slot.id}"))
+        wanted = Slot(entry.slot.resource, slot.start, slot.end)
+        return not any(slot.id in slots_of(one) and takes_time(one, wanted) for one in others)
 
     async def _claim(self, slot: FhirSlot, work: Writing) -> Sequence[FhirSlot]:
         """Claim a Slot; it is not returned if another entry came first that touches it and is not in the way."""

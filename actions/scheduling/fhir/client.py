@@ -86,10 +86,15 @@ class FhirClient:
             path, query, allowed = link, [], _MISSING
         raise InvalidRequestError(f"{self.system} answered a search for {kind} with more than {_MOST_PAGES} pages")
 
+    def recent(self, kind: str) -> list[Resource]:
+        """Return what was written or read by id within the last two minutes."""
+        return self._recent.of_kind(kind)
+
     async def read(self, kind: str, name: str) -> Resource | None:
         """Return a resource, or None if there is none (any more)."""
         response = await self._request("GET", f"{kind}/{name}", name=f"{kind}/{{id}}", allowed=_MISSING)
         if response.status in _MISSING:
+            self._recent.forget(kind, name)
             return None
         found = self._resource(response, kind)
         self._recent.note(found)

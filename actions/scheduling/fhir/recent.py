@@ -28,6 +28,17 @@ class Recent:
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
 
+    def forget(self, kind: str, name: str) -> None:
+        """Forget a resource that is gone."""
+        self._known.pop(f"{kind}/{name}", None)
+
+    def of_kind(self, kind: str) -> list[Resource]:
+        """Return what is known of a type."""
+        now = self._monotonic()
+        return [
+            one for noted, one in self._known.values() if one.get("resourceType") == kind and now - noted <= _SECONDS
+        ]
+
     def newest(self, found: Resource) -> Resource:
         """Return what is newer: what a search has found, or what is known; by the server's own time alone."""
         noted, known = self._known.get(name_of(found), (0.0, None))
