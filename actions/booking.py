@@ -15,7 +15,7 @@ from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenErr
 from actions.moments import Moments
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
-from actions.scheduling.port import SchedulingBackend
+from actions.scheduling.port import SchedulingBackend, TellingBackend
 from actions.wallclock import day_start, on_the_wall
 
 _logger = logging.getLogger(__name__)
@@ -122,6 +122,12 @@ class BookingDesk:
     async def upcoming(self, conversation: str) -> Sequence[Booking]:
         """Return the bookings of a conversation that are not over, earliest first."""
         return await self._backend.upcoming(conversation, self._clock())
+
+    async def cancelled_by_clinic(self, conversation: str) -> Sequence[Booking]:
+        """Return the bookings to come that people at the clinic cancelled, each of them once: it is said then."""
+        if isinstance(self._backend, TellingBackend):
+            return await self._backend.cancelled_elsewhere(conversation, self._clock())
+        return []
 
     async def chosen(self, conversation: str, choice: object) -> Sequence[Booking]:
         """Return the upcoming bookings that a choice fits: a reference or words; without a choice all of them."""

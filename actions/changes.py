@@ -29,6 +29,7 @@ class ActionListAppointments(Action):
         speaker = Speaker(dispatcher, tracker, domain, desk)
         try:
             bookings = await desk.upcoming(tracker.sender_id)
+            await _say_cancelled(speaker, desk, tracker)
         except BackendError as exc:
             speaker.fail(exc, unknown="utter_clinic_unavailable")
             return Outcome.new(tracker, appointments_found="unknown").changed()
@@ -112,6 +113,7 @@ class ActionRescheduleAppointment(Action):
 async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Booking | None:
     """Return the one appointment that is meant; say it if there is none, or more than one."""
     fitting = await desk.chosen(tracker.sender_id, slots.appointment_choice)
+    await _say_cancelled(speaker, desk, tracker)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -119,6 +121,11 @@ async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: Cl
     else:
         speaker.say("utter_no_appointments" if slots.appointment_choice is None else "utter_appointment_not_found")
     return None
+
+
+async def _say_cancelled(speaker: Speaker, desk: BookingDesk, tracker: Tracker) -> None:
+    for booking in await desk.cancelled_by_clinic(tracker.sender_id):
+        speaker.say_booking("utter_appointment_cancelled_by_clinic", booking)
 
 
 def _changes_after(tracker: Tracker, slots: ClinicSlots, status: str, **values: str) -> list[EventType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,13 @@ class Speaker:
         self._dispatcher.utter_message(text=fill(own["text"], variables), buttons=[*rendered, *buttons])
 
     def say_booking(self, response: str, booking: Booking, buttons: Sequence[Button] = ()) -> None:
-        """Say a response about an appointment: it can name type, date, time and reference."""
+        """Say a response about an appointment: it can name type, date, time and reference.
+
+        If people at the clinic moved it, that is said first; what they still have to agree to is not called booked.
+        """
+        self._say_moved(booking)
+        if booking.is_requested and response == "utter_appointment_booked":
+            response = "utter_appointment_requested"
         start = booking.slot.start
         self.say(
             response,
@@ -89,9 +96,18 @@ class Speaker:
         self.say(response, when=when, date=date, time=time)
 
     def say_bookings(self, response: str, bookings: Sequence[Booking]) -> None:
-        """Say a response about several appointments, one in a line."""
+        """Say a response about several appointments, one in a line; what people at the clinic changed is said first."""
+        for booking in bookings:
+            if booking.is_requested:
+                self.say_booking("utter_appointment_requested", booking)
+            else:
+                self._say_moved(booking)
         lines = (f"- {self._label(b, self._moments.full(b.slot.start))} ({b.reference})" for b in bookings)
         self.say(response, appointments="\n".join(lines))
+
+    def _say_moved(self, booking: Booking) -> None:
+        if booking.moved_from is not None:
+            self.say_booking("utter_appointment_moved_by_clinic", replace(booking, moved_from=None))
 
     def refuse(self, reason: Reason) -> None:
         """Say why a wish cannot be met."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -62,6 +64,14 @@ bookings = Table(
     # The system elsewhere that keeps it as well; null if there is none.
     Column("system", String(40)),
     Column("replaces", ForeignKey("bookings.id"), index=True),
+    # What that system calls what was written there, separated by spaces; null if it is not known.
+    Column("entry_names", String),
+    # Whether somebody at the clinic still has to agree to it.
+    Column("requested", Boolean, nullable=False, server_default=false()),
+    # When it was before people at the clinic moved it; null if they did not.
+    Column("moved_from", UtcDateTime),
+    # People at the clinic cancelled it, and its patient has not been told.
+    Column("untold", Boolean, nullable=False, server_default=false()),
 )
 # Partial: a cancelled booking stays on record, and its key may be booked again. Where a booking moved to has no key.
 _holds_its_key = and_(bookings.c.state.in_(("pending", "confirmed")), bookings.c.replaces.is_(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +15,7 @@ from actions.database import translate_errors
 from actions.scheduling import records
 from actions.scheduling.models import BookingChange, BookingKey, Change, Patient, Slot, Window
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import Entry
+from actions.scheduling.remote import Entry, Seen
 from actions.tables import bookings
 from actions.wallclock import utc_now
 
@@ -98,6 +98,13 @@ class Ledger:
         found = await self._find(open_states, old, bookings.c.system == system)
         return sorted(found, key=lambda record: record.changed)
 
+    async def asked_for(self, system: str, age: timedelta) -> list[Record]:
+        """Return the bookings to come that the clinic has not agreed to, and nobody has asked about for so long."""
+        now = self.clock()
+        confirmed = bookings.c.state == State.CONFIRMED.value
+        old = (bookings.c.changed <= now - age) & (bookings.c.end > now)
+        return await self._find(confirmed, bookings.c.requested, old, bookings.c.system == system)
+
     async def claim(
         self, key: BookingKey, slot: Slot, patient: Patient, system: str | None = None
     ) -> tuple[Record, bool]:
@@ -138,8 +145,8 @@ class Ledger:
 
         return await self._write(record.entry.patient.conversation, work)
 
-    async def confirm(self, record: Record) -> Record | None:
-        """Confirm a record whose entry is known to be in its system, whoever else works on it.
+    async def confirm(self, record: Record, seen: Seen | None = None) -> Record | None:
+        """Confirm a record whose entry is known to be in its system, as it was `seen`, whoever else works on it.
 
         What it replaces is `cancelling` afterwards. None if it was given up meanwhile, or what it was to replace is no
         booking any more: it is `cancelling` then, since its entry is there and has to go.
@@ -151,10 +158,29 @@ class Ledger:
                 return current
             old = await records.reread(connection, current.replaces) if current.replaces else None
             if current.state is State.PENDING and (old is None or old.state is State.CONFIRMED):
-                return await self._make_final(connection, current, old)
+                return await self._make_final(connection, current, old, **(records.seen_values(seen) if seen else {}))
             # Never confirmed, as far as anybody has to be told: if it was once, its end was told.
             await records.advance(connection, current, State.CANCELLING, self.clock(), confirmed_at=None)
             return None
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def follow(self, record: Record, seen: Seen) -> Record | None:
+        """Note what people made of a confirmed booking in its system; None if it is not as it was known.
+
+        If they moved it, it has its new time here as well, and that is told.
+        """
+
+        async def work(connection: AsyncConnection) -> Record | None:
+            now, values = self.clock(), records.seen_values(seen)
+            if seen.slot == record.slot:
+                return await records.advance(connection, record, State.CONFIRMED, now, **values)
+            if seen.slot.start != record.slot.start:
+                values["moved_from"] = record.slot.start
+            moved = await records.move(connection, record, seen.slot, now, **values)
+            if moved is not None and seen.slot.start != record.slot.start:
+                await self._tell(connection, moved, Change.RESCHEDULED, f"{moved.entry.uid}:{_serial(moved.changed)}")
+            return moved
 
         return await self._write(record.entry.patient.conversation, work)
 
@@ -174,9 +200,21 @@ class Ledger:
         """Begin to cancel a confirmed booking: its key is free, its time is not."""
         return await self._end(record, State.CANCELLING)
 
-    async def cancel(self, record: Record) -> Record | None:
-        """Cancel a confirmed booking that has no entry, or none any more."""
-        return await self._end(record, State.CANCELLED)
+    async def cancel(self, record: Record, *, untold: bool = False) -> Record | None:
+        """Cancel a confirmed booking that has no entry, or none any more; `untold`: its patient does not know yet."""
+        return await self._end(record, State.CANCELLED, untold=untold)
+
+    async def tell_cancelled(self, conversation: str, now: datetime) -> list[Record]:
+        """Return the bookings to come that were cancelled without their patient's knowledge, each time once."""
+
+        async def work(connection: AsyncConnection) -> list[Record]:
+            mine = (bookings.c.conversation == conversation) & (bookings.c.end > now)
+            found = await records.find(connection, mine, bookings.c.untold)
+            for record in found:
+                await records.advance(connection, record, record.state, self.clock(), untold=False)
+            return found
+
+        return await self._write(conversation, work)
 
     async def restore(self, record: Record) -> Record | None:
         """Undo `begin_cancel`; None if there is another booking under its key by now."""
@@ -227,9 +265,11 @@ class Ledger:
         record = await records.add(connection, key, entry, self.clock(), system, old)
         return record if system else await self._make_final(connection, record, old)
 
-    async def _make_final(self, connection: AsyncConnection, record: Record, old: Record | None) -> Record:
+    async def _make_final(
+        self, connection: AsyncConnection, record: Record, old: Record | None, **values: Any
+    ) -> Record:
         now = self.clock()
-        final = await records.advance(connection, record, State.CONFIRMED, now, confirmed_at=now)
+        final = await records.advance(connection, record, State.CONFIRMED, now, confirmed_at=now, **values)
         if old is not None:
             await records.hand_over_claims(connection, old, record)
             await records.advance(connection, old, State.CANCELLING if old.system else State.CANCELLED, now)
@@ -238,9 +278,9 @@ class Ledger:
         await self._tell(connection, final, Change.RESCHEDULED if old else Change.BOOKED)
         return final
 
-    async def _end(self, record: Record, state: State) -> Record | None:
+    async def _end(self, record: Record, state: State, **values: Any) -> Record | None:
         async def work(connection: AsyncConnection) -> Record | None:
-            ended = await records.advance(connection, record, state, self.clock())
+            ended = await records.advance(connection, record, state, self.clock(), **values)
             if ended is None:
                 return None
             for pending in await self._pending_moves(connection, record):
@@ -255,9 +295,14 @@ class Ledger:
         pending = bookings.c.state == State.PENDING.value
         return await records.find(connection, bookings.c.replaces == record.id, pending)
 
-    async def _tell(self, connection: AsyncConnection, record: Record, change: Change) -> None:
+    async def _tell(self, connection: AsyncConnection, record: Record, change: Change, told: str | None = None) -> None:
         if self._on_change is not None:
-            told = f"{record.entry.uid}:{change.value}"
+            told = told or f"{record.entry.uid}:{change.value}"
             await self._on_change(
                 connection, BookingChange(told, change, record.booking, record.entry.patient, self.clock())
             )
+
+
+def _serial(changed: datetime) -> str:
+    # An appointment can be moved any number of times, there and back as well.
+    return f"{round(changed.timestamp() * 1000):x}"

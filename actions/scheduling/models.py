@@ -99,11 +99,17 @@ class BookingKey:
 
 @dataclass(frozen=True)
 class Booking:
-    """An appointment somebody has; `reference` is what they read out to the clinic."""
+    """An appointment somebody has; `reference` is what they read out to the clinic.
+
+    `moved_from` is when it was (UTC), if people at the clinic moved it. One that `is_requested` is asked for: somebody
+    at the clinic still has to agree to it.
+    """
 
     reference: str
     appointment_type: str
     slot: Slot
+    moved_from: datetime | None = None
+    is_requested: bool = False
 
 
 @dataclass(frozen=True)

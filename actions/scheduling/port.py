@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 
@@ -47,3 +47,11 @@ class SchedulingBackend(Protocol):
 
     async def ping(self) -> None:
         """Return if bookings can be made, raise if not."""
+
+
+@runtime_checkable
+class TellingBackend(Protocol):
+    """A backend whose appointments other people change as well."""
+
+    async def cancelled_elsewhere(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the bookings to come of which the conversation does not know that they were cancelled, once each."""

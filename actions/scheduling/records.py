@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.errors import SlotTakenError
 from actions.scheduling.models import Booking, BookingKey, Patient, Slot
-from actions.scheduling.remote import Entry
+from actions.scheduling.remote import Entry, Seen
 from actions.tables import bookings, claims
 
 # The unit in which a resource's time is claimed. Part of the stored data, not a setting: two bookings exclude each
@@ -50,6 +50,8 @@ class Record:
     confirmed_at: datetime | None
     system: str | None
     replaces: int | None
+    requested: bool = False
+    moved_from: datetime | None = None
 
     @property
     def slot(self) -> Slot:
@@ -59,7 +61,12 @@ class Record:
     @property
     def booking(self) -> Booking:
         """The booking as its patient knows it."""
-        return Booking(self.entry.reference, self.entry.appointment_type, self.entry.slot)
+        entry = self.entry
+        return Booking(entry.reference, entry.appointment_type, entry.slot, self.moved_from, self.requested)
+
+    def is_as(self, seen: Seen) -> bool:
+        """Say whether it is known that its entry stands there like this."""
+        return (self.slot, self.entry.names, self.requested) == (seen.slot, seen.names, seen.is_requested)
 
 
 def cells_of(slot: Slot) -> Iterator[datetime]:
@@ -176,6 +183,32 @@ async def hand_over_claims(connection: AsyncConnection, old: Record, new: Record
     await connection.execute(update(claims).where(claims.c.booking_id == old.id, common).values(booking_id=new.id))
 
 
+async def move(connection: AsyncConnection, record: Record, slot: Slot, now: datetime, **values: Any) -> Record | None:
+    """Give a record another time, which it has whoever else has claimed a part of it; None as `advance`.
+
+    It leaves the key it was booked under, so that another booking can be made there.
+    """
+    key = hashlib.sha256(f"{record.entry.uid} {slot.start.isoformat()}".encode()).hexdigest()
+    moved = await advance(connection, record, record.state, now, start=slot.start, end=slot.end, key=key, **values)
+    if moved is None:
+        return None
+    await connection.execute(delete(claims).where(claims.c.booking_id == record.id))
+    taken = await taken_cells(connection, [slot])
+    cells = [
+        {"booking_id": record.id, "resource": slot.resource, "cell": cell}
+        for cell in cells_of(slot)
+        if cell not in taken
+    ]
+    if cells:
+        await connection.execute(insert(claims), cells)
+    return moved
+
+
+def seen_values(seen: Seen) -> dict[str, Any]:
+    """Return what a row says of how its entry stands in its system."""
+    return {"entry_names": " ".join(seen.names) or None, "requested": seen.is_requested}
+
+
 async def lock(connection: AsyncConnection, conversation: str) -> None:
     """Wait until nobody else writes for this conversation, and keep them waiting until the transaction ends.
 
@@ -200,10 +233,12 @@ def _record(row: Row[Any]) -> Record:
     return Record(
         row.id,
         row.key,
-        Entry(row.uid, slot, row.reference, row.appointment_type, patient),
+        Entry(row.uid, slot, row.reference, row.appointment_type, patient, tuple((row.entry_names or "").split())),
         State(row.state),
         row.changed,
         row.confirmed_at,
         row.system,
         row.replaces,
+        row.requested,
+        row.moved_from,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from actions.scheduling.models import Patient, Slot
 
@@ -21,6 +21,25 @@ class Entry:
     reference: str
     appointment_type: str
     patient: Patient
+    # The names of what was written, in the words of the system (`Seen.names`); empty if they are not known.
+    names: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An entry as it stands in its system, whatever people made of it.
+
+    Attributes:
+        slot: when it is now.
+        names: by which names it can be looked at without a search.
+        is_requested: somebody at the clinic still has to agree to it.
+        has_begun: the patient came, or did not: it is past being cancelled.
+    """
+
+    slot: Slot
+    names: tuple[str, ...] = ()
+    is_requested: bool = False
+    has_begun: bool = False
 
 
 class RemoteCalendar(Protocol):
@@ -33,11 +52,12 @@ class RemoteCalendar(Protocol):
     async def free(self, candidates: Sequence[Slot]) -> Sequence[Slot]:
         """Return those of the candidates whose time nobody has. They are of one resource and in order of time."""
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> Seen | None:
         """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then.
 
         An entry of this uid that is there already, as a whole or in part, is not somebody else's: what is missing is
-        added, so that a repeat after an unknown outcome ends in one whole entry.
+        added, so that a repeat after an unknown outcome ends in one whole entry. What is returned is how it stands
+        there now, if that is more than its uid says.
         """
 
     async def find(self, entry: Entry) -> bool:
@@ -48,3 +68,18 @@ class RemoteCalendar(Protocol):
 
     async def ping(self) -> None:
         """Return if entries can be read and written, raise if not."""
+
+
+@runtime_checkable
+class AttentiveCalendar(RemoteCalendar, Protocol):
+    """A calendar that tells what people made of an entry, and for which appointment types a time is."""
+
+    async def look(self, entry: Entry) -> Seen | None:
+        """Return how the entry stands there, wherever people moved it; None if nobody is expected any more.
+
+        That is certain if the entry's names are known. Else a search was asked, which may not know yet what was written
+        less than a minute ago.
+        """
+
+    async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
+        """Return what `free` does, without times that are certainly not meant for that type."""

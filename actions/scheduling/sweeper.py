@@ -36,6 +36,7 @@ async def settle(backend: SyncedBackend, age: timedelta | None = None) -> Sweep:
     A record that another process works on counts nowhere. Raises `UnavailableError` if the ledger does not answer.
     """
     counts = Counter([await _settle(backend, record) for record in await backend.list_unsettled(age)])
+    await backend.ask_again()
     return Sweep(counts["confirmed"], counts["cancelled"], counts["left"])
 
 

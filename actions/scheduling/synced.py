@@ -16,13 +16,17 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import RemoteCalendar
+from actions.scheduling.remote import AttentiveCalendar, Entry, RemoteCalendar, Seen
 
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 SETTLE_AFTER = timedelta(seconds=30)
+# How long "not found" is no proof, where the names of what was written are not known: a search may lag behind.
+_UNPROVEN = timedelta(minutes=1)
+# How often it is asked whether the clinic has agreed to what a patient asked for.
+_ASK_AGAIN = timedelta(minutes=5)
 # How long closing waits for what is running, in seconds. What is cut off then, the sweeper settles.
 GRACE = 5.0
 
@@ -58,6 +62,7 @@ class SyncedBackend:
         """`system` names the calendar in the ledger, for good: another name means another calendar (40 characters)."""
         self._ledger = ledger
         self._calendar = calendar
+        self._attentive = calendar if isinstance(calendar, AttentiveCalendar) else None
         self._hours = hours
         self._system = system
         self.settle_after = settle_after
@@ -77,7 +82,11 @@ class SyncedBackend:
     async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
         """Return the slots that start in the window and are free here and in the calendar, earliest first."""
         candidates = await self._ledger.free(self._hours.slots(kind, window))
-        return await self._ask(self._calendar.free(candidates)) if candidates else []
+        if not candidates:
+            return []
+        if self._attentive:
+            return await self._ask(self._attentive.free_for(kind.name, candidates))
+        return await self._ask(self._calendar.free(candidates))
 
     async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
         """Book the slot, or return the live booking that the key fits already."""
@@ -88,7 +97,8 @@ class SyncedBackend:
     async def get(self, key: BookingKey) -> Booking | None:
         """Return the live booking that the key fits, the earliest one if there are several.
 
-        What people deleted in the calendar is no booking any more, and is cancelled here as well.
+        What people deleted in the calendar is no booking any more, and is cancelled here as well. What they moved is
+        the booking where it is now, once also if that is outside of the key's window: its patient has to hear of it.
         """
         for record in await self._ledger.live(key):
             if booked := await self._as_kept(record):
@@ -100,6 +110,10 @@ class SyncedBackend:
         found = await self._ledger.upcoming(conversation, now)
         kept = await asyncio.gather(*(self._as_kept(record) for record in found))
         return [record.booking for record in kept if record]
+
+    async def cancelled_elsewhere(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the bookings to come that people cancelled in the calendar, each of them once."""
+        return [record.booking for record in await self._ledger.tell_cancelled(conversation, now)]
 
     async def cancel(self, key: BookingKey) -> Booking | None:
         """Cancel the live booking that the key fits and return it; the booking stays on record.
@@ -133,8 +147,9 @@ class SyncedBackend:
         if taken is None:
             return None
         if taken.state is State.PENDING:
-            if await self._ask(self._calendar.find(taken.entry)):
-                return State.CONFIRMED if await self._confirm(taken) else State.CANCELLING
+            seen = await self._ask(self._look(taken.entry))
+            if seen:
+                return State.CONFIRMED if await self._confirm(taken, seen) else State.CANCELLING
             taken = await self._ledger.give_up(taken)
             if taken is None:
                 return None
@@ -142,14 +157,20 @@ class SyncedBackend:
         await self._ledger.finish(taken)
         return State.CANCELLED
 
+    async def ask_again(self) -> None:
+        """Look what became of the bookings that the clinic had not agreed to."""
+        for record in await self._ledger.asked_for(self._system, _ASK_AGAIN):
+            if await self._as_kept(record) == record:
+                await self._ledger.renew(record)
+
     async def _book(self, key: BookingKey, slot: Slot, patient: Patient) -> Booking:
         while True:
             record, is_new = await self._ledger.claim(key, slot, patient, self._system)
             if is_new:
                 return (await self._complete(record)).booking
             if record.state is State.CONFIRMED:
-                if await self._as_kept(record):
-                    return record.booking
+                if kept := await self._as_kept(record):
+                    return kept.booking
                 continue
             # Left by an earlier call, whose slot may have been another. If that one is taken, there is no booking yet.
             with suppress(SlotTakenError):
@@ -166,7 +187,9 @@ class SyncedBackend:
             if record.system != self._system:
                 if await self._ledger.cancel(record):
                     return record.booking
-            elif ending := await self._ledger.begin_cancel(record):
+                continue
+            await self._refuse_if_begun(record)
+            if ending := await self._ledger.begin_cancel(record):
                 return await self._remove_or_restore(ending)
         # A repeat of a cancellation whose outcome was unknown.
         began = await self._ledger.being_cancelled(key)
@@ -180,6 +203,7 @@ class SyncedBackend:
                 continue
             if booked.slot == slot:
                 return booked.booking
+            await self._refuse_if_begun(booked)
             claimed = await self._ledger.claim_move(booked, slot, self._system)
             if claimed is None:
                 continue
@@ -194,31 +218,68 @@ class SyncedBackend:
         if record.system != self._system:
             return record if record.state is State.CONFIRMED else None
         if record.state is State.PENDING:
-            return await self._confirm(record) if await self._ask(self._calendar.find(record.entry)) else None
+            seen = await self._ask(self._look(record.entry))
+            return await self._confirm(record, seen) if seen else None
         if record.slot.end <= self._ledger.clock():
             return record  # calendars forget, and what is over cannot be cancelled
         try:
-            if await self._ask(self._calendar.find(record.entry)):
-                return record
+            seen = await self._ask(self._look(record.entry))
         except BackendError as exc:
             _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
             return record
-        if await self._ledger.cancel(record):
+        if seen is not None:
+            return await self._followed(record, seen)
+        if self._is_unproven(record):
+            return record
+        if await self._ledger.cancel(record, untold=True):
             _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
             return None
+        return await self._current(record)
+
+    async def _look(self, entry: Entry) -> Seen | None:
+        """Return how the entry stands in the calendar; None if it is not there."""
+        if self._attentive:
+            return await self._attentive.look(entry)
+        return Seen(entry.slot) if await self._calendar.find(entry) else None
+
+    async def _followed(self, record: Record, seen: Seen) -> Record | None:
+        """Return the record with what people made of its entry."""
+        if record.is_as(seen):
+            return record
+        followed = await self._ledger.follow(record, seen)
+        if followed is None:
+            return await self._current(record)
+        if followed.slot.start != record.slot.start:
+            _logger.info("booking.moved_elsewhere", extra={"reference": record.entry.reference})
+        return followed
+
+    async def _current(self, record: Record) -> Record | None:
         current = await self._ledger.reread(record.id)
         return current if current.state is State.CONFIRMED else None
+
+    def _is_unproven(self, record: Record) -> bool:
+        """Say whether "not there" is the word of a search that may not know it yet."""
+        if self._attentive is None or record.entry.names or record.confirmed_at is None:
+            return False
+        return self._ledger.clock() - record.confirmed_at < _UNPROVEN
+
+    async def _refuse_if_begun(self, record: Record) -> None:
+        if self._attentive is None or record.system != self._system:
+            return
+        seen = await self._ask(self._attentive.look(record.entry))
+        if seen is not None and seen.has_begun:
+            raise InvalidRequestError("the appointment has begun or is over in the calendar: it is left as it is")
 
     async def _complete(self, record: Record) -> Record:
         """Write the entry of a new record, or release the record."""
         try:
-            await self._change(self._calendar.write(record.entry))
+            seen = await self._change(self._calendar.write(record.entry))
         except OutcomeUnknownError:
             return await self._resume(record)
         except BackendError:
             await self._certainly(self._ledger.release(record))
             raise
-        return await self._confirm_or_fail(record)
+        return await self._confirm_or_fail(record, seen)
 
     async def _resume(self, record: Record) -> Record:
         """Take over a pending record whose entry may be in the calendar, or on its way there.
@@ -233,26 +294,27 @@ class SyncedBackend:
             if record.state is not State.PENDING:
                 raise OutcomeUnknownError("another process gave this booking up")
         try:
-            if not await self._ask(self._calendar.find(taken.entry)):
-                await self._change(self._calendar.write(taken.entry))
+            seen = await self._ask(self._look(taken.entry))
+            if seen is None:
+                seen = await self._change(self._calendar.write(taken.entry))
         except SlotTakenError:
             await self._certainly(self._ledger.give_up(taken))
             raise
         except BackendError as exc:
             raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
-        return await self._confirm_or_fail(taken)
+        return await self._confirm_or_fail(taken, seen)
 
-    async def _confirm_or_fail(self, record: Record) -> Record:
-        confirmed = await self._certainly(self._confirm(record))
+    async def _confirm_or_fail(self, record: Record, seen: Seen | None) -> Record:
+        confirmed = await self._certainly(self._confirm(record, seen))
         if confirmed is None:
             raise OutcomeUnknownError("another process gave this booking up while it was written")
         return confirmed
 
-    async def _confirm(self, record: Record) -> Record | None:
-        confirmed = await self._ledger.confirm(record)
+    async def _confirm(self, record: Record, seen: Seen | None) -> Record | None:
+        confirmed = await (self._ledger.confirm(record, seen) if seen else self._ledger.confirm(record))
         # What it replaces has to go now; if it was given up meanwhile, its own entry has to.
         await self._tidy_up(confirmed.replaces if confirmed else record.id)
-        return confirmed
+        return await self._followed(confirmed, seen) if confirmed and seen else confirmed
 
     async def _tidy_up(self, record_id: int | None) -> None:
         """Remove what is to be removed; the sweeper comes to what cannot be removed now."""

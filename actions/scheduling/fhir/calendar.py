@@ -1,16 +1,21 @@
-"""`RemoteCalendar` over FHIR R4: an entry is the Slots it has claimed and the Appointment that says for whom.
+"""`RemoteCalendar` over FHIR R4: an entry is the Appointment that says for whom, and the Slots it has claimed.
 
-The Slots are the guard. They are claimed one after another in order of time, each by a PUT with If-Match that makes it
-busy and puts the entry's uid into its identifiers; only who has all of them creates the Appointment. A transaction
-bundle would be shorter, but servers exist that do not roll back. https://hl7.org/fhir/R4/http.html#concurrency
+The Slots are the guard. They are claimed one after another in order of time; only who has all of them creates the
+Appointment. A transaction bundle would be shorter, but servers exist that do not roll back.
+https://hl7.org/fhir/R4/http.html#concurrency
+
+Once it is there, the Appointment is the entry: people generate their Slots anew, close them, and change lengths and
+rooms. And what was written is looked at by its id: searches may lag behind writes, or be answered from a cache, so that
+what they do not find is no proof.
 """
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from logging import getLogger
 from typing import Any
 
 from actions.errors import (
@@ -20,42 +25,30 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
+from actions.scheduling.fhir.agenda import Agenda, AgendaReader
+from actions.scheduling.fhir.appointments import TRIES, Appointments, ids_in
 from actions.scheduling.fhir.checks import check_access, check_server
+from actions.scheduling.fhir.claims import Claims, LostError, Writing
 from actions.scheduling.fhir.client import FhirClient
+from actions.scheduling.fhir.fitness import Fitness
 from actions.scheduling.fhir.resources import (
     FhirSlot,
     Resource,
-    actors_of,
     appointment,
-    covers,
+    has_begun,
     has_identifier,
-    is_at,
+    is_asked_for,
     is_live,
     slot_references,
     slots_of,
-    text,
+    starts_with,
+    time_of,
 )
 from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.models import Patient, Slot
-from actions.scheduling.remote import Entry
+from actions.scheduling.remote import Entry, Seen
 from actions.transport import Transport
 from actions.wallclock import utc_now
-
-_log = getLogger(__name__)
-# How often something is looked at again that others keep changing.
-_TRIES = 5
-
-
-def _order(slot: FhirSlot) -> tuple[datetime, datetime, str]:
-    return slot.start, slot.end, slot.id
-
-
-def _no(slot: FhirSlot) -> bool:
-    return False
-
-
-class _LostError(Exception):
-    """Somebody else has the time, or a part of it."""
 
 
 class FhirCalendar:
@@ -67,62 +60,107 @@ class FhirCalendar:
         transport: Transport,
         *,
         clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._client = FhirClient(transport, settings.url)
         self._system = settings.identifier_system
-        self._longest = timedelta(hours=settings.longest_slot_hours)
         self._clock = clock
+        self._reader = AgendaReader(self._client, settings, clock)
+        self._appointments = Appointments(self._client, settings, sleep)
+        self._fitness = Fitness(settings.appointment_types)
+        self._claims = Claims(self._client, self._system, self._fitness)
         self._is_fit = False
-        self._actors: dict[str, list[Mapping[str, Any]]] = {}
 
     async def free(self, candidates: Sequence[Slot]) -> Sequence[Slot]:
-        """Return the candidates that consist of free Slots and that nothing else of their Schedule overlaps."""
+        """Return the candidates that consist of free Slots and whose time nobody has."""
+        return await self._free(candidates, None)
+
+    async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
+        """Return what `free` does, without times whose Slots are certainly not for that type."""
+        return await self._free(candidates, appointment_type)
+
+    async def _free(self, candidates: Sequence[Slot], kind: str | None) -> Sequence[Slot]:
         if not candidates:
             return []
         whole = Slot(candidates[0].resource, candidates[0].start, max(slot.end for slot in candidates))
-        slots = await self._slots(whole)
-        starts = [slot.start for slot in slots]
-        longest = max((slot.end - slot.start for slot in slots), default=timedelta())
+        slots = await self._reader.slots(whole)
+        if not any(slot.is_free for slot in slots):
+            return []
+        agenda = await self._reader.read(whole, slots)
+        usual = timedelta(hours=self._settings.longest_slot_hours)
+        short = [slot for slot in agenda.slots if slot.end - slot.start <= usual]
+        long = [slot for slot in agenda.slots if slot.end - slot.start > usual]
+        starts = [slot.start for slot in short]
+        longest = max((slot.end - slot.start for slot in short), default=timedelta())
         found = []
         for wanted in candidates:
-            near = slots[bisect_left(starts, wanted.start - longest) : bisect_left(starts, wanted.end)]
-            if self._claimable([slot for slot in near if slot.overlaps(wanted)], wanted):
+            near = short[bisect_left(starts, wanted.start - longest) : bisect_left(starts, wanted.end)]
+            if self._claims.is_free(replace(agenda, slots=[*long, *near]).within(wanted), wanted, kind):
                 found.append(wanted)
         return found
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> Seen:
         """Claim the Slots of the entry's time, then create its Appointment."""
-        slots = await self._slots(entry.slot)
-        actors = await self._actors_of(entry)
-        claimed = [slot for slot in slots if self._holds(slot, entry)]
-        repeated = bool(claimed)
+        slots = await self._reader.every_slot(entry.slot)
+        held = [slot for slot in slots if self._claims.holds(slot, entry)]
         try:
-            await self._claim_all(slots, entry, claimed)
-            await self._appoint(entry, claimed, actors, repeated=repeated)
+            agenda = await self._agenda(entry, slots)
+            own = [one for one in agenda.appointments if has_identifier(one, self._system, entry.uid)]
+            actors = [*agenda.schedule.actors, await self._patient(entry.patient)]
+        except BackendError as exc:
+            if not held:
+                raise
+            raise OutcomeUnknownError(f"{self._client.system} has a part of an appointment: {exc}") from exc
+        held = [slot for slot in agenda.slots if self._claims.holds(slot, entry)]
+        work = Writing(entry, held, repeated=bool(held or entry.names))
+        if any(starts_with(one, entry.slot) for one in own):
+            return self._seen(entry, own, work.names)
+        try:
+            await self._claims.claim(agenda, work)
+            stored = await self._appoint(work, actors)
             # Whoever removed the entry meanwhile did not see the Appointment, and has freed the Slots.
-            if not await self._still_holds(entry, claimed):
-                raise _LostError
-        except _LostError:
-            if not await self._is_whole_or_gone(entry, bool(claimed)):
+            if not await self._claims.are_held(work):
+                raise LostError
+            return self._seen(entry, [stored], work.names)
+        except LostError:
+            whole = await self._whole(work)
+            if whole is None:
                 raise SlotTakenError(entry.slot) from None
+            return whole
         except OutcomeUnknownError:
             raise
         except BackendError:
-            if not claimed or not await self._is_whole_or_gone(entry, claimed=True):
+            whole = await self._whole(work) if work.claimed else None
+            if whole is None:
                 raise
+            return whole
+
+    async def _agenda(self, entry: Entry, slots: Sequence[FhirSlot]) -> Agenda:
+        agenda = await self._reader.read(entry.slot, slots)
+        if not self._claims.has_gap(agenda, entry):
+            return agenda
+        # What was just changed is left out by some servers for a while.
+        async for _ in self._appointments.pauses():
+            agenda = await self._reader.read(entry.slot, await self._reader.every_slot(entry.slot))
+            if not self._claims.has_gap(agenda, entry):
+                break
+        return agenda
 
     async def find(self, entry: Entry) -> bool:
-        """Return whether the Appointment is expected at its time, and its Slots are busy and not another entry's."""
-        live = [one for one in await self._appointments(entry) if is_live(one) and is_at(one, entry.slot)]
-        if not live:
-            return False
-        named = set().union(*(slots_of(one) for one in live))
-        busy = [slot for slot in await self._slots(entry.slot) if slot.is_busy and self._may_be(slot, entry, named)]
-        return covers(busy, entry.slot)
+        """Return whether somebody is expected at the entry's time, whatever became of its Slots."""
+        return any(starts_with(one, entry.slot) for one in await self._appointments.live(entry))
+
+    async def look(self, entry: Entry) -> Seen | None:
+        """Return when the patient is expected now; None if that is no more."""
+        live = await self._appointments.live(entry)
+        return self._seen(entry, live) if live else None
 
     async def remove(self, entry: Entry) -> None:
-        """Cancel the entry's Appointment, which stays as a record, and free its Slots."""
+        """Cancel the entry's Appointment, which stays as a record, and free its Slots.
+
+        An Appointment to which the patient came, or did not come, is left as it is.
+        """
         await self._remove(entry, moved=True)
 
     async def ping(self) -> None:
@@ -132,135 +170,47 @@ class FhirCalendar:
             self._is_fit = True
         await check_access(self._client, self._settings)
 
-    async def _slots(self, wanted: Slot) -> list[FhirSlot]:
-        """Return every Slot of the resource's Schedule that overlaps the time, in order."""
-        schedule = self._schedule(wanted.resource)
-        resources = await self._client.search(
-            "Slot",
-            ("schedule", schedule),
-            # R4 has no search by end.
-            ("start", f"ge{text(wanted.start - self._longest)}"),
-            ("start", f"lt{text(wanted.end)}"),
-        )
-        found: dict[str, FhirSlot] = {}
-        for resource in resources:
-            slot = FhirSlot.read(resource)
-            if slot is None:
-                _log.warning("fhir.slot_unreadable", extra={"system": self._client.system, "schedule": schedule})
-            # A server that does not know a parameter answers as if it had not been there.
-            elif slot.schedule == schedule and slot.overlaps(wanted) and not slot.is_void:
-                found[slot.id] = slot
-        return sorted(found.values(), key=_order)
+    def _seen(self, entry: Entry, live: Sequence[Resource], claimed: Sequence[str] = ()) -> Seen:
+        found = next((one for one in live if starts_with(one, entry.slot)), live[0])
+        slots = {*claimed, *(f"Slot/{name}" for name in (*slots_of(found), *ids_in(entry, "Slot")))}
+        names = (f"Appointment/{found.get('id')}", *sorted(slots))
+        return Seen(time_of(found, entry.slot), names, is_asked_for(found), has_begun(found))
 
-    def _schedule(self, resource: str) -> str:
-        try:
-            return self._settings.schedules[resource]
-        except KeyError:
-            raise InvalidRequestError(f"{self._client.system}: schedules names no Schedule for {resource!r}") from None
+    async def _appoint(self, work: Writing, actors: Sequence[Mapping[str, Any]]) -> Resource:
+        entry = work.entry
+        filled = sorted((s for s in work.claimed if s.is_inside(entry.slot)), key=lambda s: (s.start, s.end, s.id))
+        # A first write leaves the question to the server; a repeat looks for itself, as some servers ignore it, or have
+        # not heard yet of what was created.
+        known = await self._appointments.awaited(entry) if work.repeated else []
+        for _ in range(TRIES):
+            if any(is_live(one) for one in known):
+                break
+            work.created = True
+            stored = known[0] if known else await self._create(work, self._new(entry, filled, actors))
+            if stored is not None and not is_live(stored):
+                stored = await self._client.update({**stored, "status": "booked", "slot": slot_references(filled)})
+            known = [stored] if stored is not None else await self._appointments.every(entry)
+            if not known:
+                raise LostError
+        live = [one for one in known if is_live(one)]
+        if not any(starts_with(one, entry.slot) for one in live):
+            raise InvalidRequestError(f"{self._client.system} has the appointment at another time: it was moved there")
+        return next(one for one in live if starts_with(one, entry.slot))
 
-    async def _appointments(self, entry: Entry) -> list[Resource]:
-        found = await self._client.search("Appointment", ("identifier", f"{self._system}|{entry.uid}"))
-        return [one for one in found if has_identifier(one, self._system, entry.uid)]
+    async def _create(self, work: Writing, new: Resource) -> Resource | None:
+        stored = await self._appointments.create(work.entry, new)
+        return await self._appointments.only(work.entry, stored) if stored and work.repeated else stored
 
-    def _holds(self, slot: FhirSlot, entry: Entry) -> bool:
-        return slot.is_held(self._system, entry.uid, entry.slot)
-
-    def _claimable(self, slots: Sequence[FhirSlot], wanted: Slot, held: Callable[[FhirSlot], bool] = _no) -> bool:
-        """Say whether the Slots that overlap the time leave it free, or are `held` already."""
-        if any(slot.is_in_the_way(self._system, wanted) and not held(slot) for slot in slots):
-            return False
-        return covers((slot for slot in slots if slot.is_free or held(slot)), wanted)
-
-    def _may_be(self, slot: FhirSlot, entry: Entry, named: set[str]) -> bool:
-        """Say whether a busy Slot is the entry's: by its own word, or by the Appointment's if it names no entry."""
-        claims = slot.claims(self._system)
-        return entry.uid in claims if claims else slot.id in named
-
-    async def _claim_all(self, slots: Sequence[FhirSlot], entry: Entry, claimed: list[FhirSlot]) -> None:
-        if not self._claimable(slots, entry.slot, lambda slot: self._holds(slot, entry)):
-            raise _LostError
-        # Slots that the time only touches, in another division of the day (60 minutes beside 2 x 30), are claimed too:
-        # else somebody could book a part of it through them at the same moment.
-        for slot in slots:
-            if slot.is_free:
-                claimed.extend(await self._claim(slot, entry))
-
-    async def _claim(self, slot: FhirSlot, entry: Entry) -> Sequence[FhirSlot]:
-        """Claim a Slot; it is not returned if another entry came first that touches it and is not in the way."""
-        for _ in range(_TRIES):
-            if self._holds(slot, entry):
-                return [slot]
-            if not slot.is_free:
-                if slot.is_in_the_way(self._system, entry.slot):
-                    raise _LostError
-                return []
-            stored = await self._client.update(slot.claimed(self._system, entry.uid, entry.slot))
-            if stored is not None:
-                return [await self._kept(stored, slot, entry)]
-            again = await self._client.read("Slot", slot.id)
-            seen = FhirSlot.read(again) if again is not None else None
-            if seen is None or (seen.start, seen.end) != (slot.start, slot.end):
-                raise _LostError
-            slot = seen
-        raise UnavailableError(f"{self._client.system} has a Slot that others keep changing; it was not booked")
-
-    async def _kept(self, stored: Resource, slot: FhirSlot, entry: Entry) -> FhirSlot:
-        claimed = FhirSlot.read(stored)
-        if claimed is None:
-            raise OutcomeUnknownError(f"{self._client.system} answered with a Slot without a time")
-        if self._holds(claimed, entry):
-            return claimed
-        if not claimed.is_free and not claimed.claims(self._system):
-            await self._client.update({**slot.resource, "meta": stored.get("meta")})
-            raise InvalidRequestError(
-                f"{self._client.system} does not keep the identifier of a Slot, so whose it is could not be told"
-            )
-        raise _LostError
-
-    async def _still_holds(self, entry: Entry, claimed: Sequence[FhirSlot]) -> bool:
-        held = {slot.id for slot in await self._slots(entry.slot) if self._holds(slot, entry)}
-        return {slot.id for slot in claimed} <= held
-
-    async def _appoint(
-        self, entry: Entry, slots: Sequence[FhirSlot], actors: Sequence[Mapping[str, Any]], *, repeated: bool
-    ) -> None:
-        filled = sorted((slot for slot in slots if slot.is_inside(entry.slot)), key=_order)
+    def _new(self, entry: Entry, filled: Sequence[FhirSlot], actors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         coding = self._settings.appointment_types.get(entry.appointment_type)
-        new = appointment(
+        return appointment(
             entry,
             self._system,
             slots=filled,
             actors=actors,
-            coding=coding.model_dump(exclude_none=True) if coding else None,
+            coding=coding.coding if coding else None,
             created=self._clock(),
         )
-        # A first write leaves the question to the server; a repeat looks for itself, as some servers ignore it.
-        known = await self._appointments(entry) if repeated else []
-        for _ in range(_TRIES):
-            if any(is_live(one) for one in known):
-                break
-            unless = ("identifier", f"{self._system}|{entry.uid}")
-            stored = known[0] if known else await self._client.create(new, unless)
-            if stored is not None and not is_live(stored):
-                stored = await self._client.update({**stored, "status": "booked", "slot": slot_references(filled)})
-            known = [stored] if stored is not None else await self._appointments(entry)
-            if not known:
-                raise _LostError
-        if not any(is_at(one, entry.slot) for one in known if is_live(one)):
-            raise InvalidRequestError(f"{self._client.system} has the appointment at another time: it was moved there")
-
-    async def _actors_of(self, entry: Entry) -> list[Mapping[str, Any]]:
-        """Return whoever has the Schedule's time, and the patient."""
-        return [*await self._schedule_actors(entry.slot.resource), await self._patient(entry.patient)]
-
-    async def _schedule_actors(self, resource: str) -> list[Mapping[str, Any]]:
-        schedule = self._schedule(resource)
-        if schedule not in self._actors:
-            found = await self._client.read(*schedule.split("/"))
-            if found is None:
-                raise InvalidRequestError(f"{self._client.system} has no {schedule}, the one of {resource!r}")
-            self._actors[schedule] = actors_of(found)
-        return self._actors[schedule]
 
     async def _patient(self, patient: Patient) -> Mapping[str, Any]:
         system, label = self._settings.patient_identifier_system, patient.name or "patient"
@@ -274,31 +224,34 @@ class FhirCalendar:
         ]
         return {"display": label, **({"reference": known[0]} if len(known) == 1 else {})}
 
-    async def _is_whole_or_gone(self, entry: Entry, claimed: bool) -> bool:
-        """After a failure: return True if the entry is whole all the same, else make sure that nothing of it is left.
+    async def _whole(self, work: Writing) -> Seen | None:
+        """After a failure: return the entry if it is whole all the same, else make sure that nothing of it is left.
 
         It is whole if it was so before this write or another one has finished it.
         """
+        entry = work.entry
         try:
-            appointments = await self._appointments(entry)
-            if appointments and await self.find(entry):
-                return True
-            if appointments or claimed:
+            appointments = await self._appointments.every(entry)
+            live = [one for one in appointments if is_live(one) and starts_with(one, entry.slot)]
+            if live and (not work.created or await self._claims.are_held(work)):
+                return self._seen(entry, live, work.names)
+            if appointments or work.claimed:
                 # What people have moved is theirs to keep.
-                await self._remove(entry, moved=False)
+                await self._remove(replace(entry, names=(*entry.names, *work.names)), moved=False)
         except BackendError as exc:
-            if not (claimed or isinstance(exc, OutcomeUnknownError)):
+            if not (work.claimed or isinstance(exc, OutcomeUnknownError)):
                 raise
             raise OutcomeUnknownError(
                 f"{self._client.system} has a part of an appointment that could not be finished nor removed: {exc}"
             ) from exc
-        return False
+        return None
 
     async def _remove(self, entry: Entry, *, moved: bool) -> None:
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             # Until nothing is left: a write of the same entry may be under way.
             if not await self._remove_once(entry, moved):
                 return
+            entry = replace(entry, names=())
         raise UnavailableError(
             f"{self._client.system} has an appointment that others keep changing; it was not removed"
         )
@@ -306,10 +259,13 @@ class FhirCalendar:
     async def _remove_once(self, entry: Entry, moved: bool) -> bool:
         """Remove what there is; return whether there was anything."""
         # The Appointment first: if the process ends here, time is lost until the repeat, but nobody is booked twice.
-        live = [one for one in await self._appointments(entry) if is_live(one) and (moved or is_at(one, entry.slot))]
+        every = await self._appointments.every(entry)
+        if any(has_begun(one) for one in every):
+            return False
+        live = [one for one in every if is_live(one) and (moved or starts_with(one, entry.slot))]
+        filled: set[str] = set()
+        cancelled = False
         for one in live:
-            await self._client.update({**one, "status": "cancelled"})
-        claimed = [slot for slot in await self._slots(entry.slot) if entry.uid in slot.claims(self._system)]
-        for slot in claimed:
-            await self._client.update(slot.released(self._system, entry.uid, entry.slot))
-        return bool(live or claimed)
+            cancelled = await self._appointments.cancel(one) or cancelled
+            filled |= slots_of(one)
+        return await self._claims.free(entry, await self._reader.every_slot(entry.slot), filled) or cancelled

@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin
 
-from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError
+from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, UnavailableError
+from actions.scheduling.fhir.recent import Recent
 from actions.scheduling.fhir.resources import Resource, version
 from actions.transport import Response, Transport
 
 T = TypeVar("T")
 
 _JSON = "application/fhir+json"
-# At a hundred Slots a page this is more than a year of one doctor's.
+# Searches are made for windows of days: at ten Slots a page this is more than a month of one doctor's.
 _MOST_PAGES = 200
-_PAGE = "100"
+# Each search asks for another one of so many sizes of a page. Nobody else asks for the same just then, so that no
+# cache, which knows a search by its address, has an old answer to it.
+_PAGES = range(60, 101)
+# How often a search is begun anew whose next page the server has thrown away.
+_BEGINNINGS = 3
+# Searches are as fresh as can be had: HAPI reuses their results for a minute unless it is told not to, HealthLake
+# leaves out what was just changed. https://hapifhir.io/hapi-fhir/docs/server_jpa/configuration.html
+# https://docs.aws.amazon.com/healthlake/latest/devguide/searching-fhir-consistency-levels.html
+_FRESH = {"Cache-Control": "no-cache", "x-amz-fhir-history-consistency-level": "strong"}
 _LOST_RACE = frozenset({409, 412})
 _MISSING = frozenset({404, 410})
 # Codes and paths of elements; an OperationOutcome's free text may quote what was sent.
@@ -25,36 +35,70 @@ _CODE = re.compile(r"[a-z][a-z-]{1,39}")
 _PATH = re.compile(r"[A-Za-z]+(\.[A-Za-z]+|\[\d+\]){0,9}")
 
 
+class PagesExpiredError(UnavailableError):
+    """The server throws the pages of a search away faster than they can be read: a narrower one may have fewer."""
+
+
 class FhirClient:
-    """Reads and writes resources of one server; `base_url` is where they are, and what links may lead to."""
+    """Reads and writes resources of one server; `base_url` is where they are, and what links may lead to.
+
+    What was written or read by id counts more than an older version of it that a search finds.
+    """
 
     def __init__(self, transport: Transport, base_url: str) -> None:
         self.system = transport.system
         self._transport = transport
         self._base_url = base_url.rstrip("/")
+        self._recent = Recent()
+        self._searches = count()
 
     async def capabilities(self) -> Resource:
         """Return the server's CapabilityStatement."""
         return self._resource(await self._request("GET", "metadata", name="metadata"), "CapabilityStatement")
 
     async def search(self, kind: str, *parameters: tuple[str, str], most: int | None = None) -> list[Resource]:
-        """Return every match of all pages, or no more than the `most` first ones. The same name may come twice."""
-        count = _PAGE if most is None else str(most)
+        """Return every match of all pages, or no more than the `most` first ones. The same name may come twice.
+
+        Raises `PagesExpiredError` if the server keeps forgetting its own pages.
+        """
+        for _ in range(_BEGINNINGS):
+            found = await self._pages(kind, parameters, most)
+            if found is not None:
+                return [self._recent.newest(one) for one in found]
+        raise PagesExpiredError(f"{self.system} forgets the pages of a search for {kind} before they can be read")
+
+    async def _pages(
+        self, kind: str, parameters: Sequence[tuple[str, str]], most: int | None
+    ) -> Sequence[Resource] | None:
+        """Return what all pages hold; None if one of them has expired."""
+        size = _PAGES[next(self._searches) % len(_PAGES)] if most is None else most
         found: list[Resource] = []
-        path, query = kind, [*parameters, ("_count", count)]
+        path, query, allowed = kind, [*parameters, ("_count", str(size))], frozenset[int]()
         for _ in range(_MOST_PAGES):
-            bundle = self._resource(await self._request("GET", path, params=query, name=kind), "Bundle")
+            response = await self._request("GET", path, params=query, name=kind, allowed=allowed)
+            if response.status in _MISSING:
+                return None
+            bundle = self._resource(response, "Bundle")
             found.extend(_matches(bundle, kind))
             link = self._next(bundle)
             if link is None or (most is not None and len(found) >= most):
                 return found[:most]
-            path, query = link, []
+            path, query, allowed = link, [], _MISSING
         raise InvalidRequestError(f"{self.system} answered a search for {kind} with more than {_MOST_PAGES} pages")
+
+    def recent(self, kind: str) -> list[Resource]:
+        """Return what was written or read by id within the last two minutes."""
+        return self._recent.of_kind(kind)
 
     async def read(self, kind: str, name: str) -> Resource | None:
         """Return a resource, or None if there is none (any more)."""
         response = await self._request("GET", f"{kind}/{name}", name=f"{kind}/{{id}}", allowed=_MISSING)
-        return None if response.status in _MISSING else self._resource(response, kind)
+        if response.status in _MISSING:
+            self._recent.forget(kind, name)
+            return None
+        found = self._resource(response, kind)
+        self._recent.note(found)
+        return found
 
     async def update(self, resource: Resource) -> Resource | None:
         """Write the resource if nobody has changed it since it was read, and return it as it is now; else None."""
@@ -73,24 +117,33 @@ class FhirClient:
         )
         if response.status in _LOST_RACE | _MISSING:
             return None
-        return _representation(response, kind) or await self._look_back(self.read(kind, name))
+        stored = _representation(response, kind)
+        if stored is None:
+            return await self.look_back(self.read(kind, name))
+        self._recent.note(stored)
+        return stored
 
-    async def create(self, resource: Resource, unless: tuple[str, str]) -> Resource | None:
-        """Create the resource unless a search finds one, and return it, or the one that was found.
+    async def create(self, resource: Resource, unless: tuple[str, str]) -> tuple[bool, Resource | None]:
+        """Create the resource unless a search finds one; return whether there is one now, and it, if that is said.
 
-        None if the server found several, or takes the resource for in conflict with others.
+        It is sent once: where searches lag behind, a second one would find nothing and create a second resource. There
+        is none for certain if the server found several, or takes the resource for in conflict with others.
         """
         kind = resource["resourceType"]
         headers = {"If-None-Exist": urlencode([unless])}
-        response = await self._request("POST", kind, name=kind, body=resource, headers=headers, allowed=_LOST_RACE)
+        response = await self._request(
+            "POST", kind, name=kind, body=resource, headers=headers, allowed=_LOST_RACE, repeatable=False
+        )
         if response.status in _LOST_RACE:
-            return None
+            return False, None
         stored = _representation(response, kind)
-        if stored is None:
-            stored = next(iter(await self._look_back(self.search(kind, unless, most=1))), None)
-        return stored
+        if stored is not None:
+            self._recent.note(stored)
+            return True, stored
+        made = re.search(rf"(?:^|/){kind}/([A-Za-z0-9.-]{{1,64}})(?:/|$)", response.headers.get("Location", ""))
+        return True, await self.look_back(self.read(kind, made[1])) if made else None
 
-    async def _look_back(self, reading: Awaitable[T]) -> T:
+    async def look_back(self, reading: Awaitable[T]) -> T:
         """Read what a write has left, for servers that do not say it."""
         try:
             return await reading
@@ -108,13 +161,14 @@ class FhirClient:
         body: Resource | None = None,
         headers: Mapping[str, str] | None = None,
         allowed: Collection[int] = (),
+        repeatable: bool = True,
     ) -> Response:
-        sent = {"Accept": _JSON, **(headers or {})}
+        sent = {"Accept": _JSON, **_FRESH, **(headers or {})}
         if body is not None:
             sent |= {"Content-Type": _JSON, "Prefer": "return=representation"}
-        # Every write carries a condition that its first success makes false.
+        # An update carries a condition that its first success makes false.
         response = await self._transport.request(
-            method, path, params=params or None, headers=sent, json=body, repeatable=True, name=name
+            method, path, params=params or None, headers=sent, json=body, repeatable=repeatable, name=name
         )
         if response.status // 100 == 2 or response.status in allowed:
             return response

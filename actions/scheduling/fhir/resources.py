@@ -5,20 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 
 Resource = Mapping[str, Any]
+# A system and a code.
+Coding = tuple[str, str]
 
 # https://hl7.org/fhir/R4/datatypes.html#instant. Python reads neither Z nor odd fractions before 3.11.
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 # What a Slot is that an appointment fills, and one of another division of the day that it only touches.
 _BUSY, _TOUCHED = "busy", "busy-unavailable"
-# Who had the appointment is no longer to be expected.
-_GONE = frozenset({"cancelled", "entered-in-error"})
+# States of a Slot that close a time, for however long; `busy` ones are as long as an appointment.
+CLOSED = frozenset({"busy-unavailable", "busy-tentative"})
+# Who had the appointment is no longer to be expected, or never was: a waiting list is none.
+_GONE = frozenset({"cancelled", "entered-in-error", "waitlist"})
+# Somebody still has to say yes.
+_ASKED_FOR = frozenset({"pending", "proposed"})
+# What a cancellation does not undo.
+_BEGUN = frozenset({"arrived", "checked-in", "fulfilled", "noshow"})
+# In these states an Appointment leaves its time to others.
+_TAKES_NO_TIME = _GONE | {"proposed", "noshow"}
+# Some systems end a Slot a second early, so that it does not touch the next one.
+_TOLERANCE = timedelta(seconds=1)
 
 
 def instant(value: object) -> datetime | None:
@@ -44,6 +56,17 @@ def version(resource: Resource) -> str | None:
     meta = resource.get("meta")
     found = meta.get("versionId") if isinstance(meta, dict) else None
     return found if isinstance(found, str) and found else None
+
+
+def updated(resource: Resource) -> datetime | None:
+    """Return when the server stored this version of the resource."""
+    meta = resource.get("meta")
+    return instant(meta.get("lastUpdated")) if isinstance(meta, dict) else None
+
+
+def name_of(resource: Resource) -> str:
+    """Return type and id, as references have them."""
+    return f"{resource.get('resourceType')}/{resource.get('id')}"
 
 
 def _identifiers(resource: Resource, system: str) -> set[str]:
@@ -99,12 +122,29 @@ class FhirSlot:
         return _identifiers(self.resource, system)
 
     def overlaps(self, slot: Slot) -> bool:
-        """Say whether it takes up any of the time."""
-        return self.start < slot.end and slot.start < self.end
+        """Say whether it takes up any of the time; a second is none."""
+        return self.start + _TOLERANCE < slot.end and slot.start + _TOLERANCE < self.end
 
     def is_inside(self, wanted: Slot) -> bool:
         """Say whether an appointment at that time fills it."""
-        return wanted.start <= self.start and self.end <= wanted.end
+        return wanted.start <= self.start + _TOLERANCE and self.end <= wanted.end + _TOLERANCE
+
+    @property
+    def codings(self) -> tuple[set[Coding], set[Coding]]:
+        """Which kinds of service and which types of appointment it says that it is for; nothing said is for any."""
+        services = _objects(self.resource.get("serviceType"))
+        kinds = _objects([self.resource.get("appointmentType")])
+        return _codings(services), _codings(kinds)
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether it may be given away: R4 forbids that to whoever does not know a modifier extension."""
+        return not self.resource.get("modifierExtension")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether people have closed the time, for whatever length."""
+        return self.resource.get("status") in CLOSED
 
     def is_held(self, system: str, uid: str, wanted: Slot) -> bool:
         """Say whether the entry of this uid, at that time, has it."""
@@ -114,6 +154,10 @@ class FhirSlot:
     def is_busy(self) -> bool:
         """Whether an appointment fills it."""
         return self.resource.get("status") == _BUSY
+
+    def is_left_by(self, uid: str, system: str) -> bool:
+        """Say whether only an appointment of this uid, or of nobody's that is known, can have made it busy."""
+        return self.is_busy and self.claims(system) <= {uid}
 
     def is_in_the_way(self, system: str, wanted: Slot) -> bool:
         """Say whether it keeps the time from being free.
@@ -138,7 +182,7 @@ class FhirSlot:
         given = _objects(self.resource.get("identifier"))
         kept = [one for one in given if (one.get("system"), one.get("value")) != (system, uid)]
         rest = {name: value for name, value in self.resource.items() if name != "identifier"}
-        if self.is_held(system, uid, wanted) and self.claims(system) == {uid}:
+        if self.claims(system) == {uid} and (self.is_busy or self.is_held(system, uid, wanted)):
             rest["status"] = "free"
         return {**rest, "identifier": kept} if kept else rest
 
@@ -147,22 +191,61 @@ class FhirSlot:
 
 
 def covers(slots: Iterable[FhirSlot], wanted: Slot) -> bool:
-    """Say whether the time is exactly one Slot, or several without a gap; they are given in order of start."""
+    """Say whether the time is exactly one Slot, or several without a gap of more than a second, in order of start."""
     reached = {wanted.start}
     for slot in slots:
-        if slot.start in reached and slot.end <= wanted.end:
+        if slot.end <= wanted.end + _TOLERANCE and any(_meet(slot.start, end) for end in reached):
             reached.add(slot.end)
-    return wanted.end in reached
+    return any(_meet(wanted.end, end) for end in reached)
+
+
+def _meet(one: datetime, other: datetime) -> bool:
+    return abs(one - other) <= _TOLERANCE
+
+
+def _codings(concepts: Iterable[Resource]) -> set[Coding]:
+    return {
+        (str(one.get("system", "")), str(one["code"]))
+        for concept in concepts
+        for one in _objects(concept.get("coding"))
+        if "code" in one
+    }
 
 
 def is_live(appointment: Resource) -> bool:
-    """Say whether somebody is to be expected."""
+    """Say whether somebody is, or was, to be expected."""
     return appointment.get("status") not in _GONE
 
 
-def is_at(appointment: Resource, slot: Slot) -> bool:
-    """Say whether the Appointment is at the time."""
-    return (instant(appointment.get("start")), instant(appointment.get("end"))) == (slot.start, slot.end)
+def is_asked_for(appointment: Resource) -> bool:
+    """Say whether somebody at the clinic still has to agree to it."""
+    return appointment.get("status") in _ASKED_FOR
+
+
+def has_begun(appointment: Resource) -> bool:
+    """Say whether it is past being cancelled: the patient came, or did not."""
+    return appointment.get("status") in _BEGUN
+
+
+def takes_time(appointment: Resource, slot: Slot) -> bool:
+    """Say whether nobody else can have the time because of the Appointment."""
+    start, end = instant(appointment.get("start")), instant(appointment.get("end"))
+    if appointment.get("status") in _TAKES_NO_TIME or start is None:
+        return False
+    return start < slot.end and slot.start < (end or start + _TOLERANCE)
+
+
+def starts_with(appointment: Resource, slot: Slot) -> bool:
+    """Say whether the Appointment is at the time: what people made of its length or its room does not matter."""
+    return instant(appointment.get("start")) == slot.start
+
+
+def time_of(appointment: Resource, slot: Slot) -> Slot:
+    """Return when the Appointment is, in the resource of `slot`, and as long as that if it does not say."""
+    start, end = instant(appointment.get("start")), instant(appointment.get("end"))
+    if start is None:
+        return slot
+    return Slot(slot.resource, start, end if end and end > start else start + (slot.end - slot.start))
 
 
 def has_identifier(resource: Resource, system: str, value: str) -> bool:

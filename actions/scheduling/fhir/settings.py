@@ -52,12 +52,33 @@ class SmartSettings(_Settings):
         return self
 
 
-class CodingSettings(_Settings):
-    """What a code system calls an appointment type."""
+_Code = Annotated[str, StringConstraints(pattern=r"^\S+( \S+)*$", max_length=80)]
+
+
+class SlotCodeSettings(_Settings):
+    """A code that Slots carry as their serviceType or appointmentType."""
 
     system: _System
-    code: Annotated[str, StringConstraints(pattern=r"^\S+( \S+)*$", max_length=80)]
+    code: _Code
+
+
+class CodingSettings(_Settings):
+    """What a code system calls an appointment type, and which other codes of Slots mean that it may be made there."""
+
+    system: _System
+    code: _Code
     display: str | None = None
+    slots: tuple[SlotCodeSettings, ...] = ()
+
+    @property
+    def coding(self) -> dict[str, str]:
+        """The coding as a resource has it."""
+        return {"system": self.system, "code": self.code, **({"display": self.display} if self.display else {})}
+
+    @property
+    def codes(self) -> set[tuple[str, str]]:
+        """Every system and code that fits."""
+        return {(self.system, self.code), *((one.system, one.code) for one in self.slots)}
 
 
 class FhirSettings(_Settings):
@@ -71,8 +92,12 @@ class FhirSettings(_Settings):
             another one are not found, so it stays as it is.
         patient_identifier_system: the system of Patient.identifier whose values are conversations' sender ids, for
             channels where patients are signed in; None for channels that do not know who is writing.
-        appointment_types: by appointment type of the clinic, its coding in the server's world.
-        longest_slot_hours: how long a Slot may be: what starts earlier than this before a time is not looked at.
+        appointment_types: by appointment type of the clinic, its coding in the server's world. A Slot that says by code
+            what it is for, and names another one, is not used for it.
+        longest_slot_hours: how long a Slot that is free or has an appointment may be: what starts earlier than this
+            before a time is not looked at. Closures (`busy-unavailable`, `busy-tentative`) are seen at any length.
+        search_lag_seconds: how long a search may not know yet what was written: so long it is asked again before an
+            Appointment is created for the second time.
     """
 
     type: Literal["fhir"]
@@ -85,6 +110,7 @@ class FhirSettings(_Settings):
     patient_identifier_system: _System | None = None
     appointment_types: dict[str, CodingSettings] = {}
     longest_slot_hours: Annotated[int, Field(ge=1, le=14 * 24)] = 24
+    search_lag_seconds: Annotated[float, Field(ge=0, le=8)] = 3
     transport: TransportSettings = TransportSettings()
 
     @model_validator(mode="after")

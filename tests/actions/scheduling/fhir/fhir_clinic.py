@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -24,11 +25,16 @@ FIRST = at("2026-11-24T08:00")
 
 @dataclass
 class FhirSystem:
-    """The server, and calendars on it; `more` is what their settings say besides the defaults."""
+    """The server, and calendars on it; `more` is what their settings say besides the defaults.
+
+    `url` is where the calendars find it, if that is not where it is.
+    """
 
     server: FhirServer
     session: aiohttp.ClientSession
     more: dict[str, Any] = field(default_factory=dict)
+    clock: FixedClock = field(default_factory=FixedClock)
+    url: str | None = None
 
     def __post_init__(self) -> None:
         self.server.empty()
@@ -37,15 +43,19 @@ class FhirSystem:
 
     def settings(self, **more: Any) -> FhirSettings:
         return FhirSettings.model_validate(
-            {"type": "fhir", "url": self.server.url, "schedules": SCHEDULES, **self.more, **more}
+            {"type": "fhir", "url": self.url or self.server.url, "schedules": SCHEDULES, **self.more, **more}
         )
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time go by on the clock alone."""
+        self.clock.now += timedelta(seconds=seconds)
 
     def calendar(self, **more: Any) -> FhirCalendar:
         """Return one more calendar, as another process has one."""
         settings = self.settings(**more)
         credentials = fhir_credentials(self.session, NAME, settings)
         transport = Transport(self.session, NAME, settings.url, credentials=credentials, settings=settings.transport)
-        return FhirCalendar(settings, transport, clock=FixedClock())
+        return FhirCalendar(settings, transport, clock=self.clock, sleep=self.sleep)
 
     async def open(self) -> FhirCalendar:
         """Return one more calendar."""

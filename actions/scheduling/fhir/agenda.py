@@ -1,0 +1,237 @@
+"""What stands in a Schedule at a time: its Slots, closures of any length, and whose Appointments take it up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from logging import getLogger
+from typing import Any
+
+from actions.errors import InvalidRequestError
+from actions.scheduling.fhir.client import FhirClient, PagesExpiredError
+from actions.scheduling.fhir.resources import (
+    CLOSED,
+    FhirSlot,
+    Resource,
+    actors_of,
+    covers,
+    has_identifier,
+    takes_time,
+    text,
+    updated,
+)
+from actions.scheduling.fhir.settings import FhirSettings
+from actions.scheduling.models import Slot
+
+_log = getLogger(__name__)
+
+# How long it is believed that a Schedule is in use, and whose.
+_SCHEDULE_AGE = timedelta(minutes=1)
+# How long the appointments of others may be; R4 finds them by their start alone.
+_LONGEST_APPOINTMENT = timedelta(hours=8)
+# What a search may miss that was changed just before another one.
+_MARGIN = timedelta(minutes=2)
+_SHORTEST_WINDOW = timedelta(hours=1)
+_LONG_AGO = timedelta(days=3650)
+# What the start is called in searches.
+_START = {"Slot": "start", "Appointment": "date"}
+# Whose time one person's is; rooms and places are shared.
+_PEOPLE = ("Practitioner/", "PractitionerRole/")
+
+
+def _order(slot: FhirSlot) -> tuple[datetime, datetime, str]:
+    return slot.start, slot.end, slot.id
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A Schedule as the settings name it: whose time it is, and whether it is in use."""
+
+    reference: str
+    actors: Sequence[Mapping[str, Any]]
+    is_active: bool
+
+    @property
+    def main_actors(self) -> Sequence[str]:
+        """References to those whose Appointments take up its time."""
+        named = [str(one["reference"]) for one in self.actors if "reference" in one]
+        return [one for one in named if any(kind in one for kind in _PEOPLE)] or named
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What stands in a stretch of a Schedule; Slots are in order of time, Appointments are those that take time."""
+
+    schedule: Schedule
+    slots: Sequence[FhirSlot]
+    appointments: Sequence[Resource]
+
+    def within(self, wanted: Slot) -> Agenda:
+        """Return what there is of it at one time."""
+        return replace(
+            self,
+            slots=[slot for slot in self.slots if slot.overlaps(wanted)],
+            appointments=[one for one in self.appointments if takes_time(one, wanted)],
+        )
+
+    def blockers(self, system: str, wanted: Slot, held: Callable[[FhirSlot], bool]) -> Sequence[FhirSlot]:
+        """Return the Slots that keep the time from being free, other than those that are `held` already."""
+        return [slot for slot in self.slots if slot.is_in_the_way(system, wanted) and not held(slot)]
+
+    def others(self, system: str, uid: str | None) -> Sequence[Resource]:
+        """Return the Appointments that are not the entry's own."""
+        return [one for one in self.appointments if uid is None or not has_identifier(one, system, uid)]
+
+    def covers(self, wanted: Slot, held: Callable[[FhirSlot], bool], fits: Callable[[FhirSlot], bool]) -> bool:
+        """Say whether Slots that are free and fit, or are `held` already, make up the time."""
+        usable = (slot for slot in self.slots if held(slot) or (slot.is_free and fits(slot)))
+        return self.schedule.is_active and covers(usable, wanted)
+
+
+class AgendaReader:
+    """Reads agendas; Schedules, and closures that began long ago, are remembered."""
+
+    def __init__(self, client: FhirClient, settings: FhirSettings, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._settings = settings
+        self._back = timedelta(hours=settings.longest_slot_hours)
+        self._clock = clock
+        self._schedules: dict[str, tuple[datetime, Schedule]] = {}
+        self._closures: dict[str, dict[str, FhirSlot]] = {}
+        # The latest change of which the server has told, by its own clock.
+        self._seen_until: datetime | None = None
+        self._read_until: dict[str, datetime] = {}
+
+    async def schedule(self, resource: str) -> Schedule:
+        """Return the Schedule of a resource of the clinic, as it was within the last minute."""
+        reference = self.reference(resource)
+        read, known = self._schedules.get(reference, (None, None))
+        if known is not None and read is not None and self._clock() - read < _SCHEDULE_AGE:
+            return known
+        found = await self._client.read(*reference.split("/"))
+        if found is None:
+            raise InvalidRequestError(f"{self._client.system} has no {reference}, the one of {resource!r}")
+        known = Schedule(reference, actors_of(found), found.get("active") is not False)
+        self._schedules[reference] = self._clock(), known
+        return known
+
+    def reference(self, resource: str) -> str:
+        """Return which Schedule the settings name; raises `InvalidRequestError` if they name none."""
+        try:
+            return self._settings.schedules[resource]
+        except KeyError:
+            raise InvalidRequestError(f"{self._client.system}: schedules names no Schedule for {resource!r}") from None
+
+    async def slots(self, wanted: Slot) -> list[FhirSlot]:
+        """Return the Slots that overlap the time, in order; not those that began longer ago than Slots are long."""
+        schedule = self.reference(wanted.resource)
+        found = await self._between("Slot", wanted.start - self._back, wanted.end, ("schedule", schedule))
+        return sorted((slot for slot in self._of_schedule(schedule, found) if slot.overlaps(wanted)), key=_order)
+
+    async def every_slot(self, wanted: Slot) -> list[FhirSlot]:
+        """Return what `slots` does, and what a search leaves out because it was changed a moment ago."""
+        found = {slot.id: slot for slot in await self.slots(wanted)}
+        schedule = self.reference(wanted.resource)
+        for slot in self._of_schedule(schedule, self._client.recent("Slot")):
+            if slot.id not in found and slot.overlaps(wanted):
+                now = await self._as_it_is(slot)
+                if now is not None and now.overlaps(wanted) and not now.is_void:
+                    found[now.id] = now
+        return sorted(found.values(), key=_order)
+
+    async def read(self, wanted: Slot, slots: Sequence[FhirSlot]) -> Agenda:
+        """Return all that stands at the time, of which the `slots` are known."""
+        schedule = await self.schedule(wanted.resource)
+        closures, appointments = await asyncio.gather(
+            self._long_closures(schedule.reference, wanted), self._appointments(schedule, wanted)
+        )
+        every = {slot.id: slot for slot in (*closures, *slots)}
+        return Agenda(schedule, sorted(every.values(), key=_order), appointments)
+
+    async def _between(
+        self, kind: str, start: datetime, end: datetime, *parameters: tuple[str, str]
+    ) -> Sequence[Resource]:
+        """Return what starts at or after `start` and before `end`; in halves, if a server forgets pages too soon."""
+        name = _START[kind]
+        window = ((name, f"ge{text(start)}"), (name, f"lt{text(end)}"))
+        try:
+            return await self._client.search(kind, *parameters, *window)
+        except PagesExpiredError:
+            if end - start <= _SHORTEST_WINDOW:
+                raise
+        half = start + (end - start) / 2
+        first = await self._between(kind, start, half, *parameters)
+        return [*first, *await self._between(kind, half, end, *parameters)]
+
+    def _of_schedule(self, schedule: str, resources: Iterable[Resource]) -> Sequence[FhirSlot]:
+        found: dict[str, FhirSlot] = {}
+        for resource in resources:
+            self._note_change(resource)
+            slot = FhirSlot.read(resource)
+            if slot is None:
+                _log.warning("fhir.slot_unreadable", extra={"system": self._client.system, "schedule": schedule})
+            # A server that does not know a parameter answers as if it had not been there.
+            elif slot.schedule == schedule and not slot.is_void:
+                found[slot.id] = slot
+        return list(found.values())
+
+    def _note_change(self, resource: Resource) -> None:
+        changed = updated(resource)
+        if changed is not None and (self._seen_until is None or changed > self._seen_until):
+            self._seen_until = changed
+
+    async def _long_closures(self, schedule: str, wanted: Slot) -> Sequence[FhirSlot]:
+        """Return the closures at the time that are longer than other Slots may be, whenever they began.
+
+        All that there are are read once, then those that have changed since.
+        """
+        known = self._closures.setdefault(schedule, {})
+        until = self._seen_until
+        found = {slot.id: slot for slot in self._of_schedule(schedule, await self._closed(schedule))}
+        if until is not None:
+            self._read_until[schedule] = until
+        remembered = [slot for slot in known.values() if slot.overlaps(wanted) and slot.id not in found]
+        checked = await asyncio.gather(*(self._as_it_is(slot) for slot in remembered))
+        for slot in remembered:
+            known.pop(slot.id, None)
+        fresh = [slot for slot in (*found.values(), *checked) if slot is not None and slot.is_closed]
+        over = self._clock() - self._back
+        known.update({slot.id: slot for slot in fresh if slot.end - slot.start > self._back and slot.end > over})
+        return [slot for slot in fresh if slot.overlaps(wanted)]
+
+    async def _closed(self, schedule: str) -> Sequence[Resource]:
+        parameters = [("schedule", schedule), ("status", ",".join(sorted(CLOSED)))]
+        if schedule in self._read_until:
+            parameters.append(("_lastUpdated", f"ge{text(self._read_until[schedule] - _MARGIN)}"))
+        try:
+            return await self._client.search("Slot", *parameters)
+        except PagesExpiredError:
+            now = self._clock()
+            return await self._between("Slot", now - _LONG_AGO, now + _LONG_AGO, *parameters)
+
+    async def _as_it_is(self, slot: FhirSlot) -> FhirSlot | None:
+        found = await self._client.read("Slot", slot.id)
+        return FhirSlot.read(found) if found is not None else None
+
+    async def _appointments(self, schedule: Schedule, wanted: Slot) -> Sequence[Resource]:
+        actors = schedule.main_actors
+        if not actors:
+            return []
+        start = wanted.start - _LONGEST_APPOINTMENT
+        found = await self._between("Appointment", start, wanted.end, ("actor", ",".join(actors)))
+        return [one for one in found if takes_time(one, wanted) and _takes_part(one, actors)]
+
+
+def _takes_part(appointment: Resource, actors: Iterable[str]) -> bool:
+    references = [
+        str(one["actor"].get("reference", ""))
+        for one in appointment.get("participant") or ()
+        if isinstance(one, dict) and isinstance(one.get("actor"), dict) and one.get("status") != "declined"
+    ]
+    return any(_same(one, actor) for one in references for actor in actors)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")

@@ -1,0 +1,197 @@
+"""Claims on Slots: each is a PUT with If-Match that makes the Slot busy and puts the uid into its identifiers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from actions.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
+from actions.scheduling.fhir.agenda import Agenda
+from actions.scheduling.fhir.appointments import TRIES, ids_in
+from actions.scheduling.fhir.client import FhirClient
+from actions.scheduling.fhir.fitness import Fitness
+from actions.scheduling.fhir.resources import FhirSlot, Resource, slots_of, takes_time
+from actions.scheduling.models import Slot
+from actions.scheduling.remote import Entry
+
+# So many things that are in the way, as a search said, are looked at by id before a time is refused.
+_MOST_LOOKED_AT = 8
+
+
+class LostError(Exception):
+    """Somebody else has the time, or a part of it."""
+
+
+@dataclass
+class Writing:
+    """How far the write of an entry has come.
+
+    Attributes:
+        claimed: the Slots that the entry has.
+        repeated: some of them it had before, so that an earlier write may have come further than is seen.
+        created: the Appointment was made, or may have been, by this very write.
+    """
+
+    entry: Entry
+    claimed: list[FhirSlot] = field(default_factory=list)
+    repeated: bool = False
+    created: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the Slots."""
+        return [f"Slot/{slot.id}" for slot in self.claimed]
+
+
+class Claims:
+    """Claims and frees the Slots of entries."""
+
+    def __init__(self, client: FhirClient, system: str, fitness: Fitness) -> None:
+        self._client = client
+        self._system = system
+        self._fitness = fitness
+
+    def holds(self, slot: FhirSlot, entry: Entry) -> bool:
+        """Say whether the entry has the Slot."""
+        return slot.is_held(self._system, entry.uid, entry.slot)
+
+    def is_free(self, agenda: Agenda, wanted: Slot, appointment_type: str | None, entry: Entry | None = None) -> bool:
+        """Say whether what stands at the time leaves it free, or is the entry's own."""
+
+        def held(slot: FhirSlot) -> bool:
+            return entry is not None and self.holds(slot, entry)
+
+        def fits(slot: FhirSlot) -> bool:
+            return self._fitness.objection(slot, appointment_type) is None
+
+        return (
+            not agenda.blockers(self._system, wanted, held)
+            and not agenda.others(self._system, entry.uid if entry else None)
+            and agenda.covers(wanted, held, fits)
+        )
+
+    def has_gap(self, agenda: Agenda, entry: Entry) -> bool:
+        """Say whether nobody has the time, but there are not the Slots either that would make it up."""
+        blockers = agenda.blockers(self._system, entry.slot, lambda slot: self.holds(slot, entry))
+        taken = blockers or agenda.others(self._system, entry.uid) or not agenda.schedule.is_active
+        return not taken and not self.is_free(agenda, entry.slot, None, entry)
+
+    async def claim(self, agenda: Agenda, work: Writing) -> None:
+        """Claim every Slot of the time; raises `LostError` if somebody else has a part of it."""
+        entry = work.entry
+        kind = entry.appointment_type
+        if not self.is_free(agenda, entry.slot, kind, entry):
+            # A search may not know yet that somebody gave it back.
+            agenda = await self._looked_at(agenda, entry)
+            if not self.is_free(agenda, entry.slot, kind, entry):
+                raise LostError
+        # Slots that the time only touches, in another division of the day (60 minutes beside 2 x 30), are claimed too:
+        # else somebody could book a part of it through them at the same moment.
+        for slot in agenda.slots:
+            if slot.is_free and slot.is_understood:
+                work.claimed.extend(await self._claim(slot, work))
+
+    async def are_held(self, work: Writing) -> bool:
+        """Say whether the entry has all that it claimed, as each Slot says itself."""
+        now = await asyncio.gather(*(self.read(slot.id) for slot in work.claimed))
+        return all(slot is not None and self.holds(slot, work.entry) for slot in now)
+
+    async def read(self, name: str) -> FhirSlot | None:
+        """Return a Slot as it is; None if there is none of this id."""
+        found = await self._client.read("Slot", name)
+        return FhirSlot.read(found) if found is not None else None
+
+    async def free(self, entry: Entry, seen: Iterable[FhirSlot], left: Collection[str]) -> bool:
+        """Free every Slot of the entry; return whether there was any.
+
+        `seen` are Slots that a search has found, `left` the ids of those that its cancelled Appointment filled.
+        """
+        found = {slot.id: slot for slot in seen}
+        for name in sorted({*ids_in(entry, "Slot"), *left}):
+            slot = await self.read(name)
+            if slot is not None:
+                found[name] = slot
+            else:
+                found.pop(name, None)
+        freed = [await self._free(slot, entry, slot.id in left) for slot in found.values()]
+        return any(freed)
+
+    async def _free(self, slot: FhirSlot, entry: Entry, is_left: bool) -> bool:
+        """Free one Slot; return whether there was anything to free. Whoever changes it meanwhile is heard."""
+        for _ in range(TRIES):
+            if entry.uid in slot.claims(self._system):
+                free = slot.released(self._system, entry.uid, entry.slot)
+            elif is_left and await self._is_left(slot, entry):
+                # People moved the Appointment here, and theirs is the Slot's state; with it that ends, too.
+                free = {**slot.resource, "status": "free"}
+            else:
+                return False
+            if await self._client.update(free) is not None:
+                return True
+            now = await self.read(slot.id)
+            if now is None:
+                return False
+            slot = now
+        raise UnavailableError(
+            f"{self._client.system} has an appointment that others keep changing; it was not removed"
+        )
+
+    async def _is_left(self, slot: FhirSlot, entry: Entry) -> bool:
+        if not slot.is_busy or slot.claims(self._system):
+            return False
+        others = await self._client.search("Appointment", ("slot", f"Slot/{slot.id}"))
+        wanted = Slot(entry.slot.resource, slot.start, slot.end)
+        return not any(slot.id in slots_of(one) and takes_time(one, wanted) for one in others)
+
+    async def _claim(self, slot: FhirSlot, work: Writing) -> Sequence[FhirSlot]:
+        """Claim a Slot; it is not returned if another entry came first that touches it and is not in the way."""
+        entry = work.entry
+        for _ in range(TRIES):
+            if self.holds(slot, entry):
+                # Another write of the same entry came first, and makes the Appointment; or an answer was lost.
+                work.repeated = True
+                return [slot]
+            if not slot.is_free:
+                if slot.is_in_the_way(self._system, entry.slot):
+                    raise LostError
+                return []
+            stored = await self._client.update(slot.claimed(self._system, entry.uid, entry.slot))
+            if stored is not None:
+                return [await self._kept(stored, slot, entry)]
+            seen = await self.read(slot.id)
+            if seen is None or (seen.start, seen.end) != (slot.start, slot.end):
+                raise LostError
+            slot = seen
+        raise UnavailableError(f"{self._client.system} has a Slot that others keep changing; it was not booked")
+
+    async def _kept(self, stored: Resource, slot: FhirSlot, entry: Entry) -> FhirSlot:
+        claimed = FhirSlot.read(stored)
+        if claimed is None:
+            raise OutcomeUnknownError(f"{self._client.system} answered with a Slot without a time")
+        if self.holds(claimed, entry):
+            return claimed
+        if not claimed.is_free and not claimed.claims(self._system):
+            await self._client.update({**slot.resource, "meta": stored.get("meta")})
+            raise InvalidRequestError(
+                f"{self._client.system} does not keep the identifier of a Slot, so whose it is could not be told"
+            )
+        raise LostError
+
+    async def _looked_at(self, agenda: Agenda, entry: Entry) -> Agenda:
+        """Return the agenda with what is in the way as it is now, by its id."""
+        slots = agenda.blockers(self._system, entry.slot, lambda slot: self.holds(slot, entry))
+        appointments = agenda.others(self._system, entry.uid)
+        if len(slots) + len(appointments) > _MOST_LOOKED_AT:
+            return agenda
+        current = [await self.read(slot.id) for slot in slots]
+        read = [await self._client.read("Appointment", str(one.get("id"))) for one in appointments]
+        return Agenda(
+            agenda.schedule,
+            sorted(
+                [slot for slot in agenda.slots if slot not in slots]
+                + [slot for slot in current if slot is not None and not slot.is_void and slot.overlaps(entry.slot)],
+                key=lambda slot: (slot.start, slot.end, slot.id),
+            ),
+            [one for one in read if one is not None and takes_time(one, entry.slot)],
+        )
