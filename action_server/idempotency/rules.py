@@ -24,7 +24,8 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args, overload
 
 from action_server.errors import RequestError, RuleError
-from action_server.protocol.calls import Call, JsonObject
+from action_server.protocol.calls import Call
+from action_server.protocol.jsonable import JsonObject
 
 logger = logging.getLogger(__name__)
 

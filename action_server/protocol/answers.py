@@ -18,11 +18,9 @@ from rasa_sdk import events as sdk_events
 
 from action_server.errors import NotJsonableError
 from action_server.protocol.events import KnownEvents, known_to, repair
-from action_server.protocol.jsonable import jsonable
+from action_server.protocol.jsonable import JsonObject, jsonable
 from action_server.protocol.notes import Count, Notes, ignore
 from action_server.protocol.responses import normalise_response
-
-JsonObject = dict[str, Any]
 
 # Lists in lists deeper than this contain themselves.
 _MAX_NESTING = 20

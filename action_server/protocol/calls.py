@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.errors import CallError, RequestError
-from action_server.protocol.jsonable import jsonable
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject, jsonable
 
 _WORDS: dict[type, str] = {
     dict: "an object",

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
+
 # Told of each repair: the path of a field, and the type that was found there.
 Repaired = Callable[[str, str], None]
 

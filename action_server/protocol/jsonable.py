@@ -15,6 +15,9 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from action_server.errors import NotJsonableError
 
+# An object of JSON, as `json` reads it.
+JsonObject = dict[str, Any]
+
 _ATOMS = (str, bool, type(None))
 # pandas' words for a value that is not there. Its NaT is a datetime, and its NA compares with nothing.
 _MISSING_IN_PANDAS = ("NaTType", "NAType")

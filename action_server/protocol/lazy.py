@@ -17,7 +17,8 @@ import msgspec
 
 from action_server.errors import RequestError
 from action_server.protocol import calls
-from action_server.protocol.calls import Call, JsonObject
+from action_server.protocol.calls import Call
+from action_server.protocol.jsonable import JsonObject
 
 _NOTHING = msgspec.Raw()
 

@@ -15,10 +15,8 @@ from fractions import Fraction
 from typing import Any
 
 from action_server.errors import NotJsonableError
-from action_server.protocol.jsonable import jsonable, stands_for_nothing
+from action_server.protocol.jsonable import JsonObject, jsonable, stands_for_nothing
 from action_server.protocol.notes import Notes
-
-JsonObject = dict[str, Any]
 
 _TEXTS = ("text", "response", "template", "image")
 _LISTS = ("buttons", "elements", "quick_replies")

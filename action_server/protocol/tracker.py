@@ -7,7 +7,8 @@ from typing import Any
 
 from rasa_sdk import Tracker
 
-from action_server.protocol.calls import Call, JsonObject
+from action_server.protocol.calls import Call
+from action_server.protocol.jsonable import JsonObject
 from action_server.protocol.lazy import LazyCall, Parts
 
 # The attributes that are decoded when they are first read.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from action_server.flows.e2e.checks import Check
-from action_server.flows.session.turn_json import JsonObject
+from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
 

@@ -17,10 +17,10 @@ from action_server.flows.e2e.checks import (
     slot_was_not_set,
     slot_was_set,
 )
-from action_server.flows.session.turn_json import JsonObject
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node, read_tree
+from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
 # Keys of a step that is not a message.

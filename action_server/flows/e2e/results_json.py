@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from action_server.flows.e2e.coverage import FlowCoverage, percentage
 from action_server.flows.e2e.paths import Repetition
 from action_server.flows.e2e.runner import Result
-from action_server.flows.session.turn_json import JsonObject, turn_as_json
+from action_server.flows.session.turn_json import turn_as_json
+from action_server.protocol.jsonable import JsonObject
 
 
 def results_as_json(

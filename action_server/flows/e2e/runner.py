@@ -17,9 +17,9 @@ from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
 from action_server.flows.session.stage import Stage
-from action_server.flows.session.turn_json import JsonObject
 from action_server.project.places import UnsupportedError
 from action_server.project.project import Project
+from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
 Outcome = Literal["passed", "failed", "error"]

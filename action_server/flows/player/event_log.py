@@ -8,8 +8,7 @@ from typing import Any
 from action_server.flows.player.stack import patch_between
 from action_server.flows.player.state import State
 from action_server.flows.player.turn_recorder import TurnRecorder
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
 
 
 class EventLog:

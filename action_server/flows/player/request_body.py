@@ -21,8 +21,7 @@ from action_server.flows.commands.command import (
     StartFlow,
 )
 from action_server.flows.player.state import State
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
 
 # The engine the requests are modelled on: what it accepts is not held back from it.
 ENGINE_VERSION = "3.21.0"

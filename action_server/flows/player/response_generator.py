@@ -15,8 +15,7 @@ from action_server.flows.player.stack import Frame
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import BotMessage
 from action_server.flows.player.turn_recorder import TurnRecorder
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
 
 _INTERNAL_ERROR = "utter_internal_error_rasa"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from action_server.project.flows import START, Condition, Rejection
+from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
 FrameType = Literal["regular", "interrupt", "link", "call"]
@@ -19,8 +20,6 @@ QUIET_PATTERNS = (PATTERN_COLLECT, PATTERN_VALIDATE)
 # In front of a step's id: the step that comes next, instead of the one that was done last.
 NEXT = "NEXT:"
 _OWN_KEYS = ("frame_id", "flow_id", "step_id", "frame_type", "type")
-
-JsonObject = dict[str, Any]
 
 
 @dataclass

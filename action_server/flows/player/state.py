@@ -7,8 +7,7 @@ from typing import Any
 
 from action_server.flows.player.stack import Stack, apply_patch, frame_from
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
 
 
 class State:

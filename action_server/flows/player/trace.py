@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from action_server.flows.commands.command import Command
+from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from action_server.flows.player.trace import ActionCall, BotMessage, Decision, StepTaken, Turn
 from action_server.flows.session.failures import FailedCall
 from action_server.flows.session.script import command_as_json
-
-JsonObject = dict[str, Any]
+from action_server.protocol.jsonable import JsonObject
 
 
 def turn_as_json(turn: Turn, failed: Sequence[FailedCall] = ()) -> JsonObject:
