@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -26,6 +26,7 @@ ENVIRONMENT_PREFIX = "ACTION_SERVER__"
 # Settings with a structure of their own; in the environment two underscores stand between the levels.
 _NESTED = ("services", "auth")
 _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
+SyncThread = Literal["auto", "import", "pool"]
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
@@ -55,6 +56,15 @@ class Settings(BaseModel):
         Flag(("--sync-workers",)),
         Field(ge=1, le=1000, description="threads for synchronous actions and validators, in each worker"),
     ] = 40
+    sync_thread: Annotated[
+        SyncThread,
+        Flag(("--sync-thread",)),
+        Field(
+            description="where synchronous code runs: `pool` is the threads of `sync_workers`, `import` the one thread "
+            "that imported it, `auto` that one if `sync_workers` is 1 or an sqlite3 connection is found that is bound "
+            "to it"
+        ),
+    ] = "auto"
     strict: Annotated[
         bool, Flag(("--strict",)), Field(description="refuse to start when two actions share one name")
     ] = False
