@@ -56,13 +56,13 @@ _OBJECT_OR_NULL, _LIST_OR_NULL, _NULL = b"{n", b"[n", b"n"[0]
 _EVENT = b'{"event":'
 _BLANKS = b" \t\r\n"
 # What msgspec raises for what it does not read; its own errors are ValueErrors as well.
-_HESITATION = (ValueError, RecursionError)
+_DECODING_ERRORS = (ValueError, RecursionError)
 # Of the two threads that read a part at once, both have to get the same object.
 _reading = threading.RLock()
 
 
-class _UncertainError(Exception):
-    """The fast decoder, or a check of what it gave, is not certain: answered by decoding everything."""
+class _NeedsDecoder(Exception):  # noqa: N818 - answered by decoding everything
+    """The fast decoder, or a check of what it gave, refuses a body; ``calls.decode_call`` has the word."""
 
 
 def read_call(body: bytes | memoryview, max_depth: int = 100) -> Call:
@@ -73,7 +73,7 @@ def read_call(body: bytes | memoryview, max_depth: int = 100) -> Call:
     """
     try:
         found = _split(body)
-    except _HESITATION:
+    except _DECODING_ERRORS:
         return calls.decode_call(bytes(body), max_depth)
     tracker = found.tracker
     sender = tracker.sender_id or found.sender_id
@@ -206,7 +206,7 @@ class Parts:
             if not self._tail:
                 try:
                     self._tail = list(_trailing_slots(self.raw("events"), self._max_depth - 3))
-                except _UncertainError:
+                except _NeedsDecoder:
                     return None
             return [*self._tail, *self._later]
 
@@ -222,7 +222,7 @@ class Parts:
         try:
             value = _decode_part(self.raw(name), self._max_depth - (1 if name == "domain" else 2))
             calls.check_part(name, value)
-        except (_UncertainError, RequestError):
+        except (_NeedsDecoder, RequestError):
             # The first mistake of the whole body is the one to be named, at its place in the body.
             whole = self.whole()
             return whole.domain if name == "domain" else whole.tracker.get(name)
@@ -234,7 +234,7 @@ class Parts:
             try:
                 events = _decode_part(self.raw("events"), self._max_depth - 2)
                 calls.check_part("events", events)
-            except (_UncertainError, RequestError):
+            except (_NeedsDecoder, RequestError):
                 events = None
         if events is None:
             events = self.whole().tracker.get("events") or [] if self.has("events") else []
@@ -261,11 +261,11 @@ def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
 
 def _decode_part(part: bytes, depth: int) -> Any:
     if calls.is_deeper(part, depth):
-        raise _UncertainError
+        raise _NeedsDecoder
     try:
         return _decode(part)
-    except _HESITATION:
-        raise _UncertainError from None
+    except _DECODING_ERRORS:
+        raise _NeedsDecoder from None
 
 
 def _trailing_slots(events: bytes, depth: int) -> Iterator[JsonObject]:
@@ -276,13 +276,13 @@ def _trailing_slots(events: bytes, depth: int) -> Iterator[JsonObject]:
     while True:
         start = events.rfind(_EVENT, 0, end)
         if start < 0:
-            raise _UncertainError
+            raise _NeedsDecoder
         # Were it an object within an event, what encloses it would be closed before `end`, and this were no JSON.
         event = _decode_part(events[start:end], depth)
         if event["event"] != "slot":
             break
         if not isinstance(event.get("name"), str) or "value" not in event:
-            raise _UncertainError
+            raise _NeedsDecoder
         found.append(event)
         before = start - 1
         while events[before] in _BLANKS:

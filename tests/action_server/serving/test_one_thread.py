@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.action_server.serving.server_calls import call, gate
 from tests.action_server.serving.test_forks import seen
-from tests.action_server.serving.test_server import call, gate
 from tests.processes import PATIENCE, run, server
 from tests.projects import WAITING, project
 

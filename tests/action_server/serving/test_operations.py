@@ -17,7 +17,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from tests.action_server.serving.grpc.test_service import free_port
-from tests.action_server.serving.test_server import gate
+from tests.action_server.serving.server_calls import gate
 from tests.processes import run, server
 from tests.projects import GREET, WAITING, project
 

@@ -9,43 +9,14 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.action_server.serving.server_calls import call, edit, gate, worker_of
 from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, MEETING, WAITING, project
-
-
-async def call(url: str, action: str, **slots: Any) -> tuple[int, Any]:
-    tracker = {"sender_id": "tester", "slots": slots}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{url}/webhook", json={"next_action": action, "tracker": tracker}) as response,
-    ):
-        return response.status, await response.json()
-
-
-async def worker_of(url: str) -> int:
-    """The process that answered a greeting."""
-    _, body = await call(url, "action_greet")
-    return int(body["responses"][0]["text"].split()[-1])
-
-
-@asynccontextmanager
-async def gate() -> AsyncIterator[tuple[int, asyncio.Queue[asyncio.StreamWriter]]]:
-    """A port that a waiting action connects to, and the connections made so far."""
-    arrived: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
-
-    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.put_nowait(writer)
-
-    async with await asyncio.start_server(connected, "127.0.0.1", 0) as listening:
-        yield listening.sockets[0].getsockname()[1], arrived
 
 
 async def test_sixteen_synchronous_actions_run_at_once_while_health_answers(tmp_path: Path) -> None:
@@ -96,6 +67,32 @@ async def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         assert victim not in workers
 
 
+async def test_an_edit_is_served_by_new_workers_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    """With --auto-reload an edited helper counts; a broken edit keeps the last good version and says why."""
+    helper = tmp_path / "words.py"
+    action = GREET.replace("hello from", "{words.GREETING} from").replace("import os", "import os\n    import words")
+    project(tmp_path, {"actions.py": action, "words.py": "GREETING = 'hello'"})
+    with server(tmp_path, "--auto-reload") as running:
+        # Before the first request, which rasa-sdk misses.
+        edit(helper, "GREETING = 'good morning'")
+        await asyncio.to_thread(running.wait_for, "reload.done")
+        assert await greeting(running.url) == "good morning"
+
+        edit(helper, "GREETING = nothing")
+        problem = (await asyncio.to_thread(running.wait_for, "reload.failed"))["problem"]
+        assert problem.startswith("words.py:1: cannot import 'actions': NameError")
+        assert await greeting(running.url) == "good morning"
+
+        edit(helper, "GREETING = 'good evening'")
+        await asyncio.to_thread(running.wait_for, "reload.done")
+        assert await greeting(running.url) == "good evening"
+
+
+async def greeting(url: str) -> str:
+    _, body = await call(url, "action_greet")
+    return str(body["responses"][0]["text"]).partition(" from")[0]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_signal_stops_everything_after_running_calls(
@@ -119,69 +116,6 @@ async def test_a_signal_stops_everything_after_running_calls(
         socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=5)
 
 
-async def test_an_action_that_never_ends_does_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
-    """After the grace period the call is cut and the process ends, its hanging thread with it."""
-    project(tmp_path, {"actions.py": WAITING})
-    async with gate() as (port, arrived):
-        with server(tmp_path, "--grace", "0.1") as running:
-            waiting = asyncio.create_task(call(running.url, "action_wait", port=port))
-            writer = await arrived.get()
-
-            assert await asyncio.to_thread(running.stop) == 0
-
-            with pytest.raises(aiohttp.ClientError):
-                await waiting
-            writer.close()
-    assert "call.cut" in [line["event"] for line in running.log]
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path, workers: str) -> None:
-    """Whoever does not want to wait for the drain sends the signal again."""
-    project(tmp_path, {"actions.py": WAITING})
-    async with gate() as (port, arrived):
-        with server(tmp_path, "--grace", "3600", "--workers", workers) as running:
-            waiting = asyncio.create_task(call(running.url, "action_wait", port=port))
-            writer = await arrived.get()
-            running.process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(running.wait_for, "worker.stopping")
-
-            assert await asyncio.to_thread(running.stop) == 1
-
-            with pytest.raises(aiohttp.ClientError):
-                await waiting
-            writer.close()
-
-
-async def test_a_signal_to_all_processes_drains_as_one_to_the_first(tmp_path: Path) -> None:
-    """systemd signals every process of a service; a worker then hears it twice and still finishes its call."""
-    project(tmp_path, {"actions.py": WAITING})
-    async with gate() as (port, arrived):
-        with server(tmp_path, "--workers", "2") as running:
-            waiting = asyncio.create_task(call(running.url, "action_wait", port=port))
-            writer = await arrived.get()
-            for loaded in [line for line in running.log if line["event"] == "worker.loaded"]:
-                os.kill(loaded["pid"], signal.SIGTERM)
-            await asyncio.to_thread(running.wait_for, "worker.stopping")
-            await asyncio.to_thread(running.wait_for, "worker.stopping")
-            running.process.send_signal(signal.SIGTERM)
-            writer.write(b"!")
-
-            assert (await waiting)[0] == 200
-            assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
-            writer.close()
-
-
-async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
-    """When the supervisor is killed, its workers stop serving by themselves."""
-    project(tmp_path, {"actions.py": GREET})
-    with server(tmp_path, "--workers", "2") as running:
-        running.process.kill()
-
-        await asyncio.to_thread(running.wait_for, "worker.stopping")
-        await asyncio.to_thread(running.wait_for, "worker.stopping")
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
     ("text", "said"),
@@ -202,15 +136,6 @@ def test_a_package_that_does_not_import_ends_the_start(tmp_path: Path, workers: 
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_worker_that_ends_while_starting_is_an_error_of_the_start(tmp_path: Path) -> None:
-    """A package that ends its process at import does not leave a server without workers behind."""
-    project(tmp_path, {"actions.py": "import os; os._exit(7)"})
-
-    ended = run(tmp_path, ["run", "--port", "0", "--workers", "2"])
-
-    assert (ended.returncode, ended.stderr) == (2, "error: a worker ended while starting (exit code 7)\n")
-
-
 def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
     """The line names the address and what to do."""
     project(tmp_path, {"actions.py": GREET})
@@ -221,39 +146,6 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None
 
     assert ended.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use; stop the other server" in ended.stderr
-
-
-async def test_an_edit_is_served_by_new_workers_and_a_broken_one_is_not(tmp_path: Path) -> None:
-    """With --auto-reload an edited helper counts; a broken edit keeps the last good version and says why."""
-    helper = tmp_path / "words.py"
-    action = GREET.replace("hello from", "{words.GREETING} from").replace("import os", "import os\n    import words")
-    project(tmp_path, {"actions.py": action, "words.py": "GREETING = 'hello'"})
-    with server(tmp_path, "--auto-reload") as running:
-        # Before the first request, which rasa-sdk misses.
-        edit(helper, "GREETING = 'good morning'")
-        await asyncio.to_thread(running.wait_for, "reload.done")
-        assert await greeting(running.url) == "good morning"
-
-        edit(helper, "GREETING = nothing")
-        problem = (await asyncio.to_thread(running.wait_for, "reload.failed"))["problem"]
-        assert problem.startswith("words.py:1: cannot import 'actions': NameError")
-        assert await greeting(running.url) == "good morning"
-
-        edit(helper, "GREETING = 'good evening'")
-        await asyncio.to_thread(running.wait_for, "reload.done")
-        assert await greeting(running.url) == "good evening"
-
-
-def edit(path: Path, text: str) -> None:
-    """Change a file so that its time differs, however coarse the file system's clock."""
-    before = path.stat().st_mtime_ns
-    path.write_text(text, encoding="utf-8")
-    os.utime(path, ns=(before + 10**9, before + 10**9))
-
-
-async def greeting(url: str) -> str:
-    _, body = await call(url, "action_greet")
-    return str(body["responses"][0]["text"]).partition(" from")[0]
 
 
 @pytest.fixture

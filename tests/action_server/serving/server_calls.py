@@ -1,0 +1,46 @@
+"""Calls to a server process, and an action that waits for the test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+
+async def call(url: str, action: str, **slots: Any) -> tuple[int, Any]:
+    tracker = {"sender_id": "tester", "slots": slots}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/webhook", json={"next_action": action, "tracker": tracker}) as response,
+    ):
+        return response.status, await response.json()
+
+
+async def worker_of(url: str) -> int:
+    """The process that answered a greeting."""
+    _, body = await call(url, "action_greet")
+    return int(body["responses"][0]["text"].split()[-1])
+
+
+@asynccontextmanager
+async def gate() -> AsyncIterator[tuple[int, asyncio.Queue[asyncio.StreamWriter]]]:
+    """A port that a waiting action connects to, and the connections made so far."""
+    arrived: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.put_nowait(writer)
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as listening:
+        yield listening.sockets[0].getsockname()[1], arrived
+
+
+def edit(path: Path, text: str) -> None:
+    """Change a file so that its time differs, however coarse the file system's clock."""
+    before = path.stat().st_mtime_ns
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, ns=(before + 10**9, before + 10**9))
