@@ -36,7 +36,7 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
-from action_server.runtime.services import Services, activated
+from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
 from action_server.telemetry.calls import Observation
 from action_server.telemetry.logs import CallContext, calling
@@ -121,9 +121,9 @@ class Executor:
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
-            with calling(context), activated(self._services), observation as seen:
+            with calling(context), use_services(self._services), observation as seen:
                 return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
-        with calling(context), hiding(masker), activated(self._services), observation as seen:
+        with calling(context), hiding(masker), use_services(self._services), observation as seen:
             return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ import svcs
 
 from action_server.errors import DegradedError, ServiceError
 
-__all__ = ["DegradedError", "Lifespan", "Services", "activate", "activated", "blocking", "get", "open"]
+__all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "get", "open", "use_services"]
 
 T = TypeVar("T")
 Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
@@ -93,11 +93,11 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
 def activate(registry: svcs.Registry) -> Iterator[Services]:
     """Make the services of ``registry`` the ones actions get within the block. The block runs on their event loop."""
     services = Services(registry, _running_loop())
-    with activated(services):
+    with use_services(services):
         yield services
 
 
-class activated:  # noqa: N801 - used as a function, and cheaper than one that yields
+class use_services:  # noqa: N801 - used as a function, and cheaper than one that yields
     """Make ``services`` the ones actions get within the block."""
 
     __slots__ = ("_services", "_token")

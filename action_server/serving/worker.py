@@ -57,7 +57,7 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
-    with forks.children_apart(sock) as sockets:
+    with forks.isolate_children(sock) as sockets:
         prepared = prepare(settings, shared_directory)
         serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)
         if prepared.on_one_thread:
