@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.endpoints import expanded
 from action_server.errors import SettingsError
-from action_server.runtime.limits import Limits, RequestLimits
+from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.security.auth import AuthSettings
 from action_server.telemetry.logs import LogFormat, LogSettings
@@ -26,7 +26,6 @@ ENVIRONMENT_PREFIX = "ACTION_SERVER__"
 # Settings with a structure of their own; in the environment two underscores stand between the levels.
 _NESTED = ("services", "auth")
 _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
-SyncThread = Literal["auto", "import", "pool"]
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
