@@ -6,6 +6,7 @@ There is one road for a call. HTTP's plain route, the fast protocol, whoever pla
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,8 +25,10 @@ from action_server.runtime import loader, services
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.loader import LoadedPackage
+from action_server.runtime.one_thread import OneThread
 from action_server.runtime.options import OptionsTable
 from action_server.runtime.registry import Registry
+from action_server.runtime.threads import Threads
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
 from action_server.telemetry.calls import note_refusal
@@ -125,19 +128,61 @@ class Assembly:
             self.watchdog.start()
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What is loaded on the thread that imports, before anything is opened."""
+
+    metrics: Metrics
+    package: LoadedPackage
+    # Whether that thread is to run the synchronous code, too.
+    on_one_thread: bool
+
+
+def prepare(settings: Settings, shared_directory: Path | None = None) -> Prepared:
+    """Load the actions. Raises :class:`StartupError` when one cannot be made; the rest is as in :func:`assemble`."""
+    # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
+    metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
+    package = loader.load(settings.actions, strict=settings.strict)
+    return Prepared(metrics, package, _is_on_one_thread(settings, package))
+
+
+def _is_on_one_thread(settings: Settings, package: LoadedPackage) -> bool:
+    if settings.sync_thread != "auto":
+        return settings.sync_thread == "import"
+    if package.thread_bound:
+        # Not by itself where there are services: who wrote them writes for this server, and counts on its threads.
+        is_safe = package.lifespan is None
+        facts = {"objects": ", ".join(package.thread_bound), "sync_thread": "import" if is_safe else "pool"}
+        logger.log(logging.INFO if is_safe else logging.WARNING, "actions.thread_bound", extra=facts)
+        return is_safe or settings.sync_workers == 1
+    return settings.sync_workers == 1
+
+
+def _threads_here(prepared: Prepared) -> Threads | None:
+    """Return this thread for calls within a tool: it imported the actions, and may wait for them."""
+    # Services are asked for from other threads than that of their loop.
+    is_safe = prepared.on_one_thread and prepared.package.lifespan is None
+    return OneThread(asyncio.get_running_loop()) if is_safe else None
+
+
 @asynccontextmanager
-async def assemble(settings: Settings, shared_directory: Path | None = None) -> AsyncIterator[Assembly]:
+async def assemble(
+    settings: Settings,
+    shared_directory: Path | None = None,
+    *,
+    prepared: Prepared | None = None,
+    threads: Threads | None = None,
+) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
     ``shared_directory`` is where the workers of one supervisor count together and find domains that others were sent;
-    None for a worker on its own.
+    None for a worker on its own. ``prepared`` is what is loaded already, ``threads`` are those it is to run on.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
-    metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
-    package = loader.load(settings.actions, strict=settings.strict)
+    prepared = prepared or prepare(settings, shared_directory)
+    metrics, package = prepared.metrics, prepared.package
     async with AsyncExitStack() as stack:
         opened = await open_services(stack, package, settings.services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
@@ -153,9 +198,10 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
             domain_files=DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None,
+            threads=threads or _threads_here(prepared),
         )
         stack.callback(executor.close)
-        metrics.threads(0, settings.sync_workers)
+        metrics.threads(0, executor.threads.limit)
         count_with(metrics)
         watchdog = _make_watchdog(stack, settings, metrics)
         readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
-
-from action_server.telemetry.logs import LogFormat
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,9 @@ def _kind(field: FieldInfo) -> dict[str, Any]:
         return {"action": "store_const", "const": True}
     if str(field.annotation).startswith("tuple"):
         return {"nargs": "*", "metavar": "ORIGIN"}
-    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT", LogFormat: "console|json"}
+    if get_origin(field.annotation) is Literal:
+        return {"metavar": "|".join(get_args(field.annotation))}
+    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT"}
     return {"metavar": next((word for kind, word in metavars.items() if field.annotation == kind), "FILE")}
 
 

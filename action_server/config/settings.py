@@ -18,7 +18,7 @@ from action_server.config.merge import merge
 from action_server.config.sources import Found, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
-from action_server.runtime.limits import Limits, RequestLimits
+from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.security.auth import AuthSettings
 from action_server.telemetry.logs import LogFormat, LogSettings
@@ -52,6 +52,15 @@ class Settings(BaseModel):
         Flag(("--sync-workers",)),
         Field(ge=1, le=1000, description="threads for synchronous actions and validators, in each worker"),
     ] = 40
+    sync_thread: Annotated[
+        SyncThread,
+        Flag(("--sync-thread",)),
+        Field(
+            description="where synchronous code runs: `pool` is the threads of `sync_workers`, `import` the one thread "
+            "that imported it, `auto` that one if `sync_workers` is 1 or an sqlite3 connection is found that is bound "
+            "to it"
+        ),
+    ] = "auto"
     strict: Annotated[
         bool, Flag(("--strict",)), Field(description="refuse to start when two actions share one name")
     ] = False

@@ -36,8 +36,8 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
-from action_server.runtime.services import Services, activated
-from action_server.runtime.threads import ThreadPool, current_threads
+from action_server.runtime.services import Services, use_services
+from action_server.runtime.threads import ThreadPool, Threads, current_threads
 from action_server.telemetry.calls import Observation
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.masking import Privacy, hiding
@@ -81,10 +81,11 @@ class Executor:
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
         domain_files: DomainFiles | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
-        self.threads = ThreadPool(limits.sync_workers)
+        self.threads: Threads = threads or ThreadPool(limits.sync_workers)
         self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
@@ -120,9 +121,9 @@ class Executor:
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
-            with calling(context), activated(self._services), observation as seen:
+            with calling(context), use_services(self._services), observation as seen:
                 return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
-        with calling(context), hiding(masker), activated(self._services), observation as seen:
+        with calling(context), hiding(masker), use_services(self._services), observation as seen:
             return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
 
     def close(self) -> None:
@@ -190,9 +191,10 @@ class Executor:
         dispatcher = running.dispatcher
         action = running.action
         try:
-            if action.is_async:
+            if action.is_async and not self.threads.takes_coroutines:
                 returned = await action.run(dispatcher, tracker_of(call), running.domain)
             else:
+                self.threads.carry_stream(dispatcher)
                 returned = await self.threads.call(action.run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:
                 logger.warning("stream.left_open")

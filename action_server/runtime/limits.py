@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+# Where synchronous code runs: on the thread that imported it, on a pool of threads, or on what its objects need.
+SyncThread = Literal["auto", "import", "pool"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from action_server.runtime.middleware import Middleware, find_middlewares
 from action_server.runtime.no_loop import no_running_loop
 from action_server.runtime.registry import Registry
 from action_server.runtime.services import Lifespan
+from action_server.runtime.thread_bound import find_thread_bound
 from action_server.source import one_line, place_of, place_of_failure, shorten
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,15 @@ _NOT_THE_AUTHORS = ("rasa.", "rasa_core.", "rasa_core_sdk.", "rasa_sdk.", "actio
 
 @dataclass(frozen=True)
 class LoadedPackage:
-    """A package of actions: its registry, its ``lifespan`` if it defines one, and its middlewares, outermost first."""
+    """A package of actions: its registry, its ``lifespan`` if it defines one, and its middlewares, outermost first.
+
+    ``thread_bound`` names what works only on the thread that loaded it.
+    """
 
     registry: Registry
     lifespan: Lifespan | None
     middlewares: Sequence[Middleware] = ()
+    thread_bound: Sequence[str] = ()
 
 
 def load(package: str, *, strict: bool = False) -> LoadedPackage:
@@ -56,13 +61,15 @@ def _load(package: str, strict: bool) -> LoadedPackage:
     for name in _submodules(module):
         _import(name)
     registry = Registry(strict=strict)
-    for cls in _concrete_actions(_modules_of(package, before)):
+    modules = _modules_of(package, before)
+    for cls in _concrete_actions(modules):
         registry.register_action(cls)
     register: Callable[[Registry], None] | None = getattr(module, "register_actions", None)
     if register is not None:
         _run_hook(register, registry)
     values = (value for name in _own_modules(package) for value in vars(sys.modules[name]).values())
-    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values))
+    bound = find_thread_bound(modules, registry)
+    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values), bound)
 
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -25,7 +26,7 @@ import svcs
 
 from action_server.errors import DegradedError, ServiceError
 
-__all__ = ["DegradedError", "Lifespan", "Services", "activate", "activated", "blocking", "get", "open"]
+__all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "get", "open", "use_services"]
 
 T = TypeVar("T")
 Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
@@ -38,6 +39,8 @@ class Services:
         self.container = svcs.Container(registry)
         self.loop = loop
         self.process = os.getpid()
+        # The loop's, which waits in vain for itself also where it is hidden (no_loop.py).
+        self.thread = threading.get_ident() if loop is not None and loop is _running_loop() else None
 
 
 _active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
@@ -78,7 +81,7 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
             raise ServiceError("services live in the worker; a process that an action forked has to open its own")
         if loop is None:
             raise ServiceError("these services are not bound to an event loop")
-        if loop is _running_loop():
+        if loop is _running_loop() or services.thread == threading.get_ident():
             raise ServiceError("services.blocking() is for synchronous actions; in async code, await the coroutine")
     except ServiceError:
         work.close()
@@ -90,11 +93,11 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
 def activate(registry: svcs.Registry) -> Iterator[Services]:
     """Make the services of ``registry`` the ones actions get within the block. The block runs on their event loop."""
     services = Services(registry, _running_loop())
-    with activated(services):
+    with use_services(services):
         yield services
 
 
-class activated:  # noqa: N801 - used as a function, and cheaper than one that yields
+class use_services:  # noqa: N801 - used as a function, and cheaper than one that yields
     """Make ``services`` the ones actions get within the block."""
 
     __slots__ = ("_services", "_token")

@@ -14,9 +14,36 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+from rasa_sdk.executor import CollectingDispatcher
 
 logger = logging.getLogger(__name__)
+
+
+class Threads(Protocol):
+    """Where the synchronous code of actions runs.
+
+    ``running`` counts calls that have not ended, ``abandoned`` those of them that nobody waits for any more. Where
+    ``takes_coroutines`` is true, ``async def`` actions run there too.
+    """
+
+    limit: int
+    running: int
+    abandoned: int
+    takes_coroutines: bool
+
+    async def call(self, function: Callable[..., Any], *args: object) -> Any:
+        """Call an action's function, of whichever kind, and return what it comes to."""
+        ...
+
+    def carry_stream(self, dispatcher: CollectingDispatcher) -> None:
+        """Let a dispatcher that streams be used there."""
+        ...
+
+    def close(self) -> None:
+        """Accept no more work."""
+        ...
 
 
 class ThreadPool:
@@ -25,6 +52,7 @@ class ThreadPool:
     def __init__(self, limit: int) -> None:
         self._pool = ThreadPoolExecutor(limit, thread_name_prefix="sync-action")
         self.limit = limit
+        self.takes_coroutines = False
         self.running = 0
         # Threads whose caller went away or ran out of time, and that go on regardless: nothing can stop a thread.
         self.abandoned = 0
@@ -36,19 +64,19 @@ class ThreadPool:
         The thread sees the caller's context variables.
         """
         if inspect.isasyncgenfunction(function):
-            return await _collect(function(*args))
+            return await collect(function(*args))
         if is_async(function):
             return await function(*args)
         result = await self._on_thread(function, *args)
         if inspect.isawaitable(result):
             return await result
-        return await _collect(result) if inspect.isasyncgen(result) else result
+        return await collect(result) if inspect.isasyncgen(result) else result
 
     async def _on_thread(self, function: Callable[..., Any], *args: object) -> Any:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         self.running += 1
-        work = self._pool.submit(context.run, _attempt, function, args)
+        work = self._pool.submit(context.run, attempt, function, args)
         watch = _Watch(self, loop, context)
         work.add_done_callback(watch.report)
         try:
@@ -61,6 +89,9 @@ class ThreadPool:
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
+
+    def carry_stream(self, dispatcher: CollectingDispatcher) -> None:
+        """Do nothing: what streams is async, and runs on the loop."""
 
     def close(self) -> None:
         """Accept no more work. Threads still running are not waited for."""
@@ -78,7 +109,7 @@ class _Watch:
         self._loop = loop
         self._context = context
         self._abandoned = False
-        self.outcome: asyncio.Future[_Outcome] = loop.create_future()
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
 
     def abandon_if_running(self, work: Future[Any]) -> None:
         if work.running():
@@ -103,7 +134,7 @@ class _Watch:
             logger.warning("thread.ended", extra={"abandoned": self._threads.abandoned})
 
 
-current_threads: ContextVar[ThreadPool | None] = ContextVar("action_server_threads", default=None)
+current_threads: ContextVar[Threads | None] = ContextVar("action_server_threads", default=None)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -114,20 +145,23 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
+    """What came of a function: a value, or the error it raised."""
+
     value: object = None
     error: BaseException | None = None
 
 
-def _attempt(function: Callable[..., Any], args: tuple[object, ...]) -> _Outcome:
+def attempt(function: Callable[..., Any], args: tuple[object, ...]) -> Outcome:
+    """Call a synchronous function; a generator is read to its end."""
     # Errors travel as values: a StopIteration set on an asyncio future would leave its caller waiting for ever, and a
     # SystemExit would end the thread's pool.
     process = os.getpid()
     try:
         result = function(*args)
-        outcome = _Outcome(list(result) if inspect.isgenerator(result) else result)
+        outcome = Outcome(list(result) if inspect.isgenerator(result) else result)
     except BaseException as exc:  # noqa: BLE001 - raised again on the loop
-        outcome = _Outcome(error=exc)
+        outcome = Outcome(error=exc)
     if os.getpid() != process:
         _end_child(outcome.error)
     return outcome
@@ -146,5 +180,6 @@ def _end_child(error: BaseException | None) -> NoReturn:
     os._exit(code)
 
 
-async def _collect(items: AsyncIterator[object]) -> list[object]:
+async def collect(items: AsyncIterator[object]) -> list[object]:
+    """Return what an async generator yields."""
     return [item async for item in items]

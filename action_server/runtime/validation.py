@@ -18,7 +18,7 @@ from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundExce
 
 from action_server.errors import ActionServerError
 from action_server.runtime.slot_results import read_result
-from action_server.runtime.threads import ThreadPool, current_threads
+from action_server.runtime.threads import Threads, current_threads
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ async def _extract_slot(
 
 
 async def _validate_slot(
-    threads: ThreadPool,
+    threads: Threads,
     method: Callable[..., Any],
     slot: str,
     value: object,
@@ -97,7 +97,7 @@ async def _validate_slot(
     return {slot: None}
 
 
-async def _extract_from(threads: ThreadPool, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
+async def _extract_from(threads: Threads, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
     try:
         found = await threads.call(method, *args)
     except _MEANT:

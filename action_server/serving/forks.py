@@ -21,7 +21,7 @@ _is_registered = False
 
 
 @contextmanager
-def children_apart(sock: socket.socket | None) -> Iterator[set[int]]:
+def isolate_children(sock: socket.socket | None) -> Iterator[set[int]]:
     """Keep this process's signals and listening ``sock`` from children it forks within the block.
 
     Yields the descriptors of the sockets that are kept, to which others may be added.
@@ -29,7 +29,7 @@ def children_apart(sock: socket.socket | None) -> Iterator[set[int]]:
     global _listening, _is_registered
     if not _is_registered:
         # For good: Python has no way to take it back.
-        os.register_at_fork(after_in_child=_leave_the_worker)
+        os.register_at_fork(after_in_child=_reset_child)
         _is_registered = True
     _listening = set() if sock is None else {sock.fileno()}
     try:
@@ -47,7 +47,7 @@ def ignore_signal(*_: object) -> None:
     """Do nothing. Unlike ``SIG_IGN``, which programs started from here would inherit, it ends with this one."""
 
 
-def _leave_the_worker() -> None:
+def _reset_child() -> None:
     global _listening
     if _listening is None:
         return

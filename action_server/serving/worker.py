@@ -8,10 +8,13 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -20,9 +23,11 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from action_server.assembly import Assembly, assemble
+from action_server.assembly import Assembly, Prepared, assemble, prepare
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
+from action_server.runtime.one_thread import OneThread
+from action_server.runtime.threads import Threads
 from action_server.security.tls import tls_context
 from action_server.serving import forks, memory
 from action_server.serving.http.app import SanicApp, create_app
@@ -52,11 +57,21 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
+    with forks.isolate_children(sock) as sockets:
+        prepared = prepare(settings, shared_directory)
+        serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)
+        if prepared.on_one_thread:
+            _run_beside(serve, stopping, takes_coroutines=prepared.package.lifespan is None)
+        else:
+            _run_loop(serve(None))
+
+
+def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
+    """Serve on an event loop in this thread."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        with forks.children_apart(sock) as sockets:
-            executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory, sockets))
+        executor = loop.run_until_complete(serving)
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -65,6 +80,35 @@ def run(
         logger.warning("worker.threads_left", extra={"threads": executor.threads.running})
         logging.shutdown()
         os._exit(0)
+
+
+def _run_beside(
+    serve: Callable[[Threads | None], Coroutine[Any, Any, Executor]], stopping: StopSignal, *, takes_coroutines: bool
+) -> None:
+    """Serve on an event loop in a thread of its own: this one imported the actions, and runs them."""
+    # Not uvloop: signals are handled in this thread, and that one does not see them while it waits.
+    home = asyncio.new_event_loop()
+    asyncio.set_event_loop(home)
+    stopping.home = home
+    ended: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            _run_loop(serve(OneThread(home, takes_coroutines=takes_coroutines)))
+            ended.set_result(None)
+        except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
+            ended.set_exception(exc)
+        finally:
+            home.call_soon_threadsafe(home.stop)
+
+    thread = Thread(target=run, name="action-server", daemon=True)
+    thread.start()
+    try:
+        home.run_forever()
+        thread.join()
+    finally:
+        home.close()
+    ended.result()
 
 
 class StopSignal:
@@ -80,15 +124,31 @@ class StopSignal:
         self._parent = parent
         self._event = asyncio.Event()
         self._draining = False
+        # The loop of the main thread, if that is not the one that serves: Python handles signals in the main thread.
+        self.home: asyncio.AbstractEventLoop | None = None
 
     def arm(self) -> None:
         """Listen from now on; to be called on the running event loop."""
         loop = asyncio.get_running_loop()
-        for number in self._signals:
-            loop.add_signal_handler(number, self.stop)
+        if self.home is not None:
+            self.home.call_soon_threadsafe(self._arm_home, self.home, loop)
+        else:
+            for number in self._signals:
+                loop.add_signal_handler(number, self.stop)
         if self._parent is not None:
             # The parent never sends anything: readable means that it is gone.
             loop.add_reader(self._parent.fileno(), self._parent_gone)
+
+    def _arm_home(self, home: asyncio.AbstractEventLoop, server: asyncio.AbstractEventLoop) -> None:
+        for number in self._signals:
+            # A signal wakes the loop; the handler does not wait for it, as an action may be running there.
+            home.add_signal_handler(number, lambda: None)
+            signal.signal(number, lambda *_: self._stop_from_home(server))
+
+    def _stop_from_home(self, server: asyncio.AbstractEventLoop) -> None:
+        # A loop that is closed has stopped.
+        with suppress(RuntimeError):
+            server.call_soon_threadsafe(self.stop)
 
     def stop(self) -> None:
         """Ask for the drain."""
@@ -168,8 +228,10 @@ async def _serve(
     stopping: StopSignal,
     shared_directory: Path | None,
     sockets: set[int],
+    prepared: Prepared,
+    threads: Threads | None,
 ) -> Executor:
-    async with assemble(settings, shared_directory) as assembly:
+    async with assemble(settings, shared_directory, prepared=prepared, threads=threads) as assembly:
         names = ",".join(sorted(action.name for action in assembly.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
+from rasa_sdk.grpc_py import action_webhook_pb2 as pb
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from tests.action_server.serving.grpc.test_service import free_port
 from tests.processes import PATIENCE, server
 from tests.projects import project
 
@@ -171,5 +175,24 @@ async def test_a_worker_that_dies_is_replaced_though_its_child_lives(tmp_path: P
             died = await asyncio.to_thread(running.wait_for, "worker.died")
             assert died["pid"] == worker
             await asyncio.wait_for(asyncio.to_thread(running.wait_for, "worker.replaced"), PATIENCE)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+async def test_a_child_of_a_grpc_server_holds_no_socket_of_it(tmp_path: Path) -> None:
+    """gRPC's sockets are opened in C, and are found all the same."""
+    project(tmp_path, {"actions.py": ACTIONS})
+    port = free_port()
+    with server(tmp_path, "--grpc", "--port", str(port)) as running:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+            call = pb.WebhookRequest(next_action="action_leave", tracker=pb.Tracker(sender_id="tester"))
+            answer = await stub.Webhook(call, wait_for_ready=True)
+        _, child = (int(number) for number in answer.events[0]["value"])
+        try:
+            assert running.stop() == 0
+            os.kill(child, 0)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), timeout=5)
         finally:
             os.kill(child, signal.SIGKILL)
