@@ -150,6 +150,10 @@ class AgendaReader:
         every = {slot.id: slot for slot in (*closures, *slots)}
         return Agenda(schedule, sorted(every.values(), key=_order), appointments)
 
+    async def appointments(self, wanted: Slot) -> Sequence[Resource]:
+        """Return the Appointments that take the time, as far as a search knows."""
+        return await self._appointments(await self.schedule(wanted.resource), wanted)
+
     async def _between(
         self, kind: str, start: datetime, end: datetime, *parameters: tuple[str, str]
     ) -> Sequence[Resource]:
