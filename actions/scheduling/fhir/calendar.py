@@ -264,24 +264,25 @@ class FhirCalendar:
             return False
         live = [one for one in every if is_live(one) and (moved or starts_with(one, entry.slot))]
         filled: set[str] = set()
-        cancelled = False
+        cancelled, time = False, entry.slot
         for one in live:
             cancelled = await self._appointments.cancel(one) or cancelled
-            filled |= slots_of(one)
-        return await self._claims.free(entry, await self._slots_of(entry, filled), filled) or cancelled
+            filled, time = filled | slots_of(one), time_of(one, entry.slot)
+        slots = await self._slots_of(entry, time, filled)
+        return await self._claims.free(entry, slots, time, filled) or cancelled
 
-    async def _slots_of(self, entry: Entry, filled: set[str]) -> Sequence[FhirSlot]:
-        """Return the Slots at the entry's time, and those that its Appointments filled, by their ids if they are known.
+    async def _slots_of(self, entry: Entry, time: Slot, filled: set[str]) -> Sequence[FhirSlot]:
+        """Return the Slots at that time, the entry's own, and those that its Appointments filled; by id where known.
 
         If people have generated them anew, a search may not know that yet: it is asked again then.
         """
         names = sorted({*ids_in(entry, "Slot"), *filled})
         known = {name: await self._claims.read(name) for name in names}
         by_id = [slot for slot in known.values() if slot is not None]
-        found = [slot for slot in await self._reader.every_slot(entry.slot) if slot.id not in known]
+        found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
         if filled and not any(slot.id in filled for slot in by_id):
             async for _ in self._appointments.pauses():
-                if any(slot.is_inside(entry.slot) for slot in found):
+                if found:
                     break
-                found = [slot for slot in await self._reader.every_slot(entry.slot) if slot.id not in known]
+                found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
         return [*by_id, *found]

@@ -103,14 +103,14 @@ class Claims:
         found = await self._client.read("Slot", name)
         return FhirSlot.read(found) if found is not None else None
 
-    async def free(self, entry: Entry, slots: Sequence[FhirSlot], left: Collection[str]) -> bool:
+    async def free(self, entry: Entry, slots: Sequence[FhirSlot], time: Slot, left: Collection[str]) -> bool:
         """Free those of the Slots that are the entry's; return whether there was any.
 
-        `left` are the ids of those that its cancelled Appointment filled. Where people have generated their Slots anew
-        since, those are meant that took the place of these.
+        `left` are the ids of those that its cancelled Appointment, which was at `time`, filled. Where people have
+        generated their Slots anew since, those are meant that took the place of these.
         """
         if left and not any(slot.id in left for slot in slots):
-            left = [slot.id for slot in slots if slot.is_inside(entry.slot)]
+            left = [slot.id for slot in slots if slot.overlaps(time)]
         freed = [await self._free(slot, entry, slot.id in left) for slot in slots]
         return any(freed)
 
