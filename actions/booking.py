@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from actions.choice import fitting_bookings
 from actions.dates import DateReader
 from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenError, UnknownAppointmentTypeError
 from actions.moments import Moments
+from actions.nearest import nearest
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.port import SchedulingBackend, TellingBackend
@@ -261,9 +263,7 @@ class BookingDesk:
         return Declined(kind, reason, await self._nearest(kind, wish, now))
 
     async def _nearest(self, kind: AppointmentType, wish: Window, now: datetime) -> Sequence[Slot]:
-        free = await self._backend.find_slots(kind, Window(now, self._horizon(now)))
-        nearest = sorted(free, key=lambda slot: (wish.distance(slot.start), slot.start))[:_OFFERS]
-        return sorted(nearest, key=lambda slot: slot.start)
+        return await nearest(partial(self._backend.find_slots, kind), wish, Window(now, self._horizon(now)), _OFFERS)
 
     def _urgent_window(self, now: datetime) -> Window:
         today = on_the_wall(now, self.zone).date()

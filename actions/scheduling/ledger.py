@@ -58,6 +58,12 @@ class Ledger:
             cells = await self._database.read(lambda connection: records.taken_cells(connection, slots))
         return [slot for slot in slots if cells.isdisjoint(records.cells_of(slot))]
 
+    async def holders(self, slot: Slot) -> list[Record]:
+        """Return the confirmed bookings that have a part of the time."""
+        overlaps = (bookings.c.start < slot.end) & (bookings.c.end > slot.start)
+        confirmed = bookings.c.state == State.CONFIRMED.value
+        return await self._find(bookings.c.resource == slot.resource, overlaps, confirmed)
+
     async def live(self, key: BookingKey) -> list[Record]:
         """Return the bookings that the key fits, confirmed or pending, in order of time."""
         return await self._find(records.fits(key), records.is_live())

@@ -12,19 +12,20 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, SlotTakenError, UnavailableError
+from actions.scheduling.entries import Entries
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import AttentiveCalendar, Entry, RemoteCalendar, Seen
+from actions.scheduling.remote import RemoteCalendar, Seen
 
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 SETTLE_AFTER = timedelta(seconds=30)
-# How long "not found" is no proof, where the names of what was written are not known: a search may lag behind.
-_UNPROVEN = timedelta(minutes=1)
+# So many times that are free in the calendar, and taken here, are looked at for one answer.
+_MOST_DOUBTFUL = 5
 # How often it is asked whether the clinic has agreed to what a patient asked for.
 _ASK_AGAIN = timedelta(minutes=5)
 # How long closing waits for what is running, in seconds. What is cut off then, the sweeper settles.
@@ -62,7 +63,8 @@ class SyncedBackend:
         """`system` names the calendar in the ledger, for good: another name means another calendar (40 characters)."""
         self._ledger = ledger
         self._calendar = calendar
-        self._attentive = calendar if isinstance(calendar, AttentiveCalendar) else None
+        self._entries = Entries(ledger, calendar)
+        self._attentive = self._entries.attentive
         self._hours = hours
         self._system = system
         self.settle_after = settle_after
@@ -81,12 +83,25 @@ class SyncedBackend:
 
     async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
         """Return the slots that start in the window and are free here and in the calendar, earliest first."""
-        candidates = await self._ledger.free(self._hours.slots(kind, window))
-        if not candidates:
-            return []
-        if self._attentive:
-            return await self._ask(self._attentive.free_for(kind.name, candidates))
-        return await self._ask(self._calendar.free(candidates))
+        every = self._hours.slots(kind, window)
+        if self._attentive and every:
+            return await self._free_in_both(every, await self._ask(self._attentive.free_for(kind.name, every)))
+        candidates = await self._ledger.free(every)
+        return await self._ask(self._calendar.free(candidates)) if candidates else []
+
+    async def _free_in_both(self, every: Sequence[Slot], there: Sequence[Slot]) -> Sequence[Slot]:
+        """Return what is free there and here, after a look at bookings of which the calendar knows nothing any more."""
+        here = set(await self._ledger.free(every))
+        doubtful = [slot for slot in there if slot not in here]
+        for slot in doubtful[:_MOST_DOUBTFUL]:
+            await self._look_at_holders(slot)
+        return [slot for slot in there if slot in here] if not doubtful else await self._ledger.free(there)
+
+    async def _look_at_holders(self, slot: Slot) -> None:
+        """Look what became of the bookings that have a part of the time: people may have cancelled or moved them."""
+        for record in await self._ledger.holders(slot):
+            if record.system == self._system:
+                await self._as_kept(record)
 
     async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
         """Book the slot, or return the live booking that the key fits already."""
@@ -147,7 +162,7 @@ class SyncedBackend:
         if taken is None:
             return None
         if taken.state is State.PENDING:
-            seen = await self._ask(self._look(taken.entry))
+            seen = await self._ask(self._entries.look(taken.entry))
             if seen:
                 return State.CONFIRMED if await self._confirm(taken, seen) else State.CANCELLING
             taken = await self._ledger.give_up(taken)
@@ -165,7 +180,7 @@ class SyncedBackend:
 
     async def _book(self, key: BookingKey, slot: Slot, patient: Patient) -> Booking:
         while True:
-            record, is_new = await self._ledger.claim(key, slot, patient, self._system)
+            record, is_new = await self._claim(key, slot, patient)
             if is_new:
                 return (await self._complete(record)).booking
             if record.state is State.CONFIRMED:
@@ -175,6 +190,15 @@ class SyncedBackend:
             # Left by an earlier call, whose slot may have been another. If that one is taken, there is no booking yet.
             with suppress(SlotTakenError):
                 return (await self._resume(record)).booking
+
+    async def _claim(self, key: BookingKey, slot: Slot, patient: Patient) -> tuple[Record, bool]:
+        try:
+            return await self._ledger.claim(key, slot, patient, self._system)
+        except SlotTakenError:
+            if self._attentive is None:
+                raise
+            await self._look_at_holders(slot)
+            return await self._ledger.claim(key, slot, patient, self._system)
 
     async def _cancel(self, key: BookingKey) -> Booking | None:
         for record in await self._ledger.live(key):
@@ -218,50 +242,16 @@ class SyncedBackend:
         if record.system != self._system:
             return record if record.state is State.CONFIRMED else None
         if record.state is State.PENDING:
-            seen = await self._ask(self._look(record.entry))
+            seen = await self._ask(self._entries.look(record.entry))
             return await self._confirm(record, seen) if seen else None
         if record.slot.end <= self._ledger.clock():
             return record  # calendars forget, and what is over cannot be cancelled
         try:
-            seen = await self._ask(self._look(record.entry))
+            seen = await self._ask(self._entries.look(record.entry))
         except BackendError as exc:
             _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
             return record
-        if seen is not None:
-            return await self._followed(record, seen)
-        if self._is_unproven(record):
-            return record
-        if await self._ledger.cancel(record, untold=True):
-            _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
-            return None
-        return await self._current(record)
-
-    async def _look(self, entry: Entry) -> Seen | None:
-        """Return how the entry stands in the calendar; None if it is not there."""
-        if self._attentive:
-            return await self._attentive.look(entry)
-        return Seen(entry.slot) if await self._calendar.find(entry) else None
-
-    async def _followed(self, record: Record, seen: Seen) -> Record | None:
-        """Return the record with what people made of its entry."""
-        if record.is_as(seen):
-            return record
-        followed = await self._ledger.follow(record, seen)
-        if followed is None:
-            return await self._current(record)
-        if followed.slot.start != record.slot.start:
-            _logger.info("booking.moved_elsewhere", extra={"reference": record.entry.reference})
-        return followed
-
-    async def _current(self, record: Record) -> Record | None:
-        current = await self._ledger.reread(record.id)
-        return current if current.state is State.CONFIRMED else None
-
-    def _is_unproven(self, record: Record) -> bool:
-        """Say whether "not there" is the word of a search that may not know it yet."""
-        if self._attentive is None or record.entry.names or record.confirmed_at is None:
-            return False
-        return self._ledger.clock() - record.confirmed_at < _UNPROVEN
+        return await (self._entries.follow(record, seen) if seen else self._entries.end(record))
 
     async def _refuse_if_begun(self, record: Record) -> None:
         if self._attentive is None or record.system != self._system:
@@ -294,7 +284,7 @@ class SyncedBackend:
             if record.state is not State.PENDING:
                 raise OutcomeUnknownError("another process gave this booking up")
         try:
-            seen = await self._ask(self._look(taken.entry))
+            seen = await self._ask(self._entries.look(taken.entry))
             if seen is None:
                 seen = await self._change(self._calendar.write(taken.entry))
         except SlotTakenError:
@@ -314,7 +304,7 @@ class SyncedBackend:
         confirmed = await (self._ledger.confirm(record, seen) if seen else self._ledger.confirm(record))
         # What it replaces has to go now; if it was given up meanwhile, its own entry has to.
         await self._tidy_up(confirmed.replaces if confirmed else record.id)
-        return await self._followed(confirmed, seen) if confirmed and seen else confirmed
+        return await self._entries.follow(confirmed, seen) if confirmed and seen else confirmed
 
     async def _tidy_up(self, record_id: int | None) -> None:
         """Remove what is to be removed; the sweeper comes to what cannot be removed now."""

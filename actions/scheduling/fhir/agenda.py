@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -33,6 +34,9 @@ _SCHEDULE_AGE = timedelta(minutes=1)
 _LONGEST_APPOINTMENT = timedelta(hours=8)
 # What a search may miss that was changed just before another one.
 _MARGIN = timedelta(minutes=2)
+# Windows begin up to so much earlier than they need to, so that nobody has asked for the same a moment ago: some
+# servers cache what they answered.
+_EARLIER = timedelta(minutes=15)
 _SHORTEST_WINDOW = timedelta(hours=1)
 _LONG_AGO = timedelta(days=3650)
 # What the start is called in searches.
@@ -150,12 +154,16 @@ class AgendaReader:
         every = {slot.id: slot for slot in (*closures, *slots)}
         return Agenda(schedule, sorted(every.values(), key=_order), appointments)
 
+    async def appointments(self, wanted: Slot) -> Sequence[Resource]:
+        """Return the Appointments that take the time, as far as a search knows."""
+        return await self._appointments(await self.schedule(wanted.resource), wanted)
+
     async def _between(
         self, kind: str, start: datetime, end: datetime, *parameters: tuple[str, str]
     ) -> Sequence[Resource]:
         """Return what starts at or after `start` and before `end`; in halves, if a server forgets pages too soon."""
         name = _START[kind]
-        window = ((name, f"ge{text(start)}"), (name, f"lt{text(end)}"))
+        window = ((name, f"ge{text(start - _any_of(_EARLIER))}"), (name, f"lt{text(end)}"))
         try:
             return await self._client.search(kind, *parameters, *window)
         except PagesExpiredError:
@@ -204,7 +212,8 @@ class AgendaReader:
     async def _closed(self, schedule: str) -> Sequence[Resource]:
         parameters = [("schedule", schedule), ("status", ",".join(sorted(CLOSED)))]
         if schedule in self._read_until:
-            parameters.append(("_lastUpdated", f"ge{text(self._read_until[schedule] - _MARGIN)}"))
+            since = self._read_until[schedule] - _MARGIN - _any_of(_MARGIN)
+            parameters.append(("_lastUpdated", f"ge{text(since)}"))
         try:
             return await self._client.search("Slot", *parameters)
         except PagesExpiredError:
@@ -222,6 +231,10 @@ class AgendaReader:
         start = wanted.start - _LONGEST_APPOINTMENT
         found = await self._between("Appointment", start, wanted.end, ("actor", ",".join(actors)))
         return [one for one in found if takes_time(one, wanted) and _takes_part(one, actors)]
+
+
+def _any_of(longest: timedelta) -> timedelta:
+    return timedelta(seconds=random.randrange(int(longest.total_seconds())))  # noqa: S311 (not a secret)
 
 
 def _takes_part(appointment: Resource, actors: Iterable[str]) -> bool:

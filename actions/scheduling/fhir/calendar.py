@@ -69,7 +69,7 @@ class FhirCalendar:
         self._reader = AgendaReader(self._client, settings, clock)
         self._appointments = Appointments(self._client, settings, sleep)
         self._fitness = Fitness(settings.appointment_types)
-        self._claims = Claims(self._client, self._system, self._fitness)
+        self._claims = Claims(self._client, self._reader, self._system, self._fitness)
         self._is_fit = False
 
     async def free(self, candidates: Sequence[Slot]) -> Sequence[Slot]:
@@ -264,8 +264,25 @@ class FhirCalendar:
             return False
         live = [one for one in every if is_live(one) and (moved or starts_with(one, entry.slot))]
         filled: set[str] = set()
-        cancelled = False
+        cancelled, time = False, entry.slot
         for one in live:
             cancelled = await self._appointments.cancel(one) or cancelled
-            filled |= slots_of(one)
-        return await self._claims.free(entry, await self._reader.every_slot(entry.slot), filled) or cancelled
+            filled, time = filled | slots_of(one), time_of(one, entry.slot)
+        slots = await self._slots_of(entry, time, filled)
+        return await self._claims.free(entry, slots, time, filled) or cancelled
+
+    async def _slots_of(self, entry: Entry, time: Slot, filled: set[str]) -> Sequence[FhirSlot]:
+        """Return the Slots at that time, the entry's own, and those that its Appointments filled; by id where known.
+
+        If people have generated them anew, a search may not know that yet: it is asked again then.
+        """
+        names = sorted({*ids_in(entry, "Slot"), *filled})
+        known = {name: await self._claims.read(name) for name in names}
+        by_id = [slot for slot in known.values() if slot is not None]
+        found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
+        if filled and not any(slot.id in filled for slot in by_id):
+            async for _ in self._appointments.pauses():
+                if found:
+                    break
+                found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
+        return [*by_id, *found]

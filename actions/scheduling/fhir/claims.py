@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from actions.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
-from actions.scheduling.fhir.agenda import Agenda
-from actions.scheduling.fhir.appointments import TRIES, ids_in
+from actions.scheduling.fhir.agenda import Agenda, AgendaReader
+from actions.scheduling.fhir.appointments import TRIES
 from actions.scheduling.fhir.client import FhirClient
 from actions.scheduling.fhir.fitness import Fitness
-from actions.scheduling.fhir.resources import FhirSlot, Resource, slots_of, takes_time
+from actions.scheduling.fhir.resources import FhirSlot, Resource, has_identifier, takes_time
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 
@@ -47,8 +47,9 @@ class Writing:
 class Claims:
     """Claims and frees the Slots of entries."""
 
-    def __init__(self, client: FhirClient, system: str, fitness: Fitness) -> None:
+    def __init__(self, client: FhirClient, reader: AgendaReader, system: str, fitness: Fitness) -> None:
         self._client = client
+        self._reader = reader
         self._system = system
         self._fitness = fitness
 
@@ -102,19 +103,15 @@ class Claims:
         found = await self._client.read("Slot", name)
         return FhirSlot.read(found) if found is not None else None
 
-    async def free(self, entry: Entry, seen: Iterable[FhirSlot], left: Collection[str]) -> bool:
-        """Free every Slot of the entry; return whether there was any.
+    async def free(self, entry: Entry, slots: Sequence[FhirSlot], time: Slot, left: Collection[str]) -> bool:
+        """Free those of the Slots that are the entry's; return whether there was any.
 
-        `seen` are Slots that a search has found, `left` the ids of those that its cancelled Appointment filled.
+        `left` are the ids of those that its cancelled Appointment, which was at `time`, filled. Where people have
+        generated their Slots anew since, those are meant that took the place of these.
         """
-        found = {slot.id: slot for slot in seen}
-        for name in sorted({*ids_in(entry, "Slot"), *left}):
-            slot = await self.read(name)
-            if slot is not None:
-                found[name] = slot
-            else:
-                found.pop(name, None)
-        freed = [await self._free(slot, entry, slot.id in left) for slot in found.values()]
+        if left and not any(slot.id in left for slot in slots):
+            left = [slot.id for slot in slots if slot.overlaps(time)]
+        freed = [await self._free(slot, entry, slot.id in left) for slot in slots]
         return any(freed)
 
     async def _free(self, slot: FhirSlot, entry: Entry, is_left: bool) -> bool:
@@ -140,9 +137,8 @@ class Claims:
     async def _is_left(self, slot: FhirSlot, entry: Entry) -> bool:
         if not slot.is_busy or slot.claims(self._system):
             return False
-        others = await self._client.search("Appointment", ("slot", f"Slot/{slot.id}"))
-        wanted = Slot(entry.slot.resource, slot.start, slot.end)
-        return not any(slot.id in slots_of(one) and takes_time(one, wanted) for one in others)
+        others = await self._reader.appointments(Slot(entry.slot.resource, slot.start, slot.end))
+        return all(has_identifier(one, self._system, entry.uid) for one in others)
 
     async def _claim(self, slot: FhirSlot, work: Writing) -> Sequence[FhirSlot]:
         """Claim a Slot; it is not returned if another entry came first that touches it and is not in the way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from itertools import count
@@ -50,7 +51,7 @@ class FhirClient:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._recent = Recent()
-        self._searches = count()
+        self._searches = count(random.randrange(len(_PAGES)))  # noqa: S311 (not a secret)
 
     async def capabilities(self) -> Resource:
         """Return the server's CapabilityStatement."""

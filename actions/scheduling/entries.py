@@ -1,0 +1,61 @@
+"""How bookings stand in the calendar elsewhere, and what follows for the ledger from what people made of them there."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from actions.scheduling.ledger import Ledger
+from actions.scheduling.records import Record, State
+from actions.scheduling.remote import AttentiveCalendar, Entry, RemoteCalendar, Seen
+
+_logger = logging.getLogger(__name__)
+
+# How long "not found" is no proof, where the names of what was written are not known: a search may lag behind.
+_UNPROVEN = timedelta(minutes=1)
+
+
+class Entries:
+    """The entries of a ledger's records in one calendar."""
+
+    def __init__(self, ledger: Ledger, calendar: RemoteCalendar) -> None:
+        self._ledger = ledger
+        self._calendar = calendar
+        self.attentive = calendar if isinstance(calendar, AttentiveCalendar) else None
+
+    async def look(self, entry: Entry) -> Seen | None:
+        """Return how the entry stands in the calendar; None if it is not there."""
+        if self.attentive:
+            return await self.attentive.look(entry)
+        return Seen(entry.slot) if await self._calendar.find(entry) else None
+
+    async def follow(self, record: Record, seen: Seen) -> Record | None:
+        """Return the record with what people made of its entry; None if it is no booking any more."""
+        if record.is_as(seen):
+            return record
+        followed = await self._ledger.follow(record, seen)
+        if followed is None:
+            return await self.current(record)
+        if followed.slot.start != record.slot.start:
+            _logger.info("booking.moved_elsewhere", extra={"reference": record.entry.reference})
+        return followed
+
+    async def end(self, record: Record) -> Record | None:
+        """Cancel a booking whose entry is gone; return it as it is if it is a booking all the same."""
+        if self._is_unproven(record):
+            return record
+        if await self._ledger.cancel(record, untold=True):
+            _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
+            return None
+        return await self.current(record)
+
+    async def current(self, record: Record) -> Record | None:
+        """Return a record as it is now, if it is a booking."""
+        current = await self._ledger.reread(record.id)
+        return current if current.state is State.CONFIRMED else None
+
+    def _is_unproven(self, record: Record) -> bool:
+        """Say whether "not there" is the word of a search that may not know it yet."""
+        if self.attentive is None or record.entry.names or record.confirmed_at is None:
+            return False
+        return self._ledger.clock() - record.confirmed_at < _UNPROVEN

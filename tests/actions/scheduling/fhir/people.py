@@ -1,0 +1,248 @@
+"""What people at the clinic do with Slots and Appointments in their own system, and what is true there afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import combinations, count
+from random import Random
+
+from actions.scheduling.fhir.resources import instant
+from actions.scheduling.models import Slot
+from tests.actions.scheduling.fhir.fhir_clinic import FIRST, uids_of
+from tests.actions.scheduling.fhir.fhir_servers import HALF_AN_HOUR, Json, slot_resource
+from tests.actions.scheduling.fhir.variants import VariedServer
+
+SCHEDULE = "Schedule/practice"
+TIMES = [Slot("practice", FIRST + n * HALF_AN_HOUR, FIRST + (n + 1) * HALF_AN_HOUR) for n in range(8)]
+_LIVE = ("booked", "pending", "proposed", "arrived", "checked-in", "fulfilled", "noshow")
+
+
+def moments(resource: Json) -> tuple[datetime, datetime]:
+    start, end = instant(resource["start"]), instant(resource["end"])
+    assert start is not None
+    assert end is not None
+    return start, end
+
+
+def overlap(one: Json, slot: Slot) -> bool:
+    start, end = moments(one)
+    return start < slot.end and slot.start < end
+
+
+def is_live(appointment: Json) -> bool:
+    return appointment["status"] in _LIVE
+
+
+def patient_of(appointment: Json) -> str:
+    """Return the name of who comes; empty for somebody who did not come through us."""
+    return next(
+        (str(one["actor"]["display"]) for one in appointment["participant"] if "reference" not in one["actor"]), ""
+    )
+
+
+@dataclass
+class Truth:
+    """What a server has, at one moment."""
+
+    slots: Sequence[Json]
+    appointments: Sequence[Json]
+
+    @classmethod
+    def of(cls, server: VariedServer) -> Truth:
+        return cls(server.all("Slot"), [one for one in server.all("Appointment") if is_live(one)])
+
+    def is_closed(self, slot: Slot) -> bool:
+        """Say whether people closed a part of the time."""
+        closed = ("busy-unavailable", "busy-tentative")
+        return any(one["status"] in closed and not uids_of(one) and overlap(one, slot) for one in self.slots)
+
+    def is_taken(self, slot: Slot) -> bool:
+        return any(overlap(one, slot) for one in self.appointments)
+
+    def is_free(self, slot: Slot) -> bool:
+        whole = any(one["status"] == "free" and moments(one) == (slot.start, slot.end) for one in self.slots)
+        return whole and not self.is_closed(slot) and not self.is_taken(slot)
+
+    def at(self, slot: Slot) -> Json | None:
+        """Return the Slot of exactly that time."""
+        return next((one for one in self.slots if moments(one) == (slot.start, slot.end)), None)
+
+    def of_patient(self, name: str) -> set[datetime]:
+        """Return when somebody's Appointments are."""
+        return {moments(one)[0] for one in self.appointments if patient_of(one) == name}
+
+    def overlapping(self) -> Iterator[tuple[Json, Json]]:
+        """Return the pairs of Appointments that share time."""
+        for one, other in combinations(self.appointments, 2):
+            if overlap(one, Slot("practice", *moments(other))):
+                yield one, other
+
+    def hanging(self) -> list[Json]:
+        """Return the Slots that are busy for nobody."""
+        uids = set().union(*(uids_of(one) for one in self.appointments))
+        return [
+            one
+            for one in self.slots
+            if one["status"] == "busy" and not (uids_of(one) & uids) and not self.is_taken(Slot("", *moments(one)))
+        ]
+
+
+@dataclass
+class People:
+    """Who works at the clinic. Nothing that they do makes two Appointments share time."""
+
+    server: VariedServer
+    random: Random
+    # When something was booked by hand, by its id.
+    made: dict[str, datetime] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def edits(self) -> list[Callable[[], str]]:
+        return [
+            self.generate_slots_anew,
+            self.open_everything,
+            self.close_a_booked_slot,
+            self.free_a_booked_slot,
+            self.close_an_hour,
+            self.close_three_days,
+            self.reopen,
+            self.cancel,
+            self.move,
+            self.make_longer,
+            self.book_by_hand,
+            self.book_without_a_slot,
+            self.note_the_arrival,
+        ]
+
+    def generate_slots_anew(self, *, busy: bool = True) -> str:
+        """The day's Slots get other ids; those of Appointments are busy, or all of them free."""
+        truth, number = Truth.of(self.server), next(self._numbers)
+        for one in truth.slots:
+            if moments(one)[1] - moments(one)[0] == HALF_AN_HOUR:
+                self.server.delete("Slot", one["id"])
+        for slot in TIMES:
+            status = "busy" if busy and truth.is_taken(slot) else "free"
+            new = slot_resource(SCHEDULE, slot.start, status=status)
+            self.server.put({**new, "id": f"{new['id']}-{number}"})
+        return "generated the Slots anew"
+
+    def open_everything(self) -> str:
+        self.generate_slots_anew(busy=False)
+        return "generated the Slots anew, all of them free"
+
+    def close_a_booked_slot(self) -> str:
+        return self._change_slot("busy-unavailable")
+
+    def free_a_booked_slot(self) -> str:
+        return self._change_slot("free")
+
+    def close_an_hour(self) -> str:
+        start = self.random.choice(TIMES[:-1]).start
+        return self._close(start, start + 2 * HALF_AN_HOUR)
+
+    def close_three_days(self) -> str:
+        return self._close(FIRST - timedelta(days=2), FIRST + timedelta(days=1))
+
+    def reopen(self) -> str:
+        for one in self.server.all("Slot"):
+            if str(one["id"]).startswith("closure"):
+                self.server.delete("Slot", one["id"])
+            elif one["status"] == "busy-unavailable":
+                taken = Truth.of(self.server).is_taken(Slot("", *moments(one)))
+                self.server.put({**one, "status": "busy" if taken else "free"})
+        return "reopened"
+
+    def cancel(self) -> str:
+        one = self._appointment()
+        if one is None:
+            return ""
+        self.server.put({**one, "status": "cancelled"})
+        self._set(one, "free")
+        return f"cancelled {one['start']}"
+
+    def move(self) -> str:
+        one, truth = self._appointment(), Truth.of(self.server)
+        free = [slot for slot in TIMES if truth.is_free(slot)]
+        if one is None or not free:
+            return ""
+        slot = self.random.choice(free)
+        there = truth.at(slot)
+        assert there is not None
+        self._set(one, "free")
+        times = {"start": slot.start.isoformat(), "end": slot.end.isoformat()}
+        self.server.put({**one, **times, "slot": [{"reference": f"Slot/{there['id']}"}]})
+        self.server.put({**there, "status": "busy"})
+        return f"moved {one['start']} to {slot.start}"
+
+    def make_longer(self) -> str:
+        one, truth = self._appointment(), Truth.of(self.server)
+        if one is None:
+            return ""
+        start, end = moments(one)
+        longer = end + timedelta(minutes=15)
+        if any(other["id"] != one["id"] and overlap(other, Slot("", start, longer)) for other in truth.appointments):
+            return ""
+        self.server.put({**one, "end": longer.isoformat()})
+        return f"made {one['start']} longer"
+
+    def book_by_hand(self, *, with_slot: bool = True) -> str:
+        truth = Truth.of(self.server)
+        free = [slot for slot in TIMES if truth.is_free(slot)]
+        if not free:
+            return ""
+        slot = self.random.choice(free)
+        there = truth.at(slot)
+        assert there is not None
+        actor = {"reference": "Practitioner/doctor-practice"}
+        name = f"by-hand-{next(self._numbers)}"
+        self.made[name] = self.server.clock.now
+        self.server.put(
+            {
+                "resourceType": "Appointment",
+                "id": name,
+                "status": "booked",
+                "start": slot.start.isoformat(),
+                "end": slot.end.isoformat(),
+                "participant": [{"actor": actor, "status": "accepted"}],
+                **({"slot": [{"reference": f"Slot/{there['id']}"}]} if with_slot else {}),
+            }
+        )
+        if with_slot:
+            self.server.put({**there, "status": "busy"})
+        return f"booked {slot.start} by hand"
+
+    def book_without_a_slot(self) -> str:
+        said = self.book_by_hand(with_slot=False)
+        return f"{said}, without its Slot" if said else ""
+
+    def note_the_arrival(self) -> str:
+        one = self._appointment()
+        if one is None:
+            return ""
+        self.server.put({**one, "status": "arrived"})
+        return f"arrived at {one['start']}"
+
+    def _appointment(self) -> Json | None:
+        """Return an Appointment of ours that is to come."""
+        ours = [one for one in Truth.of(self.server).appointments if uids_of(one) and one["status"] != "arrived"]
+        return self.random.choice(ours) if ours else None
+
+    def _change_slot(self, status: str) -> str:
+        one = self._appointment()
+        if one is None:
+            return ""
+        self._set(one, status)
+        return f"set the Slot of {one['start']} to {status}"
+
+    def _set(self, appointment: Json, status: str) -> None:
+        for one in self.server.all("Slot"):
+            if moments(one)[0] == moments(appointment)[0] and moments(one)[1] - moments(one)[0] == HALF_AN_HOUR:
+                self.server.put({**one, "status": status})
+
+    def _close(self, start: datetime, end: datetime) -> str:
+        number = next(self._numbers)
+        new = slot_resource(SCHEDULE, start, end - start, status="busy-unavailable")
+        self.server.put({**new, "id": f"closure-{number}"})
+        return f"closed {start} to {end}"
