@@ -23,6 +23,7 @@ from actions.crm.port import CrmBackend
 from actions.crm.salesforce import SalesforceCrm
 from actions.database import open_database
 from actions.dates import DateReader
+from actions.dates.languages import has_phrasebook
 from actions.errors import BackendError
 from actions.scheduling import caldav, fhir
 from actions.scheduling.embedded import EmbeddedBackend
@@ -152,6 +153,9 @@ async def _ping_crm(crm: CrmBackend) -> None:
 
 
 def _desk(settings: ClinicSettings, backend: SchedulingBackend, hours: ClinicHours) -> BookingDesk:
+    for language in settings.languages:
+        if not has_phrasebook(language):
+            _logger.warning("clinic.language_without_times_of_day", extra={"language": language})
     return BookingDesk(
         backend=backend,
         hours=hours,

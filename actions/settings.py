@@ -128,7 +128,8 @@ class ClinicSettings(_Settings):
         appointment_types: by the name that the slot `appointment_type` holds.
         horizon_days: how many days ahead appointments are given.
         start_every_minutes: appointments start on this grid, counted from midnight.
-        languages: in which dates are read besides English, as dateparser names them.
+        languages: in which dates are read besides English, as dateparser names them. Times of day are read in de, es,
+            fr, it, nl, pl and pt; of any other language, days alone, and the log says so at the start.
         locale: how dates and times are written, as Babel names it: en_GB, en_US, de, fr.
         date_order: what 1.12. means: DMY the first of December, MDY the twelfth of January.
     """

@@ -16,6 +16,7 @@ from actions.dates.iso import read_day, read_moment
 from actions.dates.languages import translate
 from actions.dates.spoken import SpokenDays
 from actions.dates.times import DayTime, split_time
+from actions.dates.words import MONTHS, NUMBER, ORDINALS, number
 from actions.errors import DateInPastError, DateNotUnderstoodError
 from actions.scheduling.models import Window
 from actions.wallclock import day_start, first_instant, instant_of, on_the_wall
@@ -25,6 +26,18 @@ __all__ = ["DateOrder", "DateReader"]
 # Nobody says a date in more characters, and the patterns below never see a novel.
 _LONGEST = 120
 _THIS_PART = re.compile(r"\bthis (morning|lunchtime|afternoon|evening)\b")
+_FIRST_THING = re.compile(r"\b(?:at )?first thing(?: in the morning)?\b(?!.*\bmorning\b)")
+# "December first", "the first of December": beside a month an ordinal number is a day.
+_ORDINAL = rf"({'|'.join(sorted(ORDINALS, key=len, reverse=True))})".replace("-", "[ -]")
+_ANY_MONTH = rf"(?:{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
+_DAY_IN_WORDS = re.compile(rf"(\b{_ANY_MONTH} )(?:the )?{_ORDINAL}\b")
+_WORDS_OF_MONTH = re.compile(rf"\b{_ORDINAL}(?= (?:of )?{_ANY_MONTH}\b)")
+_IN_A_WHILE = re.compile(
+    rf"in (?:(?P<half>half an hour)|(?P<count>an?|{NUMBER}|[1-9]\d{{0,2}})(?P<more> and a half)? "
+    r"(?P<unit>hour|minute)s?(?P<still_more> and a half)?)(?:'?s? time)?",
+    re.ASCII,
+)
+_HALF_AN_HOUR = timedelta(minutes=30)
 _OPENING = re.compile(r"^(?:(?:on|for|how about|what about|maybe|perhaps|please) |[, ])+")
 _CLOSING = re.compile(r"(?: (?:on|please|thanks|thank you)|[,.!? ])+$")
 
@@ -68,10 +81,10 @@ class DateReader:
 
     def _read_words(self, text: str, now: datetime) -> Window | None:
         today = on_the_wall(now, self._zone).date()
-        window = self._read_english(text, today)
+        window = self._read_english(text, today) or _read_while(text, now)
         for language in self._languages:
             if window is None and (wish := translate(text, language)):
-                window = self._read_english(wish, today)
+                window = self._read_english(wish, today) or _read_while(wish, now)
         if window is None:
             day_time, words = _parts(text)
             days = self._spoken.read(words, today) if words else None
@@ -97,7 +110,29 @@ class DateReader:
         return Window(first_instant(start, self._zone), first_instant(_at(days.first, day_time.end), self._zone))
 
 
+def _read_while(text: str, now: datetime) -> Window | None:
+    """Return the hour that begins where "in two hours" ends, from the next half hour on: a repeat means the same."""
+    match = _IN_A_WHILE.fullmatch(_CLOSING.sub("", _OPENING.sub("", text)))
+    if match is None:
+        return None
+    wait = _HALF_AN_HOUR
+    if not match["half"]:
+        unit = timedelta(hours=1) if match["unit"] == "hour" else timedelta(minutes=1)
+        wait = number(match["count"]) * unit + (unit / 2 if match["more"] or match["still_more"] else timedelta())
+    begin = now + wait
+    late = (begin - datetime.min.replace(tzinfo=begin.tzinfo)) % _HALF_AN_HOUR
+    begin += _HALF_AN_HOUR - late if late else timedelta()
+    return Window(begin, begin + 2 * _HALF_AN_HOUR)
+
+
+def _ordinal(match: re.Match[str]) -> str:
+    *before, word = match.groups()
+    return "".join([*before, f"{ORDINALS.index(word.replace(' ', '-')) + 1}th"])
+
+
 def _parts(text: str) -> tuple[DayTime | None, str]:
+    text = _WORDS_OF_MONTH.sub(_ordinal, _DAY_IN_WORDS.sub(_ordinal, text))
+    text = _FIRST_THING.sub("in the morning", text).replace("first thing ", "")
     day_time, words = split_time(_THIS_PART.sub(r"today \1", text.replace("tonight", "today evening")))
     return day_time, _CLOSING.sub("", _OPENING.sub("", words))
 

@@ -42,7 +42,17 @@ def read_days(text: str, today: date, order: DateOrder) -> Days | None:
         match = pattern.fullmatch(text)
         if match:
             return read(match, today)
+    if match := _EITHER.fullmatch(text):
+        return _side_by_side(*(read_days(words, today, order) for words in match.groups()))
     return _numeric(text, today, order)
+
+
+def _side_by_side(one: Days | None, other: Days | None) -> Days | None:
+    """Return the days of both if there is none between them; a wish is one stretch of time."""
+    if one is None or other is None:
+        return None
+    first, second = sorted((one, other), key=lambda days: days.first)
+    return Days(first.first, second.end) if first.end == second.first else None
 
 
 def _one(day: date) -> Days:
@@ -75,6 +85,12 @@ def _weekday(match: re.Match[str], today: date) -> Days:
 
 def _weekday_next_week(match: re.Match[str], today: date) -> Days:
     return _one(_monday(today) + _WEEK + weekday(match["weekday"]) * _DAY)
+
+
+def _weekday_in_a_week(match: re.Match[str], today: date) -> Days:
+    # "Monday week" is a week after the Monday that "Monday" is.
+    wanted = weekday(match["weekday"] or match["other"])
+    return _one(today + ((wanted - today.weekday() - 1) % 7 + 1) * _DAY + _WEEK)
 
 
 def _week(match: re.Match[str], today: date) -> Days:
@@ -147,12 +163,17 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"yesterday", lambda _match, today: _one(today - _DAY)),
     _rule(r"(?:the )?day before yesterday", lambda _match, today: _one(today - 2 * _DAY)),
     _rule(
-        r"asap|as (?:soon|early) as possible|(?:the )?(?:earliest|soonest|first available)"
+        r"asap|as (?:soon|early) as possible|(?:the )?(?:earliest|soonest|(?:first|next) (?:available|free))"
         r"(?: possible)?(?: (?:date|day|time|slot|appointment))?|any ?time|whenever",
         lambda _match, today: Days(today, today + _SOON),
     ),
     _rule(rf"(?:(?P<which>this|next|last) |(?:this )?coming )?{_WEEKDAY}", _weekday),
     _rule(rf"{_WEEKDAY},? (?:of )?next week", _weekday_next_week),
+    _rule(rf"{_WEEKDAY} week|(?:a|one) week (?:on|from) {_WEEKDAY.replace('weekday', 'other')}", _weekday_in_a_week),
+    _rule(
+        r"(?P<day>today|tomorrow) week|(?:a|one) week (?:from )?(?P<other>today|tomorrow)",
+        lambda match, today: _one(today + _WEEK + (_DAY if "tomorrow" in match[0] else timedelta())),
+    ),
     _rule(rf"next week,? (?:on )?{_WEEKDAY}", _weekday_next_week),
     _rule(r"(?P<which>last|this|next) week|the week after next", _week),
     _rule(r"(?:(?P<which>this|next) |at the |the )?weekend", _weekend),
@@ -165,6 +186,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule(rf"(?:{_WEEKDAY},? )?(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)", _day_of_month),
     _rule(r"(?P<year>\d{4})(?P<mark>[-./])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})", _year_first),
 )
+_EITHER = re.compile(r"([^,]+?) or (?:on )?((?:(?! or ).)+)")
 _NUMERIC = re.compile(r"(\d{1,2})([./])(\d{1,2})(?:\2(\d{4}|\d\d)?)?|(\d{1,2})-(\d{1,2})-(\d{4}|\d\d)", re.ASCII)
 
 

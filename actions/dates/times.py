@@ -19,15 +19,27 @@ _PARTS = {
     "evening": (17 * 60, _MIDNIGHT),
     "night": (17 * 60, _MIDNIGHT),
 }
-_SHIFTS = {"half past": 30, "quarter past": 15, "quarter to": -15}
+# "Half ten" is half past ten, as the British say it; "half to" is what other languages mean by it.
+_SHIFTS = {"half past": 30, "half to": -30, "half": 30, "quarter past": 15, "quarter to": -15}
+# "Nine ten" may be nine or ten; what is said after an hour here is no hour.
+_MINUTES = {"oh five": 5, "fifteen": 15, "twenty": 20, "twenty five": 25, "thirty": 30, "thirty five": 35}
+_MINUTES |= {"forty": 40, "forty five": 45, "fifty": 50, "fifty five": 55}
 
 _HOUR = rf"(?:\d{{1,2}}|{NUMBER})"
 _SHIFT = rf"(?:{'|'.join(_SHIFTS)})"
+_MINUTE = rf"(?:{'|'.join(sorted(_MINUTES, key=len, reverse=True))})".replace(" ", "[ -]")
 # After "at", "before" and the like a bare number is a time of day; elsewhere it must look like one.
-_CLOCK = rf"(?:noon|midday|(?:{_SHIFT} )?{_HOUR}(?:[:.]\d\d)?(?: ?[ap]m)?(?: ?o'?clock)?)"
+_CLOCK = rf"(?:noon|midday|(?:{_SHIFT} )?(?:{NUMBER} {_MINUTE}(?!\w)|{_HOUR}(?:[:.]\d\d)?)(?: ?[ap]m)?(?: ?o'?clock)?)"
 _PLAIN_CLOCK = (
     rf"(?:noon|midday|{_SHIFT} {_HOUR}(?: ?[ap]m)?|\d{{1,2}}:\d\d(?: ?[ap]m)?|\d{{1,2}}\.\d\d ?[ap]m"
-    rf"|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
+    rf"|{NUMBER} {_MINUTE}(?: ?[ap]m)?|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
+)
+# A range must look like one of times: 2-4pm, 14:00-16:00, and not like a date.
+_BARE = r"\d{1,2}(?:[:.]\d\d)?"
+_RANGE = re.compile(
+    rf"(?<!\S)(?:from )?(?P<start>{_BARE}(?: ?[ap]m)?) ?(?:[-\u2013]|to|until|till) ?(?P<end>{_BARE} ?[ap]m)(?![\w:])"
+    r"|(?<!\S)(?P<start_24>\d{1,2}:\d\d) ?[-\u2013] ?(?P<end_24>\d{1,2}:\d\d)(?![\w:])",
+    re.ASCII,
 )
 _BETWEEN = re.compile(
     rf"(?<!\S)(?:between|from) (?P<start>{_CLOCK}) (?:and|to|until|till) (?P<end>{_CLOCK})(?![\w:])", re.ASCII
@@ -37,9 +49,14 @@ _AT = re.compile(rf"(?<!\S)(?:at |@ ?|around |about )(?P<clock>{_CLOCK})(?![\w:]
 _PLAIN = re.compile(rf"(?<!\S)(?P<clock>{_PLAIN_CLOCK})(?![\w:])", re.ASCII)
 _PART = re.compile(rf"(?<!\S)(?:in the |at )?(?P<part>{'|'.join(_PARTS)})(?!\w)")
 _CLOCK_PARTS = re.compile(
-    rf"(?:(?P<shift>{_SHIFT}) )?(?P<hour>{_HOUR})(?:[:.](?P<minute>\d\d))?(?: ?(?P<half>[ap])m)?(?: ?o'?clock)?",
+    rf"(?:(?P<shift>{_SHIFT}) )?(?P<hour>{_HOUR})(?:[:.](?P<minute>\d\d)| (?P<said>{_MINUTE}))?"
+    r"(?: ?(?P<half>[ap])m)?(?: ?o'?clock)?",
     re.ASCII,
 )
+
+
+_HALF = re.compile(r"[ap]m$")
+_BARE_HOUR = re.compile(r"\d{1,2}(?:[:.]\d\d)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ def split_time(text: str) -> tuple[DayTime | None, str]:
     """
     part, rest = _cut(_PART, text)
     name = part["part"] if part else None
-    for pattern in (_BETWEEN, _BOUND, _AT, _PLAIN):
+    for pattern in (_RANGE, _BETWEEN, _BOUND, _AT, _PLAIN):
         match, without = _cut(pattern, rest)
         if match:
             return _within(_day_time(match, name), name), without
@@ -73,14 +90,29 @@ def _cut(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str
 
 def _day_time(match: re.Match[str], part: str | None) -> DayTime:
     words = match.groupdict()
-    if "start" in words:
-        return DayTime(_minutes(words["start"], part), _minutes(words["end"], part))
+    start, end = (words.get(name) or words.get(f"{name}_24") for name in ("start", "end"))
+    if start and end:
+        return _span(start, end, part)
     minutes = _minutes(words["clock"], part)
     bound = words.get("bound")
     if bound is None:
         return DayTime(minutes)
     begin, end = _PARTS[part] if part else (0, _MIDNIGHT)
     return DayTime(minutes, end) if bound in {"after", "from"} else DayTime(begin, minutes)
+
+
+def _span(start: str, end: str, part: str | None) -> DayTime:
+    until = _minutes(end, part)
+    half = _HALF.search(end)
+    if half and _BARE_HOUR.fullmatch(start):
+        # "8 to 10pm" begins in the evening, "10 to 2pm" in the morning.
+        begin = _minutes(f"{start} {half[0]}", part)
+        if begin >= until:
+            begin = _minutes(f"{start} am", part)
+            if begin < _FIRST_MORNING_HOUR * 60:
+                raise ValueError("it would begin at night")
+        return DayTime(begin, until)
+    return DayTime(_minutes(start, part), until)
 
 
 def _within(time: DayTime, part: str | None) -> DayTime:
@@ -95,7 +127,8 @@ def _minutes(clock: str, part: str | None) -> int:
     match = _CLOCK_PARTS.fullmatch(clock)
     if match is None:  # noon, midday: the only clock words without an hour
         return _NOON
-    hour, minute = number(match["hour"]), int(match["minute"] or 0)
+    said = (match["said"] or "").replace("-", " ")
+    hour, minute = number(match["hour"]), _MINUTES[said] if said else int(match["minute"] or 0)
     if match["half"]:
         if not 1 <= hour <= 12:
             raise ValueError("no such hour before or after noon")

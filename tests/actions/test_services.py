@@ -96,6 +96,16 @@ async def test_the_lifespan_opens_a_clinic_that_books_and_answers_pings(database
     assert outcome.booking.slot.start > datetime.now(timezone.utc)
 
 
+async def test_a_language_whose_times_of_day_are_not_understood_is_named(
+    database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start, and not when the first patient asks."""
+    async with services.open(lifespan, clinic(database, languages=["de", "sv", "pl"])):
+        told = [vars(record) for record in caplog.records]
+
+    assert [one["language"] for one in told if one["msg"] == "clinic.language_without_times_of_day"] == ["sv"]
+
+
 async def test_a_worker_that_starts_again_finds_its_bookings(database: Path) -> None:
     """The file outlives the worker."""
     references = set()

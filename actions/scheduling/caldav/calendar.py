@@ -36,7 +36,7 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import Span, Spans, busy, counts, span_of, stamp_of
+from actions.scheduling.caldav.busy import busy, span_of, stamp_of
 from actions.scheduling.caldav.cells import Grid, name_of
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
 from actions.scheduling.caldav.content import (
@@ -48,7 +48,9 @@ from actions.scheduling.caldav.content import (
     entry_uid,
     parts_of,
 )
+from actions.scheduling.caldav.series import counts
 from actions.scheduling.caldav.settings import CalDavSettings
+from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry

@@ -30,14 +30,17 @@ _TIME = re.compile(
 _ESCAPED = re.compile(r"\\([,;\\])")
 # The parameter that stands for a zone of the object's own while icalendar reads it.
 _OWN = "X-OWN-ZONE"
+# The parameter of a duration that is written in hours: 24 of them are a day to icalendar, whatever the clocks do.
+HOURS = "X-IN-HOURS"
+_IN_HOURS = re.compile(r"^DURATION((?:;[^:\r\n]*)?):(\+?PT)", re.M | re.I)
 _ONE, _SEVERAL = ("DTSTART", "DTEND", "RECURRENCE-ID"), ("RDATE", "EXDATE")
 
 
 def events_in(content: str) -> Sequence[Event]:
     """Return the events of a calendar object; raises one of `UNREADABLE` if it is none."""
-    if "TZID" not in content:
-        return Calendar.from_ical(content).events
-    text = _LINE_OF_MANY.sub("", content)
+    text = _IN_HOURS.sub(rf"DURATION\1;{HOURS}=1:\2", _LINE_OF_MANY.sub("", content))
+    if "TZID" not in text:
+        return Calendar.from_ical(text).events
     own = _zones_of(text)
     names = list(own)
 

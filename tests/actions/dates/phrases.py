@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 INSTANTS = {
+    "nine thirty tomorrow": "2026-11-23T09:30",
+    "ten thirty on monday": "2026-11-23T10:30",
+    "half ten tomorrow": "2026-11-23T10:30",
+    "half nine tomorrow": "2026-11-23T09:30",
+    "tuesday at nine forty-five": "2026-11-24T09:45",
+    "two thirty tomorrow": "2026-11-23T14:30",
+    "december first at ten": "2026-12-01T10:00",
+    "monday week at noon": "2026-11-30T12:00",
     "2026-11-24T10:00": "2026-11-24T10:00",
     "2026-11-24 10:00": "2026-11-24T10:00",
     "2026-11-24T10:00:00": "2026-11-24T10:00",
@@ -50,6 +58,38 @@ INSTANTS = {
 }
 
 WINDOWS = {
+    "tuesday 2-4pm": ("2026-11-24T14:00", "2026-11-24T16:00"),
+    "tuesday 2 - 4 pm": ("2026-11-24T14:00", "2026-11-24T16:00"),
+    "tuesday 11-1pm": ("2026-11-24T11:00", "2026-11-24T13:00"),
+    "tuesday 14:00-16:00": ("2026-11-24T14:00", "2026-11-24T16:00"),
+    "friday 8 to 10pm": ("2026-11-27T20:00", "2026-11-27T22:00"),
+    "friday from 10 to 2pm": ("2026-11-27T10:00", "2026-11-27T14:00"),
+    "friday 9am-11am": ("2026-11-27T09:00", "2026-11-27T11:00"),
+    "december first": ("2026-12-01", "2026-12-02"),
+    "dec first": ("2026-12-01", "2026-12-02"),
+    "the first of december": ("2026-12-01", "2026-12-02"),
+    "twenty-fourth of december": ("2026-12-24", "2026-12-25"),
+    "december the thirty first": ("2026-12-31", "2027-01-01"),
+    "first thing tomorrow": ("2026-11-23", "2026-11-23T12:00"),
+    "first thing monday morning": ("2026-11-23", "2026-11-23T12:00"),
+    "tuesday first thing in the morning": ("2026-11-24", "2026-11-24T12:00"),
+    "in an hour": ("2026-11-22T18:30", "2026-11-22T19:30"),
+    "in 2 hours": ("2026-11-22T19:30", "2026-11-22T20:30"),
+    "in half an hour": ("2026-11-22T18:00", "2026-11-22T19:00"),
+    "in an hour and a half": ("2026-11-22T19:00", "2026-11-22T20:00"),
+    "in 90 minutes": ("2026-11-22T19:00", "2026-11-22T20:00"),
+    "monday week": ("2026-11-30", "2026-12-01"),
+    "a week on tuesday": ("2026-12-01", "2026-12-02"),
+    "tomorrow week": ("2026-11-30", "2026-12-01"),
+    "a week from today": ("2026-11-29", "2026-11-30"),
+    "next available": ("2026-11-22", "2026-11-29"),
+    "the next available appointment": ("2026-11-22", "2026-11-29"),
+    "next free slot": ("2026-11-22", "2026-11-29"),
+    "monday or tuesday": ("2026-11-23", "2026-11-25"),
+    "on tuesday or on monday": ("2026-11-23", "2026-11-25"),
+    "today or tomorrow": ("2026-11-22", "2026-11-24"),
+    "saturday or sunday": ("2026-11-28", "2026-11-30"),
+    "monday or tuesday or wednesday": ("2026-11-23", "2026-11-26"),
     "2026-11-24": ("2026-11-24", "2026-11-25"),
     "2026/11/24": ("2026-11-24", "2026-11-25"),
     "today": ("2026-11-22", "2026-11-23"),
@@ -125,6 +165,7 @@ WINDOWS = {
 }
 
 PAST = (
+    *("half ten", "2-4pm", "first thing in the morning"),
     *("yesterday", "the day before yesterday", "last week", "last month", "last Friday", "two weeks ago"),
     *("2026-11-21", "2026-11-22T17:19", "24 November 2025", "1.1.2026", "at 10", "10:30 a.m.", "this morning"),
 )
@@ -132,7 +173,7 @@ PAST = (
 NOT_UNDERSTOOD = (
     *("", " ", "no", "ok", "a", "at", "10", "12", "24", "in 5", "never", "yes please", "soon", "Monday never", "\x00"),
     *("\N{SLIGHTLY SMILING FACE}", "\N{ARABIC-INDIC DIGIT ONE}0am tomorrow\N{COMBINING ACUTE ACCENT}", "x" * 100_000),
-    *("end of the month", "end of next week", "beginning of December", "in 2 hours", "2 days", "half nine tomorrow"),
+    *("end of the month", "end of next week", "beginning of December", "in 0 hours", "2 days", "nine ten tomorrow"),
     *("not tomorrow", "tomorrow or Friday", "Tuesday and Friday", "after Friday", "by Friday", "every Monday"),
     *("Monday 24 November", "Thursday 25th", "Wednesday 25", "tomorrow 11", "tomorrow 23", "November 24 25"),
     *("tomorrow EST", "2026-13-01", "2026-02-30T10:00", "2027-03-28T02:30", "9999-12-31", "0001-01-01"),
@@ -150,7 +191,9 @@ NOT_UNDERSTOOD = (
         "2026-13",
     ),
     *("2026-11-26/2026-11-24", "one", "yes", "next", "the doctor", "my birthday", "1", "1.", "10 11"),
-    *("12:60 tomorrow",),
+    *("12:60 tomorrow", "tomorrow 9-11", "the first", "first", "half", "half tomorrow", "monday or tuesday at 10"),
+    *("friday or monday", "tomorrow afternoon or friday", "in an hour or two", "week monday"),
+    *("tuesday 4-2pm", "nine thirty five six tomorrow", "in 9999 hours", "thirteenth", "december first last"),
     *("asap in the morning", "tomorrow at 10 or 11", "I need help on 24 November", "2026-11-24T24:00"),
 )
 

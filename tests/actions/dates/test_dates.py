@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.dates import DateReader
+from actions.dates.languages import has_phrasebook
 from actions.errors import DateError, DateInPastError, DateNotUnderstoodError
 from actions.scheduling.models import Window
 from tests.actions.clinic import BERLIN, NOW, at, days
+from tests.actions.dates.foreign_phrases import NOT_SAID, SAID
 from tests.actions.dates.phrases import (
     FOREIGN_INSTANTS,
     FOREIGN_NOT_UNDERSTOOD,
@@ -76,6 +78,38 @@ def test_a_time_is_read_in_the_languages_of_the_clinic(wish: str, wall: str) -> 
 def test_days_are_read_in_the_languages_of_the_clinic(wish: str, bounds: tuple[str, str]) -> None:
     """As they would be in English."""
     assert POLYGLOT.understand(wish, NOW) == days(*bounds)
+
+
+@pytest.mark.parametrize(("language", "wish"), [(language, wish) for language in SAID for wish in SAID[language]])
+def test_a_language_is_read_as_it_is_spoken(language: str, wish: str) -> None:
+    """Times of day, parts of the day and idioms: who says eight days in German means a week."""
+    meant = SAID[language][wish]
+    window = Window.at(at(meant)) if isinstance(meant, str) else days(*meant)
+
+    assert DateReader(BERLIN, (language,)).understand(wish, NOW) == window
+
+
+@pytest.mark.parametrize(("language", "wish"), [(one, wish) for one in NOT_SAID for wish in NOT_SAID[one]])
+def test_a_language_has_words_that_are_no_dates(language: str, wish: str) -> None:
+    """Half of what is said may be half of a date."""
+    with pytest.raises(DateError):
+        DateReader(BERLIN, (language,)).understand(wish, NOW)
+
+
+def test_a_while_means_the_same_when_it_is_asked_again() -> None:
+    """The window begins at a half hour, so that a repeat finds the booking that the first one made."""
+    later = at("2026-11-22T17:29")
+
+    assert READER.understand("in an hour", NOW) == READER.understand("in an hour", later)
+    assert READER.understand("in an hour", at("2026-11-22T17:30")) == days("2026-11-22T18:30", "2026-11-22T19:30")
+
+
+@pytest.mark.parametrize(
+    ("language", "known"), [("en", True), ("de", True), ("pl", True), ("sv", False), ("ja", False)]
+)
+def test_a_language_without_a_phrasebook_is_known_as_one(language: str, known: bool) -> None:
+    """Days are read in it as far as dateparser can, times of day are not."""
+    assert has_phrasebook(language) is known
 
 
 @pytest.mark.parametrize("wish", FOREIGN_NOT_UNDERSTOOD)

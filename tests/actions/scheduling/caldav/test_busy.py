@@ -7,8 +7,9 @@ from itertools import combinations
 
 import pytest
 
-from actions.scheduling.caldav.busy import Span, Spans, busy
+from actions.scheduling.caldav.busy import busy
 from actions.scheduling.caldav.cells import Grid, name_of
+from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.models import Slot
 from tests.actions.clinic import BERLIN, at
 

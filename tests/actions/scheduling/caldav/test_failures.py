@@ -23,8 +23,9 @@ from actions.errors import (
 from actions.scheduling.caldav import CalDavCalendar, CalDavSettings, open_calendar
 from actions.transport import open_session
 from tests.actions.clinic import BERLIN
+from tests.actions.scheduling.caldav.caldav_servers import xandikos
 from tests.actions.scheduling.caldav.caldav_system import PASSWORD, READER, CalDavSystem
-from tests.actions.scheduling.calendar_contract import HALF_PAST_NINE, TEN, entry_at
+from tests.actions.scheduling.calendar_contract import HALF_PAST_NINE, TEN, ask_free, entry_at
 
 pytest_plugins = ["tests.actions.scheduling.caldav.caldav_servers"]
 
@@ -169,6 +170,20 @@ async def test_a_calendar_that_refuses_questions_for_a_time_is_asked_without(
     unreadable = [(one["resource"], one["object"]) for one in told if one["msg"] == "caldav.rule_unreadable"]
     assert set(unreadable) == {("practice", "odd-rule.ics")}
     assert "secret" not in caplog.text
+
+
+async def test_a_rule_that_xandikos_cannot_read_does_not_close_the_calendar(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    """It answers 500 to each question for a time, six times: then its index hides the event."""
+    with xandikos(tmp_path) as server:
+        system = CalDavSystem(server, session, server.make_calendar("practice"))
+        system.write_by_hand("DTSTART:20261117T090000Z", "DURATION:PT30M", "RRULE:RSCALE=GREGORIAN;FREQ=WEEKLY")
+        calendar = await system.open()
+
+        assert await ask_free(calendar, [HALF_PAST_NINE, TEN]) == [HALF_PAST_NINE]
+        await calendar.write(entry_at(HALF_PAST_NINE))
+        await calendar.ping()
 
 
 async def test_a_calendar_that_fails_takes_no_other_with_it(session: aiohttp.ClientSession) -> None:

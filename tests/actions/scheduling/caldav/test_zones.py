@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from icalendar import Calendar
 
-from actions.scheduling.caldav.busy import Span, busy
+from actions.scheduling.caldav.busy import busy
 from actions.scheduling.caldav.content import confirm_text
+from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import events_in
 from tests.actions.clinic import BERLIN, at
 
