@@ -119,7 +119,7 @@ class Walk:
         return True
 
     async def _has_nothing_pending(self, slot: Slot) -> bool:
-        unsettled = await self.backends[0].unsettled(-timedelta(minutes=1))
+        unsettled = await self.backends[0].list_unsettled(-timedelta(minutes=1))
         return not any(one.slot.start < slot.end and slot.start < one.slot.end for one in unsettled)
 
     async def cancel(self, patient: str) -> None:
@@ -185,7 +185,7 @@ class Walk:
             self.note("twice", f"{one['start']} {patient_of(one)} and {patient_of(other)}")
         for one in truth.hanging():
             self.note("stuck", f"{one['start']} is busy for nobody")
-        for record in await self.backend.unsettled(-timedelta(minutes=1)):
+        for record in await self.backend.list_unsettled(-timedelta(minutes=1)):
             self.note("stuck", f"{record.slot.start:%H:%M} is {record.state.value}")
 
     def _was_unknowable(self, appointment: Json) -> bool:
