@@ -17,18 +17,26 @@ class ComingDays:
     """Says in words what opening hours and holidays were understood as."""
 
     def __init__(
-        self, hours: ClinicHours, holidays: HolidaySettings | None, zone: ZoneInfo, clock: Callable[[], datetime]
+        self,
+        hours: ClinicHours,
+        holidays: HolidaySettings | None,
+        zone: ZoneInfo,
+        clock: Callable[[], datetime],
+        zone_data: str = "",
     ) -> None:
+        """`zone_data` says which time-zone data are used."""
         self._hours = hours
         self._holidays = holidays
         self._zone = zone
         self._clock = clock
+        self._zone_data = zone_data
 
     def describe(self) -> Sequence[str]:
         """Return a line for each of the coming fourteen days, today first, and what the holidays may leave out."""
         today = on_the_wall(self._clock(), self._zone).date()
         lines = [_line(day) for day in self._hours.days(today, _TWO_WEEKS)]
-        return [f"open in the coming two weeks ({self._zone.key}):", *lines, *self.left_out()]
+        told = [*self.left_out(), *([self._zone_data] if self._zone_data else [])]
+        return [f"open in the coming two weeks ({self._zone.key}):", *lines, *told]
 
     def left_out(self) -> Sequence[str]:
         """Return what the choice of holidays may leave out, one sentence each."""

@@ -36,6 +36,7 @@ from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
 from actions.transport import Transport, open_session
 from actions.wallclock import utc_now
+from actions.zone_data import ZoneData, use_newest_zone_data
 
 _logger = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
 
     A system elsewhere that does not answer is no reason not to start: that is what pings are for.
     """
+    zone_data = use_newest_zone_data()
+    if zone_data.system_is_older:
+        _logger.info("clinic.zone_data", extra={"used": zone_data.package, "system": zone_data.system})
     settings = ClinicSettings.read(config)
     hours = clinic_hours(settings)
     async with AsyncExitStack() as stack:
@@ -63,7 +67,7 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
             await stack.enter_async_context(outbox)
         registry.register_value(SchedulingBackend, backend, ping=_ping)
         registry.register_value(BookingDesk, _desk(settings, backend, hours))
-        registry.register_value(ComingDays, _coming_days(settings, hours), ping=_ping_nothing)
+        registry.register_value(ComingDays, _coming_days(settings, hours, zone_data), ping=_ping_nothing)
         yield
 
 
@@ -127,9 +131,9 @@ def _outbox(
     return outbox
 
 
-def _coming_days(settings: ClinicSettings, hours: ClinicHours) -> ComingDays:
+def _coming_days(settings: ClinicSettings, hours: ClinicHours, zone_data: ZoneData) -> ComingDays:
     """Return what `action-server services` shows of the opening hours, and say at once what may be missing."""
-    found = ComingDays(hours, settings.holidays, settings.zone, utc_now)
+    found = ComingDays(hours, settings.holidays, settings.zone, utc_now, str(zone_data))
     for sentence in found.left_out():
         _logger.info("clinic.holidays_incomplete", extra={"problem": sentence})
     return found

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.actions.reliability import cells
-from tests.actions.reliability.cells import OWN, SHARED, WORKS
+from tests.actions.reliability.cells import LOOKS, OWN, SHARED, WORKS
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host, hosts
 from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
@@ -38,6 +38,7 @@ TITLES = {
     "medplum": "FHIR, Medplum",
 }
 _NOTHING = "nothing breaks"
+_USED = "nothing breaks; a server that has been used"
 _DEATHS = {
     "book": "killed at each step of a booking",
     "move": "killed at each step of a move",
@@ -79,8 +80,8 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
     """Fill the column of a system."""
     ledgers = (SHARED, OWN) if system.place.is_remote else (SHARED,)
 
-    def whole(ledger: str, seed: int) -> int:
-        cells.race(running, system, ledger, seed)
+    def whole(ledger: str, seed: int, looks: int) -> int:
+        cells.race(running, system, ledger, seed, looks)
         return 1
 
     def broken(ledger: str, seed: int, name: str) -> int:
@@ -93,8 +94,8 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
         return 2 * sum(1 for _ in cells.deaths(running[0], system, work, all_of_them=True))
 
     for seed in range(rounds):
-        for ledger in ledgers:
-            report.count(f"{_NOTHING}; {ledger}", system.name, partial(whole, ledger, seed))
+        for row, ledger, looks in _unbroken(system):
+            report.count(row, system.name, partial(whole, ledger, seed, looks))
     for name in FAULTS if system.place.is_remote else ():
         # Each seed breaks other requests, and every other one has a transport that repeats nothing.
         for seed in range(2 * rounds):
@@ -102,6 +103,13 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
                 report.count(f"{name}; {ledger}", system.name, partial(broken, ledger, seed, name))
     for work in WORKS:
         report.count(_DEATHS[work], system.name, partial(killed, work))
+
+
+def _unbroken(system: System) -> Sequence[tuple[str, str, int]]:
+    """Return the rows in which nothing breaks: title, ledger, and how often a host looks before it books."""
+    if not system.place.is_remote:
+        return [(f"{_NOTHING}; {SHARED}", SHARED, 0)]
+    return [*((f"{_NOTHING}; {ledger}", ledger, 0) for ledger in (SHARED, OWN)), (_USED, OWN, LOOKS)]
 
 
 @contextmanager

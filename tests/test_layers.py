@@ -34,7 +34,7 @@ TIERS: list[set[str]] = [
 # imports from rooms of lower tiers only, so scheduling and CRM know nothing of each other.
 CLINIC = "actions"
 CLINIC_TIERS: list[dict[str, set[str]]] = [
-    {"words": {"errors", "wallclock", "tables", "scheduling.models", "crm.models"}},
+    {"words": {"errors", "wallclock", "zone_data", "tables", "scheduling.models", "crm.models"}},
     {
         "ports": {"scheduling.port", "scheduling.remote", "crm.port"},
         "database": {"database", "migrations"},

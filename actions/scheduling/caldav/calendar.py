@@ -36,7 +36,7 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import busy, span_of, stamp_of
+from actions.scheduling.caldav.busy import span_of, stamp_of
 from actions.scheduling.caldav.cells import Grid, name_of
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
 from actions.scheduling.caldav.content import (
@@ -48,6 +48,7 @@ from actions.scheduling.caldav.content import (
     entry_uid,
     parts_of,
 )
+from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.series import counts
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
@@ -83,6 +84,7 @@ class CalDavCalendar:
         self._settings = settings
         self._grid = Grid(settings.cell_minutes)
         self._zone = zone
+        self._expanded = ExpandedObjects(zone)
         self._clock = clock
         self._collections = {
             resource: Collection(transport, resource, settings.address(resource)) for resource in settings.calendars
@@ -101,7 +103,7 @@ class CalDavCalendar:
         return await asyncio.to_thread(self._free, candidates, stored, within)
 
     def _busy(self, resource: str, stored: StoredObject, within: Span) -> Sequence[Span]:
-        return busy(stored.content, self._zone, within, {"resource": resource, "object": stored.name})
+        return self._expanded.busy(stored.content, within, {"resource": resource, "object": stored.name})
 
     def _free(self, candidates: Sequence[Slot], stored: Sequence[StoredObject], within: Span) -> Sequence[Slot]:
         # An event that was written by a host with this grid keeps all of its cells, though it ends within the last.

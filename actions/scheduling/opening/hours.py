@@ -59,8 +59,10 @@ class OpeningHours:
 
 def _runs(minutes: bytearray) -> Iterator[tuple[int, int]]:
     """Return from where to where it is open."""
-    start = minutes.find(State.OPEN)
+    only_open = minutes.replace(bytes([State.UNKNOWN]), bytes([State.CLOSED]))
+    start = only_open.find(State.OPEN)
     while start >= 0:
-        end = next((n for n in range(start, MINUTES_PER_DAY) if minutes[n] != State.OPEN), MINUTES_PER_DAY)
+        end = only_open.find(State.CLOSED, start)
+        end = MINUTES_PER_DAY if end < 0 else end
         yield start, end
-        start = minutes.find(State.OPEN, end)
+        start = only_open.find(State.OPEN, end)

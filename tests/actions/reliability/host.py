@@ -72,12 +72,19 @@ async def ask(backend: SchedulingBackend, conversation: str, slot: Slot, repeats
     return problem
 
 
-async def race(clinic: dict[str, Any], day: str, host: int, customers: int, seed: int) -> None:
-    """Let patients ask for the ten times of a day at once; say who was told what about which time."""
+async def race(clinic: dict[str, Any], day: str, host: int, customers: int, seed: int, looks: int = 0) -> None:
+    """Let patients ask for the ten times of a day at once; say who was told what about which time.
+
+    Before that the host looks for free times as often as `looks`, and has to find them all each time.
+    """
     numbers = [number % TIMES for number in range(customers)]
     random.Random(f"{seed}-{host}").shuffle(numbers)  # noqa: S311 (not a secret)
     slots = [slot_of(GENERAL, _utc(day), number) for number in numbers]
+    whole_day = Window(slot_of(GENERAL, _utc(day), 0).start, slot_of(GENERAL, _utc(day), TIMES).start)
     async with opened(clinic) as backend:
+        for _ in range(looks):
+            if len(await backend.find_slots(GENERAL, whole_day)) != TIMES:
+                raise AssertionError("a free time is not found")
         say("ready")
         sys.stdin.readline()
         answers = await asyncio.gather(*(ask(backend, f"{day}/{host}/{n}", slot) for n, slot in enumerate(slots)))

@@ -82,12 +82,19 @@ class Answers:
 
 
 def race(
-    running: Sequence[Host], place: Place, day: datetime, ledgers: Sequence[str], seed: int, **transport: object
+    running: Sequence[Host],
+    place: Place,
+    day: datetime,
+    ledgers: Sequence[str],
+    seed: int,
+    looks: int = 0,
+    **transport: object,
 ) -> Answers:
-    """Let every host ask for the ten times of the day for fifty patients, all at once."""
+    """Let every host ask for the ten times of the day for fifty patients, all at once, after so many looks at it."""
     for number, (host, ledger) in enumerate(zip(running, ledgers, strict=True)):
         clinic = place.clinic(ledger, **transport)
-        host.tell(do="race", clinic=clinic, day=day.isoformat(), host=number, customers=CUSTOMERS, seed=seed)
+        order = {"clinic": clinic, "day": day.isoformat(), "host": number, "customers": CUSTOMERS, "seed": seed}
+        host.tell(do="race", looks=looks, **order)
     for host in running:
         assert host.hear() == "ready"
     for host in running:

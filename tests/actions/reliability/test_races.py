@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.actions.reliability.cells import OWN, SHARED, broken_race, race
+from tests.actions.reliability.cells import LOOKS, OWN, SHARED, broken_race, race
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host
 from tests.actions.reliability.systems import EMBEDDED, REMOTE, System
@@ -23,7 +23,9 @@ BROKEN = [
     for number, name in enumerate(FAULTS)
 ]
 # Together, so that each system is started once.
-RACES = sorted([*((system, ledger, 1, "nothing") for system, ledger in WHOLE), *BROKEN], key=lambda race: race[0])
+USED = [(system, OWN, 1, "used") for system in REMOTE]
+NOTHING = [(system, ledger, 1, "nothing") for system, ledger in WHOLE]
+RACES = sorted([*NOTHING, *USED, *BROKEN], key=lambda race: race[0])
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,8 @@ def test_of_two_hundred_patients_ten_get_the_ten_times(
     """Who was told a reference has that appointment, whatever became of the answer to the request that made it, and
     nobody else has one: all others were told that the time is taken.
     """
-    if broken == "nothing":
-        race(running, system, ledger, seed)
+    if broken in ("nothing", "used"):
+        race(running, system, ledger, seed, LOOKS if broken == "used" else 0)
     else:
         with proxy_for(broken, request, system) as proxy:
             broken_race(running, system, proxy, ledger, seed, FAULTS[broken])
