@@ -11,6 +11,7 @@ from action_server.cli.console import make_console
 from action_server.cli.e2e_report import show_problems
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
+from action_server.findings.escaping import escape_controls
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.reader import find_files, read_cases
 from action_server.flows.e2e.runner import Result, play_all
@@ -85,4 +86,4 @@ def _progress(total: int, *, is_wanted: bool) -> Iterator[Callable[[Result], Non
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
-        yield lambda result: progress.update(task, advance=1, description=result.case.name)
+        yield lambda result: progress.update(task, advance=1, description=escape_controls(result.case.name))
