@@ -20,6 +20,7 @@ from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.stage import StageOptions, open_stage
 from action_server.project.places import Problems
 from action_server.project.project import Project
+from action_server.project.yaml_tree import Trees
 
 # Where projects keep their end-to-end tests.
 E2E_FOLDERS = ("tests", "test", "e2e_tests", "e2e")
@@ -33,8 +34,9 @@ def select_cases(paths: Sequence[Path], only: str | None, project: Project) -> l
     """
     problems = Problems()
     own = (Path(project.root) / name for name in E2E_FOLDERS)
-    files = find_files(list(paths) or [folder for folder in own if folder.is_dir()], problems)
-    cases, found = read_cases(files, Path(project.root))
+    trees = Trees()
+    files = find_files(list(paths) or [folder for folder in own if folder.is_dir()], trees, problems)
+    cases, found = read_cases(files, Path(project.root), trees)
     problems += found
     show_problems(make_console(sys.stderr), problems)
     errors = sum(problem.severity == "error" for problem in problems)
