@@ -1,14 +1,100 @@
-"""Reads YAML files of the user: endpoints.yml, a domain, a logging configuration."""
+"""Reads YAML files of the user: endpoints.yml, a domain, flows, a logging configuration. None of them can hang us.
+
+A file is regular and of a bounded size, nests only so deep, and holds a bounded number of values, aliases counted as
+often as they stand for something: nine lines of aliases can stand for a billion values.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent
 
 from action_server.errors import SettingsError
+
+# The largest projects known stay below a tenth of each. A million bytes take about twenty seconds to read.
+MOST_BYTES = 4_000_000
+MOST_VALUES = 400_000
+DEEPEST = 100
+
+
+class BudgetError(MarkedYAMLError):
+    """A YAML file that nests too deep or holds too much; ``problem`` says which, without quoting the file."""
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: it cannot be read, has more bytes than ``most``, or is no regular file: a pipe would never end.
+    """
+    # Not `open` first: that alone waits for a pipe's other end.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
+    return found
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Return the text of a file, with line breaks as `open` has them.
+
+    Raises:
+        OSError: as :func:`read_bytes` does.
+        UnicodeDecodeError: it is not UTF-8, unless ``errors`` is another way to treat that.
+    """
+    return read_bytes(path).decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def new_parser() -> YAML:
+    """Return a parser of YAML 1.2 that raises `BudgetError` instead of reading on for ever."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _BudgetComposer
+    return yaml
+
+
+class _BudgetComposer(Composer):
+    """Counts values while they are read, so that too many of them end the reading at once."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False
+        self._count = 0
+        # How many values each anchor stands for; one that is still being read is not in it.
+        self._values_of: dict[str, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent):
+            # An unknown one is ruamel's to refuse.
+            if event.anchor in self.anchors and event.anchor not in self._values_of:
+                raise BudgetError(problem="holds an alias of what it stands in", problem_mark=event.start_mark)
+            self._add(self._values_of.get(event.anchor, 0), event)
+            return super().compose_node(parent, index)
+        before = self._count
+        self._add(1, event)
+        if self.depth >= DEEPEST:
+            raise BudgetError(problem=f"is nested deeper than {DEEPEST}", problem_mark=event.start_mark)
+        if event.anchor is None:
+            return super().compose_node(parent, index)
+        self._values_of.pop(event.anchor, None)
+        node = super().compose_node(parent, index)
+        self._values_of[event.anchor] = self._count - before
+        return node
+
+    def _add(self, values: int, event: Any) -> None:
+        self._count += values
+        if self._count > MOST_VALUES:
+            raise BudgetError(problem=f"holds more than {MOST_VALUES} values", problem_mark=event.start_mark)
 
 
 def read_yaml(path: Path, where: str) -> Any:
@@ -20,11 +106,13 @@ def read_yaml(path: Path, where: str) -> Any:
     """
     file = "" if where == str(path) else f"{path} "
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return new_parser().load(read_text(path))
     except OSError as exc:
         raise SettingsError(where, f"{file}cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise SettingsError(where, f"{file}cannot be read as UTF-8 text (at byte {exc.start})") from exc
+    except BudgetError as exc:
+        raise SettingsError(where, f"{file}{exc.problem}{_place(exc)}") from None
     except Exception as exc:  # noqa: BLE001
         # Not only YAMLError: ruamel lets through what its constructors raise for a date that does not exist, for a tag
         # with a wrong value (KeyError, IndexError) or for brackets without end (RecursionError).

@@ -92,9 +92,9 @@ def _read_domain(path: Path | None) -> Mapping[str, Any] | None:
 
 def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: Reply) -> None:
     """Print what a call did: status and time, messages, slots before and after, other events, or the error."""
-    from rich.markup import escape
+    from action_server.findings.output import print_line
 
-    console.print(f"[bold]{escape(action)}[/bold]  {reply.status}  {reply.milliseconds:g} ms", highlight=False)
+    print_line(console, f"{action}  {reply.status}  {reply.milliseconds:g} ms", "bold")
     if reply.status != 200:
         _show_error(console, reply)
         return
@@ -110,31 +110,37 @@ def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: R
     for event in reply.events:
         if event.get("event") != "slot":
             rest = {k: v for k, v in event.items() if k != "event" and v is not None}
-            console.print(f"  event {event.get('event')} {json.dumps(rest) if rest else ''}", markup=False)
+            print_line(console, f"  event {event.get('event')} {json.dumps(rest) if rest else ''}")
     if not reply.responses and not reply.events:
         console.print("  no messages, no events")
 
 
 def _show_message(console: Console, response: Mapping[str, Any]) -> None:
     """Print one response: its text or the name of its template, then whatever else is not empty."""
+    from action_server.findings.output import print_line
+
     text = response.get("text") or (f"response {response['response']}" if response.get("response") else "")
-    if text:
-        console.print("  bot: " + str(text).replace("\n", "\n       "), markup=False, highlight=False, soft_wrap=True)
+    first = "  bot: "
+    for line in str(text).splitlines():
+        print_line(console, f"{first}{line}", indent=7)
+        first = " " * 7
     for button in response.get("buttons") or []:
-        console.print(f"       [{button.get('title')}] {button.get('payload')}", markup=False, highlight=False)
+        print_line(console, f"       [{button.get('title')}] {button.get('payload')}", indent=7)
     hidden = {"text", "buttons", "response", "template"}
     for key, value in response.items():
         if value and key not in hidden:
-            console.print(f"       {key}: {_format(value)}", markup=False, highlight=False, soft_wrap=True)
+            print_line(console, f"       {key}: {_format(value)}", indent=7)
 
 
 def _show_error(console: Console, reply: Reply) -> None:
+    from action_server.findings.output import print_line
+
     if not isinstance(reply.body, dict):
         console.print("  the reply is not JSON: is this the URL of an action server's webhook?")
         return
     for key, value in reply.body.items():
         if key != "action_name":
-            console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+            print_line(console, f"  {key}: {value}")
 
 
 def _format(value: object) -> str:

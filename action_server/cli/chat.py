@@ -5,20 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import sys
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, TextIO, TypeVar
 
-from rich.text import Text
-
-from action_server.cli.console import make_console
+from action_server.cli.console import make_console, to_json
 from action_server.cli.flags import add_json_flag
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
 from action_server.cli.project_flags import read_settings
 from action_server.config.settings import Settings
 from action_server.errors import ActionServerError, SettingsError
+from action_server.findings.escaping import escape_controls
+from action_server.findings.output import print_line
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
@@ -147,17 +146,17 @@ class Chat:
     async def _obey(self, text: str) -> bool:
         """Do what a line asks of the chat itself; False if it is said to the assistant."""
         if text == "/help":
-            self._print(_HELP)
+            self._print(_HELP.splitlines())
         elif text == "/slots":
             domain = self._stage.project.domain
             slots = {n: v for n, v in self._player.state.slots.items() if v is not None and _is_own(n, domain)}
-            self._print("\n".join(f"{name} = {short_json(v)}" for name, v in slots.items()) or "no slot has a value")
+            self._print([f"{name} = {short_json(v)}" for name, v in slots.items()] or ["no slot has a value"])
         elif text == "/stack":
             frames = [f"{f.flow_id}  {f.step_id}" for f in reversed(self._player.state.stack)]
-            self._print("\n".join(frames) or "no flow runs")
+            self._print(frames or ["no flow runs"])
         elif text == "/restart":
             self._begin()
-            self._print("a new conversation")
+            self._print(["a new conversation"])
             await self._greet()
         else:
             return False
@@ -192,7 +191,7 @@ class Chat:
         if turn.messages:
             self._buttons = buttons_of(turn.messages)
         if self._args.json:
-            self.write([Line(json.dumps({**turn_as_json(turn, failed), "error": error or None}, default=str))])
+            self.write([Line(to_json({**turn_as_json(turn, failed), "error": error or None}))])
             return
         self.write(explain_turn(turn, failed) if self._args.explain else failure_lines(turn, failed))
         self.write(bot_lines(turn.messages))
@@ -212,11 +211,11 @@ class Chat:
             self.write([Line(f"     ({button.title}: {button.payload})", "dim")])
         return button.payload
 
-    def _print(self, text: str) -> None:
+    def _print(self, lines: list[str]) -> None:
         if self._args.json:
-            self.write([Line(json.dumps({"command": text.splitlines()}))])
+            self.write([Line(to_json({"command": lines}))])
         else:
-            self.write(Line(f"  {line}", "dim") for line in text.splitlines())
+            self.write(Line(f"  {line}", "dim") for line in lines)
 
 
 def _is_own(name: str, domain: Any) -> bool:
@@ -225,12 +224,12 @@ def _is_own(name: str, domain: Any) -> bool:
 
 
 def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
-    """Return what prints lines: with colour on a terminal, as they are through a pipe."""
+    """Return what prints lines, each of them as one: with colour on a terminal, without through a pipe."""
     if is_json or not out.isatty():
 
         def print_plain(lines: Iterable[Line]) -> None:
             for line in lines:
-                out.write(f"{line.text}\n")
+                out.write(f"{escape_controls(line.text)}\n")
             out.flush()
 
         return print_plain
@@ -238,7 +237,7 @@ def _writer(out: TextIO, *, is_json: bool) -> Callable[[Iterable[Line]], None]:
 
     def print_styled(lines: Iterable[Line]) -> None:
         for line in lines:
-            console.print(Text(line.text, line.style), soft_wrap=True)
+            print_line(console, line.text, line.style, indent=5)
 
     return print_styled
 

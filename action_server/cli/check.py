@@ -78,5 +78,5 @@ def _plan_migration(args: argparse.Namespace, request: checking.Request) -> int:
     if args.json:
         print_json(found.as_json())
     else:
-        make_console().print(found.as_text(), markup=False, highlight=False, soft_wrap=True)
+        make_console().print(found.as_text(), highlight=False, soft_wrap=True)
     return 0

@@ -1,10 +1,15 @@
-"""What verbs print with: the console, tables and JSON. Readable without colour and through a pipe."""
+"""What verbs print with: the console, tables and JSON. Readable without colour and through a pipe.
+
+Values come from users, servers and files: whatever is printed here is escaped, and none of it is markup.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from action_server.findings.escaping import escape_controls, escape_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +25,10 @@ def make_console(out: TextIO | None = None) -> Console:
     from rich.console import Console
 
     class VerbConsole(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            """Print as rich does, but no text as markup, and none raw: line breaks alone are kept."""
+            super().print(*map(_make_safe, objects), **options)
+
         def on_broken_pipe(self) -> None:
             # Rich would exit with 1, which is what verbs say of findings; the command line knows what to do.
             raise BrokenPipeError
@@ -28,22 +37,48 @@ def make_console(out: TextIO | None = None) -> Console:
     return VerbConsole(file=stream) if stream.isatty() else VerbConsole(file=stream, width=_UNLIMITED)
 
 
-def make_table(*columns: str) -> Table:
-    """Return an empty table without a frame, whose columns are as wide as they need to be."""
+def make_table(*columns: str, indent: int = 0, ratio: int | None = None) -> Table:
+    """Return an empty table without a frame, whose columns are as wide as they need to be.
+
+    Its cells are escaped; a text is one line in its cell, and several lines are a ``Text`` of rich's.
+    With ``indent`` that many blanks stand before each column; with ``ratio`` they share a terminal's width alike.
+    """
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    class VerbTable(Table):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            lines = (escape_controls(cell) if isinstance(cell, str) else cell for cell in cells)
+            super().add_row(*map(_make_safe, lines), **options)
+
+    padding = (0, 0, 0, indent) if indent else (0, 3, 0, 0)
+    table = VerbTable(box=None, pad_edge=bool(indent), padding=padding, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", ratio=ratio)
     return table
+
+
+def _make_safe(printed: Any) -> Any:
+    from rich.text import Text
+
+    if isinstance(printed, str):
+        return Text(escape_lines(printed))
+    if isinstance(printed, Text) and escape_lines(printed.plain) != printed.plain:
+        # Its styles would stand in the wrong places.
+        return Text(escape_lines(printed.plain), printed.style)
+    return printed
 
 
 def print_json(value: object, out: TextIO | None = None) -> None:
     """Print a value as JSON, indented; what JSON has no word for, such as a path or a date, as text."""
     stream = sys.stdout if out is None else out
-    stream.write(json.dumps(value, indent=2, default=str) + "\n")
+    stream.write(to_json(value, indent=2) + "\n")
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON in ASCII without control characters: it may be read on a terminal."""
+    return json.dumps(value, indent=indent, default=str).replace("\x7f", "\\u007f")
 
 
 def print_error(text: str) -> None:
-    """Print a line on standard error."""
-    sys.stderr.write(f"{text}\n")
+    """Print a line on standard error. What steers a terminal in it is escaped."""
+    sys.stderr.write(f"{escape_controls(text)}\n")

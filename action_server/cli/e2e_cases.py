@@ -11,6 +11,7 @@ from action_server.cli.console import make_console
 from action_server.cli.e2e_report import show_problems
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
+from action_server.findings.escaping import escape_controls
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.reader import find_files, read_cases
 from action_server.flows.e2e.runner import Result, play_all
@@ -19,6 +20,7 @@ from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.stage import StageOptions, open_stage
 from action_server.project.places import Problems
 from action_server.project.project import Project
+from action_server.project.yaml_tree import Trees
 
 # Where projects keep their end-to-end tests.
 E2E_FOLDERS = ("tests", "test", "e2e_tests", "e2e")
@@ -32,8 +34,9 @@ def select_cases(paths: Sequence[Path], only: str | None, project: Project) -> l
     """
     problems = Problems()
     own = (Path(project.root) / name for name in E2E_FOLDERS)
-    files = find_files(list(paths) or [folder for folder in own if folder.is_dir()], problems)
-    cases, found = read_cases(files, Path(project.root))
+    trees = Trees()
+    files = find_files(list(paths) or [folder for folder in own if folder.is_dir()], trees, problems)
+    cases, found = read_cases(files, Path(project.root), trees)
     problems += found
     show_problems(make_console(sys.stderr), problems)
     errors = sum(problem.severity == "error" for problem in problems)
@@ -85,4 +88,4 @@ def _progress(total: int, *, is_wanted: bool) -> Iterator[Callable[[Result], Non
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
-        yield lambda result: progress.update(task, advance=1, description=result.case.name)
+        yield lambda result: progress.update(task, advance=1, description=escape_controls(result.case.name))

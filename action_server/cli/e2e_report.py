@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from action_server.cli.console import make_table
+from action_server.findings.escaping import escape_controls
+from action_server.findings.output import print_line
 from action_server.flows.e2e.coverage import FlowCoverage, percentage
 from action_server.flows.e2e.paths import Repetition
 from action_server.flows.e2e.report import describe_turn
@@ -22,7 +23,7 @@ _OUTCOMES = {"passed": "green", "failed": "bold red", "error": "bold red"}
 def show_problems(console: Console, problems: Sequence[Problem]) -> None:
     """Print what is wrong with test files, a line each."""
     for problem in problems:
-        console.print(Text(f"{problem.severity}: {problem}"), soft_wrap=True)
+        print_line(console, f"{problem.severity}: {problem}")
 
 
 def show_failure(console: Console, result: Result) -> None:
@@ -30,12 +31,10 @@ def show_failure(console: Console, result: Result) -> None:
     if result.outcome == "passed":
         return
     run = f" (run {result.number})" if result.number > 1 else ""
-    console.print(
-        Text(result.outcome.upper(), _OUTCOMES[result.outcome]) + f"  {result.case.at}  {result.case.name}{run}",
-        soft_wrap=True,
-    )
+    about = escape_controls(f"  {result.case.at}  {result.case.name}{run}")
+    console.print(Text(result.outcome.upper(), _OUTCOMES[result.outcome]) + about, soft_wrap=True)
     if result.problem:
-        console.print(Text(f"  {result.problem}"), soft_wrap=True)
+        print_line(console, f"  {result.problem}")
     for played in result.turns:
         if played.failed or (result.problem and played is result.turns[-1]):
             _show_turn(console, played)
@@ -49,14 +48,14 @@ def show_repetitions(console: Console, repetitions: Sequence[Repetition]) -> Non
     table = make_table("test", "runs", "passed", "same path", "paths")
     for repetition in repetitions:
         runs, passed, ways = map(str, (repetition.runs, repetition.passed, repetition.ways))
-        table.add_row(Text(repetition.case.name), runs, passed, f"{repetition.same} of {runs}", ways)
+        table.add_row(repetition.case.name, runs, passed, f"{repetition.same} of {runs}", ways)
     console.print(table)
     for repetition in repetitions:
         if repetition.difference:
-            console.print(Text(f"\n{repetition.case.at}  {repetition.case.name}"), soft_wrap=True)
+            console.print()
+            print_line(console, f"{repetition.case.at}  {repetition.case.name}")
             for line in repetition.difference:
-                style = {"+": "green", "-": "red"}.get(line[:1], "dim")
-                console.print(Text(f"  {line}", style), soft_wrap=True)
+                print_line(console, f"  {line}", {"+": "green", "-": "red"}.get(line[:1], "dim"))
     console.print()
 
 
@@ -67,7 +66,7 @@ def show_coverage(console: Console, coverages: Sequence[FlowCoverage]) -> None:
         lines = ", ".join(map(str, coverage.missing_lines))
         where = f"{coverage.flow.at.file}: {lines}" if lines else ""
         share = f"{coverage.covered} ({_percent(coverage.covered, coverage.steps)})"
-        table.add_row(Text(coverage.flow.id), str(coverage.steps), share, Text(where))
+        table.add_row(coverage.flow.id, str(coverage.steps), share, where)
     total = percentage(coverages)
     covered, steps = (sum(getattr(c, name) for c in coverages) for name in ("covered", "steps"))
     table.add_row("all", str(steps), f"{covered} ({total:.0f} %)", "")
@@ -89,16 +88,16 @@ def show_summary(console: Console, results: Sequence[Result]) -> None:
 def _show_turn(console: Console, played: PlayedTurn) -> None:
     step = played.step
     where = f"{step.at}  you: {step.message}" if step else "before the first message"
-    console.print(Text(f"  {where}", "bold"), soft_wrap=True)
+    print_line(console, f"  {where}", "bold")
     checks = step.checks if step else played.failed
     expected = Text("\n").join(
-        Text(f"x {check}  (line {check.at.line})", "red") if check in played.failed else Text(f"+ {check}", "green")
+        Text(escape_controls(f"x {check}  (line {check.at.line})"), "red")
+        if check in played.failed
+        else Text(escape_controls(f"+ {check}"), "green")
         for check in checks
     )
-    table = Table(box=None, padding=(0, 0, 0, 4), header_style="bold", expand=False)
-    table.add_column("expected", overflow="fold", ratio=1)
-    table.add_column("actual", overflow="fold", ratio=1)
-    table.add_row(expected, Text("\n".join(describe_turn(played))))
+    table = make_table("expected", "actual", indent=4, ratio=1)
+    table.add_row(expected, Text("\n".join(map(escape_controls, describe_turn(played)))))
     console.print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from action_server.flows.graph.graph import Graph, graph_of, mermaid, svg
 from action_server.project.fields import did_you_mean
 from action_server.project.project import Project
 
+_NO_ID = re.compile(r"[^\w-]")
 DESCRIPTION = """\
 Draw flows as Mermaid, for Markdown pages, or as SVG.
 
@@ -61,7 +63,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         raise SettingsError("--output", "several flows as SVG need a folder, or name one flow")
     else:
         for graph in graphs:
-            _write(args.output / f"{graph.flow.id}.svg", svg(graph))
+            # What is no id, and may lead out of the folder, was said when the project was read.
+            _write(args.output / f"{_NO_ID.sub('_', graph.flow.id)}.svg", svg(graph))
     return 0
 
 

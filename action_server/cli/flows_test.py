@@ -92,4 +92,4 @@ def _show(
         console.print()
     e2e_report.show_summary(console, results)
     if missed is not None:
-        console.print(f"coverage is {percentage(coverages):.1f} %, below {missed:g} %", highlight=False)
+        console.print(f"coverage is {percentage(coverages):.1f} %, below {missed:g} %")

@@ -81,13 +81,18 @@ def show_services(
     """
     from rich.text import Text
 
+    from action_server.findings.output import print_line
+
     if not services:
         console.print("no service was registered with a ping")
         return
     table = make_table("service", "works", "ms", "what is wrong")
     for service in services:
         works = Text("yes", "green") if service.works else Text("no", "bold red")
-        table.add_row(Text(service.name), works, f"{service.milliseconds:g}", Text(service.problem))
+        table.add_row(service.name, works, f"{service.milliseconds:g}", service.problem)
     console.print(table)
     for name, lines in descriptions.items():
-        console.print("\n".join(["", name, *(f"  {line}" for line in lines)]), markup=False, highlight=False)
+        console.print()
+        print_line(console, name)
+        for line in lines:
+            print_line(console, f"  {line}")

@@ -8,6 +8,7 @@ from typing import TypedDict
 from rich.console import Console
 from rich.text import Text
 
+from action_server.findings.escaping import escape_controls
 from action_server.findings.finding import Finding, count
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "blue"}
@@ -49,26 +50,35 @@ def show_findings(console: Console, findings: Sequence[Finding], *, checked: str
     them. ``checked`` says what was looked at.
     """
     for finding in findings:
-        head = Text(f"{finding.place.exact}: ", "bold")
+        head = Text(escape_controls(f"{finding.place.exact}: "), "bold")
         head.append(finding.severity, _COLOURS[finding.severity])
         head.append(f" {finding.rule.id}: ", "cyan")
-        head.append(finding.message, "not bold")
+        head.append(escape_controls(finding.message), "not bold")
         _print(console, head)
-        _print(console, Text(f"{' ' * _INDENT}{finding.fix}"))
+        print_line(console, f"{' ' * _INDENT}{finding.fix}")
     counts = [f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in count(findings).items() if n]
-    _print(console, Text(f"{', '.join(counts) or 'nothing found'}{f' ({checked})' if checked else ''}"))
+    print_line(console, f"{', '.join(counts) or 'nothing found'}{f' ({checked})' if checked else ''}")
 
 
-def _print(console: Console, text: Text) -> None:
-    for line in _wrap(console, text) if console.is_terminal else [text]:
+def print_line(console: Console, text: str, style: str = "", *, indent: int = _INDENT) -> None:
+    """Print a text that may come from outside: one line through a pipe, on a terminal lines of its width.
+
+    What steers a terminal is escaped, and from the second line on all are indented by ``indent``: no text, however
+    long, begins a line of its own.
+    """
+    _print(console, Text(escape_controls(text), style), indent)
+
+
+def _print(console: Console, text: Text, indent: int = _INDENT) -> None:
+    for line in _wrap(console, text, indent) if console.is_terminal else [text]:
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _wrap(console: Console, text: Text) -> Iterator[Text]:
+def _wrap(console: Console, text: Text, indent: int) -> Iterator[Text]:
     """Break a text into lines of the console's width, the second and all further ones indented."""
-    for number, line in enumerate(text.wrap(console, max(console.width - _INDENT, _INDENT))):
+    for number, line in enumerate(text.wrap(console, max(console.width - indent, indent))):
         line.rstrip()
-        yield Text(" " * _INDENT).append_text(line) if number else line
+        yield Text(" " * indent).append_text(line) if number else line
 
 
 def as_json(findings: Sequence[Finding]) -> ReportJson:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from action_server.errors import SettingsError
 from action_server.project.yaml_files import yaml_files
+from action_server.yaml_file import read_text
 
 # The rule, for `--help` of each verb that has a project.
 DEFAULT_PROJECT = "the working directory if it has a domain or flows, otherwise assistant/ if that has"
@@ -62,6 +63,6 @@ def _has_flows(folder: Path) -> bool:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return read_text(file, errors="replace")
     except OSError:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from action_server.project.flows import Flow
 from action_server.project.places import Problems
 from action_server.project.project import Project
 from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
-from action_server.project.yaml_tree import Node, read_tree
+from action_server.project.yaml_tree import Node, Trees
 from action_server.source import Place, shorten
 
 PATTERNS_FILE = Path(__file__).parent / "patterns.yml"
@@ -23,18 +24,29 @@ _DATA_KEYS = ("version", "nlu", "stories", "rules", "flows", "responses", "regex
 
 
 def read_project(
-    root: Path, *, domain: Path | None = None, data: Path | None = None, endpoints: Path | None = None
+    root: Path,
+    *,
+    domain: Path | None = None,
+    data: Path | None = None,
+    endpoints: Path | None = None,
+    trees: Trees | None = None,
 ) -> Project:
     """Read the project in a folder. The three paths are for projects that keep these parts elsewhere.
 
-    Never raises for what the files hold: that becomes a problem.
+    ``trees`` read the files, for whoever looks at them once more. Never raises for what the files hold: that becomes a
+    problem.
     """
-    return _Reader(root, domain, data, endpoints).read()
+    return _Reader(root, domain, data, endpoints, trees or Trees()).read()
 
 
 class _Reader:
-    def __init__(self, root: Path, domain: Path | None, data: Path | None, endpoints: Path | None) -> None:
+    def __init__(
+        self, root: Path, domain: Path | None, data: Path | None, endpoints: Path | None, trees: Trees
+    ) -> None:
         self._root = root
+        self._trees = trees
+        # A link below the data may lead to the domain.
+        self._read_files: set[str] = set()
         self._domain_path = domain
         self._data_path = data
         self._endpoints_path = endpoints
@@ -73,7 +85,8 @@ class _Reader:
         for path in paths:
             # A folder may hold other files; a file named by its name is a domain whatever it holds.
             for file in [path] if path.is_file() else list(yaml_files(path)):
-                node = read_tree(file, self._problems)
+                node = self._trees.read(file, self._problems)
+                self._read_files.add(os.path.realpath(file))
                 found = True
                 if node is not None and (path.is_file() or looks_like_a_domain(node.keys)):
                     self._domain.add(node)
@@ -89,9 +102,9 @@ class _Reader:
         else:
             files = [f for f in yaml_files(self._root) if shorten(str(f)) not in self._found["domain_files"]]
         for file in files:
-            if file.name in SETTINGS_FILES:
+            if file.name in SETTINGS_FILES or os.path.realpath(file) in self._read_files:
                 continue
-            node = read_tree(file, self._problems)
+            node = self._trees.read(file, self._problems)
             if node is None:
                 continue
             if not node.is_mapping:
@@ -140,13 +153,13 @@ class _Reader:
         path = next((p for p in candidates if p.is_file()), None)
         if path is None:
             return {}, ""
-        node = read_tree(path, self._problems)
+        node = self._trees.read(path, self._problems)
         if node is None or not node.is_mapping:
             return {}, shorten(str(path))
         return node.plain(), shorten(str(path))
 
     def _read_patterns(self, problems: Problems) -> dict[str, Flow]:
-        node = read_tree(PATTERNS_FILE, problems)
+        node = self._trees.read(PATTERNS_FILE, problems)
         flows = node.get("flows") if node is not None else None
         if node is None or flows is None or problems:
             raise RuntimeError(f"{PATTERNS_FILE} cannot be read: {[str(p) for p in problems]}")

@@ -11,8 +11,9 @@ from pathlib import Path
 from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
 from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
-from action_server.project.yaml_tree import Node, read_tree
+from action_server.project.yaml_tree import Node, Trees
 from action_server.source import Place, shorten
+from action_server.yaml_file import read_text
 
 # A working directory with more YAML files than that is no folder of a few projects.
 _MOST_FILES_BESIDE = 2000
@@ -58,8 +59,13 @@ class Sources:
         return None
 
 
-def read_sources(project: Project, root: Path, domain: Path | None, data: Path | None, beside: Path) -> Sources:
-    """Read the files the project consists of, and the words of the YAML files that lie beside it."""
+def read_sources(
+    project: Project, root: Path, domain: Path | None, data: Path | None, beside: Path, read: Trees
+) -> Sources:
+    """Read the files the project consists of, and the words of the YAML files that lie beside it.
+
+    ``read`` are the trees that the project was made of.
+    """
     problems = Problems()
     trees: dict[str, Node] = {}
     domain_paths = set(_domain_files(root, domain))
@@ -68,12 +74,12 @@ def read_sources(project: Project, root: Path, domain: Path | None, data: Path |
         name = shorten(str(path))
         if name not in trees:
             found = Problems()
-            tree = read_tree(path, found)
+            tree = read.read(path, found)
             if tree is not None:
                 trees[name] = tree
             else:
                 problems += found
-    words, projects = _read_words_beside(beside, {*trees, *(problem.file for problem in problems)})
+    words, projects = _read_words_beside(beside, read)
     unread = {problem.file for problem in problems}
     in_data = {shorten(str(path)) for path in data_paths}
     return Sources(
@@ -103,15 +109,15 @@ def _data_files(root: Path, data: Path | None) -> Iterator[Path]:
         yield from (path for path in yaml_files(folder) if path.name not in SETTINGS_FILES)
 
 
-def _read_words_beside(folder: Path, own: set[str]) -> tuple[frozenset[str], bool]:
+def _read_words_beside(folder: Path, own: Trees) -> tuple[frozenset[str], bool]:
     """Return the words of other projects' YAML files below a folder, and whether there are any."""
     words: set[str] = set()
     has_projects = False
     for path in itertools.islice(yaml_files(folder, follow_links=False), _MOST_FILES_BESIDE):
-        if shorten(str(path)) in own:
+        if own.has_read(path):
             continue
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_text(path, errors="replace")
         except OSError:
             continue
         if _PROJECT.search(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,20 +14,27 @@ _GENERATED_FOLDERS = frozenset({"node_modules", "models", "results", "venv", "__
 def yaml_files(folder: Path, *, follow_links: bool = True) -> Iterator[Path]:
     """Yield the YAML files of a folder and those below it, sorted, but none of hidden and of generated folders.
 
-    Linked folders are followed, as engines do it, and each folder is entered once: a link may lead back up.
+    Linked folders are followed, as engines do it. Each folder is entered once and each file named once, whatever links
+    lead to it, and none leads back above the folder.
     """
-    return _walk(folder, follow_links, set())
+    return _walk(folder, follow_links, {str(above) for above in folder.resolve().parents})
 
 
-def _walk(folder: Path, follow_links: bool, entered: set[Path]) -> Iterator[Path]:
-    if not folder.is_dir() or folder.resolve() in entered:
+def _walk(folder: Path, follow_links: bool, seen: set[str]) -> Iterator[Path]:
+    if not folder.is_dir() or not _is_new(folder, seen):
         return
-    entered.add(folder.resolve())
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in _GENERATED_FOLDERS:
             continue
         if path.is_dir():
             if follow_links or not path.is_symlink():
-                yield from _walk(path, follow_links, entered)
-        elif path.suffix in (".yml", ".yaml"):
+                yield from _walk(path, follow_links, seen)
+        elif path.suffix in (".yml", ".yaml") and _is_new(path, seen):
             yield path
+
+
+def _is_new(path: Path, seen: set[str]) -> bool:
+    real = os.path.realpath(path)
+    is_new = real not in seen
+    seen.add(real)
+    return is_new

@@ -6,6 +6,7 @@ key that stands twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,11 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from action_server.project.places import Problems
 from action_server.source import Place, shorten
+from action_server.yaml_file import DEEPEST, BudgetError, new_parser, read_text
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
-_DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -69,32 +70,60 @@ class Node:
         return self.value
 
 
-def read_tree(path: Path, problems: Problems) -> Node | None:
-    """Read a file; None, with a problem noted, if it is not YAML. An empty file is an empty mapping."""
-    file = shorten(str(path))
-    start = Place(file=file, line=1, column=1)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        problems.at(start, f"cannot be read: {exc.strerror}")
+class Trees:
+    """Reads YAML files, each of them once: whoever asks again gets the same tree."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._trees: dict[str, tuple[Node | None, Problems]] = {}
+
+    def read(self, path: Path, problems: Problems) -> Node | None:
+        """Return the tree of a file; None, with a problem noted, if it is not YAML. An empty one is an empty mapping.
+
+        What is wrong with a file is noted for each who asks.
+        """
+        name = os.path.realpath(path)
+        if name not in self._trees:
+            found = Problems()
+            self._trees[name] = self._parse(path, name, found), found
+        tree, found = self._trees[name]
+        problems += found
+        return tree
+
+    def has_read(self, path: Path) -> bool:
+        """Tell whether somebody has asked for the tree of a file."""
+        return os.path.realpath(path) in self._trees
+
+    def text(self, path: Path) -> str:
+        """Return the text of a file. Raises `OSError` or `UnicodeDecodeError` if it cannot be read."""
+        found = self._texts.get(os.path.realpath(path))
+        return read_text(path) if found is None else found
+
+    def _parse(self, path: Path, name: str, problems: Problems) -> Node | None:
+        file = shorten(str(path))
+        start = Place(file=file, line=1, column=1)
+        try:
+            self._texts[name] = text = read_text(path)
+            return parse_tree(text, file, problems)
+        except OSError as exc:
+            problems.at(start, f"cannot be read: {exc.strerror}")
+        except UnicodeDecodeError as exc:
+            problems.at(start, f"cannot be read as UTF-8 text (at byte {exc.start})")
         return None
-    except UnicodeDecodeError as exc:
-        problems.at(start, f"cannot be read as UTF-8 text (at byte {exc.start})")
-        return None
-    return parse_tree(text, file, problems)
 
 
 def parse_tree(text: str, file: str, problems: Problems) -> Node | None:
     """Read YAML from a text; ``file`` is its name in places."""
     start = Place(file=file, line=1, column=1)
-    yaml = YAML(typ="safe", pure=True)
+    yaml = new_parser()
     try:
         root = yaml.compose(text)
         return Node({}, start) if root is None else _Tree(yaml, file, problems).node(root, 0)
+    except BudgetError as exc:
+        problems.at(_at(file, exc.problem_mark), f"{exc.problem}; the file is not read")
     except MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        place = Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else start
-        problems.at(place, f"is not YAML: {exc.problem or exc.context}")
+        problems.at(_at(file, mark) if mark else start, f"is not YAML: {exc.problem or exc.context}")
     except Exception as exc:  # noqa: BLE001 - ruamel lets through what its resolvers raise (RecursionError and others)
         problems.at(start, f"cannot be read as YAML ({type(exc).__name__})")
     return None
@@ -108,8 +137,9 @@ class _Tree:
 
     def node(self, found: Any, depth: int) -> Node:
         place = self._place(found)
-        if depth > _DEEPEST:
-            self._problems.at(place, f"is nested deeper than {_DEEPEST}")
+        if depth > DEEPEST:
+            # By aliases of what holds aliases: each of them is not deep.
+            self._problems.at(place, f"is nested deeper than {DEEPEST}")
             return Node(None, place)
         if isinstance(found, SequenceNode):
             return Node([self.node(item, depth + 1) for item in found.value], place)
@@ -163,5 +193,8 @@ class _Tree:
         return Node(value, place, raw)
 
     def _place(self, found: Any) -> Place:
-        mark = found.start_mark
-        return Place(file=self._file, line=mark.line + 1, column=mark.column + 1)
+        return _at(self._file, found.start_mark)
+
+
+def _at(file: str, mark: Any) -> Place:
+    return Place(file=file, line=mark.line + 1, column=mark.column + 1)

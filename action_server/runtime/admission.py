@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 
 from action_server.deadlines import timeout_at
@@ -16,7 +15,8 @@ class _Gate:
 
     limit: int
     inside: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    # In order; a dict, since who gives up leaves from the middle.
+    waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
 
     def try_acquire(self) -> bool:
         """Take a place if there is one at once."""
@@ -31,7 +31,7 @@ class _Gate:
             raise SaturatedError(action, name, timeout)
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        self.waiting.append(turn)
+        self.waiting[turn] = None
         try:
             # Not wait_for, which until Python 3.12 loses a cancellation that comes together with the turn.
             async with timeout_at(loop.time() + timeout):
@@ -41,7 +41,8 @@ class _Gate:
                 # The turn came in the same moment: it goes to the next one.
                 self.release()
             else:
-                self.waiting.remove(turn)
+                # A place that became free since it gave up may have passed over it, and taken it out.
+                self.waiting.pop(turn, None)
             if isinstance(exc, asyncio.TimeoutError):
                 raise SaturatedError(action, name, timeout) from None
             raise
@@ -49,7 +50,8 @@ class _Gate:
     def release(self) -> None:
         """Hand the place to whoever waits longest, or free it."""
         while self.waiting:
-            turn = self.waiting.popleft()
+            turn = next(iter(self.waiting))
+            del self.waiting[turn]
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -8,6 +8,7 @@ import pytest
 
 from action_server.errors import SettingsError
 from action_server.yaml_file import read_yaml
+from tests.hostile_files import BOMBS, IRREGULAR
 
 SECRET = "sEcReT"
 
@@ -51,3 +52,31 @@ def test_a_file_that_names_itself_is_named_once(tmp_path: Path) -> None:
         read_yaml(file, str(file))
 
     assert str(refused.value) == f"{file}: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_file_that_would_keep_us_busy_is_refused(name: str, tmp_path: Path) -> None:
+    """In one line, after a bounded number of values; nothing of it is quoted."""
+    file = tmp_path / "a.yml"
+    file.write_text(BOMBS[name], encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=r"holds more than 400000 values|nested deeper than 100|holds an alias of"):
+        read_yaml(file, "--file")
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_a_file_that_has_no_end_is_not_opened(kind: str, tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be waited for; a device would be read until the memory is full."""
+    file = tmp_path / "a.yml"
+    IRREGULAR[kind](file)
+
+    with pytest.raises(SettingsError, match=r"cannot be read: it (is no regular file|has more than 4000000 bytes)"):
+        read_yaml(file, "--file")
+
+
+def test_aliases_within_the_budget_are_read(tmp_path: Path) -> None:
+    """They are how people share parts of a domain; a name may be used twice."""
+    file = tmp_path / "a.yml"
+    file.write_text("a: &a [1]\nb: *a\nc: &a {d: 2}\ne: {<<: *a, f: 3}\n", encoding="utf-8")
+
+    assert read_yaml(file, "--file") == {"a": [1], "b": [1], "c": {"d": 2}, "e": {"d": 2, "f": 3}}

@@ -21,6 +21,7 @@ from action_server.project.location import holds_project, project_folder
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.sources import Sources, read_sources
+from action_server.project.yaml_tree import Trees
 from action_server.runtime.registry import Registry
 from action_server.source import shorten
 
@@ -84,15 +85,16 @@ def check(request: Request) -> Report:
         if path is not None and not path.exists():
             raise SettingsError(f"--{name}", f"there is no {path}")
     ignored = read_ignored(root)
-    project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints)
-    sources = read_sources(project, root, request.domain, request.data, Path.cwd())
+    trees = Trees()
+    project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints, trees=trees)
+    sources = read_sources(project, root, request.domain, request.data, Path.cwd(), trees)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
     findings = Findings()
     subject = Subject(project, sources, code, findings, root)
     for check_topic in _TOPICS:
         check_topic(subject)
     files = [*sources.trees, *_python_files(code)]
-    comments = list(comments_in(files))
+    comments = list(comments_in(files, trees.text))
     judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
     return Report(tuple(silence(findings.sorted(), comments, ignored, judged)), project, sources, code)
 

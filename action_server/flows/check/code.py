@@ -18,6 +18,7 @@ from action_server.project.python.reader import read_package
 from action_server.runtime import loader
 from action_server.runtime.registry import Registry
 from action_server.source import Place, parse_place, shorten
+from action_server.yaml_file import read_text
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _texts(code: Code) -> Iterator[str]:
     path = code.path
     for file in [] if path is None else [path] if path.is_file() else sorted(path.rglob("*.py")):
         with contextlib.suppress(OSError):
-            yield file.read_text(encoding="utf-8", errors="replace")
+            yield read_text(file, errors="replace")
 
 
 def _root_of(path: Path, package: str) -> Path:

@@ -15,7 +15,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,6 +26,7 @@ from action_server.findings.finding import Finding, by_place
 from action_server.flows.check.catalogue import RULES, UNUSED_SILENCING
 from action_server.project.fields import did_you_mean
 from action_server.source import Place, shorten
+from action_server.yaml_file import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -127,11 +128,14 @@ def _relative(file: str, folder: Path) -> str:
         return file
 
 
-def comments_in(files: Iterable[str]) -> Iterator[Comment]:
-    """Find the silencing comments of YAML and Python files; files that cannot be read have none."""
+def comments_in(files: Iterable[str], read: Callable[[Path], str] = read_text) -> Iterator[Comment]:
+    """Find the silencing comments of YAML and Python files; files that cannot be read have none.
+
+    ``read`` returns the text of a file, or raises `OSError` or `ValueError`.
+    """
     for file in files:
         try:
-            text = Path(file).read_text(encoding="utf-8")
+            text = read(Path(file))
         except (OSError, ValueError):
             continue
         if "action-server:" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from action_server.project.project import Project
 from action_server.project.sources import Sources
 from action_server.project.yaml_files import yaml_files
 from action_server.source import Place
+from action_server.yaml_file import read_text
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Subject:
         words: set[str] = set()
         for path in yaml_files(self.root / "sub_agents"):
             words |= {path.parent.name, path.stem}
-            words |= set(path.read_text(encoding="utf-8", errors="replace").split())
+            with contextlib.suppress(OSError):
+                words |= set(read_text(path, errors="replace").split())
         return frozenset(words)
 
     def slot(self, name: str) -> Slot | None:

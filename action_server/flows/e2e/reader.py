@@ -19,7 +19,8 @@ from action_server.flows.e2e.checks import (
 )
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node, read_tree
+from action_server.project.yaml_tree import Node
+from action_server.project.yaml_tree import Trees
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
@@ -28,25 +29,26 @@ _EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
 _SEPARATOR = "::"
 
 
-def read_cases(files: Sequence[Path], root: Path) -> tuple[list[Case], Problems]:
+def read_cases(files: Sequence[Path], root: Path, trees: Trees) -> tuple[list[Case], Problems]:
     """Return the test cases of files, and what is wrong with them.
 
     ``root`` is the project's folder: up to there each conftest.yml's fixtures count as well, the nearest one's first.
+    ``trees`` read the files, those that :func:`find_files` has read with them not once more.
     """
     problems = Problems()
     cases: list[Case] = []
     for file in files:
-        node = read_tree(file, problems)
+        node = trees.read(file, problems)
         if node is None:
             continue
         if not node.is_mapping or node.get("test_cases") is None:
             problems.at(node.place, "has no `test_cases:`")
             continue
-        cases += _File(node, _read_shared_fixtures(file, root, problems), problems).cases()
+        cases += _File(node, _read_shared_fixtures(file, root, trees, problems), problems).cases()
     return cases, problems
 
 
-def find_files(paths: Sequence[Path], problems: Problems) -> list[Path]:
+def find_files(paths: Sequence[Path], trees: Trees, problems: Problems) -> list[Path]:
     """Return the files with test cases among files and in folders, in order."""
     found: list[Path] = []
     for path in paths:
@@ -54,21 +56,21 @@ def find_files(paths: Sequence[Path], problems: Problems) -> list[Path]:
             found.append(path)
         elif path.is_dir():
             below = sorted(p for p in path.rglob("*") if p.suffix in (".yml", ".yaml") and p.is_file())
-            trees = ((p, read_tree(p, Problems())) for p in below)
+            read = ((p, trees.read(p, Problems())) for p in below)
             # One that is no YAML at all is reported when it is read.
-            found += [p for p, node in trees if node is None or "test_cases" in node.keys]
+            found += [p for p, node in read if node is None or "test_cases" in node.keys]
         else:
             problems.at(Place(file=str(path)), "does not exist")
     return list(dict.fromkeys(found))
 
 
-def _read_shared_fixtures(file: Path, root: Path, problems: Problems) -> dict[str, JsonObject]:
+def _read_shared_fixtures(file: Path, root: Path, trees: Trees, problems: Problems) -> dict[str, JsonObject]:
     found: dict[str, JsonObject] = {}
     root = root.resolve()
     folders = [folder for folder in file.resolve().parents if folder == root or root in folder.parents]
     for folder in reversed(folders):
         path = folder / "conftest.yml"
-        node = read_tree(path, problems) if path.is_file() else None
+        node = trees.read(path, problems) if path.is_file() else None
         if node is not None:
             found.update(_read_named(node.get("fixtures"), "fixture", problems))
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 
+from action_server.findings.escaping import escape_controls, escape_lines
 from action_server.project.flows import END, START, Branch, CallStep, CollectStep, Flow, LinkStep, NoopStep, Step
 
 ELSE = "else"
@@ -75,7 +76,8 @@ class Graph:
         step = self.flow.step(node)
         if step is None:
             return node
-        return f"{step.id}\n{step.what}" if step.has_id else step.what
+        what = escape_controls(step.what)
+        return f"{escape_controls(step.id)}\n{what}" if step.has_id else what
 
 
 def graph_of(flow: Flow, executed: Collection[str] = (), taken: Collection[Edge] | None = None) -> Graph:
@@ -90,7 +92,7 @@ def graph_of(flow: Flow, executed: Collection[str] = (), taken: Collection[Edge]
 
 def condition_label(condition: str) -> str:
     """Return a condition as a label: on one line, and not too long."""
-    text = " ".join(condition.split())
+    text = escape_controls(" ".join(condition.split()))
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
@@ -136,7 +138,7 @@ def _mermaid_edges(graph: Graph, ids: Mapping[str, str]) -> Iterator[str]:
 def _quote(text: str) -> str:
     # Mermaid's own way of writing characters that mean something to it.
     special = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": "<br>"}
-    return "".join(special.get(character, character) for character in text)
+    return "".join(special.get(character, character) for character in escape_lines(text))
 
 
 def _label(branch: Branch) -> str:
@@ -167,7 +169,7 @@ def svg(graph: Graph) -> str:
     height = max(box.y + box.height for box in boxes.values()) + _PADDING
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img" aria-label="{escape(graph.flow.readable_name)}">',
+        f'height="{height:.0f}" role="img" aria-label="{escape(escape_controls(graph.flow.readable_name))}">',
         f"<style>\n{_STYLE}</style>",
         '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#5a6b7c"/></marker></defs>',
@@ -224,7 +226,7 @@ def _svg_node(graph: Graph, node: str, box: _Box) -> str:
     corners = 4 if step else box.height / 2
     size = f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{corners:.0f}"'
     shape = f'<rect x="{box.x:.1f}" y="{box.y:.1f}" {size}/>'
-    title = f"<title>{escape(str(step.at))}</title>" if step else ""
+    title = f"<title>{escape(escape_controls(str(step.at)))}</title>" if step else ""
     return f'<g class="node{run}">{title}{shape}{texts}</g>'
 
 

@@ -159,7 +159,8 @@ def _has_no_id(step: StepTaken) -> bool:
 
 def _format_decision(decision: Decision) -> str:
     found = ", ".join(f"{name} = {short_json(v)}" for name, v in decision.values.items())
-    parts = [f"if {decision.rendered or decision.condition}: {str(decision.value).lower()}"]
+    # A condition may be written over several lines.
+    parts = [f"if {' '.join((decision.rendered or decision.condition).split())}: {str(decision.value).lower()}"]
     parts += [f" ({decision.error})"] if decision.error else []
     parts += [f"; {found}"] if found else []
     parts += [f", goes to {decision.led_to}"] if decision.led_to and decision.value else []

@@ -12,6 +12,7 @@ from action_server.project.python.faults import find_faults
 from action_server.project.python.imports import Imports, dotted_name
 from action_server.project.python.uses import find_uses
 from action_server.source import Place, shorten
+from action_server.yaml_file import read_bytes
 
 
 def read_package(path: Path, package: str) -> PythonFacts:
@@ -25,7 +26,7 @@ def read_package(path: Path, package: str) -> PythonFacts:
             with warnings.catch_warnings():
                 # An invalid escape sequence in somebody's text.
                 warnings.simplefilter("ignore")
-                tree = ast.parse(file.read_bytes(), filename=name)
+                tree = ast.parse(read_bytes(file), filename=name)
             modules.append(_read_module(tree, name, _module_name(file, path, package)))
         except SyntaxError as exc:
             unread.append((Place(file=name, line=exc.lineno or 1, column=exc.offset or 0), exc.msg))

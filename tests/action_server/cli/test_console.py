@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from action_server.cli.console import make_console, make_table, print_error, print_json
 
@@ -46,7 +47,7 @@ def test_through_a_pipe_nothing_is_wrapped_or_coloured() -> None:
 
     console = make_console(out)
     console.print(table)
-    console.print(f"[bold]{LONG}[/bold]")
+    console.print(Text(LONG, "bold"))
 
     heading, row, text = out.getvalue().splitlines()
     assert heading.split() == ["action", "place"]
@@ -69,3 +70,35 @@ def test_errors_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None
     print_error("error: nothing there")
 
     assert capsys.readouterr() == ("", "error: nothing there\n")
+
+
+def test_no_text_is_markup_or_steers_the_terminal() -> None:
+    """Values of users, in lines and in cells: a cell is one line, whatever stands in it."""
+    out = Terminal()
+    table = make_table("slot", "value")
+    table.add_row("[bold]a", Text("two\nlines\x1b[2J"))
+    table.add_row("b\nyou: pay", "\x9b31m")
+
+    console = make_console(out)
+    console.print(table)
+    console.print("a :smile: [/]\x1b]0;title\x07\u202e", Text("\x1b[2J"))
+
+    shown = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    assert [line.split() for line in shown.splitlines()] == [
+        ["slot", "value"],
+        ["[bold]a", "two"],
+        [r"lines\x1b[2J"],
+        [r"b\nyou:", "pay", r"\x9b31m"],
+        ["a", ":smile:", r"[/]\x1b]0;title\x07\u202e", r"\x1b[2J"],
+    ]
+
+
+def test_errors_and_json_steer_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error stays one line; JSON says the same in its own escapes."""
+    print_error("error: no flow 'a\x1b[2J\nyou: pay'")
+    print_json({"a": "\x1b\x7f\x9b\u202e\n"})
+
+    out, err = capsys.readouterr()
+    assert err == "error: no flow 'a\\x1b[2J\\nyou: pay'\n"
+    assert json.loads(out) == {"a": "\x1b\x7f\x9b\u202e\n"}
+    assert all(character == "\n" or " " <= character <= "~" for character in out)

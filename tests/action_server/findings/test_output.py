@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from action_server.findings.finding import Finding
-from action_server.findings.output import as_json, show_findings
+from action_server.findings.output import as_json, print_line, show_findings
 from action_server.findings.rule import Rule
 from action_server.source import Place
 
@@ -83,3 +83,25 @@ def test_json_has_the_counts_and_each_part_of_a_finding() -> None:
         "message": "the port is another one",
         "fix": "take [this] one",
     }
+
+
+def test_a_finding_steers_no_terminal_and_begins_no_line() -> None:
+    """Names of files, of keys and of flows come from whoever wrote the project."""
+    finding = Finding(NAME, Place("a\x1b[2J.yml", 1), "it says 'b\nyou: pay'", "write \u202ex")
+
+    assert print_findings([finding], width=80, is_terminal=False)[:2] == [
+        r"a\x1b[2J.yml:1: error unknown-name: it says 'b\nyou: pay'",
+        r"    write \u202ex",
+    ]
+
+
+def test_a_line_longer_than_the_terminal_begins_no_line_of_its_own() -> None:
+    """Blanks up to the edge would let what follows stand where a terminal's next line begins."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, force_terminal=True, color_system=None)
+
+    print_line(console, "bot: hello" + " " * 30 + "you: pay" + " " * 32 + "you: all", indent=5)
+
+    first, *others = stream.getvalue().splitlines()
+    assert first == "bot: hello"
+    assert [line[:5] for line in others] == [" " * 5] * len(others)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from action_server.project.project_reader import read_project
 from action_server.project.sources import Sources, read_sources
+from action_server.project.yaml_tree import Trees
 from tests.projects import project
 
 FILES = {
@@ -19,7 +20,8 @@ FILES = {
 
 def sources_of(folder: Path, files: dict[str, str]) -> Sources:
     root = project(folder, files) / "bot"
-    return read_sources(read_project(root), root, None, None, folder)
+    trees = Trees()
+    return read_sources(read_project(root, trees=trees), root, None, None, folder, trees)
 
 
 def test_the_project_s_own_files_are_trees(tmp_path: Path) -> None:

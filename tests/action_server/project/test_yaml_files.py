@@ -34,3 +34,20 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
 
     assert names(root) == ["a.yml", "linked/b.yml"]
     assert names(root, follow_links=False) == ["a.yml"]
+
+
+def test_a_file_is_named_once_whatever_links_lead_to_it(tmp_path: Path) -> None:
+    """Read twice, each flow in it would stand there twice."""
+    root = project(tmp_path / "root", {"b.yml": "", "deep/c.yml": ""})
+    (root / "link.yml").symlink_to(root / "b.yml")
+    (root / "again").symlink_to(root / "deep")
+
+    assert names(root) == ["again/c.yml", "b.yml"]
+
+
+def test_no_link_leads_back_above_the_folder(tmp_path: Path) -> None:
+    """What lies there is none of the folder: the domain is not among the data."""
+    root = project(tmp_path / "root", {"domain.yml": "", "data/a.yml": ""})
+    (root / "data" / "up").symlink_to(root)
+
+    assert names(root / "data") == ["a.yml"]

@@ -119,3 +119,16 @@ async def test_the_limit_of_an_action_is_named_when_it_refuses() -> None:
 
     door.set()
     await task
+
+
+async def test_a_wait_that_ends_as_a_place_becomes_free_leaves_nothing_behind() -> None:
+    """It has given up, and the place passes it by before it knows: it ends as what it is, not as an error of ours."""
+    admission = Admission(max_calls=1, max_queue=5, queue_timeout=60)
+    async with admission.permit("a"):
+        waiting = asyncio.create_task(hold(admission, asyncio.Event()))
+        await settle()
+        waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (admission.running, admission.waiting) == (0, 0)

@@ -1,0 +1,108 @@
+"""`check` of projects that would keep it busy for ever: it says what it does not read, and ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from action_server.flows.check.checking import Report, Request, check
+from tests.hostile_files import BOMBS, IRREGULAR, count_opened
+from tests.projects import project
+
+DOMAIN = """
+version: "3.1"
+slots:
+  size: {type: text, mappings: [{type: from_llm}]}
+responses:
+  utter_ask_size: [{text: Which size?}]
+"""
+FLOW = """
+flows:
+  order_{n}:
+    description: Order number {n}.
+    steps:
+      - collect: size
+        next:
+          - if: slots.size is null
+            then: END
+          - else: END
+"""
+
+
+def bot(folder: Path, flows: int = 1) -> Path:
+    files = {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) for n in range(flows)}
+    return project(
+        folder, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n", **files}
+    )
+
+
+def check_bot(root: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+    monkeypatch.chdir(root)
+    return check(Request(root, "bot_actions", load=False))
+
+
+@pytest.mark.parametrize("where", ["domain/more.yml", "data/more.yml"])
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_file_of_too_many_values_is_one_finding(
+    name: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the place where it was too much; the other files are checked."""
+    root = project(bot(tmp_path), {where: BOMBS[name]})
+
+    report = check_bot(root, monkeypatch)
+
+    assert [(finding.rule.id, finding.place.file) for finding in report.findings] == [("unreadable", where)]
+    assert list(report.project.flows) == ["order_0"]
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_a_file_that_has_no_end_is_one_finding(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the flows, among the actions, and beside the project, where nobody asked for it."""
+    root = bot(tmp_path)
+    for name in ("data/more.yml", "beside.yml", "bot_actions/more.py"):
+        IRREGULAR[kind](root / name)
+
+    report = check_bot(root, monkeypatch)
+
+    assert ("unreadable", "data/more.yml") in [(finding.rule.id, finding.place.file) for finding in report.findings]
+    assert {finding.place.file for finding in report.findings} <= {"data/more.yml", "bot_actions/more.py"}
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("data/up", "."),
+        ("data/same.yml", "data/flows_0.yml"),
+        ("data/domain.yml", "domain.yml"),
+        ("loop.yml", "loop.yml"),
+    ],
+)
+def test_links_are_no_second_files(link: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link back up made each slot and each flow stand there twice."""
+    root = bot(tmp_path)
+    (root / link).symlink_to(root / target)
+
+    assert list(check_bot(root, monkeypatch).findings) == []
+
+
+@pytest.mark.parametrize("flows", [2, 16])
+def test_each_file_is_read_once(flows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, and whoever asks for it: the model, the rules, the comments that silence."""
+    root = bot(tmp_path, flows)
+
+    with count_opened() as opened:
+        check_bot(root, monkeypatch)
+
+    own = {name: times for name, times in opened.items() if name.startswith(str(root)) and name.endswith(".yml")}
+    assert own == {str(path): 1 for path in root.rglob("*.yml")}
+
+
+def test_the_engine_s_patterns_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are a file as any other."""
+    root = bot(tmp_path)
+
+    with count_opened() as opened:
+        check_bot(root, monkeypatch)
+
+    assert [times for name, times in opened.items() if name.endswith("/patterns.yml")] == [1]
