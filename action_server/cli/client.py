@@ -48,7 +48,8 @@ async def own_server(settings: Settings) -> AsyncIterator[str]:
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    local = settings.model_copy(update={"ssl_certificate": None, "auth": AuthSettings(), "grace": 0.0})
+    plain = dict.fromkeys(("ssl_certificate", "ssl_keyfile", "ssl_password", "ssl_ca_file"))
+    local = settings.model_copy(update={**plain, "auth": AuthSettings(), "grace": 0.0})
     sock = listen("127.0.0.1", 0)
     url = f"{url_of(local, sock)}/webhook"
     try:

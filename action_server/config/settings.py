@@ -21,6 +21,7 @@ from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.security.auth import AuthSettings
+from action_server.security.tls import TlsFiles, complete_tls
 from action_server.telemetry.logs import LogFormat, LogSettings
 
 DEFAULT_ENDPOINTS = "endpoints.yml"
@@ -228,6 +229,12 @@ class Settings(BaseModel):
         return changed
 
     @property
+    def tls(self) -> TlsFiles | None:
+        """What TLS is spoken with, None without. Raises :class:`SettingsError` if it is half set."""
+        password = self.ssl_password.get_secret_value() if self.ssl_password else None
+        return complete_tls(self.ssl_certificate, self.ssl_keyfile, password, self.ssl_ca_file)
+
+    @property
     def limits(self) -> Limits:
         """What each worker may do at once."""
         return Limits(self.sync_workers, self.max_domains, self.max_calls, self.max_queue, self.queue_timeout)
@@ -296,9 +303,22 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
     if values.get("dev") in (True, "true", "1"):
         values = {"log_level": "DEBUG", **values, "auto_reload": True}
     try:
-        return Settings(**values).with_blocks(blocks)
+        settings = Settings(**values).with_blocks(blocks)
     except ValidationError as exc:
         raise _settings_error(exc, origins) from None
+    _refuse_incomplete(settings, origins)
+    return settings
+
+
+def _refuse_incomplete(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Raise for a setting that does nothing without another one: a half of what secures a server secures nothing."""
+    try:
+        _ = settings.tls
+    except SettingsError as exc:
+        raise SettingsError(origins.get(exc.where, exc.where), exc.problem) from None
+    if settings.logging_config_file is not None and settings.log_file is not None:
+        problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
+        raise SettingsError(origins.get("log_file", "log_file"), problem)
 
 
 def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:

@@ -121,6 +121,8 @@ class AuthSettings(BaseModel):
         # An emptied list must not open what was closed before.
         if self.model_fields_set and not (self.tokens or self.headers or self.basic or self.jwt):
             raise ValueError("needs at least one of tokens, headers, basic and jwt")
+        if "token_name" in self.model_fields_set and not self.tokens:
+            raise ValueError("token_name does nothing without tokens: set tokens, or leave it out")
         return self
 
 

@@ -17,7 +17,7 @@ import pytest
 from action_server.doctor import probes
 from action_server.findings.finding import Finding
 from tests.action_server.doctor.bots import CLOSED, OPEN, SERVICE, examine_bot, ids
-from tests.action_server.security.test_tls import Files
+from tests.action_server.security.certificates import Files
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project
 

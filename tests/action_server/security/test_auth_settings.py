@@ -85,6 +85,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("a control character", {"tokens": [f"{MARK}\x7f"]}, "control character"),
     ("an empty name of the parameter", {"tokens": OLD, "token_name": ""}, "at least 1 character"),
     ("a name of a parameter alone", {"token_name": "access"}, "needs at least one of tokens"),
+    ("a name of a parameter nobody reads", {"headers": {"X-Api-Key": KEY}, "token_name": "access"}, "without tokens"),
     ("no headers", {"headers": {}}, "needs at least one of tokens"),
     ("an empty header", {"headers": {"X-Api-Key": ""}}, "is empty"),
     ("a header of nothing", {"headers": {"X-Api-Key": []}}, "is empty"),
