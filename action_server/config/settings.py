@@ -6,7 +6,7 @@ The model below is the only list of them: the flags, ``--help`` and the referenc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,16 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.merge import merge
-from action_server.config.sources import Found, find_in_block, find_in_environment
+from action_server.config.sources import Found, find_in_block, find_in_environment, no_such_setting
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits
 from action_server.runtime.options import ActionOptions, OptionsTable
-from action_server.security.auth import AuthSettings
+from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
 from action_server.security.tls import TlsFiles, complete_tls
 from action_server.telemetry.logs import LogFormat, LogSettings
 
 DEFAULT_ENDPOINTS = "endpoints.yml"
+# What gRPC does not read. In a file that servers of both kinds share they may stand, a flag is a mistake.
+ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout", "max_json_depth")
 
 
 class Settings(BaseModel):
@@ -214,6 +216,8 @@ class Settings(BaseModel):
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
+    # Not a setting: what `--set` gave of those of the services.
+    _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)
 
@@ -226,6 +230,17 @@ class Settings(BaseModel):
         """Return the same settings with these blocks."""
         changed = self.model_copy()
         changed._blocks = blocks
+        return changed
+
+    @property
+    def given_services(self) -> Mapping[str, Any]:
+        """The services' settings that a flag gave: one of them that no service reads is an error."""
+        return self._given_services
+
+    def with_services(self, services: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
+        """Return the same settings with these of the services, of which a flag gave ``given``."""
+        changed = self.model_copy(update={"services": services})
+        changed._given_services = given
         return changed
 
     @property
@@ -307,6 +322,9 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
     except ValidationError as exc:
         raise _settings_error(exc, origins) from None
     _refuse_incomplete(settings, origins)
+    useless = [name for name in ONLY_OVER_HTTP if settings.grpc and name in given]
+    if useless:
+        raise SettingsError(origins[useless[0]], "does nothing with gRPC, which has no pages and no headers of HTTP")
     return settings
 
 
@@ -338,10 +356,19 @@ def _exists(file: Path) -> bool:
         return False
 
 
+def _known_beside(name: str, below: Sequence[str]) -> Collection[str]:
+    """Return the names there are where an unknown one was found: at the top, or in a group such as ``auth``."""
+    if not below:
+        return Settings.model_fields
+    groups: dict[str, type[BaseModel]] = {"auth": AuthSettings, "jwt": JwtSettings, "basic": BasicSettings}
+    inner = next((groups[part] for part in reversed([name, *below[:-1]]) if part in groups), ActionOptions)
+    return inner.model_fields
+
+
 def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:
     first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
     name, *below = [str(part) for part in first["loc"]] or [""]
     problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden" and not below:
-        problem = f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+    if first["type"] == "extra_forbidden":
+        problem = no_such_setting([name, *below][-1], _known_beside(name, below))
     return SettingsError(".".join([origins.get(name, name), *below]), problem)

@@ -39,6 +39,19 @@ def test_services_are_opened_only_when_asked(folder: Path, config: dict[str, Any
     assert (failing.rule.id, failing.message) == ("services-fail", problem)
 
 
+def test_a_setting_that_no_service_reads_is_named_with_the_one_that_may_be_meant(folder: Path) -> None:
+    """It would be ignored, and the service work with something else."""
+    project(folder, {"actions.py": SERVICE.replace("raise ConnectionError", "ConnectionError")})
+    content = {"action_endpoint": {"actions_module": "actions"}, "action_server": {"services": {"borken": False}}}
+
+    found, *_ = examine_bot(folder, content, online=True)
+
+    assert (found.rule.id, found.message) == (
+        "setting-unread",
+        "no service of the actions reads the setting services.borken; did you mean services.broken?",
+    )
+
+
 class Engine(BaseHTTPRequestHandler):
     """Answers everything with a version, and with another time if told so."""
 
