@@ -28,6 +28,7 @@ from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.options import OptionsTable
 from action_server.runtime.registry import Registry
+from action_server.runtime.service_settings import ServiceSettings
 from action_server.runtime.threads import Threads
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
@@ -184,7 +185,9 @@ async def assemble(
     prepared = prepared or prepare(settings, shared_directory)
     metrics, package = prepared.metrics, prepared.package
     async with AsyncExitStack() as stack:
-        opened = await open_services(stack, package, settings.services)
+        if not len(package.registry):
+            logger.warning("actions.none", extra={"package": settings.actions})
+        opened = await open_services(stack, package, settings.services, settings.given_services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
         executor = Executor(
@@ -208,15 +211,29 @@ async def assemble(
         yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
-async def open_services(stack: AsyncExitStack, package: LoadedPackage, config: Mapping[str, Any]) -> services.Services:
-    """Open what the package's lifespan opens; it is closed with the stack. Raises :class:`StartupError`."""
+async def open_services(
+    stack: AsyncExitStack, package: LoadedPackage, config: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> services.Services:
+    """Open what the package's lifespan opens; it is closed with the stack. ``given`` are the settings of a flag.
+
+    Raises:
+        StartupError: that cannot be done, or nobody read a setting of a flag. One of a file or a variable is only said.
+    """
+    watched = ServiceSettings(config)
     try:
-        return await stack.enter_async_context(services.open(package.lifespan, config))
+        opened = await stack.enter_async_context(services.open(package.lifespan, watched))
     except StartupError:
         raise
     except Exception as exc:
         logger.debug("services.not_opened", exc_info=True)
         raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
+    for unread in watched.unread():
+        if unread.is_in(given or {}):
+            raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
+        logger.warning(
+            "services.setting_unread", extra={"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+        )
+    return opened
 
 
 async def _open_store(

@@ -269,6 +269,7 @@ class SettingsError(StartupError):
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
         self.where = where
+        self.problem = problem
 
 
 class RuleError(StartupError, ValueError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_server.cli.console import make_console, make_table, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags
+from action_server.cli.console import make_console, make_table, print_error, print_json
+from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags, refuse_useless
+from action_server.cli.known_slots import refuse_unknown_slots
 from action_server.cli.values import parse_slots
 from action_server.config import settings
 from action_server.errors import SettingsError
@@ -60,23 +62,35 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     given = {name: value for name, value in vars(args).items() if value is not None}
     read = settings.read({"log_level": "WARNING", **given}, environment)
     logs.configure(read.logs)
+    refuse_useless(args, actions="--actions", strict="--strict")
     slots = parse_slots(args.slots)
-    reply = asyncio.run(_call(args, slots, read))
+    domain = _read_domain(args.domain)
+    # The project here need not be that of a server elsewhere.
+    if slots and (domain is not None or not args.url):
+        refuse_unknown_slots(slots, domain)
+    reply, hint = asyncio.run(_call(args, slots, domain, read))
     if args.json:
         print_json({"status": reply.status, "milliseconds": reply.milliseconds, "body": reply.body})
     else:
         show_reply(make_console(), args.action, slots, reply)
+    if hint:
+        print_error(hint)
     return 0 if reply.status == 200 else 1
 
 
-async def _call(args: argparse.Namespace, slots: Mapping[str, Any], read: settings.Settings) -> Reply:
+async def _call(
+    args: argparse.Namespace, slots: Mapping[str, Any], domain: Mapping[str, Any] | None, read: settings.Settings
+) -> tuple[Reply, str]:
+    """Return the reply, and what may have been meant where it is none of an action."""
     from action_server.cli import client
 
-    options = {"message": args.message, "sender_id": args.sender, "domain": _read_domain(args.domain)}
-    if args.url:
-        return await client.call_action(args.url, args.action, slots, headers=dict(args.headers), **options)
-    async with client.own_server(read) as url:
-        return await client.call_action(url, args.action, slots, **options)
+    async with contextlib.AsyncExitStack() as stack:
+        url = args.url or await stack.enter_async_context(client.own_server(read))
+        headers = dict(args.headers)
+        reply = await client.call_action(
+            url, args.action, slots, message=args.message, sender_id=args.sender, domain=domain, headers=headers
+        )
+        return reply, await client.explain_not_found(url, args.action, headers) if reply.status in (404, 405) else ""
 
 
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:

@@ -17,6 +17,7 @@ from action_server import __version__
 from action_server.cli.console import print_error
 from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
+from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
 A custom action server for Rasa assistants. Without a verb it runs, with the flags of `python -m rasa_sdk`."""
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.path[0] != os.getcwd():
         sys.path.insert(0, os.getcwd())
     try:
-        args = build_parser(given).parse_args(given)
+        args = parse(given)
         code: int = args.run_verb(args, process_environment())
         sys.stdout.flush()
     except StartupError as exc:
@@ -103,11 +104,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def parse(given: Sequence[str]) -> argparse.Namespace:
+    """Read the command line. What there is not ends the program with 2, and with the name that may have been meant.
+
+    Raises:
+        SettingsError: the packages of the verb are not installed.
+    """
+    parser = build_parser(given)
+    words = [verb.words for verb in VERBS]
+    if not given[0].startswith("-") and given[0] not in {word[0] for word in words}:
+        parser.error(f"there is no verb {given[0]!r}{did_you_mean(given[0], [word[0] for word in words])}")
+    args, unknown = parser.parse_known_args(given)
+    if unknown:
+        verb: Parser = args.verb_parser
+        flag = unknown[0].partition("=")[0]
+        verb.error(f"there is no {unknown[0]}{did_you_mean(flag, verb.flags)}")
+    return args
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of the program and of each of its verbs: what holds for all of them stands here."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"formatter_class": ParagraphFormatter, **kwargs})  # type: ignore[arg-type]
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags there are, as they are typed."""
+        return list(self._option_string_actions)
 
 
 class ParagraphFormatter(argparse.HelpFormatter):
@@ -141,5 +165,5 @@ def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
             module = verb.load()
             added.description = module.DESCRIPTION
             module.add_flags(added)
-            added.set_defaults(run_verb=module.run)
+            added.set_defaults(run_verb=module.run, verb_parser=added)
     return parser

@@ -6,6 +6,7 @@ import argparse
 
 from action_server.cli.values import parse_header
 from action_server.config import settings
+from action_server.errors import SettingsError
 
 
 def add_action_flags(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,19 @@ def add_url_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="with --url: send this header as well, a credential say",
     )
+
+
+def refuse_useless(args: argparse.Namespace, **useless_with_url: str) -> None:
+    """Refuse ``--header`` without ``--url``, and with it the flags of these names, which only count in place.
+
+    Raises:
+        SettingsError: one of them was given.
+    """
+    if args.headers and not args.url:
+        raise SettingsError("--header", "does nothing without --url: the actions are called in place")
+    for name, flag in useless_with_url.items():
+        if args.url and getattr(args, name):
+            raise SettingsError(flag, "does nothing with --url: the server that runs there has its own")
 
 
 def add_json_flag(parser: argparse._ActionsContainer, what: str = "print JSON for machines") -> None:

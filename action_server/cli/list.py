@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from action_server.cli.console import make_console, make_table, print_json
 from action_server.cli.flags import add_action_flags, add_json_flag
 from action_server.config import settings
+from action_server.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Import the actions and print what there is.
 
     Raises:
-        StartupError: the settings are wrong, or a module does not import.
+        StartupError: the settings are wrong, a module does not import, or there are no actions.
     """
     from action_server.runtime import loader
     from action_server.telemetry import logs
@@ -36,11 +37,18 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     read = settings.read(vars(args), environment)
     logs.configure(read.logs)
     actions = list(loader.load(read.actions, strict=read.strict).registry)
+    if not actions:
+        raise SettingsError("--actions", no_actions(read.actions))
     if args.json:
         print_json([{k: v for k, v in vars(action).items() if k != "run"} for action in actions])
     else:
         show_actions(make_console(), actions)
     return 0
+
+
+def no_actions(package: str) -> str:
+    """Say that a package has no actions, and what would be one."""
+    return f"{package} has no actions: no subclass of rasa_sdk.Action with a name, and no register_actions(registry)"
 
 
 def show_actions(console: Console, actions: Iterable[RegisteredAction]) -> None:

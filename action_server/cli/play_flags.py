@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from action_server.cli.console import print_error
-from action_server.cli.flags import add_url_flags
+from action_server.cli.flags import add_url_flags, refuse_useless
 from action_server.cli.project_flags import add_project_flags, folder_of
 from action_server.cli.values import parse_service_setting
 from action_server.config import settings
@@ -59,7 +59,12 @@ class _Understand(argparse.Action):
 
 
 def stage_options(args: argparse.Namespace, *, as_in_tests: bool) -> StageOptions:
-    """Return what the flags say. ``as_in_tests``: with the settings of tests/action_server.yml."""
+    """Return what the flags say. ``as_in_tests``: with the settings of tests/action_server.yml.
+
+    Raises:
+        SettingsError: one of them does nothing beside the others.
+    """
+    refuse_useless(args, service_settings="--set")
     return StageOptions(
         understand=args.understand,
         url=args.url or "",

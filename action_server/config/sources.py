@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from action_server.config.flags import flag_of
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
+from action_server.nearest import did_you_mean
 
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
 ENVIRONMENT_PREFIX = "ACTION_SERVER__"
@@ -77,7 +78,13 @@ def _refuse_unknown(environment: Mapping[str, str], fields: Fields) -> None:
     for variable in environment:
         ours = variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NESTED_PREFIXES)
         if ours and variable not in known:
-            raise SettingsError(variable, f"there is no such setting; there are {', '.join(sorted(known))}")
+            raise SettingsError(variable, no_such_setting(variable, known))
+
+
+def no_such_setting(name: str, known: Iterable[str]) -> str:
+    """Say that there is no setting of this name, and which may have been meant."""
+    hint = did_you_mean(name, known) or "; see docs/reference/settings.md for those there are"
+    return f"there is no such setting{hint}"
 
 
 def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) -> None:

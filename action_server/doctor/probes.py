@@ -25,6 +25,7 @@ from action_server.errors import StartupError
 from action_server.findings.finding import Finding
 from action_server.runtime import loader, services
 from action_server.runtime.health import Readiness
+from action_server.runtime.service_settings import ServiceSettings
 from action_server.source import Place, place_of, place_of_failure
 
 # How many seconds each request may take.
@@ -38,7 +39,8 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError, TimeoutError, asyncio.Tim
 async def open_services(settings: Settings, package: loader.LoadedPackage) -> AsyncIterator[Finding]:
     """Open the package's services and ask each whether it works."""
     try:
-        async with services.open(package.lifespan, settings.services) as opened:
+        watched = ServiceSettings(settings.services)
+        async with services.open(package.lifespan, watched) as opened:
             _, answer = await Readiness(opened, state="ready").check()
     except Exception as exc:  # noqa: BLE001 - of a lifespan, which may raise anything
         place = place_of_failure(exc) or place_of(package.lifespan)
@@ -46,6 +48,8 @@ async def open_services(settings: Settings, package: loader.LoadedPackage) -> As
         problem = str(exc) if is_ours else f"the services cannot be opened: {type(exc).__name__}"
         yield Finding.of(rules.SERVICES_FAIL, place_in_code(place), problem=problem)
         return
+    for unread in watched.unread():
+        yield Finding.of(rules.SETTING_UNREAD, Place(key=str(unread)), setting=str(unread), hint=unread.hint)
     reasons = answer["reasons"]
     for reason in reasons if isinstance(reasons, list) else ():
         yield Finding.of(rules.SERVICES_FAIL, Place(key=settings.actions), problem=reason)

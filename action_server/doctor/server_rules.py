@@ -83,6 +83,13 @@ SERVICES_FAIL = Rule(
     fix="start or repair the service, or correct its settings in `action_server: services:`",
     section=SETTINGS,
 )
+SETTING_UNREAD = Rule(
+    "setting-unread",
+    "warning",
+    "no service of the actions reads the setting <setting><hint>",
+    fix="correct its name, or remove it",
+    section=SETTINGS,
+)
 UNREACHABLE = Rule(
     "unreachable",
     "error",

@@ -11,7 +11,6 @@ from action_server.config.settings import Settings
 from action_server.doctor import tls_rules as rules
 from action_server.doctor.endpoint import Endpoint, Target
 from action_server.findings.finding import Finding
-from action_server.security.tls import tls_context
 
 # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
 _OTHER_HOST = (62, 64)
@@ -75,11 +74,7 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
     Raises:
         SettingsError: the server would not start with these files.
     """
-    # As serving/grpc: over gRPC without a key of its own file there is no TLS.
-    if settings.ssl_certificate is None or (settings.grpc and settings.ssl_keyfile is None):
-        return None
-    password = settings.ssl_password.get_secret_value() if settings.ssl_password else None
-    return tls_context(settings.ssl_certificate, settings.ssl_keyfile, password, settings.ssl_ca_file)
+    return settings.tls.context() if settings.tls is not None else None
 
 
 def client_context(endpoint: Endpoint) -> ssl.SSLContext | None:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
+from action_server.nearest import did_you_mean as did_you_mean
 from action_server.project.places import Problems, Severity
 from action_server.project.yaml_tree import Node
 from action_server.source import Place
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "x"?` if a known name is close, otherwise nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def kind_of(node: Node) -> str:

@@ -14,6 +14,7 @@ from types import ModuleType
 from rasa_sdk import Action, FormValidationAction
 
 from action_server.errors import LoadError, RegistrationError
+from action_server.nearest import did_you_mean
 from action_server.runtime.middleware import Middleware, find_middlewares
 from action_server.runtime.no_loop import no_running_loop
 from action_server.runtime.registry import Registry
@@ -132,7 +133,16 @@ def _import(name: str) -> ModuleType:
         problem = one_line(exc)
         if isinstance(exc, ModuleNotFoundError) and exc.name in (name, name.partition(".")[0]):
             problem = f"there is no such module; looked in {shorten(sys.path[0] or '.')} and the installed packages"
+            problem += did_you_mean(name, _names_beside(name))
         raise LoadError(name, place_of_failure(exc) or name, problem) from exc
+
+
+def _names_beside(name: str) -> list[str]:
+    """Return the modules and packages there are where one of this name was looked for, in dots."""
+    above = name.rpartition(".")[0]
+    parent = sys.modules.get(above)
+    places = list(getattr(parent, "__path__", ())) if above else [sys.path[0] or "."]
+    return [f"{above}.{found.name}".lstrip(".") for found in pkgutil.iter_modules(places)]
 
 
 def _run_hook(register: Callable[[Registry], None], registry: Registry) -> None:

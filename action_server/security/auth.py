@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, get_args
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -26,6 +26,11 @@ from action_server.security.secrets import Secrets, problem_of, read_bytes, text
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 # Longest credential looked at, in characters. Sanic takes at most 16 KiB of headers altogether.
 _LONGEST = 16 * 1024
+# Probes have no credentials, and the answer tells nothing.
+_ALWAYS_OPEN = "/health"
+# What probes and scrapers ask for, which may be opened to them alone.
+MonitoringPath = Literal["/ready", "/metrics"]
+_MONITORING_PATHS: frozenset[str] = frozenset(get_args(MonitoringPath))
 # RFC 9110, 5.6.2.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -34,12 +39,16 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 class Identity:
     """Who calls, fit for a log: the way it was shown, and the number of the secret, the user or the JWT's subject."""
 
-    method: Literal["token", "query token", "header", "basic", "jwt"]
+    method: Literal["token", "query token", "header", "basic", "jwt", "monitor"]
     name: str
 
 
 def _several(value: object) -> object:
     return (value,) if isinstance(value, (str, Mapping)) else value
+
+
+def _words(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_several), Field(min_length=1)]
@@ -99,7 +108,12 @@ class JwtSettings(BaseModel):
 
 
 class AuthSettings(BaseModel):
-    """What opens this server. Nothing set: everything is open."""
+    """What opens this server. Nothing set: everything is open.
+
+    Attributes:
+        open_paths: what probes and scrapers may ask for without a credential, besides ``/health``.
+        monitor_tokens: bearer tokens that open ``/ready`` and ``/metrics``, and nothing else.
+    """
 
     model_config = _MODEL
 
@@ -108,6 +122,8 @@ class AuthSettings(BaseModel):
     headers: dict[str, Secrets] = {}
     basic: Annotated[tuple[BasicSettings, ...], BeforeValidator(_several)] = ()
     jwt: JwtSettings | None = None
+    open_paths: Annotated[tuple[MonitoringPath, ...], BeforeValidator(_words)] = ()
+    monitor_tokens: Secrets = ()
 
     @field_validator("headers")
     @classmethod
@@ -121,6 +137,8 @@ class AuthSettings(BaseModel):
         # An emptied list must not open what was closed before.
         if self.model_fields_set and not (self.tokens or self.headers or self.basic or self.jwt):
             raise ValueError("needs at least one of tokens, headers, basic and jwt")
+        if "token_name" in self.model_fields_set and not self.tokens:
+            raise ValueError("token_name does nothing without tokens: set tokens, or leave it out")
         return self
 
 
@@ -152,11 +170,29 @@ class Authenticator:
         self._basic = _Known(key, _users(settings.basic))
         self._jwt = _verifier(settings.jwt) if settings.jwt else None
         self._challenge = _challenge(settings)
+        self._open_paths = {_ALWAYS_OPEN, *settings.open_paths}
+        self._monitors = _Known(key, _number("monitor", texts(settings.monitor_tokens, "auth.monitor_tokens")))
 
     @property
     def enabled(self) -> bool:
         """Whether anything is closed. If not, do not :meth:`check`: there is no credential that would do."""
         return bool(self._tokens or self._headers or self._basic or self._jwt)
+
+    def admit(self, path: str, headers: Headers, query: str = "") -> Identity | None:
+        """Return who asks for a path of HTTP; None for somebody unknown who may ask for this one.
+
+        Raises:
+            UnauthorizedError: the path is not open, and no credential is valid for it.
+        """
+        page = path.removesuffix("/")
+        if page in _MONITORING_PATHS and (monitor := self._by_monitor_token(headers)):
+            return monitor
+        try:
+            return self.check(headers, query)
+        except UnauthorizedError:
+            if page in self._open_paths:
+                return None
+            raise
 
     def check(self, headers: Headers, query: str = "") -> Identity:
         """Return who sent a request with these headers and this query string (what stands after the ``?``).
@@ -175,6 +211,11 @@ class Authenticator:
         if scheme == "bearer":
             return self._by_bearer(credential)
         return self._by_basic(credential) if scheme == "basic" else None
+
+    def _by_monitor_token(self, headers: Headers) -> Identity | None:
+        scheme, _, credential = _only(headers, "authorization").partition(" ")
+        name = self._monitors.find(_bytes(credential.lstrip(" "))) if scheme.lower() == "bearer" else None
+        return None if name is None else Identity("monitor", name)
 
     def _by_bearer(self, credential: str) -> Identity | None:
         token = self._tokens.find(_bytes(credential))

@@ -1,14 +1,77 @@
-"""The TLS side of the HTTP server: its certificate, and whose client certificates it accepts."""
+"""The TLS side of the server, over HTTP and gRPC: its certificate, and whose client certificates it accepts."""
 
 from __future__ import annotations
 
+import re
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from action_server.errors import SettingsError
 
 _CERTIFICATE = "--ssl-certificate, --ssl-keyfile"
 _CLIENT_CA = "--ssl-ca-file"
+_ENCRYPTED = b"ENCRYPTED"
+_PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+_CERTIFICATES = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """What TLS is spoken with: a certificate and its ``key``, which may be in the same file, and the CA of clients.
+
+    To be had from :func:`complete_tls` alone, so that nothing is missing.
+    """
+
+    certificate: Path
+    key: Path
+    password: str | None = field(default=None, repr=False)
+    client_ca: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Read the files and return the context of a server. Raises :class:`SettingsError`, as :func:`tls_context`."""
+        return tls_context(self.certificate, self.key, self.password, self.client_ca)
+
+    def pem_pair(self) -> tuple[bytes, bytes]:
+        """Return the private key, decrypted, and the certificate chain in PEM, as gRPC takes them.
+
+        Raises:
+            SettingsError: a file cannot be used; the verdict and its words are those of :meth:`context`.
+        """
+        self.context()
+        chain = b"\n".join(_CERTIFICATES.findall(self.certificate.read_bytes())) + b"\n"
+        found = _PRIVATE_KEY.search(self.key.read_bytes())
+        block = found[0] if found else b""
+        return (self._decrypt(block) if _ENCRYPTED in block else block + b"\n"), chain
+
+    def _decrypt(self, block: bytes) -> bytes:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization as pem
+
+        try:
+            key = pem.load_pem_private_key(block, (self.password or "").encode())
+            return key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # OpenSSL opened it, with the same password.
+            raise SettingsError(_CERTIFICATE, f"{self.key} is encrypted in a way that gRPC cannot use") from None
+
+
+def complete_tls(
+    certificate: Path | None, key: Path | None, password: str | None, client_ca: Path | None
+) -> TlsFiles | None:
+    """Return what TLS is spoken with, None if it is not wanted: the one decision for HTTP and gRPC.
+
+    Raises:
+        SettingsError: there is a part of it without a certificate, which would be plain text; ``where`` is the name of
+            that setting.
+    """
+    if certificate is not None:
+        return TlsFiles(certificate, key or certificate, password, client_ca)
+    parts = {"ssl_ca_file": client_ca, "ssl_keyfile": key, "ssl_password": password}
+    for name, value in parts.items():
+        if value is not None:
+            raise SettingsError(name, "does nothing without a certificate: set --ssl-certificate too, or leave it out")
+    return None
 
 
 def tls_context(
@@ -26,7 +89,7 @@ def tls_context(
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _refuse_without(b"CERTIFICATE-----", certificate, _CERTIFICATE, "holds no certificate in PEM")
     key_file = key or certificate
-    encrypted = b"ENCRYPTED" in _refuse_without(b"PRIVATE KEY-----", key_file, _CERTIFICATE, "holds no private key")
+    encrypted = _ENCRYPTED in _refuse_without(b"PRIVATE KEY-----", key_file, _CERTIFICATE, "holds no private key")
     try:
         # Without a password OpenSSL would ask for one on the terminal and wait.
         context.load_cert_chain(certificate, key, password=password or "")

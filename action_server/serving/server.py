@@ -37,7 +37,9 @@ def serve(
         StartupError: the server cannot start.
     """
     logs.configure(settings.logs)
-    # What is wrong with credentials and the engine's own blocks is said before a socket opens.
+    # What is wrong with credentials, certificates and the engine's own blocks is said before a socket opens.
+    if settings.tls is not None:
+        settings.tls.context()
     collectors_of(settings.blocks.tracing)
     read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled

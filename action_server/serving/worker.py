@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -28,7 +27,6 @@ from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
-from action_server.security.tls import tls_context
 from action_server.serving import forks, memory
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
@@ -195,11 +193,12 @@ async def serve_http(
 
 
 async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> AsyncioServer:
+    tls = assembly.settings.tls
     plugin_manager().hook.attach_sanic_app_extensions(app=app)
     # Serving starts below: a call that came in before the routes are ready would be answered with an error.
     server = await app.create_server(
         sock=sock,
-        ssl=_tls(assembly.settings),
+        ssl=tls.context() if tls is not None else None,
         protocol=_protocol(assembly, app),
         return_asyncio_server=True,
         asyncio_server_kwargs={"start_serving": False},
@@ -269,10 +268,3 @@ async def _drain(server: AsyncioServer, grace: float) -> None:
         connection.abort()
     if closed is not None:
         await closed
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.ssl_certificate is None:
-        return None
-    password = settings.ssl_password.get_secret_value() if settings.ssl_password else None
-    return tls_context(settings.ssl_certificate, settings.ssl_keyfile, password, settings.ssl_ca_file)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
@@ -46,6 +46,13 @@ class _Jaeger(_Block):
     port: int = Field(default=4317, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _has_a_whole_credential(self) -> _Jaeger:
+        # With one of them spans would be sent without any.
+        if bool(self.username) != bool(self.password and self.password.get_secret_value()):
+            raise ValueError("username and password go together: set both, or none")
+        return self
 
     def collector(self) -> Collector:
         authorization = None
@@ -112,7 +119,8 @@ def _from_block(block: Block) -> Collector | None:
         return kind.model_validate(given).collector()
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise SettingsError(f"{block.where}.{first['loc'][0]}", first["msg"]) from None
+        where = ".".join([block.where, *(str(part) for part in first["loc"][:1])])
+        raise SettingsError(where, first["msg"].removeprefix("Value error, ")) from None
     except (OSError, ValueError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else "no file can have this name"
         raise SettingsError(f"{block.where}.root_certificates", f"the file cannot be read: {problem}") from exc

@@ -42,12 +42,16 @@ class StageOptions:
 
 @dataclass(frozen=True)
 class Stage:
-    """A project that is ready to be played. ``services`` lie over those of the settings."""
+    """A project that is ready to be played.
+
+    ``services`` lie over those of the settings; ``given`` are those of them that a flag gave.
+    """
 
     project: Project
     settings: Settings
     understanding: Callable[[], CommandGenerator]
     services: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,8 +74,8 @@ class Stage:
         services = fill_temporary(merge(self.settings.services, self.services), folder)
         # What ran once in an earlier conversation runs again in this one. While a person thinks, the event loop stands
         # still, which is nothing the watchdog has to tell.
-        changes = {"services": services, "database": f"{folder}/once.sqlite3", "metrics": False, "watchdog": 0.0}
-        return self.settings.model_copy(update=changes)
+        changes = {"database": f"{folder}/once.sqlite3", "metrics": False, "watchdog": 0.0}
+        return self.settings.with_services(services, self.given).model_copy(update=changes)
 
 
 @asynccontextmanager
@@ -92,6 +96,7 @@ async def open_stage(
             settings=settings,
             understanding=await choose_command_generator(options.understand, project, environment, stack),
             services=merge(services, options.services),
+            given=options.services,
             url=options.url,
             headers=options.headers,
         )

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -31,6 +30,8 @@ from action_server.errors import (
 from action_server.protocol.calls import call_from
 from action_server.runtime.executor import Executor
 from action_server.security.auth import Authenticator
+from action_server.security.secrets import read_bytes
+from action_server.security.tls import TlsFiles
 
 logger = logging.getLogger(__name__)
 
@@ -163,19 +164,16 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[None]:
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> None:
     address = f"{settings.host}:{settings.port}" if ":" not in settings.host else f"[{settings.host}]:{settings.port}"
+    tls = settings.tls
     try:
-        if settings.ssl_certificate and settings.ssl_keyfile:
-            server.add_secure_port(address, _credentials(settings.ssl_certificate, settings.ssl_keyfile, settings))
+        if tls is not None:
+            server.add_secure_port(address, _credentials(tls))
         else:
             server.add_insecure_port(address)
     except RuntimeError as exc:
         raise SettingsError("--host, --port", f"cannot listen on {address}") from exc
 
 
-def _credentials(certificate: Path, key: Path, settings: Settings) -> grpc.ServerCredentials:
-    try:
-        pair = (key.read_bytes(), certificate.read_bytes())
-        client_ca = settings.ssl_ca_file.read_bytes() if settings.ssl_ca_file else None
-    except OSError as exc:
-        raise SettingsError("--ssl-...", f"{exc.filename} cannot be read: {exc.strerror}") from exc
-    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    client_ca = read_bytes(tls.client_ca, "--ssl-ca-file") if tls.client_ca is not None else None
+    return grpc.ssl_server_credentials([tls.pem_pair()], client_ca, require_client_auth=client_ca is not None)

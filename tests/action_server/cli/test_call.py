@@ -81,6 +81,46 @@ def test_call_can_use_a_running_server(tmp_path: Path) -> None:
         assert (wrong.returncode, "405" in wrong.stdout) == (1, True)
 
 
+DOMAIN = "slots:\n  size:\n    type: float\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "flags"),
+    [
+        ({"domain.yml": DOMAIN}, []),
+        ({"assistant/domain/slots.yml": DOMAIN}, []),
+        ({"other.yml": DOMAIN}, ["--domain", "other.yml"]),
+    ],
+    ids=["of the project", "of assistant/", "given"],
+)
+def test_a_slot_that_the_domain_does_not_have_is_not_sent(bot: Path, files: dict[str, str], flags: list[str]) -> None:
+    """The action would read none, and the developer wonder why."""
+    project(bot, files)
+
+    ended = run(bot, ["call", "action_quiet", "sise=4", *flags])
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "error: slot 'sise': is not in the domain; did you mean 'size'?\n"
+    assert run(bot, ["call", "action_quiet", "size=4", *flags]).returncode == 0
+
+
+def test_without_a_domain_any_slot_is_sent(bot: Path) -> None:
+    """Nobody knows better."""
+    assert run(bot, ["call", "action_quiet", "sise=4"]).returncode == 0
+
+
+def test_a_misspelt_action_is_answered_with_the_one_that_may_be_meant(bot: Path) -> None:
+    """As is a URL that does not lead to the webhook."""
+    ended = run(bot, ["call", "action_qiuet"])
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "hint: did you mean action_quiet?")
+    with server(bot) as running:
+        wrong = run(bot, ["call", "action_quiet", "--url", running.url])
+
+    assert wrong.returncode == 1
+    assert wrong.stderr.splitlines()[-1] == f"hint: an action server answers at /webhook: --url {running.url}/webhook"
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/webhook", "no-url", "http://[/"])
 def test_call_of_a_server_that_is_not_there_exits_1_with_one_line(tmp_path: Path, url: str) -> None:
     """The line names the address."""

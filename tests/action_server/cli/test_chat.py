@@ -195,6 +195,14 @@ def test_a_wrong_flag_is_refused(cafe: Cafe, flags: list[str], problem: str) -> 
     assert "secret" not in str(raised.value)
 
 
+def test_a_setting_that_no_service_reads_does_not_start(cafe: Cafe, tmp_path: Path) -> None:
+    """A typing error would book in the database that the file names, which people use."""
+    with pytest.raises(SettingsError) as error:
+        cafe.chat("order a drink\ntea\n", "--set", f"services.bok.file={tmp_path}/mine")
+
+    assert str(error.value) == "--set services.bok: no service reads it; did you mean services.book?"
+
+
 def test_a_setting_of_the_services_wins_over_the_file(cafe: Cafe, tmp_path: Path) -> None:
     """So that a conversation can be held with data of one's own."""
     cafe.chat("order a drink\ntea\n", "--set", f"services.book.file={tmp_path}/mine")

@@ -60,17 +60,43 @@ def test_without_the_packages_a_verb_says_how_to_install_them(
         (["list", "--actions", "no.such"], "error: no.such: cannot import 'no.such': there is no such module"),
         (["run", "--nonsense"], "usage: action-server"),
         (["nonsense"], "usage: action-server"),
+        (["list", "--actions", "empty"], "error: --actions: empty has no actions: no subclass of rasa_sdk.Action"),
+        (["call", "action_quiet", "--header", "a:b"], "error: --header: does nothing without --url"),
+        (["call", "action_quiet", "--url", "http://localhost", "--strict"], "error: --strict: does nothing with --url"),
     ],
 )
 def test_wrong_usage_exits_2_with_a_line_that_says_what_is_wrong(folder: Path, arguments: list[str], said: str) -> None:
     """No traceback, nothing on standard output."""
-    project(folder, {"actions.py": BOT, "list.yml": "- a"})
+    project(folder, {"actions.py": BOT, "list.yml": "- a", "empty.py": "pass"})
 
     ended = run(folder, arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(said)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["lsit"], "list"),
+        (["chekc"], "check"),
+        (["run", "--prot", "80"], "--port"),
+        (["--prot=80"], "--port"),
+        (["list", "--jsn"], "--json"),
+        (["list", "--actions", "actoins"], "actions"),
+        (["list", "--actions", "bot.actoins"], "bot.actions"),
+    ],
+    ids=" ".join,
+)
+def test_what_there_is_not_is_answered_with_what_may_be_meant(folder: Path, arguments: list[str], near: str) -> None:
+    """One name, not a list of all."""
+    project(folder, {"actions.py": BOT, "bot/__init__.py": "", "bot/actions.py": BOT})
+
+    ended = run(folder, arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith(f"; did you mean {near!r}?\n")
 
 
 @pytest.mark.parametrize(

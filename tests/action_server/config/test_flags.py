@@ -24,9 +24,7 @@ FLAGS: list[tuple[list[str], str, Any]] = [
     (["--cors", "http://a", "http://b"], "cors", ("http://a", "http://b")),
     (["--actions", "bot.actions"], "actions", "bot.actions"),
     (["--actions-module", "bot.actions"], "actions", "bot.actions"),
-    (["--ssl-keyfile", "key.pem"], "ssl_keyfile", Path("key.pem")),
     (["--ssl-certificate", "cert.pem"], "ssl_certificate", Path("cert.pem")),
-    (["--ssl-ca-file", "ca.pem"], "ssl_ca_file", Path("ca.pem")),
     (["--auto-reload"], "auto_reload", True),
     (["--grpc"], "grpc", True),
     (["-v"], "log_level", "INFO"),
@@ -45,6 +43,17 @@ FLAGS: list[tuple[list[str], str, Any]] = [
 def test_a_flag_of_rasa_sdk_sets(flags: list[str], name: str, value: Any) -> None:
     """Each flag of `python -m rasa_sdk` means what it means there, and changes nothing else."""
     assert dict(read(*flags)) == dict(Settings(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "value"),
+    [("--ssl-keyfile", "ssl_keyfile", Path("key.pem")), ("--ssl-ca-file", "ssl_ca_file", Path("ca.pem"))],
+)
+def test_a_flag_of_rasa_sdk_that_goes_with_a_certificate_sets(flag: str, name: str, value: Path) -> None:
+    """As the others, and nothing else."""
+    given = read("--ssl-certificate", "cert.pem", flag, str(value))
+
+    assert dict(given) == dict(Settings.model_validate({"ssl_certificate": Path("cert.pem"), name: value}))
 
 
 def test_every_setting_without_a_structure_of_its_own_has_a_flag() -> None:

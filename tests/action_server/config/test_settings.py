@@ -135,7 +135,7 @@ def test_a_variable_kubernetes_sets_is_ignored() -> None:
 
 def test_a_password_is_a_secret_whatever_shows_the_settings() -> None:
     """It is there for who asks for it, and in no text about the settings."""
-    found = read("--ssl-password", SECRET)
+    found = read("--ssl-certificate", "both.pem", "--ssl-password", SECRET)
 
     assert found.ssl_password is not None
     assert found.ssl_password.get_secret_value() == SECRET

@@ -66,18 +66,57 @@ def test_the_bad_one_of_two_sources_is_named() -> None:
     assert refused(file="action_server:\n  port: 80\n", ACTION_SERVER__PORT="x").where == "ACTION_SERVER__PORT"
 
 
-@pytest.mark.parametrize("name", ["prot", "Port", "max-domains", "1", "null", "ssl_pasword"])
-def test_an_unknown_entry_of_the_file_is_refused(name: str) -> None:
-    """A typing error is no silent default: the message names the entry and the ones there are."""
+UNKNOWN = [
+    ("prot", "did you mean 'port'?"),
+    ("Port", "did you mean 'port'?"),
+    ("max-domains", "did you mean 'max_domains'?"),
+    ("ssl_pasword", "did you mean 'ssl_password'?"),
+    ("1", "see docs/reference/settings.md for those there are"),
+    ("null", "see docs/reference/settings.md for those there are"),
+]
+
+
+@pytest.mark.parametrize(("name", "hint"), UNKNOWN)
+def test_an_unknown_entry_of_the_file_is_refused(name: str, hint: str) -> None:
+    """A typing error is no silent default: the message names the entry, and the setting that may be meant."""
     error = refused(file=f"action_server:\n  {name}: {SECRET}\n")
 
     assert error.where.startswith("endpoints.yml: action_server.")
-    assert "there is no such setting; there are action_options, actions, auth, auto_reload, " in str(error)
+    assert error.problem == f"there is no such setting; {hint}"
 
 
 def test_an_unknown_variable_of_ours_is_refused() -> None:
     """A typing error in a variable is no more silent than one in the file."""
-    assert refused(ACTION_SERVER__PROT="80").where == "ACTION_SERVER__PROT"
+    error = refused(ACTION_SERVER__PROT="80")
+
+    assert error.where == "ACTION_SERVER__PROT"
+    assert error.problem == "there is no such setting; did you mean 'ACTION_SERVER__PORT'?"
+
+
+BELOW = [
+    ("auth: {token: x}", "auth.token", "tokens"),
+    ("auth: {jwt: {algorithms: HS256, secrets: x}}", "auth.jwt.secrets", "secret"),
+    ("auth: {basic: [{username: x, password: y, pasword: z}]}", "auth.basic.0.pasword", "password"),
+    ("actions: {action_x: {timeuot: 3}}", "actions.action_x.timeuot", "timeout"),
+]
+
+
+@pytest.mark.parametrize(("line", "where", "near"), BELOW, ids=[b[1] for b in BELOW])
+def test_an_unknown_entry_of_a_group_is_refused_with_the_one_that_may_be_meant(
+    line: str, where: str, near: str
+) -> None:
+    """As at the top."""
+    error = refused(file=f"action_server:\n  {line}\n")
+
+    assert error.where == f"endpoints.yml: action_server.{where}"
+    assert error.problem.endswith(f"; did you mean {near!r}?")
+
+
+@pytest.mark.parametrize("flag", [["--metrics"], ["--cors", "*"], ["--header-timeout", "3"]], ids=lambda flag: flag[0])
+def test_a_flag_that_does_nothing_over_grpc_is_refused(flag: list[str]) -> None:
+    """In a file, which servers of both kinds may share, it may stand."""
+    assert refused("--grpc", *flag).where == flag[0]
+    assert read("--grpc", file="action_server:\n  metrics: true\n").metrics
 
 
 OTHER_FILES = [

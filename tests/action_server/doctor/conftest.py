@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.action_server.doctor.bots import BOT
-from tests.action_server.security.test_tls import Files
+from tests.action_server.security.certificates import Files, make_files
 from tests.projects import GREET, project
 
 
@@ -25,11 +25,4 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    made = Files(tmp_path_factory.mktemp("certificates"))
-    for ca in ("ca", "other-ca"):
-        made.make_ca(ca)
-    made.make_leaf("server", "ca")
-    made.make_leaf("client", "ca")
-    made["garbage.pem"].write_text("garbage\n")
-    made["broken.pem"].write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    return made
+    return make_files(tmp_path_factory.mktemp("certificates"))

@@ -17,7 +17,7 @@ import pytest
 from action_server.doctor import probes
 from action_server.findings.finding import Finding
 from tests.action_server.doctor.bots import CLOSED, OPEN, SERVICE, examine_bot, ids
-from tests.action_server.security.test_tls import Files
+from tests.action_server.security.certificates import Files
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project
 
@@ -37,6 +37,19 @@ def test_services_are_opened_only_when_asked(folder: Path, config: dict[str, Any
     assert ids(examine_bot(folder, content)) == ["module-only"]
     failing, _ = examine_bot(folder, content, online=True)
     assert (failing.rule.id, failing.message) == ("services-fail", problem)
+
+
+def test_a_setting_that_no_service_reads_is_named_with_the_one_that_may_be_meant(folder: Path) -> None:
+    """It would be ignored, and the service work with something else."""
+    project(folder, {"actions.py": SERVICE.replace("raise ConnectionError", "ConnectionError")})
+    content = {"action_endpoint": {"actions_module": "actions"}, "action_server": {"services": {"borken": False}}}
+
+    found, *_ = examine_bot(folder, content, online=True)
+
+    assert (found.rule.id, found.message) == (
+        "setting-unread",
+        "no service of the actions reads the setting services.borken; did you mean services.broken?",
+    )
 
 
 class Engine(BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.action_server.doctor.bots import AS_GRPC, GRPC, OPEN, examine_bot, ids
-from tests.action_server.security.test_tls import Files
+from tests.action_server.security.certificates import Files
 
 # The endpoint, the flags of the server, and all rules that find something.
 TRANSPORTS: list[tuple[str, Mapping[str, Any], Mapping[str, Any], list[str]]] = [
@@ -52,7 +52,8 @@ TLS: list[tuple[str, Mapping[str, Any], list[str], list[str]]] = [
     ),
     ("gRPC that fits", {**GRPC, "cafile": "ca.pem"}, ["grpc", "cert", "key"], []),
     ("gRPC without a CA", GRPC, ["grpc", "cert", "key"], ["grpc-to-tls", "grpc-plaintext"]),
-    ("gRPC without a key", {**GRPC, "cafile": "ca.pem"}, ["grpc", "cert"], ["tls-to-grpc"]),
+    ("gRPC with the key in the certificate's file", {**GRPC, "cafile": "ca.pem"}, ["grpc", "both"], []),
+    ("gRPC without TLS", {**GRPC, "cafile": "ca.pem"}, ["grpc"], ["tls-to-grpc"]),
     ("gRPC without a client", {**GRPC, "cafile": "ca.pem"}, ["grpc", "cert", "key", "ca"], ["tls-handshake"]),
     (
         "gRPC with a client",
@@ -76,6 +77,7 @@ def test_in_tls_the_doctor_finds(
         "cert": ("ssl_certificate", files["server.pem"]),
         "key": ("ssl_keyfile", files["server.key"]),
         "ca": ("ssl_ca_file", files["ca.pem"]),
+        "both": ("ssl_certificate", files["both.pem"]),
     }
 
     assert ids(examine_bot(bot, {"action_endpoint": given}, flags=dict(every[n] for n in server_has))) == rules

@@ -280,6 +280,44 @@ def test_secrets_are_not_shown(everything: Authenticator) -> None:
     assert MARK not in str(shown)
 
 
+BOTH = ("/ready", "/metrics")
+
+
+@pytest.mark.parametrize("path", [*BOTH, "/ready/", "/health", "/health/"])
+def test_an_open_path_needs_no_credential_and_knows_a_valid_one(path: str) -> None:
+    """Probes have none. A wrong one opens no less than none."""
+    checks = authenticator(tokens=OLD, open_paths=list(BOTH))
+
+    assert checks.admit(path, headers()) is None
+    assert checks.admit(path, headers(bearer("wrong"))) is None
+    assert checks.admit(path, headers(bearer(OLD))) == Identity("token", "token #1")
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhook", "/actions", "/ready//", "//ready", "/READY", "/ready/..", "/", "", "/metrics"]
+)
+def test_no_other_path_is_open(path: str) -> None:
+    """Neither one that is written alike nor the one that was not named."""
+    with pytest.raises(UnauthorizedError):
+        authenticator(tokens=OLD, open_paths="/ready").admit(path, headers())
+
+
+def test_a_monitors_token_opens_what_monitors_ask_for_and_no_call() -> None:
+    """Who can read the scraper's configuration can call nothing."""
+    checks = authenticator(tokens=OLD, monitor_tokens=[NEW, KEY])
+
+    for path in BOTH:
+        assert checks.admit(path, headers(bearer(KEY))) == Identity("monitor", "monitor #2")
+        assert checks.admit(path, headers(bearer(OLD))) == Identity("token", "token #1")
+    for path in ("/webhook", "/actions", "/ready/x"):
+        with pytest.raises(UnauthorizedError):
+            checks.admit(path, headers(bearer(KEY)))
+    for sent in (headers(("Authorization", f"Basic {KEY}")), headers(bearer(KEY), bearer(KEY)), headers()):
+        with pytest.raises(UnauthorizedError):
+            checks.admit("/metrics", sent)
+    refused(checks, [bearer(KEY)], f"token={KEY}")
+
+
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "authenticate.md"
 BLOCKS = [
     YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.+?)```", PAGE.read_text("utf-8"), re.DOTALL)
@@ -303,7 +341,7 @@ def test_the_page_shows_every_way() -> None:
     """One that is added is shown."""
     shown = {name for block in BLOCKS for name in block.get("action_server", {}).get("auth", {})}
 
-    assert shown == set(AuthSettings.model_fields) - {"token_name"}
+    assert shown == set(AuthSettings.model_fields) - {"token_name", "open_paths", "monitor_tokens"}
 
 
 PUBLIC = ["0.0.0.0", "::", "[::]", "", "10.0.0.7", "192.168.1.1", "fe80::1%eth0", "example.com", "::ffff:10.0.0.1"]  # noqa: S104

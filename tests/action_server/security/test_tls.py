@@ -4,84 +4,20 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from action_server.errors import SettingsError
 from action_server.security.tls import tls_context
+from tests.action_server.security.certificates import PASSWORD, Files, make_files
 
-PASSWORD = "opensesame-4711"
 PATIENCE = 10
-
-# Everything Python 3.13 asks of a chain: it checks strictly by default (RFC 5280).
-CA_EXTENSIONS = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
-LEAF_EXTENSIONS = (
-    "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nsubjectKeyIdentifier=hash\n"
-    "authorityKeyIdentifier=keyid\nsubjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n"
-)
-
-
-@dataclass(frozen=True)
-class Files:
-    """A folder of certificates: two CAs, a server and clients of each."""
-
-    folder: Path
-
-    def __getitem__(self, name: str) -> Path:
-        return self.folder / name
-
-    def openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True, timeout=PATIENCE)  # noqa: S607
-
-    def make_ca(self, name: str) -> None:
-        self.make_request(name)
-        self.sign(name, CA_EXTENSIONS, "-signkey", f"{name}.key")
-
-    def make_leaf(self, name: str, ca: str) -> None:
-        self.make_request(name)
-        self.sign(name, LEAF_EXTENSIONS, "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial")
-
-    def make_request(self, name: str) -> None:
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-        self.openssl(
-            "req", "-new", *curve, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
-        )
-
-    def sign(self, name: str, extensions: str, *signer: str) -> None:
-        self[f"{name}.ext"].write_text(extensions)
-        self.openssl(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            "-out",
-            f"{name}.pem",
-            "-days",
-            "2",
-            "-extfile",
-            f"{name}.ext",
-            *signer,
-        )
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    made = Files(tmp_path_factory.mktemp("certificates"))
-    for ca in ("ca", "other-ca"):
-        made.make_ca(ca)
-    for leaf, ca in (("server", "ca"), ("client", "ca"), ("wrong-client", "other-ca")):
-        made.make_leaf(leaf, ca)
-    made.openssl("ec", "-aes256", "-passout", f"pass:{PASSWORD}", "-in", "server.key", "-out", "locked.key")
-    made["both.pem"].write_bytes(made["server.pem"].read_bytes() + made["server.key"].read_bytes())
-    made["cas.pem"].write_bytes(made["ca.pem"].read_bytes() + made["other-ca.pem"].read_bytes())
-    made["garbage.pem"].write_text("garbage\n")
-    made["broken.pem"].write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    made["broken.key"].write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
-    return made
+    return make_files(tmp_path_factory.mktemp("certificates"))
 
 
 def client(files: Files, name: str | None = None) -> ssl.SSLContext:

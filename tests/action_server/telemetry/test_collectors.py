@@ -75,6 +75,8 @@ def test_rasa_sdks_variable_names_a_service_that_nothing_else_names(tmp_path: Pa
         ("tracing: {}", {}, "FILE: tracing.type", "must be jaeger or otlp"),
         ("tracing: {type: zipkin}", {}, "FILE: tracing.type", "must be jaeger or otlp"),
         ("tracing: {type: [a]}", {}, "FILE: tracing.type", "must be jaeger or otlp"),
+        ("tracing: {type: jaeger, username: a}", {}, "FILE: tracing", "username and password go together"),
+        ("tracing: {type: jaeger, password: a}", {}, "FILE: tracing", "username and password go together"),
         ("tracing: {type: otlp}", {}, "FILE: tracing.endpoint", "Field required"),
         ("tracing: {type: otlp, endpoint: }", {}, "FILE: tracing.endpoint", "valid string"),
         ("tracing: {type: otlp, endpoint: a, insecure: sEcReT}", {}, "FILE: tracing.insecure", "valid boolean"),

@@ -1,0 +1,56 @@
+"""Whether the slots somebody types are slots of the assistant: a misspelt one would be read by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from action_server.errors import SettingsError
+from action_server.nearest import did_you_mean
+
+# Where a project's domain can be; see project/location.py, which is loaded only if there may be one.
+_FOLDERS = (Path(), Path("assistant"))
+_DOMAINS = ("domain.yml", "domain.yaml", "domain")
+# Of every assistant, whatever its domain says.
+_ALWAYS = frozenset({"requested_slot", "return_value"})
+
+
+def refuse_unknown_slots(slots: Iterable[str], domain: Mapping[str, Any] | None) -> None:
+    """Refuse slots that the ``domain`` does not have, or without one that of the project in the working directory.
+
+    Where no domain is known, or it has no slots, any is accepted.
+
+    Raises:
+        SettingsError: names the slot, and the one that may have been meant.
+    """
+    known = _slots_of(domain) if domain is not None else _slots_of_the_project()
+    for name in slots:
+        if known and name not in known:
+            hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(known)[:10])}"
+            raise SettingsError(f"slot {name!r}", f"is not in the domain{hint}")
+
+
+def _slots_of(domain: Mapping[str, Any]) -> set[str]:
+    written, forms = domain.get("slots"), domain.get("forms")
+    if not isinstance(written, Mapping) or not written:
+        return set()
+    names = {str(name) for name in written} | _ALWAYS
+    for form in forms.values() if isinstance(forms, Mapping) else ():
+        required = form.get("required_slots") if isinstance(form, Mapping) else None
+        names |= {str(name) for name in required} if isinstance(required, (list, dict)) else set()
+    return names
+
+
+def _slots_of_the_project() -> set[str]:
+    if not any((folder / name).exists() for folder in _FOLDERS for name in _DOMAINS):
+        return set()
+    from action_server.project.domain import BUILT_IN_SLOTS
+    from action_server.project.location import locate_project
+    from action_server.project.project_reader import read_project
+
+    folder = locate_project(Path())
+    if folder is None:
+        return set()
+    read = read_project(folder).domain.slots
+    return {*read, *BUILT_IN_SLOTS, *_ALWAYS} if set(read) - set(BUILT_IN_SLOTS) else set()

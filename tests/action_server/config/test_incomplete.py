@@ -1,0 +1,56 @@
+"""Settings that need another one: what is half set does not start, and is never silently none."""
+
+from __future__ import annotations
+
+import pytest
+
+from action_server.config.settings import Settings
+from action_server.errors import SettingsError
+from tests.action_server.config.started import SECRET, read, refused
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+# By the name of the setting: what is given for it.
+PARTS = {"ssl_keyfile": "key.pem", "ssl_password": SECRET, "ssl_ca_file": "ca.pem"}
+
+
+@pytest.mark.parametrize("face", [(), ("--grpc",)], ids=["http", "grpc"])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_tls_without_a_certificate_does_not_start(name: str, face: tuple[str, ...]) -> None:
+    """It would serve plain text to somebody who asked for TLS; where it was set is named, and what to do."""
+    flag = f"--{name.replace('_', '-')}"
+    variable = f"ACTION_SERVER__{name.upper()}"
+    errors = [
+        refused(*face, flag, PARTS[name]),
+        refused(*face, **{variable: PARTS[name]}),
+        refused(*face, file=f"action_server:\n  {name}: {PARTS[name]}\n"),
+    ]
+
+    assert [error.where for error in errors] == [flag, variable, f"endpoints.yml: action_server.{name}"]
+    assert {error.problem for error in errors} == {
+        "does nothing without a certificate: set --ssl-certificate too, or leave it out"
+    }
+
+
+def test_settings_made_in_another_way_are_not_silently_without_tls_either() -> None:
+    """Who asks for the files of TLS gets them whole, or an error."""
+    with pytest.raises(SettingsError, match="ssl_ca_file: does nothing without a certificate"):
+        _ = Settings.model_validate({"ssl_ca_file": "ca.pem"}).tls
+
+
+def test_without_tls_there_is_none_and_with_a_certificate_there_is() -> None:
+    """The key may stand in the certificate's file, over HTTP and gRPC alike; a password is shown by nothing."""
+    both = read("--grpc", "--ssl-certificate", "both.pem", "--ssl-password", SECRET).tls
+
+    assert read().tls is None
+    assert both is not None
+    assert (str(both.certificate), str(both.key)) == ("both.pem", "both.pem")
+    assert SECRET not in repr(both)
+
+
+def test_a_log_file_that_nobody_would_write_does_not_start() -> None:
+    """The file of logging.config says where the log goes."""
+    error = refused("--logging-config-file", "log.yml", file="action_server:\n  log_file: a.log\n")
+
+    assert error.where == "endpoints.yml: action_server.log_file"
+    assert "--logging-config-file" in error.problem
