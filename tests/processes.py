@@ -18,6 +18,7 @@ from typing import Any
 # Longer than anything here takes on a busy machine, in seconds: a test that hangs fails instead.
 PATIENCE = 60
 ROOT = Path(__file__).parents[1]
+QUICK = ("--drain-delay", "0", "--max-blocked", "0")
 
 
 @dataclass
@@ -68,9 +69,13 @@ def environment(**variables: str) -> dict[str, str]:
 def server(
     folder: Path, *flags: str, variables: Mapping[str, str] | None = None, ready: str = "server.ready"
 ) -> Iterator[ServerProcess]:
-    """Run a server in ``folder`` on a free port within the block; it is killed at the end if it still runs."""
+    """Run a server in ``folder`` on a free port within the block; it is killed at the end if it still runs.
+
+    Unless the flags say something else it does not wait before it drains, and one worker has no supervisor: both are
+    the matter of a few tests, and would cost each of the others a second or more.
+    """
     process = subprocess.Popen(
-        command("run", "--host", "127.0.0.1", "--port", "0", "--log-format", "json", *flags),
+        command("run", *QUICK, "--host", "127.0.0.1", "--port", "0", "--log-format", "json", *flags),
         cwd=folder,
         env=environment(**(variables or {})),
         stderr=subprocess.PIPE,

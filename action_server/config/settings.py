@@ -171,6 +171,21 @@ class Settings(BaseModel):
         Flag(("--grace",)),
         Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
     ] = 30.0
+    drain_delay: Annotated[
+        float,
+        Flag(("--drain-delay",)),
+        Field(ge=0, description="seconds that calls are still taken for after SIGTERM, while /ready says 503"),
+    ] = 5.0
+    start_timeout: Annotated[
+        float,
+        Flag(("--start-timeout",)),
+        Field(gt=0, description="seconds a worker may take to start; it waits for a database that is down"),
+    ] = 120.0
+    max_blocked: Annotated[
+        float,
+        Flag(("--max-blocked",)),
+        Field(ge=0, description="replace a worker that has answered nothing for so many seconds; 0 never does"),
+    ] = 60.0
     metrics: Annotated[
         bool, Flag(("--metrics",)), Field(description="count calls and answer GET /metrics for Prometheus")
     ] = True

@@ -6,12 +6,15 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
 from action_server.serving import worker
+from action_server.serving.heartbeat import is_debugged
+from action_server.serving.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
 from action_server.telemetry import logs
 from action_server.telemetry.collectors import collectors_of
@@ -44,12 +47,25 @@ def serve(
     read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled
     sock = None if settings.grpc else listen(settings.host, settings.port)
-    if settings.workers == 1 and not settings.auto_reload:
-        stopping = worker.StopSignal(signal.SIGTERM, signal.SIGINT)
+    if not _needs_supervisor(settings):
+        stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
     else:
         Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again).run()
     logger.info("server.stopped")
+
+
+def _needs_supervisor(settings: Settings) -> bool:
+    """Tell whether somebody has to start workers anew.
+
+    One worker alone has a supervisor for :attr:`Settings.max_blocked`. It has none under a debugger, nor at a terminal
+    if that setting is the default: ``breakpoint()`` in an action needs the terminal, and whoever sits there sees it.
+    """
+    if settings.workers > 1 or settings.auto_reload:
+        return True
+    is_chosen = "max_blocked" in settings.model_fields_set
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    return settings.max_blocked > 0 and not is_debugged() and (is_chosen or not at_terminal)
 
 
 def listen(host: str, port: int) -> socket.socket:

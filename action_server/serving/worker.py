@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
-import signal
+import select
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from functools import partial
-from multiprocessing.connection import Connection
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 from rasa_sdk.plugin import plugin_manager
@@ -22,15 +19,14 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from action_server.assembly import Assembly, Prepared, assemble, prepare
+from action_server.assembly import Assembly, assemble
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
-from action_server.runtime.one_thread import OneThread
-from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
+from action_server.serving.stop_signal import Stop, StopSignal
 from action_server.telemetry import logs
 
 if TYPE_CHECKING:
@@ -38,8 +34,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How often the drain looks whether connections have become idle, in seconds.
+# In seconds: how often the drain looks whether connections have become idle, and how long it takes new ones at the end.
 _DRAIN_INTERVAL = 0.02
+_ACCEPTING = 1.0
+_PART_OF_START = 0.8
 
 
 def run(
@@ -55,21 +53,11 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
-    with forks.isolate_children(sock) as sockets:
-        prepared = prepare(settings, shared_directory)
-        serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)
-        if prepared.on_one_thread:
-            _run_beside(serve, stopping, takes_coroutines=prepared.package.lifespan is None)
-        else:
-            _run_loop(serve(None))
-
-
-def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
-    """Serve on an event loop in this thread."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        executor = loop.run_until_complete(serving)
+        with forks.isolate_children(sock) as sockets:
+            executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory, sockets))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -80,114 +68,81 @@ def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
         os._exit(0)
 
 
-def _run_beside(
-    serve: Callable[[Threads | None], Coroutine[Any, Any, Executor]], stopping: StopSignal, *, takes_coroutines: bool
-) -> None:
-    """Serve on an event loop in a thread of its own: this one imported the actions, and runs them."""
-    # Not uvloop: signals are handled in this thread, and that one does not see them while it waits.
-    home = asyncio.new_event_loop()
-    asyncio.set_event_loop(home)
-    stopping.home = home
-    ended: Future[None] = Future()
+class HttpServer:
+    """Serves HTTP on one listening socket."""
 
-    def run() -> None:
-        try:
-            _run_loop(serve(OneThread(home, takes_coroutines=takes_coroutines)))
-            ended.set_result(None)
-        except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
-            ended.set_exception(exc)
-        finally:
-            home.call_soon_threadsafe(home.stop)
+    def __init__(self, assembly: Assembly, app: SanicApp, server: AsyncioServer, sock: socket.socket) -> None:
+        self._readiness = assembly.readiness
+        self._grace = assembly.settings.grace
+        self._app = app
+        self._server = server
+        self._sock = sock
+        self._closed: Awaitable[None] | None = None
 
-    thread = Thread(target=run, name="action-server", daemon=True)
-    thread.start()
-    try:
-        home.run_forever()
-        thread.join()
-    finally:
-        home.close()
-    ended.result()
-
-
-class StopSignal:
-    """Tells a worker to stop, once to drain. Reacts to the ``signals``.
-
-    A worker on its own ends at once when it is told again during the drain. One that has a ``parent``, the process that
-    started it, does not: it gets the signal from its parent and, under systemd for one, from outside as well. It also
-    stops when its parent is gone.
-    """
-
-    def __init__(self, *signals: signal.Signals, parent: Connection | None = None) -> None:
-        self._signals = signals
-        self._parent = parent
-        self._event = asyncio.Event()
-        self._draining = False
-        # The loop of the main thread, if that is not the one that serves: Python handles signals in the main thread.
-        self.home: asyncio.AbstractEventLoop | None = None
-
-    def arm(self) -> None:
-        """Listen from now on; to be called on the running event loop."""
-        loop = asyncio.get_running_loop()
-        if self.home is not None:
-            self.home.call_soon_threadsafe(self._arm_home, self.home, loop)
+    async def announce(self, *, others_serve: bool) -> None:
+        """Let clients know that this worker stops: from now on each answer says that its connection closes."""
+        if others_serve:
+            # They listen on the same socket, and the server is as ready as it was.
+            self._close_socket()
         else:
-            for number in self._signals:
-                loop.add_signal_handler(number, self.stop)
-        if self._parent is not None:
-            # The parent never sends anything: readable means that it is gone.
-            loop.add_reader(self._parent.fileno(), self._parent_gone)
+            self._readiness.state = "draining"
+        self._app.config.KEEP_ALIVE = False
+        for connection in list(self._server.connections):
+            connection.keep_no_longer()
 
-    def _arm_home(self, home: asyncio.AbstractEventLoop, server: asyncio.AbstractEventLoop) -> None:
-        for number in self._signals:
-            # A signal wakes the loop; the handler does not wait for it, as an action may be running there.
-            home.add_signal_handler(number, lambda: None)
-            signal.signal(number, lambda *_: self._stop_from_home(server))
+    async def drain(self) -> None:
+        """Take no more connections, let running calls finish within the grace, then cut what is left."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._grace
+        if self._closed is None:
+            await self._accept_waiting(deadline)
+            self._close_socket()
+        connections = self._server.connections
+        while connections and loop.time() < deadline:
+            for connection in list(connections):
+                connection.close_if_idle()
+            await asyncio.sleep(_DRAIN_INTERVAL)
+        for connection in list(connections):
+            if not connection.close_if_idle(math.inf):
+                logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
+                connection.abort()
+        if self._closed is not None:
+            await self._closed
+        await self._server.before_stop()
+        await self._server.after_stop()
 
-    def _stop_from_home(self, server: asyncio.AbstractEventLoop) -> None:
-        # A loop that is closed has stopped.
-        with suppress(RuntimeError):
-            server.call_soon_threadsafe(self.stop)
+    async def _accept_waiting(self, deadline: float) -> None:
+        """Take the connections that the kernel has accepted for this socket: closing it would reset them."""
+        loop = asyncio.get_running_loop()
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLIN)
+        # A flood of connections must not keep the server from stopping.
+        latest = min(deadline, loop.time() + _ACCEPTING)
+        while poll.poll(0) and loop.time() < latest:  # noqa: ASYNC110 - the kernel sets no event of asyncio
+            await asyncio.sleep(0)
 
-    def stop(self) -> None:
-        """Ask for the drain."""
-        # Only during the drain: `timeout` and some supervisors send their signal twice at the same moment.
-        if self._draining and self._parent is None:
-            logger.warning("worker.killed")
-            logging.shutdown()
-            os._exit(1)
-        self._event.set()
-
-    async def wait(self) -> None:
-        """Return when asked to stop."""
-        await self._event.wait()
-        self._draining = True
-
-    def _parent_gone(self) -> None:
-        if self._parent is not None:
-            asyncio.get_running_loop().remove_reader(self._parent.fileno())
-        self.stop()
+    def _close_socket(self) -> None:
+        self._closed = self._server.close()
 
 
 @asynccontextmanager
 async def serve_http(
     assembly: Assembly, sock: socket.socket, name: str = "action_server", *, only_one: bool = True
-) -> AsyncIterator[None]:
+) -> AsyncIterator[HttpServer]:
     """Serve HTTP on a listening socket within the block; afterwards running calls get ``settings.grace`` seconds.
 
     ``name`` is the Sanic app's and must be unique in a process; ``only_one`` as for :func:`create_app`.
     """
     app = create_app(assembly, name=name, only_one=only_one)
     try:
-        server = await _start(assembly, app, sock)
+        server = HttpServer(assembly, app, await _start(assembly, app, sock), sock)
         assembly.readiness.state = "ready"
         try:
-            yield
+            yield server
         finally:
-            # Probes see it at once; connections that are open, probes' among them, are served during the drain.
-            assembly.readiness.state = "draining"
-            await _drain(server, assembly.settings.grace)
-            await server.before_stop()
-            await server.after_stop()
+            if assembly.readiness.state == "ready":
+                await server.announce(others_serve=False)
+            await server.drain()
     finally:
         Sanic.unregister_app(app)
 
@@ -230,41 +185,42 @@ async def _serve(
     prepared: Prepared,
     threads: Threads | None,
 ) -> Executor:
-    async with assemble(settings, shared_directory, prepared=prepared, threads=threads) as assembly:
+    # Less than the whole time to start: why it is over is the worker's to say, and not that it was killed.
+    patience = _PART_OF_START * settings.start_timeout
+    async with assemble(settings, shared_directory, prepared=prepared, threads=threads, patience=patience) as assembly:
         names = ",".join(sorted(action.name for action in assembly.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
         stopping.arm()
         before = forks.listening_sockets() if sock is None else frozenset[int]()
-        async with _serve_grpc(assembly) if sock is None else serve_http(assembly, sock):
+        serving: AbstractAsyncContextManager[_Server] = (
+            _serve_grpc(assembly) if sock is None else serve_http(assembly, sock)
+        )
+        async with serving as server:
             if sock is None:
                 # gRPC opens its sockets itself.
                 sockets |= forks.listening_sockets() - before
             assembly.watch()
             ready()
-            await stopping.wait()
+            way = await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
+            await server.announce(others_serve=way is Stop.RETIRE)
+            stopping.confirm()
+            # Retired, gRPC ends its connections at once: the kernel gives its own socket new ones while it is open.
+            if way is Stop.DRAIN or (way is Stop.RETIRE and sock is not None):
+                await stopping.delay(settings.drain_delay)
     return assembly.executor
 
 
-def _serve_grpc(assembly: Assembly) -> AbstractAsyncContextManager[None]:
+class _Server(Protocol):
+    """What serves, over HTTP or gRPC."""
+
+    async def announce(self, *, others_serve: bool) -> None:
+        """Let clients know that this worker stops, and whether others have taken over."""
+
+
+def _serve_grpc(assembly: Assembly) -> AbstractAsyncContextManager[_Server]:
     # Here, as a server of HTTP need not pay for gRPC: 75 ms and some megabytes.
     from action_server.serving.grpc.service import serve_grpc
 
     return serve_grpc(assembly)
-
-
-async def _drain(server: AsyncioServer, grace: float) -> None:
-    """Take no more connections, let running calls finish within ``grace`` seconds, then cut what is left."""
-    loop = asyncio.get_running_loop()
-    closed: Awaitable[None] | None = server.close()
-    deadline = loop.time() + grace
-    while server.connections and loop.time() < deadline:
-        for connection in list(server.connections):
-            connection.close_if_idle()
-        await asyncio.sleep(_DRAIN_INTERVAL)
-    for connection in list(server.connections):
-        logger.warning("call.cut", extra={"problem": f"still running after {grace} s of grace"})
-        connection.abort()
-    if closed is not None:
-        await closed

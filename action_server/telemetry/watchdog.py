@@ -80,6 +80,8 @@ class LoopWatchdog:
         self._interval = threshold / _SIGNS_PER_THRESHOLD
         self._recent: deque[Blocking] = deque(maxlen=_REMEMBERED)
         self._stopping = threading.Event()
+        # Said once: what fails now will probably fail at each tick.
+        self._has_failed = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -102,12 +104,16 @@ class LoopWatchdog:
         return list(reversed(self._recent))
 
     def _watch(self) -> None:
-        try:
-            while not self._stopping.wait(self._interval):
+        while not self._stopping.wait(self._interval):
+            try:
                 self._tick(time.monotonic(), self._cpu_clock())
-        except RuntimeError:
-            if not self._loop.is_closed():
-                raise
+            except Exception:
+                if self._loop.is_closed():
+                    return
+                # A watchdog that dies of one frame or one full table of descriptors sees nothing for ever after.
+                if not self._has_failed:
+                    logger.exception("watchdog.failed")
+                self._has_failed = True
 
     def _begin(self, now: float, cpu: float) -> None:
         self._ticked, self._ticked_cpu = now, cpu
@@ -155,9 +161,8 @@ class LoopWatchdog:
         frame = sys._current_frames().get(self._loop_thread)
         if frame is None:
             return
-        task = asyncio.current_task(self._loop)
-        context = _context_of(task) if task else None
-        seen = (_action_in(context), _place(frame))
+        context = _context_of_running_task(self._loop)
+        seen = (_action_in(context), place_of_frame(frame))
         self._silence.seen[seen] += 1
         if context is not None:
             self._silence.contexts[seen] = context
@@ -197,8 +202,16 @@ def _cpu_clock_of_this_thread() -> Callable[[], float]:
     return lambda: time.clock_gettime(number)
 
 
-def _context_of(task: asyncio.Task[object]) -> Context | None:
-    """Return a copy of a task's context: the one of a running task cannot be entered."""
+def action_of_running_task(loop: asyncio.AbstractEventLoop) -> str:
+    """Return the action that runs on an event loop right now; "" if there is none."""
+    return _action_in(_context_of_running_task(loop))
+
+
+def _context_of_running_task(loop: asyncio.AbstractEventLoop) -> Context | None:
+    """Return a copy of the context of the task that runs: that one itself cannot be entered."""
+    task = asyncio.current_task(loop)
+    if task is None:
+        return None
     if sys.version_info >= (3, 12):
         return task.get_context().copy()
     # Before 3.12 a task does not hand its context out, but the garbage collector knows it.
@@ -212,13 +225,19 @@ def _action_in(context: Context | None) -> str:
         return ""
 
 
-def _place(frame: FrameType) -> str:
+def place_of_frame(frame: FrameType) -> str:
     """Return the deepest line of the author's own code; the deepest of all where there is none."""
-    deepest = f"{shorten(frame.f_code.co_filename)}:{frame.f_lineno}"
+    deepest = f"{shorten(frame.f_code.co_filename)}:{_line_of(frame)}"
     stack: TracebackType | None = None
     outer: FrameType | None = frame
     while outer is not None:
-        stack = TracebackType(stack, outer, outer.f_lasti, outer.f_lineno)
+        stack = TracebackType(stack, outer, outer.f_lasti, _line_of(outer))
         outer = outer.f_back
     # As if an error had come from there: which lines are the author's is decided in one place.
     return place_of_failure(Exception().with_traceback(stack)) or deepest
+
+
+def _line_of(frame: FrameType) -> int:
+    # None where the compiler made an instruction that stands in no line, says the type; a running frame may be there.
+    line: int | None = frame.f_lineno
+    return frame.f_code.co_firstlineno if line is None else line

@@ -134,8 +134,32 @@ def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHand
     return grpc.unary_unary_rpc_method_handler(refuse, handler.request_deserializer, handler.response_serializer)
 
 
+class GrpcServer:
+    """Serves gRPC on sockets of its own."""
+
+    def __init__(self, server: grpc.aio.Server, checks: health.aio.HealthServicer, grace: float) -> None:
+        self._server = server
+        self._checks = checks
+        self._grace = grace
+        self._stopped: asyncio.Future[None] | None = None
+
+    async def announce(self, *, others_serve: bool) -> None:
+        """Let clients know that this worker stops: its health is NOT_SERVING, unless others have taken over."""
+        if others_serve:
+            # While its socket is open, the kernel gives it new connections: it closes now, and clients get a GOAWAY.
+            self._stopped = asyncio.ensure_future(self._server.stop(self._grace))
+            await asyncio.sleep(0)
+        else:
+            await self._checks.enter_graceful_shutdown()
+
+    async def drain(self) -> None:
+        """Take no more calls; clients get a GOAWAY. Running ones get the grace."""
+        await self._checks.enter_graceful_shutdown()
+        await (self._stopped or self._server.stop(self._grace))
+
+
 @asynccontextmanager
-async def serve_grpc(assembly: Assembly) -> AsyncIterator[None]:
+async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
     """Serve gRPC within the block; afterwards running calls get the settings' ``grace``.
 
     Raises:
@@ -155,11 +179,11 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[None]:
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     _listen(server, settings)
     await server.start()
+    serving = GrpcServer(server, checks, settings.grace)
     try:
-        yield
+        yield serving
     finally:
-        await checks.enter_graceful_shutdown()
-        await server.stop(settings.grace)
+        await serving.drain()
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> None:

@@ -21,6 +21,7 @@ from action_server.assembly import Assembly
 from action_server.errors import UnauthorizedError
 from action_server.protocol.calls import encode_error
 from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, client_gone_error, request_id_of
+from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
 
 _REQUEST_LINE = "POST /webhook HTTP/1.1"
 # As aiohttp writes it, and with it every engine.
@@ -128,16 +129,21 @@ class Webhook:
                 return False
         return True
 
+    def keeps(self, head: Head) -> bool:
+        """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
+        return head.keep_alive and bool(self.app.config.KEEP_ALIVE)
+
     async def answer(self, body: bytes | memoryview, head: Head) -> bytes:
         """Return the whole answer of HTTP."""
         given = head.headers.get("x-request-id", "")
         request_id = request_id_of(given)
-        connection = b"keep-alive" if head.keep_alive else b"close"
         try:
             status, reply, error = await self.calls.answer(body, headers=head.headers, request_id=request_id)
         except asyncio.CancelledError:
             error = self.calls.note_error(client_gone_error())
             status, reply = error.status, encode_error(error)
+        # Only now: the server may have been told to stop while the action ran.
+        connection = b"keep-alive" if self.keeps(head) else b"close"
         if error is None:
             return _OK % (request_id.encode("ascii"), len(reply), connection) + reply
         headers = {**error.headers, "X-Request-ID": request_id} if given else error.headers
@@ -176,6 +182,7 @@ class WebhookProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(low=16384, high=65536)
         self._transport = transport
         self._since = self._loop.time()
+        self._is_new = True
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -186,6 +193,7 @@ class WebhookProtocol(asyncio.Protocol):
                 self._transport.pause_reading()
             return
         self._since = self._loop.time()
+        self._is_new = False
         head = self._head
         if head is None:
             found = self._webhook.heads.read(data)
@@ -223,12 +231,22 @@ class WebhookProtocol(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
 
-    def close_if_idle(self) -> bool:
-        """Close the connection if no request is on it; tell whether it was closed."""
-        idle = self._task is None and not self._pieces
-        if idle:
-            self._transport.close()
-        return idle
+    def close_if_idle(self, now: float | None = None) -> bool:
+        """Close the connection if no request is on it, on its way or about to come; tell whether it is closed."""
+        transport = self._transport
+        if self._task is not None or self._pieces:
+            return False
+        if transport.is_closing():
+            return True
+        if has_unread(transport):
+            return False
+        if self._is_new and (self._loop.time() if now is None else now) - self._since < FIRST_REQUEST:
+            return False
+        transport.close()
+        return True
+
+    def keep_no_longer(self) -> None:
+        """Nothing to do: whether a connection is kept is asked when the answer is there."""
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -243,7 +261,7 @@ class WebhookProtocol(asyncio.Protocol):
         elif self._pieces:
             self._hand_over()
         elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
-            self._transport.close()
+            self.close_if_idle(now)
 
     def _begin(self, body: bytes | memoryview, head: Head) -> None:
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
@@ -255,7 +273,7 @@ class WebhookProtocol(asyncio.Protocol):
         if transport.is_closing():
             return
         transport.write(answer)
-        if not head.keep_alive:
+        if not self._webhook.keeps(head):
             transport.close()
             if transport.get_write_buffer_size():
                 self._loop.call_later(_CLOSE_TIMEOUT, transport.abort)

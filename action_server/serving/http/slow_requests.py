@@ -1,6 +1,7 @@
-"""Sanic's protocols, with an end to requests that take too long to arrive.
+"""Sanic's protocols, with an end to requests that take too long to arrive, and to no connection that has one.
 
-Sanic's own time-outs start anew with each byte, so a client that sends one byte now and then keeps its connection.
+Sanic's own time-outs start anew with each byte, so a client that sends one byte now and then keeps its connection. Its
+own drain closes a connection whose next request has been received and is about to run.
 Handing a protocol to ``create_server`` is Sanic's documented way to change that.
 """
 
@@ -12,6 +13,8 @@ from sanic.http.constants import Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
+from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
+
 _BEFORE_THE_BODY = (Stage.IDLE, Stage.REQUEST)
 
 
@@ -19,6 +22,11 @@ class _Impatient:
     """Cuts a connection whose request arrives for longer than the headers, and then the body, may take."""
 
     __slots__ = ()
+
+    def connection_made(self: Any, transport: Any) -> None:
+        """Begin."""
+        self._made = self.loop.time()
+        super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self: Any, data: bytes) -> None:
         """Take in what arrived, unless it comes too late."""
@@ -31,6 +39,27 @@ class _Impatient:
             return
         super().data_received(data)  # type: ignore[misc]
 
+    def close_if_idle(self: Any, now: float | None = None) -> bool:
+        """Close the connection if no request is on it, on its way or about to come; tell whether it is closed."""
+        if self.transport is None or self.transport.is_closing():
+            return True
+        http = getattr(self, "_http", None)
+        # Sanic's stage is still IDLE when a request has been received and its task has not run.
+        if self.recv_buffer or (http is not None and http.stage is not Stage.IDLE) or has_unread(self.transport):
+            return False
+        is_new = getattr(self, "_began", None) is None
+        if is_new and (self.loop.time() if now is None else now) - self._made < FIRST_REQUEST:
+            return False
+        self.close()
+        return True
+
+    def keep_no_longer(self: Any) -> None:
+        """Have the answer to the request that runs say that the connection closes."""
+        http = getattr(self, "_http", None)
+        # Of the next requests the app's settings say so; an answer that has begun has said something else.
+        if http is not None and http.stage is Stage.HANDLER and not http.upgrade_websocket:
+            http.keep_alive = False
+
     def _is_late(self: Any, http: Any, seconds: float) -> bool:
         config = self.app.config
         if http.stage in _BEFORE_THE_BODY:
@@ -42,10 +71,10 @@ class _Impatient:
 class ImpatientHttpProtocol(_Impatient, HttpProtocol):
     """HTTP."""
 
-    __slots__ = ("_began",)
+    __slots__ = ("_began", "_made")
 
 
 class ImpatientWebSocketProtocol(_Impatient, WebSocketProtocol):
     """HTTP with websockets, for plug-ins that add such routes."""
 
-    __slots__ = ("_began",)
+    __slots__ = ("_began", "_made")

@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from action_server.serving.supervisor import snapshot
+from action_server.serving.project_files import snapshot
 from tests.action_server.serving.server_calls import call, edit, gate
 from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, WAITING, project

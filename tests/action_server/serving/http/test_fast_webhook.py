@@ -367,6 +367,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.is_closing = lambda: not {"close", "abort"}.isdisjoint(self.done)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: self.done.append(name)

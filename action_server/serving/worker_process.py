@@ -1,0 +1,150 @@
+"""One worker as its supervisor sees it: a process, what it says of itself, and how it is told to stop."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+from action_server.config.settings import Settings
+from action_server.errors import StartupError
+from action_server.serving import forks, worker
+from action_server.serving.heartbeat import Beat, Heartbeat, interval_of
+from action_server.serving.project_files import Snapshot, imported_files
+from action_server.serving.stop_signal import Stop, StopSignal
+
+_context = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """The worker takes calls; ``files`` are those of the project that it runs."""
+
+    files: Snapshot = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """The worker cannot start; ``problem`` says why, in a line."""
+
+    problem: str
+
+
+@dataclass(frozen=True)
+class _Stopping:
+    """The worker has heard that it is to stop; retired, it listens no more."""
+
+
+class WorkerProcess:
+    """A worker's process, started when this is made.
+
+    Attributes:
+        is_ready: it takes calls.
+        is_stopping: it has heard that it is to stop.
+        problem: why it could not start, in its own words; empty if it did not say.
+        files: those of the project that it runs.
+        beat: its last sign of life.
+        heard: when it was last heard of, or started (``time.monotonic``).
+        deadline: when it is to have started, or ended (``time.monotonic``).
+    """
+
+    def __init__(self, settings: Settings, sock: socket.socket | None, shared_directory: Path | None) -> None:
+        self._channel, theirs = Pipe()
+        self.process = _context.Process(
+            target=_run_worker, args=(settings, sock, theirs, shared_directory), name="action-server-worker"
+        )
+        self.process.start()
+        theirs.close()
+        self.pid = self.process.pid or 0
+        self.is_ready = self.is_stopping = False
+        self.problem = ""
+        self.files: Snapshot = {}
+        self.beat = Beat()
+        self.heard = time.monotonic()
+        self.deadline = self.heard + settings.start_timeout
+        self._is_silent = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self.process.is_alive()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code the process ended with; negative is a signal's number."""
+        return self.process.exitcode
+
+    def waitables(self) -> list[Connection | int]:
+        """Return what becomes readable when there is something to hear of this worker."""
+        return [self.process.sentinel, *([] if self._is_silent else [self._channel])]
+
+    def listen(self) -> None:
+        """Take in what the worker has said since."""
+        try:
+            while not self._is_silent and self._channel.poll():
+                self._take_in(self._channel.recv())
+        except (EOFError, OSError):
+            self._is_silent = True
+
+    def stop(self, way: Stop) -> None:
+        """Tell the worker to stop."""
+        try:
+            if self.is_ready:
+                self._channel.send(way)
+                return
+        except OSError:
+            # It is ending.
+            return
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """End the process at once, whatever state it is in."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """Give back what belongs to a worker that has ended."""
+        self._channel.close()
+
+    def _take_in(self, said: object) -> None:
+        self.heard = time.monotonic()
+        if isinstance(said, Beat):
+            self.beat = said
+        elif isinstance(said, _Ready):
+            self.is_ready, self.files = True, said.files
+        elif isinstance(said, _Failed):
+            self.problem = said.problem
+        elif isinstance(said, _Stopping):
+            self.is_stopping = True
+
+
+def _run_worker(
+    settings: Settings, sock: socket.socket | None, channel: Connection, shared_directory: Path | None
+) -> None:
+    """Run one worker in its own process. Exit code 2 when it cannot start."""
+    # Ctrl-C reaches every process of the terminal; the supervisor passes it on.
+    signal.signal(signal.SIGINT, forks.ignore_signal)
+    # The heartbeat is a thread.
+    sending = threading.Lock()
+
+    def send(message: object) -> None:
+        with sending:
+            channel.send(message)
+
+    def ready() -> None:
+        send(_Ready(imported_files()))
+        if settings.max_blocked:
+            Heartbeat(send, interval_of(settings.max_blocked)).start()
+
+    stopping = StopSignal(signal.SIGTERM, parent=channel, confirm=lambda: send(_Stopping()))
+
+    try:
+        worker.run(settings, sock, ready, stopping, shared_directory)
+    except StartupError as exc:
+        send(_Failed(str(exc)))
+        sys.exit(2)
