@@ -25,6 +25,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.options import OptionsTable
+from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
@@ -126,11 +127,13 @@ class Assembly:
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, shared_directory: Path | None = None) -> AsyncIterator[Assembly]:
+async def assemble(
+    settings: Settings, shared_directory: Path | None = None, *, patience: float = 0.0
+) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
-    ``shared_directory`` is where the workers of one supervisor count together and find domains that others were sent;
-    None for a worker on its own.
+    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where the workers of
+    one supervisor count together and find domains that others were sent; None for a worker on its own.
 
     Raises:
         StartupError: an action or a service cannot be made.
@@ -138,8 +141,9 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
+    databases = Patience(patience)
     async with AsyncExitStack() as stack:
-        opened = await open_services(stack, package, settings.services)
+        opened = await databases.wait_for(lambda: open_services(stack, package, settings.services))
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
         executor = Executor(
@@ -149,7 +153,7 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
             middlewares=package.middlewares,
             services=opened,
             metrics=metrics,
-            store=await _open_store(stack, settings, package.registry, options),
+            store=await databases.wait_for(lambda: _open_store(stack, settings, package.registry, options)),
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
             domain_files=DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None,

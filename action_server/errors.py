@@ -328,12 +328,13 @@ class DegradedError(ServiceError):
 class DatabaseError(ServiceError):
     """The database did not answer: it is gone, locked, full or not ours to read.
 
-    ``problem`` says which in a few words, if that is known; nothing of what was read or written is in it.
+    ``problem`` says which in a few words, if known, and nothing of what was read or written; ``is_down`` that it may pass.
     """
 
-    def __init__(self, problem: str | None = None) -> None:
+    def __init__(self, problem: str | None = None, *, is_down: bool = False) -> None:
         super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
         self.problem = problem
+        self.is_down = is_down
 
 
 class SlotValueError(ServiceError, ValueError):

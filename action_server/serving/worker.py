@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 # In seconds: how often the drain looks whether connections have become idle, and how long it takes new ones at the end.
 _DRAIN_INTERVAL = 0.02
 _ACCEPTING = 1.0
+_PART_OF_START = 0.8
 
 
 def run(
@@ -183,7 +184,9 @@ async def _serve(
     shared_directory: Path | None,
     sockets: set[int],
 ) -> Executor:
-    async with assemble(settings, shared_directory) as assembly:
+    # Less than the whole time to start: why it is over is the worker's to say, and not that it was killed.
+    patience = _PART_OF_START * settings.start_timeout
+    async with assemble(settings, shared_directory, patience=patience) as assembly:
         names = ",".join(sorted(action.name for action in assembly.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
