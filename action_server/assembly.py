@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from action_server.runtime.health import Readiness
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.options import OptionsTable
+from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
 from action_server.runtime.service_settings import ServiceSettings
 from action_server.runtime.threads import Threads
@@ -166,6 +168,11 @@ def _threads_here(prepared: Prepared) -> Threads | None:
     return OneThread(asyncio.get_running_loop()) if is_safe else None
 
 
+def _warn_of_none(package: LoadedPackage, settings: Settings) -> None:
+    if not len(package.registry):
+        logger.warning("actions.none", extra={"package": settings.actions})
+
+
 @asynccontextmanager
 async def assemble(
     settings: Settings,
@@ -173,42 +180,65 @@ async def assemble(
     *,
     prepared: Prepared | None = None,
     threads: Threads | None = None,
+    patience: float = 0.0,
 ) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
-    ``shared_directory`` is where the workers of one supervisor count together and find domains that others were sent;
-    None for a worker on its own. ``prepared`` is what is loaded already, ``threads`` are those it is to run on.
+    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where the workers of
+    one supervisor count together and find domains that others were sent; None for a worker on its own. ``prepared`` is
+    what is loaded already, ``threads`` are those it is to run on.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
     prepared = prepared or prepare(settings, shared_directory)
     metrics, package = prepared.metrics, prepared.package
+    databases = Patience(patience)
     async with AsyncExitStack() as stack:
-        if not len(package.registry):
-            logger.warning("actions.none", extra={"package": settings.actions})
-        opened = await open_services(stack, package, settings.services, settings.given_services)
-        metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
-        options = settings.options
+        _warn_of_none(package, settings)
+        opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
+        open_store = partial(_open_store, stack, settings, package.registry, settings.options)
         executor = Executor(
             package.registry,
             limits=settings.limits,
-            options=options,
+            options=settings.options,
             middlewares=package.middlewares,
             services=opened,
             metrics=metrics,
-            store=await _open_store(stack, settings, package.registry, options),
+            store=await databases.wait_for(open_store),
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
-            domain_files=DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None,
+            domain_files=_domain_files(settings, shared_directory),
             threads=threads or _threads_here(prepared),
         )
         stack.callback(executor.close)
-        metrics.threads(0, executor.threads.limit)
-        count_with(metrics)
-        watchdog = _make_watchdog(stack, settings, metrics)
-        readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
-        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
+        _start_counting(metrics, executor, settings)
+        yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics))
+
+
+def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
+    metrics.know((action.name for action in executor.registry), "grpc" if settings.grpc else "http")
+    metrics.threads(0, executor.threads.limit)
+    count_with(metrics)
+
+
+def _put_together(
+    settings: Settings,
+    executor: Executor,
+    opened: services.Services,
+    metrics: Metrics,
+    watchdog: LoopWatchdog | None,
+) -> Assembly:
+    readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
+    return Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
+
+
+def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFiles | None:
+    return DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
+
+
+async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
+    return await open_services(stack, package, settings.services, settings.given_services)
 
 
 async def open_services(

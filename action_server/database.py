@@ -39,9 +39,10 @@ _DRIVERS = {
 }
 
 
+_SQLITE_LOCKED = "database is locked"
 # What SQLite says, word for word, and PostgreSQL's codes: https://postgresql.org/docs/current/errcodes-appendix.html
 _SQLITE_PROBLEMS = {
-    "database is locked": "it is locked by somebody else",
+    _SQLITE_LOCKED: "it is locked by somebody else",
     "database or disk is full": "its disk is full",
     "attempt to write a readonly database": "it may not be written to",
     "unable to open database file": "it cannot be opened",
@@ -59,6 +60,8 @@ _POSTGRESQL_PROBLEMS = {
     "55P03": "it is locked by somebody else",
     "57P03": "it is starting or stopping",
 }
+# Of these, what passes without anybody's doing.
+_POSTGRESQL_DOWN = frozenset({"53300", "55P03", "57P03"})
 
 
 class Database:
@@ -159,13 +162,20 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         connection = await engine.connect()
     except Exception as exc:
         # Drivers raise their own kinds here, which SQLAlchemy hands on: asyncpg's errors, OSError, TimeoutError.
-        raise DatabaseError(_problem(exc)) from exc
+        raise DatabaseError(_problem(exc), is_down=_is_down(exc)) from exc
     try:
         yield connection
     except (SQLAlchemyError, OSError, asyncio.TimeoutError) as exc:
-        raise DatabaseError(_problem(exc)) from exc
+        raise DatabaseError(_problem(exc), is_down=_is_down(exc)) from exc
     finally:
         await connection.close()
+
+
+def _is_down(error: BaseException) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, (PoolTimeoutError, asyncio.TimeoutError, OSError)):
+        return True
+    return str(cause) == _SQLITE_LOCKED or str(getattr(cause, "sqlstate", None)) in _POSTGRESQL_DOWN
 
 
 def _problem(error: BaseException) -> str | None:

@@ -41,17 +41,15 @@ elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project 
         ├── UnreachableError           no action server answers at the address
         ├── FixtureError               a fixture sets what is no slot
         ├── ScriptEndedError           more messages than turns in the script
-        ├── CommandGeneratorError         the language model cannot be asked
-        ├── InvalidCompletionError         the language model's answer is none
+        ├── CommandGeneratorError      the language model cannot be asked
+        ├── InvalidCompletionError     the language model's answer is none
         └── ResponseError              a response cannot be said
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 
 class ActionServerError(Exception):
@@ -61,8 +59,8 @@ class ActionServerError(Exception):
 class CallError(ActionServerError):
     """One call cannot be answered with 200.
 
-    ``action`` is the name the engine asked for, or ``""`` when the request did not get that far. ``error_id`` is set
-    where the details are in the log and not in the message. ``headers`` are those of an HTTP answer.
+    ``action`` is the name the engine asked for, ``""`` when the request did not get that far; ``error_id`` is set where
+    the details are in the log and not in the message; ``headers`` are those of an HTTP answer.
     """
 
     status: int = 500
@@ -329,12 +327,13 @@ class DegradedError(ServiceError):
 class DatabaseError(ServiceError):
     """The database did not answer: it is gone, locked, full or not ours to read.
 
-    ``problem`` says which in a few words, if that is known; nothing of what was read or written is in it.
+    ``problem`` says which in a few words, if known, nothing of what was read or written; ``is_down`` that it may pass.
     """
 
-    def __init__(self, problem: str | None = None) -> None:
+    def __init__(self, problem: str | None = None, *, is_down: bool = False) -> None:
         super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
         self.problem = problem
+        self.is_down = is_down
 
 
 class SlotValueError(ServiceError, ValueError):

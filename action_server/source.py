@@ -7,6 +7,7 @@ import os
 import re
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +71,15 @@ def place_of_failure(exc: BaseException) -> str | None:
     """
     if isinstance(exc, SyntaxError) and exc.filename:
         return f"{shorten(exc.filename)}:{exc.lineno}"
-    for frame in reversed(traceback.extract_tb(exc.__traceback__)):
-        if not frame.filename.startswith(_NOT_THE_AUTHORS) and "site-packages" not in frame.filename:
-            return f"{shorten(frame.filename)}:{frame.lineno}"
+    frames = reversed(traceback.extract_tb(exc.__traceback__))
+    return deepest_of_author((frame.filename, frame.lineno or 0) for frame in frames)
+
+
+def deepest_of_author(frames: Iterable[tuple[str, int]]) -> str | None:
+    """Return the first place in the author's own code, of files and lines with the deepest first; None if none is."""
+    for file, line in frames:
+        if not file.startswith(_NOT_THE_AUTHORS) and "site-packages" not in file:
+            return f"{shorten(file)}:{line}"
     return None
 
 

@@ -1,23 +1,28 @@
 """A worker's signs of life for its supervisor: whether its event loop runs, and if not, where it is.
 
 A thread sends them, so they come while the loop is blocked. None come from a worker that is stopped, or whose code does
-not let go of Python's lock; the supervisor takes their absence as its own sign.
+not let go of Python's lock; the supervisor takes their absence as a sign. Where such code is, Python can still write.
 """
 
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
+from action_server.source import deepest_of_author, shorten
 from action_server.telemetry.watchdog import action_of_running_task, place_of_frame
 
 logger = logging.getLogger(__name__)
 
+# As faulthandler writes it.
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in ', re.MULTILINE)
 _DEBUGGERS = ("bdb", "pdb")
 _DEBUG_SERVERS = frozenset({"debugpy", "pydevd"})
 # In seconds. Of the time after which a worker is replaced, a quarter: a few late ones do not matter then.
@@ -48,11 +53,17 @@ def is_debugged() -> bool:
 
 
 class Heartbeat:
-    """Sends a :class:`Beat` every ``interval`` seconds, until ``send`` raises ``OSError``: nobody is there any more."""
+    """Sends signs of life, until ``send`` raises ``OSError``: nobody is there any more.
 
-    def __init__(self, send: Callable[[Beat], None], interval: float) -> None:
+    ``limit`` is the time after which the worker is replaced, in seconds. After half of it without a sign the stacks of
+    all threads are written to the descriptor ``stacks``.
+    """
+
+    def __init__(self, send: Callable[[Beat], None], limit: float, stacks: int) -> None:
         self._send = send
-        self._interval = interval
+        self._interval = interval_of(limit)
+        self._limit = limit
+        self._stacks = stacks
         self._blocked = 0.0
         self._answered = True
 
@@ -60,6 +71,7 @@ class Heartbeat:
         """Watch the running event loop from now on, to the end of the process. To be called on it."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._expect_next()
         threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
 
     def _run(self) -> None:
@@ -67,6 +79,7 @@ class Heartbeat:
         told = False
         while not pause.wait(self._interval):
             try:
+                self._expect_next()
                 self._send(self._look())
             except (OSError, ValueError):
                 return
@@ -76,6 +89,9 @@ class Heartbeat:
                 if not told:
                     logger.exception("heartbeat.failed")
                 told = True
+
+    def _expect_next(self) -> None:
+        faulthandler.dump_traceback_later(self._limit / 2, file=self._stacks)
 
     def _look(self) -> Beat:
         if self._answered:
@@ -92,6 +108,14 @@ class Heartbeat:
 
     def _answer(self) -> None:
         self._answered = True
+
+
+def place_in_stacks(text: str) -> str:
+    """Return ``file:line`` of the author's code that the first thread of a process is in, from its written stacks."""
+    # That thread comes last, and of several times that stacks were written the last one counts.
+    last = text.rpartition("(most recent call first):")[2]
+    frames = [(file, int(line)) for file, line in _FRAME.findall(last)]
+    return deepest_of_author(frames) or next((f"{shorten(file)}:{line}" for file, line in frames), "?")
 
 
 def _is_at_a_prompt(frame: FrameType | None) -> bool:

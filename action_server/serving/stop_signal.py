@@ -54,14 +54,30 @@ class StopSignal:
         self._told = asyncio.Event()
         self._at_once = asyncio.Event()
         self._draining = False
+        # The loop of the main thread, if that is not the one that serves: Python handles signals in the main thread.
+        self.home: asyncio.AbstractEventLoop | None = None
 
     def arm(self) -> None:
         """Listen from now on; to be called on the running event loop."""
         loop = asyncio.get_running_loop()
-        for number in self._signals:
-            loop.add_signal_handler(number, self.stop, _MEANINGS.get(number, Stop.DRAIN))
+        if self.home is not None:
+            self.home.call_soon_threadsafe(self._arm_home, self.home, loop)
+        else:
+            for number in self._signals:
+                loop.add_signal_handler(number, self.stop, _MEANINGS.get(number, Stop.DRAIN))
         if self._parent is not None:
             loop.add_reader(self._parent.fileno(), self._hear_parent)
+
+    def _arm_home(self, home: asyncio.AbstractEventLoop, server: asyncio.AbstractEventLoop) -> None:
+        for number in self._signals:
+            # A signal wakes the loop; the handler does not wait for it, as an action may be running there.
+            home.add_signal_handler(number, lambda: None)
+            signal.signal(number, lambda number, _: self._stop_from_home(server, signal.Signals(number)))
+
+    def _stop_from_home(self, server: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        # A loop that is closed has stopped.
+        with suppress(RuntimeError):
+            server.call_soon_threadsafe(self.stop, _MEANINGS.get(number, Stop.DRAIN))
 
     def stop(self, way: Stop = Stop.DRAIN) -> None:
         """Ask for the drain."""

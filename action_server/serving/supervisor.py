@@ -166,7 +166,7 @@ class Supervisor:
                 problem = (
                     "it is stopped" if state is ProcessState.STOPPED else "its code does not let go of Python's lock"
                 )
-                facts = {"problem": problem, "place": beat.place or "?", "seconds": round(silence, 1)}
+                facts = {"problem": problem, "place": running.place(), "seconds": round(silence, 1)}
             else:
                 continue
             logger.error("worker.blocked", extra={"pid": running.pid, **facts})

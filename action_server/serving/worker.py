@@ -8,9 +8,12 @@ import math
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
@@ -19,9 +22,11 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from action_server.assembly import Assembly, assemble
+from action_server.assembly import Assembly, Prepared, assemble, prepare
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
+from action_server.runtime.one_thread import OneThread
+from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
@@ -53,11 +58,21 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
+    with forks.isolate_children(sock) as sockets:
+        prepared = prepare(settings, shared_directory)
+        serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)
+        if prepared.on_one_thread:
+            _run_beside(serve, stopping, takes_coroutines=prepared.package.lifespan is None)
+        else:
+            _run_loop(serve(None))
+
+
+def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
+    """Serve on an event loop in this thread."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        with forks.isolate_children(sock) as sockets:
-            executor = loop.run_until_complete(_serve(settings, sock, ready, stopping, shared_directory, sockets))
+        executor = loop.run_until_complete(serving)
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -66,6 +81,35 @@ def run(
         logger.warning("worker.threads_left", extra={"threads": executor.threads.running})
         logging.shutdown()
         os._exit(0)
+
+
+def _run_beside(
+    serve: Callable[[Threads | None], Coroutine[Any, Any, Executor]], stopping: StopSignal, *, takes_coroutines: bool
+) -> None:
+    """Serve on an event loop in a thread of its own: this one imported the actions, and runs them."""
+    # Not uvloop: signals are handled in this thread, and that one does not see them while it waits.
+    home = asyncio.new_event_loop()
+    asyncio.set_event_loop(home)
+    stopping.home = home
+    ended: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            _run_loop(serve(OneThread(home, takes_coroutines=takes_coroutines)))
+            ended.set_result(None)
+        except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
+            ended.set_exception(exc)
+        finally:
+            home.call_soon_threadsafe(home.stop)
+
+    thread = Thread(target=run, name="action-server", daemon=True)
+    thread.start()
+    try:
+        home.run_forever()
+        thread.join()
+    finally:
+        home.close()
+    ended.result()
 
 
 class HttpServer:

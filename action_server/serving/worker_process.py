@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -15,9 +16,12 @@ from pathlib import Path
 from action_server.config.settings import Settings
 from action_server.errors import StartupError
 from action_server.serving import forks, worker
-from action_server.serving.heartbeat import Beat, Heartbeat, interval_of
+from action_server.serving.heartbeat import Beat, Heartbeat, place_in_stacks
 from action_server.serving.project_files import Snapshot, imported_files
 from action_server.serving.stop_signal import Stop, StopSignal
+
+# What a pipe holds on Linux, in bytes.
+_LONGEST_STACKS = 65536
 
 _context = multiprocessing.get_context("spawn")
 
@@ -56,11 +60,14 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings, sock: socket.socket | None, shared_directory: Path | None) -> None:
         self._channel, theirs = Pipe()
+        # Not messages: what Python writes when nothing else runs.
+        self._stacks, stacks = Pipe(duplex=False)
         self.process = _context.Process(
-            target=_run_worker, args=(settings, sock, theirs, shared_directory), name="action-server-worker"
+            target=_run_worker, args=(settings, sock, theirs, stacks, shared_directory), name="action-server-worker"
         )
         self.process.start()
         theirs.close()
+        stacks.close()
         self.pid = self.process.pid or 0
         self.is_ready = self.is_stopping = False
         self.problem = ""
@@ -107,14 +114,25 @@ class WorkerProcess:
         """End the process at once, whatever state it is in."""
         self.process.kill()
 
+    def place(self) -> str:
+        """Return ``file:line`` of the code that does not let the worker say where it is; ``?`` if that is not known."""
+        return place_in_stacks(self._written_stacks())
+
     def close(self) -> None:
         """Give back what belongs to a worker that has ended."""
         self._channel.close()
+        self._stacks.close()
+
+    def _written_stacks(self) -> str:
+        """Take what Python has written of the worker's threads since this was called last."""
+        return os.read(self._stacks.fileno(), _LONGEST_STACKS).decode() if self._stacks.poll() else ""
 
     def _take_in(self, said: object) -> None:
         self.heard = time.monotonic()
         if isinstance(said, Beat):
             self.beat = said
+            # Of a moment that is over.
+            self._written_stacks()
         elif isinstance(said, _Ready):
             self.is_ready, self.files = True, said.files
         elif isinstance(said, _Failed):
@@ -124,11 +142,17 @@ class WorkerProcess:
 
 
 def _run_worker(
-    settings: Settings, sock: socket.socket | None, channel: Connection, shared_directory: Path | None
+    settings: Settings,
+    sock: socket.socket | None,
+    channel: Connection,
+    stacks: Connection,
+    shared_directory: Path | None,
 ) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on.
     signal.signal(signal.SIGINT, forks.ignore_signal)
+    # Python waits for who writes there, with its lock, and nobody reads what is of no use.
+    os.set_blocking(stacks.fileno(), False)
     # The heartbeat is a thread.
     sending = threading.Lock()
 
@@ -139,7 +163,7 @@ def _run_worker(
     def ready() -> None:
         send(_Ready(imported_files()))
         if settings.max_blocked:
-            Heartbeat(send, interval_of(settings.max_blocked)).start()
+            Heartbeat(send, settings.max_blocked, stacks.fileno()).start()
 
     stopping = StopSignal(signal.SIGTERM, parent=channel, confirm=lambda: send(_Stopping()))
 

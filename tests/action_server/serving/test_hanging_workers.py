@@ -1,0 +1,163 @@
+"""Workers that hang: while they start, in an action, or because somebody stopped them; none of it ends the others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.action_server.serving.server_calls import call, worker_of
+from tests.processes import run, server
+from tests.projects import GREET, project
+
+# Never lets the loop run again, in Python or in C with Python's lock.
+HANGING = (
+    GREET
+    + """
+    import re
+
+    class ActionSpin(Action):
+        def name(self):
+            return "action_spin"
+
+        async def run(self, dispatcher, tracker, domain):
+            while True:
+                pass
+
+    class ActionMatch(Action):
+        def name(self):
+            return "action_match"
+
+        async def run(self, dispatcher, tracker, domain):
+            return [re.match("(a+)+$", "a" * 60 + "b")]
+"""
+)
+# What becomes of a start depends on the files that are there.
+SLOW_TO_START = (
+    GREET
+    + """
+    from contextlib import asynccontextmanager
+    from pathlib import Path
+    import asyncio
+
+    @asynccontextmanager
+    async def lifespan(services, config):
+        if Path("hang").exists():
+            logging.getLogger("bot").warning("hanging")
+            await asyncio.Event().wait()
+        if Path("die").exists():
+            os._exit(7)
+        yield
+"""
+)
+
+
+async def lost(url: str, action: str) -> None:
+    """Call an action that never answers; its worker is killed."""
+    with pytest.raises(aiohttp.ClientError):
+        await call(url, action)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("action", ["action_spin", "action_match"])
+async def test_a_worker_whose_loop_is_blocked_is_replaced_and_the_place_is_named(
+    tmp_path: Path, workers: str, action: str
+) -> None:
+    """Every worker gets an endless call; afterwards calls are answered again."""
+    project(tmp_path, {"actions.py": HANGING})
+    with server(tmp_path, "--workers", workers, "--max-blocked", "1.5") as running:
+        hanging = asyncio.create_task(lost(running.url, action))
+        blocked = await asyncio.to_thread(running.wait_for, "worker.blocked")
+        replaced = await asyncio.to_thread(running.wait_for, "worker.replaced")
+
+        assert blocked["place"].startswith("actions.py:")
+        assert blocked["pid"] not in replaced["pids"]
+        assert (await call(running.url, "action_greet"))[0] == 200
+        await hanging
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_worker_that_somebody_stopped_is_replaced(tmp_path: Path, workers: str) -> None:
+    """It says nothing, so the system is asked what became of it."""
+    project(tmp_path, {"actions.py": GREET})
+    with server(tmp_path, "--workers", workers, "--max-blocked", "1") as running:
+        victim = await worker_of(running.url)
+        os.kill(victim, signal.SIGSTOP)
+        blocked = await asyncio.to_thread(running.wait_for, "worker.blocked")
+        await asyncio.to_thread(running.wait_for, "worker.replaced")
+
+        assert (blocked["pid"], blocked["problem"]) == (victim, "it is stopped")
+        assert await worker_of(running.url) != victim
+
+
+async def test_a_server_that_was_stopped_as_a_whole_keeps_its_workers(tmp_path: Path) -> None:
+    """A container that is paused and goes on later: no worker is to blame."""
+    project(tmp_path, {"actions.py": GREET})
+    with server(tmp_path, "--max-blocked", "1") as running:
+        worker = await worker_of(running.url)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in (worker, running.process.pid):
+                os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                await asyncio.sleep(3)
+
+        await asyncio.sleep(1)
+        assert await worker_of(running.url) == worker
+    assert "worker.blocked" not in [line["event"] for line in running.log]
+
+
+async def test_all_workers_are_watched_while_one_starts(tmp_path: Path) -> None:
+    """A replacement hangs in its lifespan and the other worker dies: both are said, and served again in the end."""
+    project(tmp_path, {"actions.py": SLOW_TO_START})
+    with server(tmp_path, "--workers", "2", "--start-timeout", "25") as running:
+        pids = [line["pid"] for line in running.log if line["event"] == "worker.loaded"]
+        (tmp_path / "hang").touch()
+        os.kill(pids[0], signal.SIGKILL)
+        assert (await asyncio.to_thread(running.wait_for, "worker.died"))["pid"] == pids[0]
+        await asyncio.to_thread(running.wait_for, "hanging")
+        os.kill(pids[1], signal.SIGKILL)
+        assert (await asyncio.to_thread(running.wait_for, "worker.died"))["pid"] == pids[1]
+        (tmp_path / "hang").unlink()
+
+        failed = await asyncio.to_thread(running.wait_for, "worker.not_replaced")
+        assert failed["problem"] == "it did not start within 25 s"
+        await asyncio.to_thread(running.wait_for, "worker.replaced")
+        assert (await call(running.url, "action_greet"))[0] == 200
+
+
+async def test_a_replacement_that_dies_while_starting_is_tried_again(tmp_path: Path) -> None:
+    """The worker that serves goes on, and the pauses grow."""
+    project(tmp_path, {"actions.py": SLOW_TO_START})
+    with server(tmp_path, "--workers", "2") as running:
+        (tmp_path / "die").touch()
+        victim = await worker_of(running.url)
+        os.kill(victim, signal.SIGKILL)
+        failed = [await asyncio.to_thread(running.wait_for, "worker.not_replaced") for _ in range(2)]
+        assert [line["next_attempt_in"] for line in failed] == [1.0, 2.0]
+        assert (await call(running.url, "action_greet"))[0] == 200
+
+        (tmp_path / "die").unlink()
+        await asyncio.to_thread(running.wait_for, "worker.replaced")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_database_that_is_down_at_the_start_is_waited_for_and_then_said(tmp_path: Path, workers: str) -> None:
+    """Each attempt has a line; once the time to start is over, one line and exit code 2."""
+    once = GREET.replace(
+        "from rasa_sdk import Action", "from rasa_sdk import Action\n    from action_server import idempotent"
+    )
+    project(tmp_path, {"actions.py": once.replace("class ActionGreet", "@idempotent\n    class ActionGreet")})
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    database = f"postgresql://clinic@127.0.0.1:{port}/clinic"
+
+    ended = run(tmp_path, ["run", "--port", "0", "--workers", workers, "--database", database, "--start-timeout", "8"])
+
+    assert ended.returncode == 2
+    assert "start.waiting" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("error: database: ")
