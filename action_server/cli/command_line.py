@@ -131,9 +131,12 @@ examples:
   action-server call action_create_appointment appointment_type=general preferred_date="tomorrow at 10"
   action-server call validate_party_form party_size=4 --domain domain.yml --url http://localhost:5055/webhook"""
 
+# How long each service may take to say how it understands its own data, in seconds: a week of some calendars.
+_SAYING = 60.0
 _SERVICES = """\
 Open the services of the actions (databases, calendars, CRMs) as a worker does, ask each whether it works, and say in
-words what is wrong. Exit code 1: one of them does not work; 2: they cannot be opened."""
+words what is wrong. Those that can say how they understand their own data do so: a calendar shows the coming week.
+Exit code 1: one of them does not work; 2: they cannot be opened."""
 
 _DOCTOR = """\
 Compare action_endpoint of Rasa's endpoints file with this server's settings, and show what will fail.
@@ -206,22 +209,31 @@ def _services(args: argparse.Namespace) -> int:
     # The table says what is wrong; the log would say it a second time, with tracebacks.
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     with contextlib.redirect_stdout(sys.stderr):
-        pinged = asyncio.run(_ping_services(read, args.timeout))
+        pinged, said = asyncio.run(_ping_services(read, args.timeout))
     if args.json:
-        rows = [{"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem} for p in pinged]
+        rows = [
+            {"name": p.name, "ok": p.works, "milliseconds": p.milliseconds, "problem": p.problem}
+            | ({"says": list(said[p.name])} if p.name in said else {})
+            for p in pinged
+        ]
         _print_json(rows)
     else:
-        terminal.show_services(_console(), pinged)
+        terminal.show_services(_console(), pinged, said)
     return 0 if all(service.works for service in pinged) else 1
 
 
-async def _ping_services(read: settings.Settings, timeout: float) -> Sequence[ServicePinged]:
+async def _ping_services(
+    read: settings.Settings, timeout: float
+) -> tuple[Sequence[ServicePinged], Mapping[str, Sequence[str]]]:
     from action_server.runtime import health, loader
     from action_server.serving import worker
 
     package = loader.load(read.actions, strict=read.strict)
     async with contextlib.AsyncExitStack() as stack:
-        return await health.ping_all(await worker.open_services(stack, package, read.services), timeout)
+        opened = await worker.open_services(stack, package, read.services)
+        pinged = await health.ping_all(opened, timeout)
+        works = {service.name for service in pinged if service.works}
+        return pinged, await health.describe_all(opened, works, _SAYING)
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -65,8 +65,13 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     console.print(", ".join(said) or "nothing found", highlight=False)
 
 
-def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
-    """Print a table of services: name, whether it works, how long that took to know, and what is wrong."""
+def show_services(
+    console: Console, services: Sequence[ServicePinged], said: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Print a table of services: name, whether it works, how long that took to know, and what is wrong.
+
+    Below it stands what some of them `said`, by name: how they understand their own data.
+    """
     if not services:
         console.print("no service was registered with a ping")
         return
@@ -75,6 +80,8 @@ def show_services(console: Console, services: Sequence[ServicePinged]) -> None:
         works = Text("yes", "green") if service.works else Text("no", "bold red")
         table.add_row(Text(service.name), works, f"{service.milliseconds:g}", Text(service.problem))
     console.print(table)
+    for name, lines in (said or {}).items():
+        console.print(Text("\n".join(("", name, *(f"  {line}" for line in lines)))), soft_wrap=True)
 
 
 def _show_message(console: Console, response: Mapping[str, Any]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import svcs
 
@@ -67,6 +68,40 @@ async def ping_all(services: Services | None, timeout: float) -> Sequence[Servic
     """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
     pings = services.container.get_pings() if services is not None else []
     return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A service that can say how it understands its own data, for a person who knows what is true."""
+
+    async def describe(self) -> Sequence[str]:
+        """Return lines of text."""
+
+
+async def describe_all(
+    services: Services | None, names: Collection[str], timeout: float
+) -> Mapping[str, Sequence[str]]:
+    """Return by name what those services say of themselves that have a method ``describe``.
+
+    Each gets ``timeout`` seconds; what goes wrong is what it says.
+    """
+    found: dict[str, Sequence[str]] = {}
+    for registered in services.registry if services is not None else ():
+        if services is not None and registered.name in names:
+            service = await services.container.aget(registered.svc_type)
+            if isinstance(service, Describing):
+                found[registered.name] = await _description(service, timeout)
+    return found
+
+
+async def _description(service: Describing, timeout: float) -> Sequence[str]:
+    try:
+        return list(await asyncio.wait_for(service.describe(), timeout))
+    except asyncio.TimeoutError:
+        return [f"did not say within {timeout:g} s"]
+    except Exception as exc:
+        logger.warning("service.undescribed", exc_info=True)
+        return [" ".join(str(exc).split()) or type(exc).__name__]
 
 
 async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
