@@ -195,8 +195,8 @@ async def assemble(
     metrics, package = prepared.metrics, prepared.package
     databases = Patience(patience)
     async with AsyncExitStack() as stack:
-        _warn_of_none(package, settings)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
+        _warn_of_none(package, settings)
         open_store = partial(_open_store, stack, settings, package.registry, settings.options)
         executor = Executor(
             package.registry,

@@ -81,11 +81,12 @@ async def _open_backend(
     stack: AsyncExitStack, settings: ClinicSettings, ledger: Ledger, hours: ClinicHours, session: aiohttp.ClientSession
 ) -> SchedulingBackend:
     calendar = _calendar(settings, session)
+    kinds = tuple(settings.kinds.values())
     if calendar is None:
-        embedded = EmbeddedBackend(ledger, hours)
+        embedded = EmbeddedBackend(ledger, hours, kinds)
         stack.push_async_callback(embedded.close)
         return embedded
-    synced = SyncedBackend(ledger, calendar, hours, system=_system(settings))
+    synced = SyncedBackend(ledger, calendar, hours, system=_system(settings), kinds=kinds)
     stack.push_async_callback(synced.close)
     await stack.enter_async_context(sweep_in_background(synced))
     return synced

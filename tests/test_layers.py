@@ -42,7 +42,7 @@ CLINIC_TIERS: list[dict[str, set[str]]] = [
         "dates": {"dates", "moments"},
     },
     {"scheduling": {"scheduling"}, "crm": {"crm"}},
-    {"use case": {"booking", "choice", "coming_days"}},
+    {"use case": {"booking", "choice", "coming_days", "nearest"}},
     {"actions": {"appointments", "changes", "validation", "slots", "responses", "blocking"}},
     {"composition root": {"settings", "services", "__init__"}},
 ]

@@ -75,7 +75,7 @@ async def describe_all(services: Services | None, timeout: float) -> Mapping[str
     """Return, by name, what services that were registered with a ping and have a method `describe` say of themselves.
 
     The method takes nothing, may be a coroutine, and returns lines of text: what settings were understood as, say. One
-    that fails, or takes longer than ``timeout`` seconds, is left out: what is wrong is its ping's to say.
+    that fails, or takes longer than ``timeout`` seconds, says that.
     """
     found = {}
     for ping in services.container.get_pings() if services is not None else []:

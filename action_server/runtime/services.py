@@ -36,6 +36,7 @@ class Services:
     """The services of one worker, bound to the event loop they were opened on."""
 
     def __init__(self, registry: svcs.Registry, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.registry = registry
         self.container = svcs.Container(registry)
         self.loop = loop
         self.process = os.getpid()

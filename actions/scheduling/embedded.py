@@ -12,6 +12,8 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger, OnChange
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.records import Record, State
+from actions.scheduling.remote import FREE, TAKEN
+from actions.scheduling.week import coming_week, week_lines
 
 
 class EmbeddedBackend:
@@ -21,9 +23,11 @@ class EmbeddedBackend:
     booking or none. A transaction runs to its end though its caller is cancelled: the repeat finds what it did.
     """
 
-    def __init__(self, ledger: Ledger, hours: ClinicHours) -> None:
+    def __init__(self, ledger: Ledger, hours: ClinicHours, kinds: Sequence[AppointmentType] = ()) -> None:
+        """`kinds` are the appointment types that `describe` tells of."""
         self._ledger = ledger
         self._hours = hours
+        self._kinds = kinds
 
     @classmethod
     async def open(cls, url: str | Path, hours: ClinicHours, *, on_change: OnChange | None = None) -> EmbeddedBackend:
@@ -73,6 +77,15 @@ class EmbeddedBackend:
         # A repeat of a move whose reply was lost.
         done = await self._ledger.find_moved(key, slot)
         return done.booking if done else None
+
+    async def describe(self) -> Sequence[str]:
+        """Return the coming week as it is understood."""
+        week = coming_week(self._ledger.clock(), self._hours.zone)
+        return await week_lines(self._kinds, self._hours, week, self._explain)
+
+    async def _explain(self, kind: AppointmentType, candidates: Sequence[Slot]) -> Sequence[str]:
+        free = set(await self._ledger.free(candidates))
+        return [FREE if slot in free else TAKEN for slot in candidates]
 
     async def ping(self) -> None:
         """Return if the database can be read."""

@@ -42,6 +42,11 @@ class ClinicHours:
         self._holidays = holidays
         self._start_every = start_every
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the clinic's clock is."""
+        return self._zone
+
     def slots(self, kind: AppointmentType, window: Window) -> list[Slot]:
         """Return every slot of that type starting in the window, in order, each wall time at most once."""
         return [

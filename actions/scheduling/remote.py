@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from actions.scheduling.models import Patient, Slot
+from actions.scheduling.models import AppointmentType, Patient, Slot, Window
+
+# What a time is, in one word.
+FREE, TAKEN, CLOSED = "free", "taken", "closed"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,12 @@ class AttentiveCalendar(RemoteCalendar, Protocol):
         That is certain if the entry's names are known. Else a search was asked, which may not know yet what was written
         less than a minute ago.
         """
+
+    async def explain(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[str]:
+        """Return for each candidate `FREE`, `TAKEN`, `CLOSED`, or in other words why it is left out."""
+
+    async def remarks(self, kinds: Sequence[AppointmentType], window: Window) -> Sequence[str]:
+        """Return in words what a person should know of the system, each a line. It may be written to for that."""
 
     async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
         """Return what `free` does, without times that are certainly not meant for that type."""

@@ -17,7 +17,8 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import RemoteCalendar, Seen
+from actions.scheduling.remote import FREE, TAKEN, RemoteCalendar, Seen
+from actions.scheduling.week import coming_week, week_lines
 
 _logger = logging.getLogger(__name__)
 
@@ -59,14 +60,19 @@ class SyncedBackend:
         *,
         system: str,
         settle_after: timedelta = SETTLE_AFTER,
+        kinds: Sequence[AppointmentType] = (),
     ) -> None:
-        """`system` names the calendar in the ledger, for good: another name means another calendar (40 characters)."""
+        """`system` names the calendar in the ledger, for good: another name means another calendar (40 characters).
+
+        `kinds` are the appointment types that `describe` tells of.
+        """
         self._ledger = ledger
         self._calendar = calendar
         self._entries = Entries(ledger, calendar)
         self._attentive = self._entries.attentive
         self._hours = hours
         self._system = system
+        self._kinds = kinds
         self.settle_after = settle_after
         self._limit = settle_after.total_seconds() / 3
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -148,6 +154,21 @@ class SyncedBackend:
         """Return if bookings can be made here and in the calendar."""
         await self._ledger.ping()
         await self._ask(self._calendar.ping())
+
+    async def describe(self) -> Sequence[str]:
+        """Return the coming week as it is understood, here and in the calendar, and what a person should know of it."""
+        week = coming_week(self._ledger.clock(), self._hours.zone)
+        lines = await week_lines(self._kinds, self._hours, week, self._explain)
+        return [*lines, *(await self._attentive.remarks(self._kinds, week) if self._attentive else ())]
+
+    async def _explain(self, kind: AppointmentType, candidates: Sequence[Slot]) -> Sequence[str]:
+        here = set(await self._ledger.free(candidates))
+        if self._attentive:
+            words = await self._attentive.explain(kind.name, candidates)
+        else:
+            free = set(await self._calendar.free(candidates))
+            words = [FREE if slot in free else TAKEN for slot in candidates]
+        return [word if slot in here else TAKEN for slot, word in zip(candidates, words, strict=True)]
 
     async def list_unsettled(self, age: timedelta | None = None) -> list[Record]:
         """Return what has been pending or cancelling for so long (`settle_after`), the oldest first."""

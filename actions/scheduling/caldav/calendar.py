@@ -53,8 +53,8 @@ from actions.scheduling.caldav.series import counts
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
-from actions.scheduling.models import Slot
-from actions.scheduling.remote import Entry
+from actions.scheduling.models import AppointmentType, Slot, Window
+from actions.scheduling.remote import FREE, TAKEN, Entry, Seen
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -124,7 +124,20 @@ class CalDavCalendar:
         cells = self._grid.cells(span.start, span.end)
         return Span(cells[0], cells[-1] + self._grid.length) if name == name_of(cells[-1]) else span
 
-    async def write(self, entry: Entry) -> None:
+    async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
+        """Return what `free` does: a calendar does not say what its time is for."""
+        return await self.free(candidates)
+
+    async def explain(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[str]:
+        """Return for each candidate whether it is free."""
+        free = set(await self.free(candidates))
+        return [FREE if slot in free else TAKEN for slot in candidates]
+
+    async def remarks(self, kinds: Sequence[AppointmentType], window: Window) -> Sequence[str]:
+        """Return nothing: what a calendar is understood as is all in the week."""
+        return []
+
+    async def write(self, entry: Entry) -> Seen:
         """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then."""
         collection = await self._collection(entry.slot.resource)
         claimed = False
@@ -137,6 +150,40 @@ class CalDavCalendar:
             if claimed:
                 await self._give_back(collection, entry, exc)
             raise
+        return Seen(entry.slot, self._names_of(entry))
+
+    async def look(self, entry: Entry) -> Seen | None:
+        """Return when the entry's event is now, also if people moved it or deleted its claims; None if it is gone.
+
+        One whose writer was killed before it could look is there only as a whole: see `find`.
+        """
+        collection = await self._collection(entry.slot.resource)
+        own = await self._event(collection, entry)
+        if own is None or own.status == TENTATIVE:
+            return Seen(entry.slot, self._names_of(entry)) if own and await self.find(entry) else None
+        try:
+            event = events_in(own.content)[0]
+            if not counts(event):
+                return None
+            span = span_of(event, self._zone)
+        except UNREADABLE:
+            # It is there, whatever some program has made of it.
+            return Seen(entry.slot, self._names_of(entry))
+        at = Slot(entry.slot.resource, span.start, max(span.end, span.start + self._grid.length / 2))
+        return Seen(at, self._names_of(entry))
+
+    async def _event(self, collection: Collection, entry: Entry) -> StoredObject | None:
+        """Return the entry's event: under its name, or wherever at its time some program has put it."""
+        for name in reversed(self._names_of(entry)):
+            stored = await collection.get(name)
+            if stored is not None and stored.uid == entry.uid:
+                return stored
+        start, end = entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE
+        return next((one for one in await collection.query(start, end) if one.uid == entry.uid), None)
+
+    def _names_of(self, entry: Entry) -> tuple[str, ...]:
+        """Return the names of the entry's objects, the event's at the end; an entry that moved keeps those it had."""
+        return entry.names or tuple(part.name for part in parts_of(entry, self._grid))
 
     async def find(self, entry: Entry) -> bool:
         """Return whether the whole entry is there, at its time.
@@ -275,10 +322,11 @@ class CalDavCalendar:
     async def _remove_parts(self, collection: Collection, entry: Entry) -> bool:
         """Remove the entry's objects, the event first; return whether the event was there."""
         found = False
-        for part in reversed(parts_of(entry, self._grid)):
-            stored = await collection.get(part.name)
+        event, *claims = reversed(self._names_of(entry))
+        for name in (event, *claims):
+            stored = await collection.get(name)
             removed = stored is not None and await self._remove_own(collection, entry, stored)
-            found = found or (removed and part.is_event)
+            found = found or (removed and name == event)
         return found
 
     async def _remove_own(self, collection: Collection, entry: Entry, stored: StoredObject) -> bool:

@@ -31,6 +31,7 @@ from actions.scheduling.fhir.checks import check_access, check_server
 from actions.scheduling.fhir.claims import Claims, LostError, Writing
 from actions.scheduling.fhir.client import FhirClient
 from actions.scheduling.fhir.fitness import Fitness
+from actions.scheduling.fhir.report import Report
 from actions.scheduling.fhir.resources import (
     FhirSlot,
     Resource,
@@ -45,7 +46,7 @@ from actions.scheduling.fhir.resources import (
     time_of,
 )
 from actions.scheduling.fhir.settings import FhirSettings
-from actions.scheduling.models import Patient, Slot
+from actions.scheduling.models import AppointmentType, Patient, Slot, Window
 from actions.scheduling.remote import Entry, Seen
 from actions.transport import Transport
 from actions.wallclock import utc_now
@@ -70,6 +71,7 @@ class FhirCalendar:
         self._appointments = Appointments(self._client, settings, sleep)
         self._fitness = Fitness(settings.appointment_types)
         self._claims = Claims(self._client, self._reader, self._system, self._fitness)
+        self._report = Report(self._client, self._reader, settings, clock=clock, sleep=sleep)
         self._is_fit = False
 
     async def free(self, candidates: Sequence[Slot]) -> Sequence[Slot]:
@@ -162,6 +164,14 @@ class FhirCalendar:
         An Appointment to which the patient came, or did not come, is left as it is.
         """
         await self._remove(entry, moved=True)
+
+    async def explain(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[str]:
+        """Return for each candidate whether it is free, or why not."""
+        return await self._report.explain(appointment_type, candidates)
+
+    async def remarks(self, kinds: Sequence[AppointmentType], window: Window) -> Sequence[str]:
+        """Return what a person should know of the server. One Appointment is written, as `entered-in-error`."""
+        return await self._report.remarks(kinds, window)
 
     async def ping(self) -> None:
         """Return if the server speaks R4 and the Schedules, Slots and Appointments can be read."""
@@ -281,8 +291,13 @@ class FhirCalendar:
         by_id = [slot for slot in known.values() if slot is not None]
         found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
         if filled and not any(slot.id in filled for slot in by_id):
+            found = await self._there(found)
             async for _ in self._appointments.pauses():
                 if found:
                     break
-                found = [slot for slot in await self._reader.every_slot(time) if slot.id not in known]
+                found = await self._there(await self._reader.every_slot(time))
         return [*by_id, *found]
+
+    async def _there(self, slots: Sequence[FhirSlot]) -> list[FhirSlot]:
+        """Return those of the Slots that a search has found that are not deleted."""
+        return [now for slot in slots if (now := await self._claims.read(slot.id)) is not None]

@@ -238,7 +238,8 @@ class People:
 
     def _set(self, appointment: Json, status: str) -> None:
         for one in self.server.all("Slot"):
-            if moments(one)[0] == moments(appointment)[0] and moments(one)[1] - moments(one)[0] == HALF_AN_HOUR:
+            is_its = overlap(one, Slot("practice", *moments(appointment)))
+            if is_its and moments(one)[1] - moments(one)[0] == HALF_AN_HOUR:
                 self.server.put({**one, "status": status})
 
     def _close(self, start: datetime, end: datetime) -> str:

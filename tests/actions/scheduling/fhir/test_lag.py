@@ -1,0 +1,173 @@
+"""Searches that lag behind, caches and pages that expire: what they do not find is no proof of anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from actions.errors import OutcomeUnknownError, SlotTakenError
+from actions.scheduling.fhir import FhirCalendar
+from actions.scheduling.sweeper import settle
+from actions.scheduling.synced import SyncedBackend
+from actions.transport import open_session
+from tests.actions.clinic import FixedClock, booking_desk, open_synced
+from tests.actions.scheduling.calendar_contract import TEN, TEN_TO_ELEVEN, entry_at, try_to_write
+from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
+from tests.actions.scheduling.fhir.variants import VARIANTS, Variant, VariedServer, varied
+from tests.actions.scheduling.scheduling_contract import ELEVEN, key_of, try_to_book
+
+SCHEDULE = "Schedule/practice"
+LAGS = [name for name in VARIANTS if name.startswith("lag")]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
+    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
+        yield server, index
+
+
+@dataclass
+class Lagging:
+    """A clinic on a variant, with the backends of two processes."""
+
+    clinic: FhirSystem
+    server: VariedServer
+    backends: list[SyncedBackend]
+
+    @property
+    def live(self) -> list[str]:
+        return [one["start"] for one in self.clinic.appointments() if one["status"] in ("booked", "pending")]
+
+
+@asynccontextmanager
+async def opened(
+    variant: Variant, servers: tuple[FhirServer, FhirServer], database: Path, **more: object
+) -> AsyncIterator[Lagging]:
+    clock = FixedClock()
+    async with varied(variant, *servers, clock) as server, open_session() as session:
+        limits = {"breaker_failures": 1000, "total_timeout": 30, **more}
+        clinic = FhirSystem(server, session, {"transport": limits}, clock, server.base)
+        server.settle()
+        backends = [await open_synced(database, clinic.calendar(), clock=clock) for _ in range(2)]
+        yield Lagging(clinic, server, backends)
+        for backend in backends:
+            await backend.close()
+
+
+@pytest.mark.parametrize("variant", LAGS)
+async def test_a_booking_is_one_wherever_the_search_is(
+    variant: str, servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Booked, asked for by another process and again, moved and cancelled within the lag: there is one, then none."""
+    async with opened(VARIANTS[variant], servers, database) as lagging:
+        one, other = lagging.backends
+        booking = await one.book(key_of("c"), TEN)
+
+        assert await other.get(key_of("c")) == booking
+        assert await other.book(key_of("c"), ELEVEN) == booking
+        assert await try_to_book(other, "another", TEN) == "taken"
+        assert len(lagging.live) == 1
+        moved = await other.reschedule(key_of("c"), ELEVEN)
+        assert moved is not None
+        assert await one.cancel(key_of("c")) == moved
+        assert (lagging.live, await one.list_unsettled(-timedelta(minutes=1))) == ([], [])
+        assert await try_to_book(one, "another", TEN) == "booked"
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(Variant(lag=0.1, lost="write"), id="0.1 s, lost"),
+        pytest.param(Variant(lag=2, lost="write"), id="2 s, lost"),
+        pytest.param(Variant(lag=2, lost="write", vanishes=True), id="2 s, lost, vanishes"),
+        pytest.param(Variant(lag=2, failed=True, drops=("if-none-exist",)), id="2 s, failed, no If-None-Exist"),
+    ],
+)
+async def test_what_nobody_knows_ends_in_one_appointment(
+    variant: Variant, servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """No answer of a write arrives, and nothing is sent twice by itself: whoever repeats the booking, there is one."""
+    async with opened(variant, servers, database, attempts=1) as lagging:
+        one, other = lagging.backends
+        for backend in (one, other, one):
+            with suppress(OutcomeUnknownError, SlotTakenError):
+                await backend.book(key_of("c"), TEN)
+        for _ in range(2):
+            lagging.clinic.clock.now += timedelta(minutes=1)
+            await settle(other)
+        booking = await one.book(key_of("c"), TEN)
+
+        assert list(await other.upcoming("c", lagging.clinic.clock.now)) == [booking]
+        assert len(lagging.live) == 1
+
+
+async def test_a_time_that_another_process_gave_back_can_be_had_at_once(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """The search still says that it is busy; the Slot itself does not."""
+    async with opened(VARIANTS["lag 2 s"], servers, database) as lagging:
+        mine, other = lagging.clinic.calendar(), lagging.clinic.calendar()
+        entry = entry_at()
+        await mine.write(entry)
+        lagging.clinic.clock.now += timedelta(seconds=3)
+        await mine.remove(entry)
+
+        assert await try_to_write(other, entry_at()) == "written"
+
+
+@pytest.mark.parametrize("variant", ["cache", "cache that cannot be told"])
+async def test_an_hour_that_was_just_closed_is_not_given(
+    variant: str, servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Though everything about that time was asked, and answered, a moment before."""
+    async with opened(VARIANTS[variant], servers, database) as lagging:
+        calendar = lagging.clinic.calendar()
+        assert list(await calendar.free([TEN])) == [TEN]
+        closure = slot_resource(SCHEDULE, TEN.start, timedelta(hours=1), status="busy-unavailable")
+        lagging.server.put({**closure, "id": "closure"})
+
+        assert list(await calendar.free([TEN])) == []
+        assert await try_to_write(calendar, entry_at()) == "taken"
+
+
+async def test_an_expired_page_begins_again_and_one_that_always_expires_is_asked_in_parts(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Every Slot is seen either way."""
+    for variant in ("pages that expire", "pages that are always gone"):
+        async with opened(VARIANTS[variant], servers, database) as lagging:
+            calendar: FhirCalendar = lagging.clinic.calendar()
+            assert list(await calendar.free([TEN, TEN_TO_ELEVEN, ELEVEN])) == [TEN, TEN_TO_ELEVEN, ELEVEN]
+
+
+async def test_an_offer_among_two_thousand_slots_reads_a_few_pages(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Ten Slots a page, 54 a day: all of them would be 233 requests."""
+    async with opened(Variant(page=10), servers, database) as lagging:
+        first = lagging.clinic.clock.now.replace(hour=7, minute=0) + timedelta(days=1)
+        for day in range(43):
+            for number in range(54):
+                start = first + timedelta(days=day, minutes=10 * number)
+                lagging.server.put(slot_resource(SCHEDULE, start, timedelta(minutes=10)))
+        lagging.server.seen.clear()
+
+        assert len(await booking_desk(lagging.backends[0], lagging.clinic.clock).offers("general")) == 3
+        assert len(lagging.server.seen) <= 20
+
+
+async def test_every_search_asks_for_what_is_fresh(servers: tuple[FhirServer, FhirServer], database: Path) -> None:
+    """And never with the same address twice."""
+    async with opened(VARIANTS["plain"], servers, database) as lagging:
+        for _ in range(5):
+            await lagging.clinic.calendar().free([TEN])
+        await try_to_write(lagging.clinic.calendar(), entry_at())
+
+        searches = [one for one in lagging.server.seen if one.startswith("GET /Slot?schedule") and "start=" in one]
+        assert len(set(searches)) == len(searches) == 6
