@@ -25,6 +25,7 @@ _REASONS = {
     408: "slow",
     413: "too_large",
     415: "encoding",
+    431: "too_large",
     499: "gone",
 }
 

@@ -20,6 +20,7 @@ from action_server.protocol.calls import encode_error
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.compression import inflate
+from action_server.serving.http.refusals import client_gone_error
 
 SanicApp = Sanic[Any, Any]
 
@@ -183,13 +184,6 @@ def translate(exception: Exception, limits: RequestLimits) -> Exception:
         error = BodyTooLargeError(limits.max_bytes)
     error.status = status
     error.headers = dict(exception.headers)
-    return error
-
-
-def client_gone_error() -> RequestError:
-    """Return the error for a client that did not wait; its status is nginx's, as nobody reads the answer."""
-    error = RequestError("the client went away")
-    error.status = 499
     return error
 
 

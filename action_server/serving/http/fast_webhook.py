@@ -2,9 +2,10 @@
 
 A protocol of our own, handed to Sanic as its ``protocol``. It answers nothing but the request engines send: whole
 headers of the usual kind, a body of a known length. On anything else it hands the connection over to Sanic's protocol,
-with every byte that was received, and for good: errors of HTTP, other paths, compressed, chunked and pipelined requests
-and slow clients are Sanic's and the plain route's business. What a request means and what is answered is decided in
-``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send everything both ways.
+with every byte that was received: errors of HTTP, other paths, compressed, chunked and pipelined requests and slow
+clients are Sanic's and the plain route's business. With the next usual request the connection comes back. What a
+request means and what is answered is decided in ``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send
+everything both ways.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from multidict import CIMultiDict
 from sanic.headers import format_http1_response
@@ -20,15 +21,11 @@ from sanic.headers import format_http1_response
 from action_server.assembly import Assembly
 from action_server.errors import UnauthorizedError
 from action_server.protocol.calls import encode_error
-from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, client_gone_error, request_id_of
+from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, request_id_of
+from action_server.serving.http.heads import without_empty_lines
+from action_server.serving.http.refusals import client_gone_error
+from action_server.serving.http.usual_heads import Head, Heads
 
-_REQUEST_LINE = "POST /webhook HTTP/1.1"
-# As aiohttp writes it, and with it every engine.
-_LENGTH = b"\r\nContent-Length: "
-# How many different ones are remembered. With a trace or an id of its own each request is different.
-_MOST_HEADS = 256
-# With one of these, or with any header twice, a request is not the usual one.
-_UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 # What a client may send while its call still runs; Sanic's own limit.
 _EARLY = 65536
 # How long a client may take to fetch the last answer of a connection, in seconds; Sanic's own limit.
@@ -41,69 +38,13 @@ _OK = b"\r\n".join(
 )
 
 
-class Head(NamedTuple):
-    """What the headers of a usual request say. ``headers`` are by lower-case name."""
-
-    headers: dict[str, str]
-    keep_alive: bool
-
-
-class Heads:
-    """Reads the headers of usual requests. An engine's differ in nothing but the length of the body."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._known: dict[bytes, Head] = {}
-
-    def read(self, data: bytes) -> tuple[Head, int, int] | None:
-        """Return the headers, where the body begins and how long it is; None if this is any other request."""
-        end = data.find(b"\r\n\r\n", 0, self._longest)
-        # With the line break before it, it is that header and not a part of another one.
-        name = data.find(_LENGTH, 0, end)
-        if end < 0 or name < 0:
-            return None
-        digits = data[name + len(_LENGTH) : data.index(b"\r", name + 2)]
-        if not digits.isdigit() or len(digits) > 18:
-            return None
-        key = data[: name + len(_LENGTH)] + data[name + len(_LENGTH) + len(digits) : end]
-        head = self._known.get(key)
-        if head is None:
-            head = head_of(data[:end])
-            if head is None:
-                return None
-            if len(self._known) >= _MOST_HEADS:
-                self._known.clear()
-            self._known[key] = head
-        return head, end + 4, int(digits)
-
-
-def head_of(data: bytes) -> Head | None:
-    """Read the request line and headers of a usual request, each header once; None if it is any other."""
-    try:
-        request_line, *lines = data.decode("ascii").split("\r\n")
-    except UnicodeDecodeError:
-        return None
-    if request_line != _REQUEST_LINE or not "".join(lines).isprintable():
-        return None
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        headers[name.lower()] = value.strip(" ")
-        # A folded line, or a name that some would read as another one.
-        if not colon or " " in name:
-            return None
-    connection = headers.get("connection", "keep-alive").lower()
-    usual = len(headers) == len(lines) and _UNUSUAL.isdisjoint(headers) and connection in ("keep-alive", "close")
-    return Head(headers, connection == "keep-alive") if usual else None
-
-
 @dataclass
 class Webhook:
     """What all connections of a worker share."""
 
     assembly: Assembly
     app: SanicApp
-    plain: Callable[..., asyncio.Protocol]
+    plain: Callable[..., Any]
 
     def __post_init__(self) -> None:
         self.calls = self.assembly.calls
@@ -123,7 +64,7 @@ class Webhook:
         """Tell whether a request has a credential, if it needs one; if not, Sanic's route tells the client."""
         if self.assembly.authenticator is not None:
             try:
-                self.assembly.authenticator.check(CIMultiDict(head.headers))
+                self.assembly.authenticator.check(CIMultiDict(head.headers), head.query)
             except UnauthorizedError:
                 return False
         return True
@@ -191,7 +132,7 @@ class WebhookProtocol(asyncio.Protocol):
             found = self._webhook.heads.read(data)
             webhook = self._webhook
             if found is None or not 0 < found[2] <= webhook.limits.max_bytes or not webhook.authenticate(found[0]):
-                self._hand_over(data)
+                self._receive_other(data)
                 return
             self._head, self._body_at, length = found
             head, self._missing = self._head, self._body_at + length
@@ -245,6 +186,15 @@ class WebhookProtocol(asyncio.Protocol):
         elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
             self._transport.close()
 
+    def take_back(self, transport: Any, data: bytes) -> bool:
+        """Go on with a connection that was handed over, if what came now begins a usual request."""
+        if self._webhook.heads.read(data) is None:
+            return False
+        self._connections.add(self)
+        transport.set_protocol(self)
+        self.data_received(data)
+        return True
+
     def _begin(self, body: bytes | memoryview, head: Head) -> None:
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
 
@@ -265,17 +215,26 @@ class WebhookProtocol(asyncio.Protocol):
         else:
             self._since = self._loop.time()
 
+    def _receive_other(self, data: bytes) -> None:
+        """Take in the beginning of a request that is not usual, or none: some send a line break behind a body."""
+        if not data.startswith(b"\r\n"):
+            self._hand_over(data)
+        elif rest := without_empty_lines(data):
+            self.data_received(rest)
+
     def _hand_over(self, data: bytes = b"") -> None:
         """Let Sanic's protocol have the connection, and all that was received and not answered."""
         received = b"".join([*self._pieces, *self._early, data])
+        self._pieces, self._early, self._head, self._missing = [], [], None, 0
         self._connections.discard(self)
         plain = self._webhook.plain(**self._given)
+        plain.fast = self
         self._transport.set_protocol(plain)
         plain.connection_made(self._transport)
         plain.data_received(received)
 
 
-def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., asyncio.Protocol]) -> Callable[..., Any]:
+def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., Any]) -> Callable[..., Any]:
     """Return what makes a connection's protocol: ours, or ``plain`` if something of the app has to see each request.
 
     Plug-ins may have added middlewares, signals or websockets, CORS is a middleware. Only after all of that was added.
