@@ -53,6 +53,8 @@ def parse_head(data: bytes) -> RequestHead:
     if found is None:
         raise RequestError("the first line of the request is not of the form METHOD TARGET HTTP/1.1")
     method, target, minor = found.groups()
+    if not (target.startswith(b"/") or target == b"*" or b"://" in target):
+        raise RequestError("the target of the request is not a path or a URL")
     headers: list[tuple[str, str]] = []
     for line in lines:
         field = _FIELD.fullmatch(line)
