@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +60,11 @@ class Settings(BaseModel):
         tuple[str, ...],
         Flag(("--cors",)),
         Field(description="origins that browsers may call from; * is all of them"),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Flag(("--trusted-proxies",)),
+        Field(description="proxies whose Forwarded or X-Forwarded-For tells the log who called, such as 10.0.0.0/8"),
     ] = ()
     ssl_certificate: Annotated[
         Path | None, Flag(("--ssl-certificate",)), Field(description="TLS certificate chain, a PEM file")
@@ -208,10 +214,20 @@ class Settings(BaseModel):
     def _are_levels(cls, value: object) -> object:
         return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
 
-    @field_validator("cors", mode="before")
+    @field_validator("cors", "trusted_proxies", mode="before")
     @classmethod
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError("must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8") from None
+        return value
 
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)

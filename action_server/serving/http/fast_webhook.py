@@ -21,9 +21,11 @@ from sanic.headers import format_http1_response
 from action_server.assembly import Assembly
 from action_server.errors import UnauthorizedError
 from action_server.protocol.calls import encode_error
-from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, request_id_of
+from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp
+from action_server.serving.http.client_addresses import ClientAddresses, peer_of
 from action_server.serving.http.heads import without_empty_lines
 from action_server.serving.http.refusals import client_gone_error
+from action_server.serving.http.request_ids import request_id_of
 from action_server.serving.http.usual_heads import Head, Heads
 
 # What a client may send while its call still runs; Sanic's own limit.
@@ -50,6 +52,7 @@ class Webhook:
         self.calls = self.assembly.calls
         self.limits = self.assembly.settings.request_limits
         self.heads = Heads(self.limits.max_header_bytes)
+        self.addresses = ClientAddresses(self.assembly.settings.trusted_proxies)
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
         self._is_watching = False
 
@@ -69,20 +72,21 @@ class Webhook:
                 return False
         return True
 
-    async def answer(self, body: bytes | memoryview, head: Head) -> bytes:
-        """Return the whole answer of HTTP."""
-        given = head.headers.get("x-request-id", "")
-        request_id = request_id_of(given)
+    async def answer(self, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
+        """Return the whole answer of HTTP. ``client`` is the caller's address."""
+        request_id = request_id_of(head.headers.get("x-request-id", ""))
         connection = b"keep-alive" if head.keep_alive else b"close"
         try:
-            status, reply, error = await self.calls.answer(body, headers=head.headers, request_id=request_id)
+            status, reply, error = await self.calls.answer(
+                body, headers=head.headers, request_id=request_id, client=client
+            )
         except asyncio.CancelledError:
-            error = self.calls.note_error(client_gone_error())
+            error = self.calls.note_error(client_gone_error(), request_id, client)
             status, reply = error.status, encode_error(error)
         if error is None:
             return _OK % (request_id.encode("ascii"), len(reply), connection) + reply
-        headers = {**error.headers, "X-Request-ID": request_id} if given else error.headers
-        headers = {**headers, "content-length": str(len(reply)), "connection": connection.decode()}
+        headers = {**error.headers, "X-Request-ID": request_id}
+        headers |= {"content-length": str(len(reply)), "connection": connection.decode()}
         lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
         return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
 
@@ -118,6 +122,8 @@ class WebhookProtocol(asyncio.Protocol):
         self._transport = transport
         self._since = self._loop.time()
         self._connections.add(self)
+        self._peer = peer_of(transport)
+        self._is_proxy = self._webhook.addresses.is_proxy(self._peer)
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes, and begin to answer when a request is complete."""
@@ -199,7 +205,9 @@ class WebhookProtocol(asyncio.Protocol):
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
 
     async def _answer(self, body: bytes | memoryview, head: Head) -> None:
-        answer = await self._webhook.answer(body, head)
+        peer = self._peer
+        client = self._webhook.addresses.client(peer, head.headers) if self._is_proxy else peer
+        answer = await self._webhook.answer(body, head, client)
         transport = self._transport
         self._task = self._head = None
         if transport.is_closing():

@@ -11,6 +11,7 @@ from sanic.http import Http
 from action_server.errors import RequestError
 from action_server.serving.http.heads import is_chunk_size, parse_head, skip_empty_lines
 from action_server.serving.http.refusals import headers_too_large_error
+from action_server.serving.http.request_ids import HEADER, id_of
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Of the line that says how long a chunk is, and the line break before it; Sanic's own limit.
@@ -53,12 +54,17 @@ class StrictHttp(Http):
         return piece
 
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
-        """Begin the answer. A client that waits to be asked for the body is not asked: the answer is there."""
+        """Begin the answer, which has the request's id, whoever made it.
+
+        A client that waits to be asked for the body is not asked any more: the answer is there.
+        """
         if self.expecting_continue:
             self.expecting_continue = False
             # Whether it sends the body all the same nobody knows.
             self.keep_alive = False
             self.request_body = None
+        if self.response is not None:
+            self.response.headers.setdefault(HEADER, id_of(self.request))
         await super().http1_response_header(data, end_stream)
 
     async def _receive_head(self, buffer: bytearray) -> int:

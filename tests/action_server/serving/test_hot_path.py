@@ -197,6 +197,8 @@ class Wire:
 
     def set_write_buffer_limits(self, **_: int) -> None: ...
 
+    def get_extra_info(self, name: str) -> None: ...
+
 
 async def test_a_received_body_is_not_copied(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came in one piece is decoded where it is."""
