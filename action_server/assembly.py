@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 # A body, or what gives one: then waiting for it is part of the call's span.
 Body = bytes | memoryview | Awaitable[bytes]
 # Undoes the encoding a body travelled in; raises RequestError.
-Decompress = Callable[[bytes], bytes]
+Decompress = Callable[[bytes], Awaitable[bytes]]
 
 
 class CallHandler:
@@ -74,7 +74,8 @@ class CallHandler:
             if executor.tracing.is_on:
                 return 200, await self._answer_traced(body, headers, request_id, client, decompress), None
             raw = body if isinstance(body, (bytes, memoryview)) else await body
-            call = read_call(raw if decompress is None else decompress(bytes(raw)), self._max_json_depth)
+            plain = raw if decompress is None else await decompress(bytes(raw))
+            call = read_call(plain, self._max_json_depth)
             answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
             return 200, encode_reply(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
@@ -98,7 +99,8 @@ class CallHandler:
         with tracing.call(headers) as span:
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             with tracing.step("decode"):
-                call = read_call(raw if decompress is None else decompress(bytes(raw)), self._max_json_depth)
+                plain = raw if decompress is None else await decompress(bytes(raw))
+                call = read_call(plain, self._max_json_depth)
             span.about(call)
             answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
         return encode_reply(answer.events, answer.responses)

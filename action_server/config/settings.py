@@ -119,6 +119,11 @@ class Settings(BaseModel):
         Flag(("--max-request-bytes",)),
         Field(ge=1024, description="largest request body, before and after it is inflated"),
     ] = 32 * 1024 * 1024
+    max_bytes_in_flight: Annotated[
+        int,
+        Flag(("--max-bytes-in-flight",)),
+        Field(ge=1024 * 1024, description="bodies of all requests together, in each worker; more are refused with 503"),
+    ] = 256 * 1024 * 1024
     max_domains: Annotated[
         int,
         Flag(("--max-domains",)),
@@ -252,7 +257,12 @@ class Settings(BaseModel):
     def request_limits(self) -> RequestLimits:
         """What a request may be."""
         return RequestLimits(
-            self.max_request_bytes, self.max_header_bytes, self.max_json_depth, self.header_timeout, self.body_timeout
+            self.max_request_bytes,
+            self.max_header_bytes,
+            self.max_json_depth,
+            self.header_timeout,
+            self.body_timeout,
+            self.max_bytes_in_flight,
         )
 
     @property

@@ -27,6 +27,7 @@ _REASONS = {
     415: "encoding",
     431: "too_large",
     499: "gone",
+    503: "busy",
 }
 
 

@@ -18,8 +18,9 @@ from action_server.errors import BodyTooLargeError, CallError, RequestError, Slo
 from action_server.protocol.calls import encode_error
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
+from action_server.serving.http.byte_budget import ByteBudget, Share
 from action_server.serving.http.client_addresses import ClientAddresses, client_of
-from action_server.serving.http.compression import inflate
+from action_server.serving.http.compression import inflate_aside, known_encoding
 from action_server.serving.http.refusals import client_gone_error
 from action_server.serving.http.request_ids import id_of
 
@@ -35,6 +36,7 @@ _HINTS = {
     405: "this path does not take this method; calls go to POST /webhook",
     417: "the Expect header asks for something this server does not do",
 }
+_READING = ("GET", "HEAD")
 # Probes have no credentials, and the answer tells nothing.
 _OPEN_PATHS = frozenset({"/health", "/health/"})
 
@@ -58,6 +60,8 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
         # Sanic rewrites its own request handling for the app it serves, which is faster and works once in a process.
         TOUCHUP=only_one,
     )
+    # Of both ways in.
+    app.ctx.byte_budget = ByteBudget(limits.max_bytes_in_flight)
     if settings.cors:
         configure_cors(app, list(settings.cors))
     if assembly.authenticator is not None:
@@ -80,51 +84,59 @@ def _add_authentication(app: SanicApp, authenticator: Authenticator) -> None:
 
 
 def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> None:
-    calls, addresses = assembly.calls, ClientAddresses(assembly.settings.trusted_proxies)
+    calls, addresses, budget = assembly.calls, ClientAddresses(assembly.settings.trusted_proxies), app.ctx.byte_budget
 
     @app.post("/webhook", stream=True)
     async def webhook(request: Request) -> HTTPResponse:
         encoding = ", ".join(request.headers.getall("content-encoding", []))
-        decompress = partial(inflate, encoding=encoding, limit=limits.max_bytes) if encoding else None
-        _, body, error = await calls.answer(
-            _read_body(request, limits),
-            headers=request.headers,
-            request_id=id_of(request),
-            client=client_of(request, addresses),
-            decompress=decompress,
-        )
+        share = Share(budget)
+        decompress = partial(inflate_aside, encoding=encoding, limit=limits.max_bytes, take=share.take)
+        if assembly.metrics is not None:
+            assembly.metrics.called("plain", 1)
+        try:
+            _, body, error = await calls.answer(
+                _read_body(request, limits, share),
+                headers=request.headers,
+                request_id=id_of(request),
+                client=client_of(request, addresses),
+                decompress=decompress if encoding else None,
+            )
+        finally:
+            share.release()
         if error is not None:
             return _refuse(request, error, body, limits)
         return _json(body)
 
 
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:
-    @app.get("/health")
+    @app.route("/health", methods=_READING)
     async def health(request: Request) -> HTTPResponse:
         return json_response({"status": "ok"})
 
-    @app.get("/ready")
+    @app.route("/ready", methods=_READING)
     async def ready(request: Request) -> HTTPResponse:
         is_ready, body = await assembly.readiness.check()
         return json_response(body, status=200 if is_ready else 503)
 
-    @app.get("/actions")
+    @app.route("/actions", methods=_READING)
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
 
     if assembly.metrics is not None:
         page = assembly.metrics
 
-        @app.get("/metrics")
+        @app.route("/metrics", methods=_READING)
         async def metrics(request: Request) -> HTTPResponse:
             body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
             return HTTPResponse(body, 200, None, content_type)
 
 
-async def _read_body(request: Request, limits: RequestLimits) -> bytes:
+async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:
     """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
     if request.stream is None:
         return b""
+    # Before the first piece: whoever waits with Expect need not send what nobody could read.
+    known_encoding(", ".join(request.headers.getall("content-encoding", [])))
     announced = request.headers.get("content-length", "")
     # Python reads no integers of thousands of digits.
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limits.max_bytes):
@@ -147,6 +159,7 @@ async def _read_body(request: Request, limits: RequestLimits) -> bytes:
         size += len(piece)
         if size > limits.max_bytes:
             raise BodyTooLargeError(limits.max_bytes)
+        share.take(len(piece))
         pieces.append(piece)
 
 

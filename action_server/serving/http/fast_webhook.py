@@ -19,9 +19,10 @@ from multidict import CIMultiDict
 from sanic.headers import format_http1_response
 
 from action_server.assembly import Assembly
-from action_server.errors import UnauthorizedError
+from action_server.errors import RequestError, UnauthorizedError
 from action_server.protocol.calls import encode_error
 from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp
+from action_server.serving.http.byte_budget import UNCOUNTED, ByteBudget, Share
 from action_server.serving.http.client_addresses import ClientAddresses, peer_of
 from action_server.serving.http.heads import without_empty_lines
 from action_server.serving.http.refusals import client_gone_error
@@ -32,6 +33,8 @@ from action_server.serving.http.usual_heads import Head, Heads
 _EARLY = 65536
 # How long a client may take to fetch the last answer of a connection, in seconds; Sanic's own limit.
 _CLOSE_TIMEOUT = 5.0
+# How late the metrics may be with the number of calls, in seconds.
+_COUNT_AFTER = 1.0
 _OK = b"\r\n".join(
     [
         *(b"HTTP/1.1 200 OK", b"X-Request-ID: %b", b"content-length: %d", b"connection: %b"),
@@ -53,6 +56,9 @@ class Webhook:
         self.limits = self.assembly.settings.request_limits
         self.heads = Heads(self.limits.max_header_bytes)
         self.addresses = ClientAddresses(self.assembly.settings.trusted_proxies)
+        self.budget: ByteBudget = self.app.ctx.byte_budget
+        # Calls that the metrics do not know yet: telling them of each one would cost every one.
+        self.uncounted = 0
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
         self._is_watching = False
 
@@ -90,6 +96,12 @@ class Webhook:
         lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
         return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
 
+    def count(self) -> None:
+        """Tell the metrics of the calls since they were told last."""
+        if self.assembly.metrics is not None:
+            self.assembly.metrics.called("fast", self.uncounted)
+        self.uncounted = 0
+
     def _check_timeouts(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
         """Look after all connections at once: a timer for each would cost every one of them."""
         now = loop.time()
@@ -115,6 +127,8 @@ class WebhookProtocol(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._missing = self._body_at = 0
         self._early: list[bytes] = []
+        # What a large body has of the budget.
+        self._share: Share | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
@@ -142,8 +156,10 @@ class WebhookProtocol(asyncio.Protocol):
                 return
             self._head, self._body_at, length = found
             head, self._missing = self._head, self._body_at + length
+            if length > UNCOUNTED:
+                self._share = Share(webhook.budget)
         self._missing -= len(data)
-        if self._missing < 0:
+        if self._missing < 0 or (self._share is not None and not _has_room(self._share, len(data))):
             self._hand_over(data)
         elif self._missing > 0:
             self._pieces.append(data)
@@ -167,6 +183,7 @@ class WebhookProtocol(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; nobody waits for the answer any more."""
         self._connections.discard(self)
+        self._release()
         if self._task is not None:
             self._task.cancel()
 
@@ -202,6 +219,10 @@ class WebhookProtocol(asyncio.Protocol):
         return True
 
     def _begin(self, body: bytes | memoryview, head: Head) -> None:
+        webhook = self._webhook
+        webhook.uncounted += 1
+        if webhook.uncounted == 1:
+            self._loop.call_later(_COUNT_AFTER, webhook.count)
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
 
     async def _answer(self, body: bytes | memoryview, head: Head) -> None:
@@ -210,6 +231,8 @@ class WebhookProtocol(asyncio.Protocol):
         answer = await self._webhook.answer(body, head, client)
         transport = self._transport
         self._task = self._head = None
+        if self._share is not None:
+            self._release()
         if transport.is_closing():
             return
         transport.write(answer)
@@ -223,6 +246,11 @@ class WebhookProtocol(asyncio.Protocol):
         else:
             self._since = self._loop.time()
 
+    def _release(self) -> None:
+        if self._share is not None:
+            self._share.release()
+            self._share = None
+
     def _receive_other(self, data: bytes) -> None:
         """Take in the beginning of a request that is not usual, or none: some send a line break behind a body."""
         if not data.startswith(b"\r\n"):
@@ -234,12 +262,22 @@ class WebhookProtocol(asyncio.Protocol):
         """Let Sanic's protocol have the connection, and all that was received and not answered."""
         received = b"".join([*self._pieces, *self._early, data])
         self._pieces, self._early, self._head, self._missing = [], [], None, 0
+        self._release()
         self._connections.discard(self)
         plain = self._webhook.plain(**self._given)
         plain.fast = self
         self._transport.set_protocol(plain)
         plain.connection_made(self._transport)
         plain.data_received(received)
+
+
+def _has_room(share: Share, size: int) -> bool:
+    try:
+        share.take(size)
+    except RequestError:
+        # Sanic's route tells the client.
+        return False
+    return True
 
 
 def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,16 @@ def headers_too_large_error(limit: int) -> RequestError:
     return error
 
 
+def too_many_bytes_error(limit: int) -> RequestError:
+    """Return the error for a body for which there is no room beside those of other requests: a 503, to come again."""
+    error = RequestError(
+        f"the bodies of all requests together are larger than {limit} bytes (--max-bytes-in-flight); try again later"
+    )
+    error.status = 503
+    error.headers = {"Retry-After": "1"}
+    return error
+
+
 def client_gone_error() -> RequestError:
     """Return the error for a client that did not wait; its status is nginx's, as nobody reads the answer."""
     error = RequestError("the client went away")
