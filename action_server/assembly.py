@@ -34,7 +34,7 @@ from action_server.runtime.service_settings import ServiceSettings
 from action_server.runtime.threads import Threads
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
-from action_server.telemetry.calls import note_refusal
+from action_server.telemetry.calls import facts, note_refusal
 from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 # A body, or what gives one: then waiting for it is part of the call's span.
 Body = bytes | memoryview | Awaitable[bytes]
 # Undoes the encoding a body travelled in; raises RequestError.
-Decompress = Callable[[bytes], bytes]
+Decompress = Callable[[bytes], Awaitable[bytes]]
 
 
 class CallHandler:
@@ -67,44 +67,48 @@ class CallHandler:
         *,
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
+        client: str = "",
         decompress: Decompress | None = None,
     ) -> tuple[int, bytes, CallError | None]:
         """Run the call and return the answer: its status, its body, and the error it tells of unless it is a 200.
 
-        ``headers`` may hold the caller's trace; the log has ``request_id``. Raises no ``Exception``: what goes wrong is
-        answered. A cancellation passes, as nobody waits for an answer then.
+        ``headers`` may hold the caller's trace; the log has ``request_id`` and ``client``, the caller's address.
+        Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
         executor = self.executor
         try:
             if executor.tracing.is_on:
-                return 200, await self._answer_traced(body, headers, request_id, decompress), None
+                return 200, await self._answer_traced(body, headers, request_id, client, decompress), None
             raw = body if isinstance(body, (bytes, memoryview)) else await body
-            call = read_call(raw if decompress is None else decompress(bytes(raw)), self._max_json_depth)
-            answer = await executor.run(call, request_id=request_id, size=len(raw))
+            plain = raw if decompress is None else await decompress(bytes(raw))
+            call = read_call(plain, self._max_json_depth)
+            answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
             return 200, encode_reply(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
-            error = self.note_error(exc)
+            error = self.note_error(exc, request_id, client)
             return error.status, encode_error(error), error
 
-    def note_error(self, exception: BaseException) -> CallError:
+    def note_error(self, exception: BaseException, request_id: str = "", client: str = "") -> CallError:
         """Return the error that an exception is answered with, and tell the log and the metrics of it."""
         if isinstance(exception, CallError):
-            note_refusal(exception, self._metrics)
+            note_refusal(exception, self._metrics, request_id, client)
             return exception
         error = InternalError(secrets.token_hex(6))
-        logger.error("server.failed", extra={"error_id": error.error_id}, exc_info=exception)
+        found = facts(error_id=error.error_id, request_id=request_id, client=client)
+        logger.error("server.failed", extra=found, exc_info=exception)
         return error
 
     async def _answer_traced(
-        self, body: Body, headers: Mapping[str, str] | None, request_id: str, decompress: Decompress | None
+        self, body: Body, headers: Mapping[str, str] | None, request_id: str, client: str, decompress: Decompress | None
     ) -> bytes:
         tracing = self.executor.tracing
         with tracing.call(headers) as span:
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             with tracing.step("decode"):
-                call = read_call(raw if decompress is None else decompress(bytes(raw)), self._max_json_depth)
+                plain = raw if decompress is None else await decompress(bytes(raw))
+                call = read_call(plain, self._max_json_depth)
             span.about(call)
-            answer = await self.executor.run(call, request_id=request_id, size=len(raw))
+            answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
         return encode_reply(answer.events, answer.responses)
 
 

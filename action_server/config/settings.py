@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +73,11 @@ class Settings(BaseModel):
         Flag(("--cors",)),
         Field(description="origins that browsers may call from; * is all of them"),
     ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Flag(("--trusted-proxies",)),
+        Field(description="proxies whose Forwarded or X-Forwarded-For tells the log who called, such as 10.0.0.0/8"),
+    ] = ()
     ssl_certificate: Annotated[
         Path | None, Flag(("--ssl-certificate",)), Field(description="TLS certificate chain, a PEM file")
     ] = None
@@ -125,6 +131,11 @@ class Settings(BaseModel):
         Flag(("--max-request-bytes",)),
         Field(ge=1024, description="largest request body, before and after it is inflated"),
     ] = 32 * 1024 * 1024
+    max_bytes_in_flight: Annotated[
+        int,
+        Flag(("--max-bytes-in-flight",)),
+        Field(ge=1024 * 1024, description="bodies of all requests together, in each worker; more are refused with 503"),
+    ] = 256 * 1024 * 1024
     max_domains: Annotated[
         int,
         Flag(("--max-domains",)),
@@ -235,13 +246,24 @@ class Settings(BaseModel):
     def _are_levels(cls, value: object) -> object:
         return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
 
-    @field_validator("cors", mode="before")
+    @field_validator("cors", "trusted_proxies", mode="before")
     @classmethod
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
     # Not a setting: what `--set` gave of those of the services.
     _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError("must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8") from None
+        return value
+
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)
 
@@ -282,7 +304,12 @@ class Settings(BaseModel):
     def request_limits(self) -> RequestLimits:
         """What a request may be."""
         return RequestLimits(
-            self.max_request_bytes, self.max_header_bytes, self.max_json_depth, self.header_timeout, self.body_timeout
+            self.max_request_bytes,
+            self.max_header_bytes,
+            self.max_json_depth,
+            self.header_timeout,
+            self.body_timeout,
+            self.max_bytes_in_flight,
         )
 
     @property

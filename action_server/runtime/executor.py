@@ -104,10 +104,11 @@ class Executor:
         dispatcher: CollectingDispatcher | None = None,
         request_id: str = "",
         size: int = 0,
+        client: str = "",
     ) -> Answer:
         """Run the action a call names. A transport that streams passes its own ``dispatcher``.
 
-        ``request_id`` and ``size``, the bytes of the request's body, are for the log.
+        ``request_id``, ``client`` (the caller's address) and ``size`` (bytes of the request's body) are for the log.
 
         Raises:
             ActionNotFoundError: nobody registered the action.
@@ -117,7 +118,7 @@ class Executor:
             ActionTimeoutError: the action took longer than its options allow.
             ActionFailedError: the action raised anything else; the details are in the log.
         """
-        context = CallContext(call.action, call.sender_id, transport, request_id, size)
+        context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:

@@ -22,10 +22,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Bounds of one request. Sizes are in bytes, times in seconds."""
+    """Bounds of requests. Sizes are in bytes, times in seconds."""
 
     max_bytes: int = 32 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
     max_json_depth: int = 100
     header_timeout: float = 15.0
     body_timeout: float = 30.0
+    # Of all requests of a worker together.
+    max_bytes_in_flight: int = 256 * 1024 * 1024

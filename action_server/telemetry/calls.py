@@ -25,7 +25,9 @@ _REASONS = {
     408: "slow",
     413: "too_large",
     415: "encoding",
+    431: "too_large",
     499: "gone",
+    503: "busy",
 }
 
 
@@ -93,7 +95,7 @@ class Observation:
             self._metrics.domain_requested(self._label)
 
     def _log(self, outcome: str, error: CallError | None, started: float, ended: float) -> None:
-        facts: dict[str, object] = {
+        told: dict[str, object] = {
             "outcome": outcome,
             "transport": self._context.transport,
             "waiting_ms": milliseconds(started - self._arrived),
@@ -101,10 +103,12 @@ class Observation:
             "bytes": self._context.size,
         }
         if error is not None and error.error_id is not None:
-            facts["error_id"] = error.error_id
+            told["error_id"] = error.error_id
         if self._repeated:
-            facts["repeated"] = True
-        logger.info("action.finished", extra=facts)
+            told["repeated"] = True
+        if self._context.client:
+            told["client"] = self._context.client
+        logger.info("action.finished", extra=told)
 
     def _trace(self, failure: BaseException | None) -> None:
         if failure is not None:
@@ -114,13 +118,19 @@ class Observation:
             self._tracing.failed(failure)
 
 
-def note_refusal(error: CallError, metrics: Metrics | None) -> None:
+def note_refusal(error: CallError, metrics: Metrics | None, request_id: str = "", client: str = "") -> None:
     """Say that a request did not become a call. Of those that did, :class:`Observation` tells."""
     if isinstance(error, (RequestError, UnauthorizedError)):
         problem = "no valid credential" if isinstance(error, UnauthorizedError) else error.message
-        logger.warning("call.refused", extra={"status": error.status, "problem": problem})
+        found = facts(status=error.status, problem=problem, request_id=request_id, client=client)
+        logger.warning("call.refused", extra=found)
         if metrics is not None:
             metrics.refused(_REASONS.get(error.status, "malformed"))
+
+
+def facts(**named: object) -> dict[str, object]:
+    """Return the fields of a line that have a value."""
+    return {name: value for name, value in named.items() if value not in ("", None)}
 
 
 def _outcome(error: CallError | None, exc: BaseException | None) -> str:

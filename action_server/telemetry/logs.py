@@ -50,7 +50,8 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 class CallContext(msgspec.Struct, frozen=True):
     """Which call is running: the action's name, the conversation (``sender_id``) and how the call came in.
 
-    ``request_id`` is the caller's ``X-Request-ID``, or one made here; ``size`` counts the bytes of the request's body.
+    ``request_id`` is the caller's ``X-Request-ID``, or one made here; ``size`` counts the bytes of the request's body;
+    ``client`` is the address the request came from.
     """
 
     action: str
@@ -58,6 +59,7 @@ class CallContext(msgspec.Struct, frozen=True):
     transport: str = "http"
     request_id: str = ""
     size: int = 0
+    client: str = ""
 
 
 _current: ContextVar[CallContext] = ContextVar("action_server_call")

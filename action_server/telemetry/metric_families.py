@@ -86,6 +86,10 @@ class Families:
         Series,
         Family("action_server_requests_refused_total", "counter", ("reason",), "Requests that never became a call"),
     ]
+    webhook_requests: Annotated[
+        Series,
+        Family("action_server_webhook_requests_total", "counter", ("way",), "Calls over HTTP, fast or plain"),
+    ]
     domain_requests: Annotated[
         Series,
         Family(

@@ -75,6 +75,9 @@ class Metrics:
             self._families.timeouts.labels(name)
             for outcome in ("ok", "failed"):
                 self._families.calls.labels(name, outcome, transport)
+        if transport == "http":
+            for way in ("fast", "plain"):
+                self._families.webhook_requests.labels(way)
 
     def call_started(self, action: str) -> None:
         """Count a call as in flight."""
@@ -126,6 +129,10 @@ class Metrics:
     def domain_requested(self, action: str) -> None:
         """Count an answer that asks the engine for the domain (449)."""
         self._families.domain_requests.labels(self._of(action).name).inc()
+
+    def called(self, way: str, calls: int) -> None:
+        """Count calls over HTTP by the ``way`` they took through the server, ``fast`` or ``plain``."""
+        self._families.webhook_requests.labels(way).inc(calls)
 
     def refused(self, reason: str) -> None:
         """Count a request that never became a call. ``reason`` is one of a few words of ours."""

@@ -200,8 +200,11 @@ async def test_a_body_may_still_arrive(assembly: Assembly) -> None:
     async def fail() -> bytes:
         raise RequestError("it stopped")
 
+    async def turn(body: bytes) -> bytes:
+        return body[::-1]
+
     good = body_of("action_note")
-    status, _, _ = await assembly.calls.answer(arrive(good[::-1]), decompress=lambda body: body[::-1])
+    status, _, _ = await assembly.calls.answer(arrive(good[::-1]), decompress=turn)
     _, reply, error = await assembly.calls.answer(fail())
 
     assert status == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -14,12 +13,16 @@ from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
-from action_server.assembly import Assembly, CallHandler
+from action_server.assembly import Assembly
 from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
 from action_server.protocol.calls import encode_error
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
-from action_server.serving.http.compression import inflate
+from action_server.serving.http.byte_budget import ByteBudget, Share
+from action_server.serving.http.client_addresses import ClientAddresses, client_of
+from action_server.serving.http.compression import inflate_aside, known_encoding
+from action_server.serving.http.refusals import client_gone_error
+from action_server.serving.http.request_ids import id_of
 
 SanicApp = Sanic[Any, Any]
 
@@ -33,9 +36,7 @@ _HINTS = {
     405: "this path does not take this method; calls go to POST /webhook",
     417: "the Expect header asks for something this server does not do",
 }
-_REQUEST_ID = "x-request-id"
-_LONGEST_REQUEST_ID = 128
-_random = random.Random()  # noqa: S311 - for ids of requests
+_READING = ("GET", "HEAD")
 
 
 def create_app(assembly: Assembly, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
@@ -44,7 +45,7 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
     ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
     """
     settings, limits = assembly.settings, assembly.settings.request_limits
-    app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(assembly.calls, limits))
+    app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(assembly, limits))
     app.config.update(
         REQUEST_MAX_SIZE=limits.max_bytes,
         REQUEST_MAX_HEADER_SIZE=limits.max_header_bytes,
@@ -57,11 +58,13 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
         # Sanic rewrites its own request handling for the app it serves, which is faster and works once in a process.
         TOUCHUP=only_one,
     )
+    # Of both ways in.
+    app.ctx.byte_budget = ByteBudget(limits.max_bytes_in_flight)
     if settings.cors:
         configure_cors(app, list(settings.cors))
     if assembly.authenticator is not None:
         _add_authentication(app, assembly.authenticator)
-    _add_webhook(app, assembly.calls, limits)
+    _add_webhook(app, assembly, limits)
     _add_pages(app, assembly)
     return app
 
@@ -77,26 +80,37 @@ def _add_authentication(app: SanicApp, authenticator: Authenticator) -> None:
     app.signal("http.routing.before")(authenticate)
 
 
-def _add_webhook(app: SanicApp, calls: CallHandler, limits: RequestLimits) -> None:
+def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> None:
+    calls, addresses, budget = assembly.calls, ClientAddresses(assembly.settings.trusted_proxies), app.ctx.byte_budget
+
     @app.post("/webhook", stream=True)
     async def webhook(request: Request) -> HTTPResponse:
-        request_id = request_id_of(request.headers.get(_REQUEST_ID, ""))
         encoding = ", ".join(request.headers.getall("content-encoding", []))
-        decompress = partial(inflate, encoding=encoding, limit=limits.max_bytes) if encoding else None
-        _, body, error = await calls.answer(
-            _read_body(request, limits), headers=request.headers, request_id=request_id, decompress=decompress
-        )
+        share = Share(budget)
+        decompress = partial(inflate_aside, encoding=encoding, limit=limits.max_bytes, take=share.take)
+        if assembly.metrics is not None:
+            assembly.metrics.called("plain", 1)
+        try:
+            _, body, error = await calls.answer(
+                _read_body(request, limits, share),
+                headers=request.headers,
+                request_id=id_of(request),
+                client=client_of(request, addresses),
+                decompress=decompress if encoding else None,
+            )
+        finally:
+            share.release()
         if error is not None:
             return _refuse(request, error, body, limits)
-        return _json(body, headers={"X-Request-ID": request_id})
+        return _json(body)
 
 
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:
-    @app.get("/health")
+    @app.route("/health", methods=_READING)
     async def health(request: Request) -> HTTPResponse:
         return json_response({"status": "ok"})
 
-    @app.get("/ready")
+    @app.route("/ready", methods=_READING)
     async def ready(request: Request) -> HTTPResponse:
         is_ready, body = await assembly.readiness.check()
         if assembly.authenticator is not None and request.ctx.identity is None:
@@ -104,23 +118,25 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
             body = {"status": body["status"]}
         return json_response(body, status=200 if is_ready else 503)
 
-    @app.get("/actions")
+    @app.route("/actions", methods=_READING)
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
 
     if assembly.metrics is not None:
         page = assembly.metrics
 
-        @app.get("/metrics")
+        @app.route("/metrics", methods=_READING)
         async def metrics(request: Request) -> HTTPResponse:
             body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
             return HTTPResponse(body, 200, None, content_type)
 
 
-async def _read_body(request: Request, limits: RequestLimits) -> bytes:
+async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:
     """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
     if request.stream is None:
         return b""
+    # Before the first piece: whoever waits with Expect need not send what nobody could read.
+    known_encoding(", ".join(request.headers.getall("content-encoding", [])))
     announced = request.headers.get("content-length", "")
     # Python reads no integers of thousands of digits.
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limits.max_bytes):
@@ -143,32 +159,27 @@ async def _read_body(request: Request, limits: RequestLimits) -> bytes:
         size += len(piece)
         if size > limits.max_bytes:
             raise BodyTooLargeError(limits.max_bytes)
+        share.take(len(piece))
         pieces.append(piece)
-
-
-def request_id_of(given: str) -> str:
-    """Return the caller's id of a request if it is fit for a log and a header, otherwise one of our own."""
-    if given and len(given) <= _LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
-        return given
-    # To find a line by, not to keep anybody out.
-    return f"{_random.getrandbits(64):016x}"
 
 
 class Errors(ErrorHandler):
     """Answers what Sanic raises as JSON; never with a value of the request or the text of an unforeseen exception."""
 
-    def __init__(self, calls: CallHandler, limits: RequestLimits) -> None:
+    def __init__(self, assembly: Assembly, limits: RequestLimits) -> None:
         super().__init__()
-        self._calls = calls
+        self._calls = assembly.calls
         self._limits = limits
+        self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
 
     def default(self, request: Request | None, exception: Exception) -> HTTPResponse:
         """Return the answer for an exception nobody handled before."""
-        error = self._calls.note_error(translate(exception, self._limits))
-        body = encode_error(error)
-        return (
-            _json(body, error.status, error.headers) if request is None else _refuse(request, error, body, self._limits)
-        )
+        found = translate(exception, self._limits)
+        if request is None:
+            error = self._calls.note_error(found)
+            return _json(encode_error(error), error.status, error.headers)
+        error = self._calls.note_error(found, id_of(request), client_of(request, self._addresses))
+        return _refuse(request, error, encode_error(error), self._limits)
 
 
 def translate(exception: Exception, limits: RequestLimits) -> Exception:
@@ -186,20 +197,10 @@ def translate(exception: Exception, limits: RequestLimits) -> Exception:
     return error
 
 
-def client_gone_error() -> RequestError:
-    """Return the error for a client that did not wait; its status is nginx's, as nobody reads the answer."""
-    error = RequestError("the client went away")
-    error.status = 499
-    return error
-
-
 def _refuse(request: Request, error: CallError, body: bytes, limits: RequestLimits) -> HTTPResponse:
     """Return the answer that tells of an error, and see to what is left of the request."""
     _drain_body(request, 0.0 if isinstance(error, SlowBodyError) else limits.body_timeout)
-    headers = error.headers
-    if _REQUEST_ID in request.headers:
-        headers = {**headers, "X-Request-ID": request_id_of(request.headers[_REQUEST_ID])}
-    return _json(body, error.status, headers)
+    return _json(body, error.status, error.headers)
 
 
 def _drain_body(request: Request, timeout: float) -> None:

@@ -2,9 +2,10 @@
 
 A protocol of our own, handed to Sanic as its ``protocol``. It answers nothing but the request engines send: whole
 headers of the usual kind, a body of a known length. On anything else it hands the connection over to Sanic's protocol,
-with every byte that was received, and for good: errors of HTTP, other paths, compressed, chunked and pipelined requests
-and slow clients are Sanic's and the plain route's business. What a request means and what is answered is decided in
-``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send everything both ways.
+with every byte that was received: errors of HTTP, other paths, compressed, chunked and pipelined requests and slow
+clients are Sanic's and the plain route's business. With the next usual request the connection comes back. What a
+request means and what is answered is decided in ``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send
+everything both ways.
 """
 
 from __future__ import annotations
@@ -12,28 +13,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from multidict import CIMultiDict
 from sanic.headers import format_http1_response
 
 from action_server.assembly import Assembly
-from action_server.errors import UnauthorizedError
+from action_server.errors import RequestError, UnauthorizedError
 from action_server.protocol.calls import encode_error
-from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp, client_gone_error, request_id_of
+from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
+from action_server.serving.http.byte_budget import UNCOUNTED, ByteBudget, Share
+from action_server.serving.http.client_addresses import ClientAddresses, peer_of
+from action_server.serving.http.heads import without_empty_lines
+from action_server.serving.http.refusals import client_gone_error
+from action_server.serving.http.request_ids import request_id_of
+from action_server.serving.http.usual_heads import Head, Heads
 
-_REQUEST_LINE = "POST /webhook HTTP/1.1"
-# As aiohttp writes it, and with it every engine.
-_LENGTH = b"\r\nContent-Length: "
-# How many different ones are remembered. With a trace or an id of its own each request is different.
-_MOST_HEADS = 256
-# With one of these, or with any header twice, a request is not the usual one.
-_UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 # What a client may send while its call still runs; Sanic's own limit.
 _EARLY = 65536
 # How long a client may take to fetch the last answer of a connection, in seconds; Sanic's own limit.
 _CLOSE_TIMEOUT = 5.0
+# How late the metrics may be with the number of calls, in seconds.
+_COUNT_AFTER = 1.0
 _OK = b"\r\n".join(
     [
         *(b"HTTP/1.1 200 OK", b"X-Request-ID: %b", b"content-length: %d", b"connection: %b"),
@@ -42,74 +44,22 @@ _OK = b"\r\n".join(
 )
 
 
-class Head(NamedTuple):
-    """What the headers of a usual request say. ``headers`` are by lower-case name."""
-
-    headers: dict[str, str]
-    keep_alive: bool
-
-
-class Heads:
-    """Reads the headers of usual requests. An engine's differ in nothing but the length of the body."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._known: dict[bytes, Head] = {}
-
-    def read(self, data: bytes) -> tuple[Head, int, int] | None:
-        """Return the headers, where the body begins and how long it is; None if this is any other request."""
-        end = data.find(b"\r\n\r\n", 0, self._longest)
-        # With the line break before it, it is that header and not a part of another one.
-        name = data.find(_LENGTH, 0, end)
-        if end < 0 or name < 0:
-            return None
-        digits = data[name + len(_LENGTH) : data.index(b"\r", name + 2)]
-        if not digits.isdigit() or len(digits) > 18:
-            return None
-        key = data[: name + len(_LENGTH)] + data[name + len(_LENGTH) + len(digits) : end]
-        head = self._known.get(key)
-        if head is None:
-            head = head_of(data[:end])
-            if head is None:
-                return None
-            if len(self._known) >= _MOST_HEADS:
-                self._known.clear()
-            self._known[key] = head
-        return head, end + 4, int(digits)
-
-
-def head_of(data: bytes) -> Head | None:
-    """Read the request line and headers of a usual request, each header once; None if it is any other."""
-    try:
-        request_line, *lines = data.decode("ascii").split("\r\n")
-    except UnicodeDecodeError:
-        return None
-    if request_line != _REQUEST_LINE or not "".join(lines).isprintable():
-        return None
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        headers[name.lower()] = value.strip(" ")
-        # A folded line, or a name that some would read as another one.
-        if not colon or " " in name:
-            return None
-    connection = headers.get("connection", "keep-alive").lower()
-    usual = len(headers) == len(lines) and _UNUSUAL.isdisjoint(headers) and connection in ("keep-alive", "close")
-    return Head(headers, connection == "keep-alive") if usual else None
-
-
 @dataclass
 class Webhook:
     """What all connections of a worker share."""
 
     assembly: Assembly
     app: SanicApp
-    plain: Callable[..., asyncio.Protocol]
+    plain: Callable[..., Any]
 
     def __post_init__(self) -> None:
         self.calls = self.assembly.calls
         self.limits = self.assembly.settings.request_limits
         self.heads = Heads(self.limits.max_header_bytes)
+        self.addresses = ClientAddresses(self.assembly.settings.trusted_proxies)
+        self.budget: ByteBudget = self.app.ctx.byte_budget
+        # Calls that the metrics do not know yet: telling them of each one would cost every one.
+        self.uncounted = 0
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
         self._is_watching = False
 
@@ -124,7 +74,7 @@ class Webhook:
         """Tell whether a request has a credential, if it needs one; if not, Sanic's route tells the client."""
         if self.assembly.authenticator is not None:
             try:
-                self.assembly.authenticator.check(CIMultiDict(head.headers))
+                self.assembly.authenticator.check(CIMultiDict(head.headers), head.query)
             except UnauthorizedError:
                 return False
         return True
@@ -133,23 +83,30 @@ class Webhook:
         """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
         return head.keep_alive and bool(self.app.config.KEEP_ALIVE)
 
-    async def answer(self, body: bytes | memoryview, head: Head) -> bytes:
-        """Return the whole answer of HTTP."""
-        given = head.headers.get("x-request-id", "")
-        request_id = request_id_of(given)
+    async def answer(self, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
+        """Return the whole answer of HTTP. ``client`` is the caller's address."""
+        request_id = request_id_of(head.headers.get("x-request-id", ""))
         try:
-            status, reply, error = await self.calls.answer(body, headers=head.headers, request_id=request_id)
+            status, reply, error = await self.calls.answer(
+                body, headers=head.headers, request_id=request_id, client=client
+            )
         except asyncio.CancelledError:
-            error = self.calls.note_error(client_gone_error())
+            error = self.calls.note_error(client_gone_error(), request_id, client)
             status, reply = error.status, encode_error(error)
         # Only now: the server may have been told to stop while the action ran.
         connection = b"keep-alive" if self.keeps(head) else b"close"
         if error is None:
             return _OK % (request_id.encode("ascii"), len(reply), connection) + reply
-        headers = {**error.headers, "X-Request-ID": request_id} if given else error.headers
-        headers = {**headers, "content-length": str(len(reply)), "connection": connection.decode()}
+        headers = {**error.headers, "X-Request-ID": request_id}
+        headers |= {"content-length": str(len(reply)), "connection": connection.decode()}
         lines = [(n.encode("ascii"), v.encode("ascii")) for n, v in headers.items()]
         return format_http1_response(status, [*lines, (b"content-type", b"application/json")]) + reply
+
+    def count(self) -> None:
+        """Tell the metrics of the calls since they were told last."""
+        if self.assembly.metrics is not None:
+            self.assembly.metrics.called("fast", self.uncounted)
+        self.uncounted = 0
 
     def _check_timeouts(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
         """Look after all connections at once: a timer for each would cost every one of them."""
@@ -176,6 +133,8 @@ class WebhookProtocol(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._missing = self._body_at = 0
         self._early: list[bytes] = []
+        # What a large body has of the budget.
+        self._share: Share | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
@@ -184,6 +143,8 @@ class WebhookProtocol(asyncio.Protocol):
         self._since = self._loop.time()
         self._is_new = True
         self._connections.add(self)
+        self._peer = peer_of(transport)
+        self._is_proxy = self._webhook.addresses.is_proxy(self._peer)
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes, and begin to answer when a request is complete."""
@@ -199,12 +160,14 @@ class WebhookProtocol(asyncio.Protocol):
             found = self._webhook.heads.read(data)
             webhook = self._webhook
             if found is None or not 0 < found[2] <= webhook.limits.max_bytes or not webhook.authenticate(found[0]):
-                self._hand_over(data)
+                self._receive_other(data)
                 return
             self._head, self._body_at, length = found
             head, self._missing = self._head, self._body_at + length
+            if length > UNCOUNTED:
+                self._share = Share(webhook.budget)
         self._missing -= len(data)
-        if self._missing < 0:
+        if self._missing < 0 or (self._share is not None and not _has_room(self._share, len(data))):
             self._hand_over(data)
         elif self._missing > 0:
             self._pieces.append(data)
@@ -228,6 +191,7 @@ class WebhookProtocol(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; nobody waits for the answer any more."""
         self._connections.discard(self)
+        self._release()
         if self._task is not None:
             self._task.cancel()
 
@@ -263,13 +227,30 @@ class WebhookProtocol(asyncio.Protocol):
         elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
             self.close_if_idle(now)
 
+    def take_back(self, transport: Any, data: bytes) -> bool:
+        """Go on with a connection that was handed over, if what came now begins a usual request."""
+        if self._webhook.heads.read(data) is None:
+            return False
+        self._connections.add(self)
+        transport.set_protocol(self)
+        self.data_received(data)
+        return True
+
     def _begin(self, body: bytes | memoryview, head: Head) -> None:
+        webhook = self._webhook
+        webhook.uncounted += 1
+        if webhook.uncounted == 1:
+            self._loop.call_later(_COUNT_AFTER, webhook.count)
         self._task = asyncio.Task(self._answer(body, head), loop=self._loop, name="webhook")
 
     async def _answer(self, body: bytes | memoryview, head: Head) -> None:
-        answer = await self._webhook.answer(body, head)
+        peer = self._peer
+        client = self._webhook.addresses.client(peer, head.headers) if self._is_proxy else peer
+        answer = await self._webhook.answer(body, head, client)
         transport = self._transport
         self._task = self._head = None
+        if self._share is not None:
+            self._release()
         if transport.is_closing():
             return
         transport.write(answer)
@@ -283,17 +264,41 @@ class WebhookProtocol(asyncio.Protocol):
         else:
             self._since = self._loop.time()
 
+    def _release(self) -> None:
+        if self._share is not None:
+            self._share.release()
+            self._share = None
+
+    def _receive_other(self, data: bytes) -> None:
+        """Take in the beginning of a request that is not usual, or none: some send a line break behind a body."""
+        if not data.startswith(b"\r\n"):
+            self._hand_over(data)
+        elif rest := without_empty_lines(data):
+            self.data_received(rest)
+
     def _hand_over(self, data: bytes = b"") -> None:
         """Let Sanic's protocol have the connection, and all that was received and not answered."""
         received = b"".join([*self._pieces, *self._early, data])
+        self._pieces, self._early, self._head, self._missing = [], [], None, 0
+        self._release()
         self._connections.discard(self)
         plain = self._webhook.plain(**self._given)
+        plain.fast = self
         self._transport.set_protocol(plain)
         plain.connection_made(self._transport)
         plain.data_received(received)
 
 
-def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., asyncio.Protocol]) -> Callable[..., Any]:
+def _has_room(share: Share, size: int) -> bool:
+    try:
+        share.take(size)
+    except RequestError:
+        # Sanic's route tells the client.
+        return False
+    return True
+
+
+def fast_protocol(assembly: Assembly, app: SanicApp, plain: Callable[..., Any]) -> Callable[..., Any]:
     """Return what makes a connection's protocol: ours, or ``plain`` if something of the app has to see each request.
 
     Plug-ins may have added middlewares, signals or websockets, CORS is a middleware. Only after all of that was added.

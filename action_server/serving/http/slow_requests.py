@@ -1,4 +1,4 @@
-"""Sanic's protocols, with an end to requests that take too long to arrive, and to no connection that has one.
+"""Sanic's protocols, with an end to slow requests and idle connections, and a way back to the fast way.
 
 Sanic's own time-outs start anew with each byte, so a client that sends one byte now and then keeps its connection. Its
 own drain closes a connection whose next request has been received and is about to run.
@@ -7,21 +7,33 @@ Handing a protocol to ``create_server`` is Sanic's documented way to change that
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sanic.http.constants import Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
+from action_server.serving.http.heads import without_empty_lines
+from action_server.serving.http.http1 import StrictHttp
 
 _BEFORE_THE_BODY = (Stage.IDLE, Stage.REQUEST)
+
+
+class FastWay(Protocol):
+    """Had the connection before, and may have it again."""
+
+    def take_back(self, transport: Any, data: bytes) -> bool:
+        """Go on with a connection on which nothing but ``data`` is left; tell whether this is one for it."""
+        ...
 
 
 class _Impatient:
     """Cuts a connection whose request arrives for longer than the headers, and then the body, may take."""
 
     __slots__ = ()
+
+    HTTP_CLASS = StrictHttp
 
     def connection_made(self: Any, transport: Any) -> None:
         """Begin."""
@@ -33,6 +45,13 @@ class _Impatient:
         # Until the connection's task runs for the first time there is none.
         now, http = self.loop.time(), getattr(self, "_http", None)
         if http is None or (http.stage is Stage.IDLE and not self.recv_buffer):
+            if http is not None and http.request is None:
+                # It waits for a request.
+                data = without_empty_lines(data) if data.startswith(b"\r\n") else data
+                if not data:
+                    return
+                if _give_back(self, data):
+                    return
             self._began = now
         elif self._is_late(http, now - self._began):
             self.abort()
@@ -69,12 +88,28 @@ class _Impatient:
 
 
 class ImpatientHttpProtocol(_Impatient, HttpProtocol):
-    """HTTP."""
+    """HTTP. ``fast`` is the :class:`FastWay` it came from, if any."""
 
-    __slots__ = ("_began", "_made")
+    __slots__ = ("_began", "_made", "fast")
 
 
 class ImpatientWebSocketProtocol(_Impatient, WebSocketProtocol):
     """HTTP with websockets, for plug-ins that add such routes."""
 
     __slots__ = ("_began", "_made")
+
+
+def _give_back(protocol: Any, data: bytes) -> bool:
+    """Let the fast way have a connection if it came from there and this is a request for it."""
+    fast: FastWay | None = getattr(protocol, "fast", None)
+    transport, task = protocol.transport, protocol._task
+    # Of what is not fetched yet, the wrong one would be told when it is.
+    if fast is None or task is None or transport is None or transport.get_write_buffer_size():
+        return False
+    if not fast.take_back(transport, data):
+        return False
+    # Its task ends by closing the connection, unless it has none.
+    protocol.transport = None
+    protocol.connections.discard(protocol)
+    task.cancel()
+    return True

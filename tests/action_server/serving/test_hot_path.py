@@ -24,8 +24,9 @@ from action_server.runtime.health import Readiness
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
 from action_server.serving.http.app import create_app
-from action_server.serving.http.fast_webhook import Head, Webhook, WebhookProtocol, fast_protocol
+from action_server.serving.http.fast_webhook import Webhook, WebhookProtocol, fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol
+from action_server.serving.http.usual_heads import Head
 from action_server.telemetry.metrics import Metrics
 
 HEAD = Head({}, keep_alive=True)
@@ -195,6 +196,8 @@ class Wire:
         return False
 
     def set_write_buffer_limits(self, **_: int) -> None: ...
+
+    def get_extra_info(self, name: str) -> None: ...
 
 
 async def test_a_received_body_is_not_copied(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:

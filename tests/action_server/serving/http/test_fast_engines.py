@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from action_server.serving.http import fast_webhook
-from tests.action_server.serving.http.test_fast_webhook import GOOD, body_of, serving
+from tests.action_server.serving.http.raw_calls import GOOD, body_of, serving
 
 
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "00-1-2-01"}, {"Authorization": "Bearer x"}], ids=str)

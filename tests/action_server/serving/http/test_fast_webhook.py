@@ -3,148 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from rasa_sdk import ActionExecutionRejection
-from rasa_sdk.events import SlotSet
 from sanic import HTTPResponse, Request
 
 from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
-from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from action_server.security.auth import AuthSettings
-from action_server.serving import worker
-from action_server.serving.http import fast_webhook
 from action_server.serving.http.app import create_app
-from action_server.serving.http.fast_webhook import Webhook, WebhookProtocol, fast_protocol
+from action_server.serving.http.fast_webhook import WebhookProtocol, fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol
-from action_server.serving.server import listen
-
-LIMIT = 4_000_000
-PLAIN = "TE: trailers"
-started: asyncio.Event
-released: asyncio.Event
-
-
-async def echo(dispatcher: Any, tracker: Any, domain: Any) -> Any:
-    dispatcher.utter_message(text=tracker.latest_message.get("text"))
-    return [SlotSet("seen", tracker.slots)]
-
-
-def reject(*_: Any) -> None:
-    raise ActionExecutionRejection("action_reject", "not now")
-
-
-def fail(*_: Any) -> None:
-    raise RuntimeError("token hunter2")
-
-
-async def wait(*_: Any) -> list[Any]:
-    started.set()
-    await released.wait()
-    return []
-
-
-async def large(dispatcher: Any, *_: Any) -> list[Any]:
-    dispatcher.utter_message(text="a" * 500_000)
-    return []
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[int]:
-    """Serve the actions above within the block; gives the port."""
-    global started, released
-    started, released = asyncio.Event(), asyncio.Event()
-    registry = Registry()
-    for function in (echo, reject, fail, wait, large):
-        registry.register_function(f"action_{function.__name__}", function)
-    executor = Executor(registry, limits=Limits(sync_workers=2))
-    assembly = Assembly(Settings(max_request_bytes=LIMIT, grace=0, **settings), executor, Readiness())
-    sock = listen("127.0.0.1", 0)
-    try:
-        async with worker.serve_http(assembly, sock, f"test-{uuid4().hex}", only_one=False):
-            yield sock.getsockname()[1]
-    finally:
-        executor.close()
-        sock.close()
-
-
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    async with serving() as found:
-        yield found
-
-
-@pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The bodies that the protocol answers itself from now on."""
-    bodies: list[bytes] = []
-    real = Webhook.answer
-
-    async def answer(self: Webhook, body: bytes | memoryview, head: fast_webhook.Head) -> bytes:
-        bodies.append(bytes(body))
-        return await real(self, body, head)
-
-    monkeypatch.setattr(Webhook, "answer", answer)
-    return bodies
-
-
-def body_of(action: object = "action_echo", **slots: Any) -> bytes:
-    tracker = {"sender_id": "s", "slots": slots, "latest_message": {"text": "hi"}}
-    return json.dumps({"next_action": action, "tracker": tracker, "version": "3.21.0"}).encode()
-
-
-GOOD = body_of()
-
-
-def request(body: bytes = GOOD, *headers: str, line: str = "POST /webhook HTTP/1.1", framed: bool = True) -> bytes:
-    lines = [line, "Host: x", *headers, *([f"Content-Length: {len(body)}"] if framed else [])]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
-class Connection:
-    """A client's side of one connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def answer(self) -> tuple[str, dict[str, str], Any]:
-        """Return status line, headers and body of the next answer."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
-        status, *lines = head.decode("latin-1").strip().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 30)
-        return status, headers, json.loads(body)
-
-    async def is_closed(self) -> bool:
-        return await asyncio.wait_for(self.reader.read(), 30) == b""
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Connection]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield Connection(reader, writer)
-    finally:
-        writer.close()
-
-
-async def exchange(port: int, data: bytes) -> tuple[str, dict[str, str], Any]:
-    async with connected(port) as connection:
-        connection.send(data)
-        return await connection.answer()
-
+from tests.action_server.serving.http.raw_calls import (
+    GOOD,
+    LIMIT,
+    PLAIN,
+    body_of,
+    connected,
+    exchange,
+    gate,
+    request,
+    serving,
+)
 
 CALLS = {
     "a reply": (GOOD, []),
@@ -182,17 +67,15 @@ async def test_both_routes_answer_the_same(port: int, case: str, answered: list[
 
 
 async def test_calls_follow_each_other_on_a_connection(port: int, answered: list[bytes]) -> None:
-    """Errors in between do not end it; with the first other request Sanic has it, also for the calls after it."""
+    """Errors in between do not end it; another request goes to Sanic, the calls after it come back."""
     async with connected(port) as connection:
-        for body, status in [(GOOD, "200 OK"), (b"{", "400 Bad Request"), (GOOD, "200 OK")]:
-            connection.send(request(body))
-            assert (await connection.answer())[0] == f"HTTP/1.1 {status}"
-        assert len(answered) == 3
-        connection.send(request(b"", line="GET /health HTTP/1.1", framed=False))
-        assert (await connection.answer())[2] == {"status": "ok"}
-        connection.send(request())
-        assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
-    assert len(answered) == 3
+        for _ in range(3):
+            for body, status in [(GOOD, "200 OK"), (b"{", "400 Bad Request"), (GOOD, "200 OK")]:
+                connection.send(request(body))
+                assert (await connection.answer())[0] == f"HTTP/1.1 {status}"
+            connection.send(request(b"", line="GET /health HTTP/1.1", framed=False))
+            assert (await connection.answer())[2] == {"status": "ok"}
+    assert len(answered) == 9
 
 
 @pytest.mark.parametrize("size", [1, 70_000, 3_000_000])
@@ -215,23 +98,15 @@ UNUSUAL: dict[str, tuple[bytes, str]] = {
         request(b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD), "Transfer-Encoding: chunked", framed=False),
         "200 OK",
     ),
-    "a path with a slash": (request(line="POST /webhook/ HTTP/1.1"), "200 OK"),
-    "a query": (request(line="POST /webhook?token=t HTTP/1.1"), "200 OK"),
-    "HTTP 1.0": (request(line="POST /webhook HTTP/1.0"), "200 OK"),
     "another path": (request(line="POST /webhooks HTTP/1.1"), "404 Not Found"),
     "a header twice": (request(GOOD, "A: b", "A: c"), "200 OK"),
     "a header that is not ASCII": (request(GOOD, "A: \xe9"), "200 OK"),
-    "a header with a tab": (request(GOOD, "A: a\tb"), "200 OK"),
-    "small letters": (request(GOOD, f"content-length: {len(GOOD)}", framed=False), "200 OK"),
     "another connection": (request(GOOD, "Connection: keep-alive, TE"), "200 OK"),
     "no length": (request(b"", framed=False), "400 Bad Request"),
     "an empty body": (request(b""), "400 Bad Request"),
-    "a length in a header's value": (request(GOOD, "X: a Content-Length: 3"), "200 OK"),
     "too much": (request(b"", f"Content-Length: {LIMIT + 1}", framed=False), "413 Request Entity Too Large"),
     "another encoding": (request(GOOD, "Content-Encoding: br"), "415 Unsupported Media Type"),
 }
-# These are usual, though they do not look like it.
-MINE = {"a length in a header's value"}
 
 
 @pytest.mark.parametrize("case", UNUSUAL)
@@ -240,7 +115,7 @@ async def test_an_unusual_request_is_left_to_the_plain_route(port: int, case: st
     data, status = UNUSUAL[case]
 
     assert (await exchange(port, data))[0].startswith(f"HTTP/1.1 {status}")
-    assert bool(answered) == (case in MINE)
+    assert answered == []
 
 
 @pytest.mark.parametrize("cut", [1, 20, 40])
@@ -261,11 +136,11 @@ async def test_requests_that_come_too_early_are_answered_in_their_order(port: in
         assert [(await connection.answer())[0][9:12] for _ in range(3)] == ["200", "400", "404"]
     async with connected(port) as connection:
         connection.send(request(body_of("action_wait")))
-        await started.wait()
+        await gate.started.wait()
         for _ in range(50):
             connection.send(request(body_of(text="x" * 20_000)))
         await asyncio.sleep(0.01)
-        released.set()
+        gate.released.set()
         statuses = [(await connection.answer())[0][9:12] for _ in range(51)]
     assert statuses == ["200"] * 51
     assert len(answered) == 1
@@ -284,10 +159,10 @@ async def test_a_client_that_goes_away_ends_its_call(port: int, caplog: pytest.L
     lines = []
     for header in ([], [PLAIN]):
         caplog.clear()
-        started.clear()
+        gate.started.clear()
         async with connected(port) as connection:
             connection.send(request(body_of("action_wait"), *header))
-            await started.wait()
+            await gate.started.wait()
         for _ in range(500):
             await asyncio.sleep(0.01)
             if "call.refused" in caplog.messages:

@@ -1,0 +1,54 @@
+"""How many bytes of request bodies a worker holds at once, however many clients send them."""
+
+from __future__ import annotations
+
+import threading
+
+from action_server.serving.http.refusals import too_many_bytes_error
+
+# Of each body so much is not counted: calls of that size are what --max-calls and the connections limit.
+UNCOUNTED = 64 * 1024
+
+
+class ByteBudget:
+    """The bytes of all bodies of a worker, ``limit`` of them at most. May be used from any thread."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self.used = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes. Raises RequestError, a 503, and counts nothing if there are too many."""
+        with self._lock:
+            if self.used + size > self._limit:
+                raise too_many_bytes_error(self._limit)
+            self.used += size
+
+    def give_back(self, size: int) -> None:
+        """Count no longer what was taken."""
+        with self._lock:
+            self.used -= size
+
+
+class Share:
+    """What one request has of the budget, from its first byte to its answer."""
+
+    __slots__ = ("_budget", "_size")
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes of this request. Raises RequestError, a 503, if all requests together have too many."""
+        counted = max(0, self._size + size - UNCOUNTED) - max(0, self._size - UNCOUNTED)
+        if counted:
+            self._budget.take(counted)
+        self._size += size
+
+    def release(self) -> None:
+        """Give everything back."""
+        if self._size > UNCOUNTED:
+            self._budget.give_back(self._size - UNCOUNTED)
+        self._size = 0

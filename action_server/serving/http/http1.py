@@ -1,0 +1,100 @@
+"""Sanic's reading of HTTP/1, with the rules of RFC 9112 before it: what it would misread never reaches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from httptools import HttpParserInvalidURLError, parse_url
+from sanic.exceptions import BadRequest
+from sanic.http import Http
+
+from action_server.errors import RequestError
+from action_server.serving.http.heads import is_chunk_size, parse_head, skip_empty_lines
+from action_server.serving.http.refusals import headers_too_large_error
+from action_server.serving.http.request_ids import HEADER, id_of
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Of the line that says how long a chunk is, and the line break before it; Sanic's own limit.
+_LONGEST_CHUNK_LINE = 64
+
+
+class StrictHttp(Http):
+    """The requests of one connection, one after the other. Sanic calls its methods; the state is Sanic's."""
+
+    __slots__ = ()
+
+    def init_for_request(self) -> None:
+        """Begin anew; a line break that stands behind the body before is none of a request."""
+        super().init_for_request()  # type: ignore[no-untyped-call]
+        skip_empty_lines(self.recv_buffer)
+
+    async def http1_request_header(self) -> None:
+        """Receive a head, check it, and let Sanic read it in the spelling it cannot misread.
+
+        Raises:
+            RequestError: it is longer than the limit, or breaks a rule.
+        """
+        buffer = self.recv_buffer
+        end = await self._receive_head(buffer)
+        head = parse_head(bytes(buffer[:end]))
+        _check_url(head.target)
+        buffer[:end] = head.encode()
+        await super().http1_request_header()  # type: ignore[no-untyped-call]
+
+    async def read(self) -> bytes | None:
+        """Return the next piece of a body, None at its end."""
+        # Sanic declares it otherwise.
+        kind: object = self.request_body
+        if kind == "chunked" and not self.request_bytes_left:
+            if self.expecting_continue:
+                self.expecting_continue = False
+                await self._send(_CONTINUE)
+            await self._check_chunk_size(self.recv_buffer)
+        piece: bytes | None = await super().read()
+        return piece
+
+    async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
+        """Begin the answer, which has the request's id, whoever made it.
+
+        A client that waits to be asked for the body is not asked any more: the answer is there.
+        """
+        if self.expecting_continue:
+            self.expecting_continue = False
+            # Whether it sends the body all the same nobody knows.
+            self.keep_alive = False
+            self.request_body = None
+        if self.response is not None:
+            self.response.headers.setdefault(HEADER, id_of(self.request))
+        await super().http1_response_header(data, end_stream)
+
+    async def _receive_head(self, buffer: bytearray) -> int:
+        """Return where the head ends."""
+        longest: int = self.protocol.app.config.REQUEST_MAX_HEADER_SIZE
+        start = 0
+        while True:
+            skip_empty_lines(buffer)
+            end = buffer.find(b"\r\n\r\n", start)
+            if end > longest or (end < 0 and len(buffer) > longest):
+                raise headers_too_large_error(longest)
+            if end >= 0:
+                return end
+            start = max(0, len(buffer) - 3)
+            await self._receive_more()
+
+    async def _check_chunk_size(self, buffer: bytearray) -> None:
+        """Wait for the line that says how long the next chunk is, and the line break before it."""
+        while (end := buffer.find(b"\r\n", 2)) < 0 and len(buffer) <= _LONGEST_CHUNK_LINE:
+            await self._receive_more()
+        if buffer[:2] != b"\r\n" or end < 0 or not is_chunk_size(buffer[2:end]):
+            self.keep_alive = False
+            raise BadRequest("Bad chunked encoding")
+
+
+def _check_url(target: str) -> None:
+    """Raise RequestError if Sanic cannot read a URL: it fails in the middle of telling the client so."""
+    try:
+        path: Any = parse_url(target.encode("ascii")).path
+    except HttpParserInvalidURLError:
+        path = None
+    if not path:
+        raise RequestError("the target of the request is not a URL")
