@@ -282,8 +282,12 @@ async def _open_store(
     from action_server.idempotency.store import IdempotencyStore
 
     database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    password = settings.read_database_password if settings.database_password else None
+    if password is not None:
+        # A file that is not there is named here; later it is one more reason why the database does not answer.
+        password()
     try:
-        store = await IdempotencyStore.open(database, where="database")
+        store = await IdempotencyStore.open(database, where="database", password=password)
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
     stack.push_async_callback(store.close)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from action_server.errors import DatabaseError, SettingsError
+from action_server.extras import how_to_install
 
 T = TypeVar("T")
 
@@ -85,18 +86,23 @@ class Database:
         *,
         patience: float = PATIENCE,
         where: str = "database",
+        password: Callable[[], str] | None = None,
     ) -> Database:
         """Open the database and let ``create`` make what it is to hold; any number of processes may do so at once.
 
         ``url`` is the path of a SQLite file or an URL such as ``postgresql://user@host/name``. ``create`` runs in one
         transaction, while no other process that opens the same database is in its own; ``patience`` is how many seconds
-        a transaction waits for a connection, for the network and for other writers.
+        a transaction waits for a connection, for the network and for other writers. ``password`` is asked for each new
+        connection to PostgreSQL, so that one in a file may be replaced.
 
         Raises:
             SettingsError: the URL is none, or its driver is not installed; ``where`` is the setting it names.
             DatabaseError: the database does not answer.
         """
-        database = cls(_engine(_url(url, where), patience, where))
+        engine = _engine(_url(url, where), patience, where)
+        if password is not None:
+            _ask_for_password(engine, password)
+        database = cls(engine)
         try:
             await database._create(create, patience)
         except BaseException:
@@ -220,10 +226,19 @@ def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
         # hide_parameters: they may be people's data, and would stand in every error text.
         engine = create_async_engine(url, pool_timeout=patience, hide_parameters=True, **options)
     except ImportError as exc:
-        raise SettingsError(where, f"needs the package {exc.name}, which is not installed") from exc
+        raise SettingsError(
+            where, f"needs the package {exc.name}, which is not installed; {how_to_install('postgres')}"
+        ) from exc
     if sqlite:
         _configure_sqlite(engine, patience)
     return engine
+
+
+def _ask_for_password(engine: AsyncEngine, password: Callable[[], str]) -> None:
+    def connect(_dialect: object, _entry: object, _arguments: object, options: dict[str, Any]) -> None:
+        options["password"] = password()
+
+    event.listen(engine.sync_engine, "do_connect", connect)
 
 
 def _make_private(path: Path) -> None:

@@ -14,6 +14,7 @@ from action_server.cli.console import make_console, to_json
 from action_server.cli.flags import add_json_flag
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
 from action_server.cli.project_flags import read_settings
+from action_server.cli.prompt import ask
 from action_server.config.settings import Settings
 from action_server.errors import ActionServerError, SettingsError
 from action_server.findings.escaping import escape_controls
@@ -249,9 +250,9 @@ def _read_terminal(out: TextIO) -> Iterator[str]:
         import readline  # noqa: F401
     while True:
         try:
-            # Only of the real streams does `input` know that a person sits there.
+            # Only of the real streams does Python know that a person sits there.
             with contextlib.redirect_stdout(out):
-                line = input("you: ")
+                line = ask("you: ")
         except (EOFError, KeyboardInterrupt):
             out.write("\n")
             return

@@ -17,11 +17,12 @@ from action_server import __version__
 from action_server.cli.console import print_error
 from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
+from action_server.extras import how_to_install
 from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
 A custom action server for Rasa assistants. Without a verb it runs, with the flags of `python -m rasa_sdk`."""
-_EXTRA = 'needs packages that are not installed: pip install "action-server[flows]"'
+_EXTRA = f"needs packages that are not installed; {how_to_install('flows')}"
 
 
 class VerbModule(Protocol):

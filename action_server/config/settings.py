@@ -6,7 +6,7 @@ The model below is the only list of them: the flags, ``--help`` and the referenc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,18 +16,18 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.merge import merge
-from action_server.config.sources import Found, find_in_block, find_in_environment, no_such_setting
+from action_server.config.problems import refuse_incomplete, refuse_useless_over_grpc, settings_error
+from action_server.config.sources import Found, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
-from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
+from action_server.security.auth import AuthSettings
+from action_server.security.secrets import Secrets, one_text
 from action_server.security.tls import TlsFiles, complete_tls
 from action_server.telemetry.logs import LogFormat, LogSettings
 
 DEFAULT_ENDPOINTS = "endpoints.yml"
-# What gRPC does not read. In a file that servers of both kinds share they may stand, a flag is a mistake.
-ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout", "max_json_depth")
 
 
 class Settings(BaseModel):
@@ -212,6 +212,9 @@ class Settings(BaseModel):
             description="for actions that run once: a file, or an URL of SQLAlchemy; default: in the user's data folder"
         ),
     ] = None
+    database_password: Annotated[
+        Secrets, Field(description="password of a PostgreSQL `database`, a text or `file: <path>`; not in the URL then")
+    ] = ()
     action_options: Annotated[
         dict[str, ActionOptions],
         Field(description="options of single actions by name or pattern; written `actions:` in endpoints.yml"),
@@ -295,6 +298,10 @@ class Settings(BaseModel):
         password = self.ssl_password.get_secret_value() if self.ssl_password else None
         return complete_tls(self.ssl_certificate, self.ssl_keyfile, password, self.ssl_ca_file)
 
+    def read_database_password(self) -> str:
+        """Return the database's password, read from its file if it stands there. Raises :class:`SettingsError`."""
+        return one_text(self.database_password, "database_password")
+
     @property
     def limits(self) -> Limits:
         """What each worker may do at once."""
@@ -371,23 +378,10 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
     try:
         settings = Settings(**values).with_blocks(blocks)
     except ValidationError as exc:
-        raise _settings_error(exc, origins) from None
-    _refuse_incomplete(settings, origins)
-    useless = [name for name in ONLY_OVER_HTTP if settings.grpc and name in given]
-    if useless:
-        raise SettingsError(origins[useless[0]], "does nothing with gRPC, which has no pages and no headers of HTTP")
+        raise settings_error(exc, Settings.model_fields, origins) from None
+    refuse_incomplete(settings, origins)
+    refuse_useless_over_grpc(settings, {name: origins[name] for name in given})
     return settings
-
-
-def _refuse_incomplete(settings: Settings, origins: Mapping[str, str]) -> None:
-    """Raise for a setting that does nothing without another one: a half of what secures a server secures nothing."""
-    try:
-        _ = settings.tls
-    except SettingsError as exc:
-        raise SettingsError(origins.get(exc.where, exc.where), exc.problem) from None
-    if settings.logging_config_file is not None and settings.log_file is not None:
-        problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
-        raise SettingsError(origins.get("log_file", "log_file"), problem)
 
 
 def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:
@@ -405,21 +399,3 @@ def _exists(file: Path) -> bool:
     except (OSError, ValueError):
         # A name no file can have: too long, or with a zero byte.
         return False
-
-
-def _known_beside(name: str, below: Sequence[str]) -> Collection[str]:
-    """Return the names there are where an unknown one was found: at the top, or in a group such as ``auth``."""
-    if not below:
-        return Settings.model_fields
-    groups: dict[str, type[BaseModel]] = {"auth": AuthSettings, "jwt": JwtSettings, "basic": BasicSettings}
-    inner = next((groups[part] for part in reversed([name, *below[:-1]]) if part in groups), ActionOptions)
-    return inner.model_fields
-
-
-def _settings_error(exc: ValidationError, origins: Mapping[str, str]) -> SettingsError:
-    first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-    name, *below = [str(part) for part in first["loc"]] or [""]
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        problem = no_such_setting([name, *below][-1], _known_beside(name, below))
-    return SettingsError(".".join([origins.get(name, name), *below]), problem)

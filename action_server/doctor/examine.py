@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from action_server.config.settings import Settings
-from action_server.doctor import endpoint_checks, probes, server_checks, tls
+from action_server.doctor import endpoint_checks, probes, server_checks, storage_checks, tls
 from action_server.doctor.endpoint import Endpoint
 from action_server.doctor.endpoints_file import endpoints_file_of
 from action_server.findings.finding import Finding, by_severity
@@ -38,12 +38,14 @@ def examine(
     endpoint = Endpoint(file, environment, url)
     authenticator = Authenticator(settings.auth)
     findings = [*_check_endpoint(endpoint, settings, authenticator)]
-    findings += server_checks.check_settings(settings, file, has_auth=authenticator.enabled)
+    findings += server_checks.check_settings(settings, file, endpoint, has_auth=authenticator.enabled)
     findings += server_checks.check_tracing(file)
     loaded = server_checks.load_package(settings)
     package = loaded if isinstance(loaded, LoadedPackage) else None
     findings += [loaded] if isinstance(loaded, Finding) else []
     findings += server_checks.check_timeouts(settings, file, package)
+    findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
+    findings += storage_checks.check_storage(settings, file, package, environment)
     findings += asyncio.run(_ask(endpoint, settings, package, engine, online=online, patience=patience))
     return by_severity(findings)
 

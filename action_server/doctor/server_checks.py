@@ -8,6 +8,7 @@ import rasa_sdk
 
 from action_server.config.settings import Settings
 from action_server.doctor import server_rules as rules
+from action_server.doctor.endpoint import Endpoint, Target, target_of
 from action_server.doctor.endpoints_file import EndpointsFile
 from action_server.errors import LoadError, RegistrationError
 from action_server.findings.finding import Finding
@@ -18,12 +19,17 @@ from action_server.source import Place, parse_place
 # Seconds: engines wait no longer for an action, keep the lock of a conversation, and Kubernetes waits for a pod's end.
 _ENGINE_TIMEOUT, _LOCK_TIMEOUT, _POD_TIMEOUT = 300, 60, 30
 _LARGE_REQUEST = 5_000_000
+# What engines give a tool of MCP unless its entry says otherwise, in seconds.
+_TOOL_TIMEOUT = 10
 _TESTED_SDK = ("3", "21")
 
 
-def check_settings(settings: Settings, file: EndpointsFile, *, has_auth: bool) -> Iterator[Finding]:
+def check_settings(settings: Settings, file: EndpointsFile, endpoint: Endpoint, *, has_auth: bool) -> Iterator[Finding]:
     """Check the settings against what engines, Kubernetes and the network do."""
-    if is_public(settings.host) and not has_auth:
+    # Every project begins with an engine on the same machine and rasa-sdk's 0.0.0.0: the server says so when it starts.
+    # Here it is said where somebody chose the address, or where the engine is elsewhere.
+    is_chosen = "host" in settings.model_fields_set or (endpoint.target is not None and not endpoint.target.is_local)
+    if is_public(settings.host) and is_chosen and not has_auth:
         yield Finding.of(rules.PUBLIC_WITHOUT_AUTH, file.setting("host"))
     if settings.queue_timeout > settings.timeout:
         yield Finding.of(rules.QUEUE_TIMEOUT, file.setting("queue_timeout"))
@@ -33,6 +39,29 @@ def check_settings(settings: Settings, file: EndpointsFile, *, has_auth: bool) -
         yield Finding.of(rules.REQUEST_SIZE, file.setting("max_request_bytes"))
     if tuple(rasa_sdk.__version__.split(".")[:2]) != _TESTED_SDK:
         yield Finding.of(rules.SDK_VERSION, Place(key="rasa-sdk"), version=rasa_sdk.__version__)
+
+
+def check_tool_timeouts(
+    settings: Settings, file: EndpointsFile, endpoint: Endpoint, package: loader.LoadedPackage | None
+) -> Iterator[Finding]:
+    """Check whether engines that call this server's actions as tools wait as long as these may take."""
+    limits = [settings.options.of(a.name, a.run).timeout or 0 for a in package.registry] if package else []
+    longest = max(limits, default=settings.timeout)
+    servers = settings.blocks.mcp_servers.written
+    for index, entry in enumerate(servers if isinstance(servers, list) else ()):
+        target = target_of(str(entry.get("url", ""))) if isinstance(entry, dict) else None
+        if target is None or not _is_this_server(target, endpoint, settings):
+            continue
+        patience = entry.get("tool_timeout", _TOOL_TIMEOUT)
+        if isinstance(patience, (int, float)) and longest > patience:
+            at = file.at(f"mcp_servers[{index}]")
+            yield Finding.of(rules.TIMEOUT_TOOL, at, seconds=f"{longest:g}", patience=f"{patience:g}")
+
+
+def _is_this_server(target: Target, endpoint: Endpoint, settings: Settings) -> bool:
+    called = endpoint.target
+    same = called is not None and (target.host, target.port) == (called.host, called.port)
+    return same or (target.is_local and target.port == settings.port)
 
 
 def check_tracing(file: EndpointsFile) -> Iterator[Finding]:

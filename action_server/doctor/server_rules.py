@@ -9,7 +9,7 @@ SETTINGS, RUNNING = "settings", "running"
 PUBLIC_WITHOUT_AUTH = Rule(
     "public-without-auth",
     "warning",
-    "the server listens for other machines, and everybody there may call it",
+    "other machines are meant to reach the server, and everybody there may call it",
     fix="set `action_server: auth:`, see howto/authenticate.md, or --host 127.0.0.1",
     section=SETTINGS,
 )
@@ -25,6 +25,13 @@ TIMEOUT_LOCK = Rule(
     "warning",
     "the time limit of <what> is <seconds> s: the engine's lock of a conversation lives 60 s, then messages overtake",
     fix="set a timeout of at most 60 s",
+    section=SETTINGS,
+)
+TIMEOUT_TOOL = Rule(
+    "timeout-tool",
+    "warning",
+    "an action may take <seconds> s, and the engine gives a tool <patience> s: its flow fails while the action runs on",
+    fix="set a timeout below that, or answer later; `tool_timeout` counts in sub agents only",
     section=SETTINGS,
 )
 QUEUE_TIMEOUT = Rule(

@@ -49,6 +49,8 @@ def check_files(endpoint: Endpoint) -> Iterator[Finding]:
         reason = _why_unusable(Path(entries[name]), is_ca=name == "cafile") if name in entries else None
         if reason:
             yield Finding.of(rules.FILE_UNUSABLE, endpoint.at(name), reason=reason)
+    if "cafile" in entries and endpoint.target is not None and endpoint.target.scheme == "http":
+        yield Finding.of(rules.CAFILE_PLAINTEXT, endpoint.at("cafile"))
     halves = [name for name in ("ssl_client_cert", "ssl_client_key") if name in entries]
     if len(halves) == 1:
         yield Finding.of(rules.CLIENT_CERTIFICATE_HALF, endpoint.at(halves[0]))

@@ -76,6 +76,13 @@ CLIENT_CERTIFICATE_HALF = Rule(
     fix="set both, or none",
     section=TRANSPORT,
 )
+CAFILE_PLAINTEXT = Rule(
+    "cafile-plaintext",
+    "warning",
+    "`cafile` does nothing with http://: the engine speaks plain text, and others on the network can read it",
+    fix="write https://, or remove `cafile`",
+    section=TRANSPORT,
+)
 TLS_HANDSHAKE = Rule(
     "tls-handshake",
     "error",

@@ -128,17 +128,19 @@ class IdempotencyStore:
         clock: Callable[[], float] | None = None,
         patience: float = PATIENCE,
         where: str = "database",
+        password: Callable[[], str] | None = None,
     ) -> IdempotencyStore:
         """Open the store in a SQLite file or at an URL, which the setting ``where`` gave.
 
         ``lease`` and ``patience`` are seconds: how long a silent run counts as alive, and how long the database may
-        take for one step. ``clock`` is for tests: seconds since 1970.
+        take for one step. ``clock`` is for tests: seconds since 1970. ``password`` is PostgreSQL's, as for
+        :meth:`Database.open`.
 
         Raises:
             SettingsError: the URL is none, or its driver is not installed.
             DatabaseError: the database does not answer.
         """
-        database = await Database.open(url, metadata.create_all, patience=patience, where=where)
+        database = await Database.open(url, metadata.create_all, patience=patience, where=where, password=password)
         return cls(database, lease=lease, clock=clock)
 
     async def close(self, *, grace: float = GRACE) -> None:

@@ -21,7 +21,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from action_server.errors import UnauthorizedError
 from action_server.security.jwt import Algorithm, Key, Verifier, hmac_keys, jwks_keys, pem_keys
-from action_server.security.secrets import Secrets, problem_of, read_bytes, texts
+from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, texts
+from action_server.security.watched_files import WatchedFiles
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 # Longest credential looked at, in characters. Sanic takes at most 16 KiB of headers altogether.
@@ -151,11 +152,39 @@ class Headers(Protocol):
 
 
 class Authenticator:
-    """Checks requests. To be made once in a process; it reads the files that the settings name.
+    """Checks requests. To be made once in a process; files that the settings name are read again when they change.
 
     Raises:
         SettingsError: a file cannot be read, or has no usable secret or key.
     """
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._credentials = WatchedFiles(_files_of(settings), lambda: _Credentials(settings), what="auth")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is closed. If not, do not :meth:`check`: there is no credential that would do."""
+        return bool(self._credentials.get())
+
+    def admit(self, path: str, headers: Headers, query: str = "") -> Identity | None:
+        """Return who asks for a path of HTTP; None for somebody unknown who may ask for this one.
+
+        Raises:
+            UnauthorizedError: the path is not open, and no credential is valid for it.
+        """
+        return self._credentials.get().admit(path, headers, query)
+
+    def check(self, headers: Headers, query: str = "") -> Identity:
+        """Return who sent a request with these headers and this query string (what stands after the ``?``).
+
+        Raises:
+            UnauthorizedError: no credential is valid.
+        """
+        return self._credentials.get().check(headers, query)
+
+
+class _Credentials:
+    """All that opens, as the settings and their files are at one moment."""
 
     def __init__(self, settings: AuthSettings) -> None:
         # Digests under a key of this process are of one length, and worth nothing elsewhere, whatever may print them.
@@ -173,17 +202,10 @@ class Authenticator:
         self._open_paths = {_ALWAYS_OPEN, *settings.open_paths}
         self._monitors = _Known(key, _number("monitor", texts(settings.monitor_tokens, "auth.monitor_tokens")))
 
-    @property
-    def enabled(self) -> bool:
-        """Whether anything is closed. If not, do not :meth:`check`: there is no credential that would do."""
+    def __bool__(self) -> bool:
         return bool(self._tokens or self._headers or self._basic or self._jwt)
 
     def admit(self, path: str, headers: Headers, query: str = "") -> Identity | None:
-        """Return who asks for a path of HTTP; None for somebody unknown who may ask for this one.
-
-        Raises:
-            UnauthorizedError: the path is not open, and no credential is valid for it.
-        """
         page = path.removesuffix("/")
         if page in _MONITORING_PATHS and (monitor := self._by_monitor_token(headers)):
             return monitor
@@ -195,11 +217,6 @@ class Authenticator:
             raise
 
     def check(self, headers: Headers, query: str = "") -> Identity:
-        """Return who sent a request with these headers and this query string (what stands after the ``?``).
-
-        Raises:
-            UnauthorizedError: no credential is valid.
-        """
         identity = self._by_authorization(headers) or self._by_header(headers) or self._by_query(query)
         if identity is None:
             raise UnauthorizedError(self._challenge)
@@ -267,6 +284,16 @@ class _Known:
 
     def _digest(self, value: bytes) -> bytes:
         return hmac.digest(self._key, value, "sha256")
+
+
+def _files_of(settings: AuthSettings) -> list[Path]:
+    """Return the files that credentials stand in."""
+    jwt = settings.jwt
+    sources = [*settings.tokens, *settings.monitor_tokens, *(jwt.secret if jwt else ())]
+    sources += [source for secrets in settings.headers.values() for source in secrets]
+    sources += [source for user in settings.basic for source in user.password]
+    keys = (jwt.public_key_file, jwt.jwks_file) if jwt else ()
+    return [*(s.file for s in sources if isinstance(s, SecretFile)), *(key for key in keys if key)]
 
 
 def _number(name: str, secrets: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -78,6 +78,14 @@ def texts(sources: Sequence[SecretStr | SecretFile], where: str) -> Iterator[str
             yield from _lines(source.file, where)
 
 
+def one_text(sources: Sequence[SecretStr | SecretFile], where: str) -> str:
+    """Return the one secret that these are. Raises :class:`SettingsError`, also if there are several."""
+    first, *more = texts(sources, where)
+    if more:
+        raise SettingsError(where, "holds several secrets, and only one can be used")
+    return first
+
+
 def _lines(file: Path, where: str) -> Iterator[str]:
     try:
         lines = read_bytes(file, where).decode("utf-8-sig").split("\n")

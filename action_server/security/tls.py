@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from action_server.errors import SettingsError
+from action_server.security.watched_files import WatchedFiles
 
 _CERTIFICATE = "--ssl-certificate, --ssl-keyfile"
 _CLIENT_CA = "--ssl-ca-file"
@@ -31,6 +32,27 @@ class TlsFiles:
     def context(self) -> ssl.SSLContext:
         """Read the files and return the context of a server. Raises :class:`SettingsError`, as :func:`tls_context`."""
         return tls_context(self.certificate, self.key, self.password, self.client_ca)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, each once."""
+        return tuple(dict.fromkeys(path for path in (self.certificate, self.key, self.client_ca) if path is not None))
+
+    def renewed_context(self) -> ssl.SSLContext:
+        """Return a context whose new connections are made with the files as they are then.
+
+        Raises:
+            SettingsError: a file cannot be used; later ones that cannot are said in the log, and the last ones stay.
+        """
+        watched = WatchedFiles(self.paths, self.context, what="TLS")
+        first = watched.get()
+
+        def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+            # Asked in each handshake, also where the client names no host. The new context brings certificate and CAs.
+            connection.context = watched.get()
+
+        first.sni_callback = choose
+        return first
 
     def pem_pair(self) -> tuple[bytes, bytes]:
         """Return the private key, decrypted, and the certificate chain in PEM, as gRPC takes them.

@@ -197,7 +197,7 @@ async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> Asyn
     # Serving starts below: a call that came in before the routes are ready would be answered with an error.
     server = await app.create_server(
         sock=sock,
-        ssl=tls.context() if tls is not None else None,
+        ssl=tls.renewed_context() if tls is not None else None,
         protocol=_protocol(assembly, app),
         return_asyncio_server=True,
         asyncio_server_kwargs={"start_serving": False},

@@ -146,3 +146,23 @@ async def test_a_server_that_refuses_says_why(postgresql: str) -> None:
         with pytest.raises(DatabaseError, match=problem) as caught:
             await Database.open(url, create)
         assert "hunter2" not in str(caught.value)
+
+
+async def test_a_password_is_asked_for_each_new_connection(postgresql: str) -> None:
+    """One in a file that was replaced counts for the next connection, without a restart."""
+    asked: list[str] = []
+
+    def password() -> str:
+        asked.append("opensesame")
+        return asked[-1]
+
+    async def tables(connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT 1"))
+
+    database = await Database.open(postgresql, lambda _connection: None, password=password)
+    await database.read(tables)
+    one = len(asked)
+    await asyncio.gather(database.read(tables), database.read(tables))
+    await database.close()
+
+    assert (one, len(asked)) == (1, 2)

@@ -32,6 +32,7 @@ from action_server.runtime.executor import Executor
 from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
+from action_server.security.watched_files import WatchedFiles
 
 logger = logging.getLogger(__name__)
 
@@ -199,5 +200,18 @@ def _listen(server: grpc.aio.Server, settings: Settings) -> None:
 
 
 def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    """Return credentials that follow the files: gRPC asks for new ones in each handshake, and None is none."""
+    watched = WatchedFiles(tls.paths, lambda: _configuration(tls), what="TLS")
+    used = first = watched.get()
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal used
+        before, used = used, watched.get()
+        return None if used is before else used
+
+    return grpc.dynamic_ssl_server_credentials(first, fetch, require_client_authentication=tls.client_ca is not None)
+
+
+def _configuration(tls: TlsFiles) -> grpc.ServerCertificateConfiguration:
     client_ca = read_bytes(tls.client_ca, "--ssl-ca-file") if tls.client_ca is not None else None
-    return grpc.ssl_server_credentials([tls.pem_pair()], client_ca, require_client_auth=client_ca is not None)
+    return grpc.ssl_server_certificate_configuration([tls.pem_pair()], client_ca)

@@ -58,12 +58,8 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C; again if it came between the prompt and the moment from which Python's `input` listens."""
-        for _ in range(PATIENCE):
-            self.process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(5)
-                return
+        """Press Ctrl-C, once: it is heard also before Python's `input` listens."""
+        self.process.send_signal(signal.SIGINT)
 
     def end(self) -> int:
         code = self.process.wait(PATIENCE)

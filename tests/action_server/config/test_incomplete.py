@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from action_server.config.settings import Settings
@@ -46,6 +48,44 @@ def test_without_tls_there_is_none_and_with_a_certificate_there_is() -> None:
     assert both is not None
     assert (str(both.certificate), str(both.key)) == ("both.pem", "both.pem")
     assert SECRET not in repr(both)
+
+
+URL = "postgresql://clinic@db/clinic"
+
+
+@pytest.mark.parametrize(
+    ("database", "problem"),
+    [
+        ("", "does nothing without a PostgreSQL database"),
+        ("a.sqlite3", "does nothing without a PostgreSQL database"),
+        (f"postgresql://clinic:{SECRET}@db/clinic", "stands beside another one in the URL"),
+    ],
+)
+def test_a_password_without_a_database_that_takes_it_does_not_start(database: str, problem: str) -> None:
+    """Wherever it was set."""
+    error = refused(ACTION_SERVER__DATABASE=database, ACTION_SERVER__DATABASE_PASSWORD=SECRET)
+
+    assert error.where == "ACTION_SERVER__DATABASE_PASSWORD"
+    assert problem in error.problem
+
+
+def test_a_databases_password_comes_from_a_file_and_is_read_again(folder: Path) -> None:
+    """As credentials do: `{file: ...}` in the file, `__FILE` in the environment."""
+    secret = folder / "password"
+    secret.write_text(f"{SECRET}\n")
+    found = [
+        read(ACTION_SERVER__DATABASE=URL, ACTION_SERVER__DATABASE_PASSWORD=SECRET),
+        read(ACTION_SERVER__DATABASE=URL, ACTION_SERVER__DATABASE_PASSWORD__FILE=str(secret)),
+        read(file=f"action_server: {{database: '{URL}', database_password: {{file: {secret}}}}}"),
+    ]
+
+    assert [settings.read_database_password() for settings in found] == [SECRET] * 3
+    assert SECRET not in repr(found)
+    secret.write_text("new")
+    assert [settings.read_database_password() for settings in found] == [SECRET, "new", "new"]
+    secret.write_text("new\nand another")
+    with pytest.raises(SettingsError, match="database_password: holds several secrets"):
+        found[1].read_database_password()
 
 
 def test_a_log_file_that_nobody_would_write_does_not_start() -> None:

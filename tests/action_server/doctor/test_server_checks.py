@@ -44,6 +44,32 @@ def test_in_the_settings_the_doctor_finds(bot: Path, flags: Mapping[str, Any], r
     assert ids(examine_bot(bot, {"action_endpoint": OPEN}, flags=flags)) == rules
 
 
+def test_the_open_door_everybody_begins_with_is_no_finding_until_it_matters(bot: Path) -> None:
+    """With the engine on this machine the start of the server says it; a line in every project is read by nobody."""
+    far = {"url": "http://actions.example:5055/webhook"}
+
+    assert ids(examine_bot(bot, {"action_endpoint": OPEN}, flags={"host": None})) == []
+    assert ids(examine_bot(bot, {"action_endpoint": far}, flags={"host": None})) == ["public-without-auth"]
+    chosen = {"action_endpoint": OPEN, "action_server": {"host": "0.0.0.0"}}  # noqa: S104 - the fault
+    assert ids(examine_bot(bot, chosen, flags={"host": None})) == ["public-without-auth"]
+
+
+TOOLS: list[tuple[str, Mapping[str, Any], list[str]]] = [
+    ("of this server", {"url": "http://localhost:5055/mcp"}, ["timeout-tool"]),
+    ("with more time", {"url": "http://localhost:5055/mcp", "tool_timeout": 30}, []),
+    ("of another server", {"url": "http://localhost:8000/mcp"}, []),
+    ("of no server", {"name": "x"}, []),
+]
+
+
+@pytest.mark.parametrize(("entry", "rules"), [t[1:] for t in TOOLS], ids=[t[0] for t in TOOLS])
+def test_an_engine_that_waits_for_a_tool_for_less_than_it_may_take_is_found(
+    bot: Path, entry: Mapping[str, Any], rules: list[str]
+) -> None:
+    """The webhook has 300 s, the same action as a tool has 10."""
+    assert ids(examine_bot(bot, {"action_endpoint": OPEN, "mcp_servers": [entry]})) == rules
+
+
 TRACING: list[tuple[str, Any, list[str]]] = [
     ("an unknown type", {"type": "zipkin"}, ["tracing-type"]),
     ("no mapping", "jaeger", ["tracing-type"]),

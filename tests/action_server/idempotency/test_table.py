@@ -139,7 +139,10 @@ async def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch
     """PostgreSQL is an optional install."""
     monkeypatch.setitem(sys.modules, "asyncpg", None)
 
-    with pytest.raises(SettingsError, match=r"^database: needs the package asyncpg, which is not installed"):
+    with pytest.raises(
+        SettingsError,
+        match=r"^database: needs the package asyncpg, which is not installed; in a clone of this project: pip",
+    ):
         await IdempotencyStore.open("postgresql://localhost/x")
 
 

@@ -273,8 +273,9 @@ def test_secrets_are_not_shown(everything: Authenticator) -> None:
     """Neither by the settings, nor by what was made of them, nor by an identity."""
     settings = AuthSettings.model_validate(EVERYTHING)
     shown = [settings, repr(settings), vars(settings), settings.model_dump(), settings.model_dump_json()]
-    shown += [everything, vars(everything), [vars(known) for _, known in everything._headers]]
-    shown += [vars(everything._tokens), vars(everything._basic), vars(everything._jwt)]
+    made = everything._credentials.get()
+    shown += [everything, vars(everything), made, vars(made), [vars(known) for _, known in made._headers]]
+    shown += [vars(made._tokens), vars(made._basic), vars(made._jwt)]
     shown += [everything.check(headers(*sent), query) for _, sent, query, _ in VALID]
 
     assert MARK not in str(shown)

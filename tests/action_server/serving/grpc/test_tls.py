@@ -9,6 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.action_server.security.certificates import PASSWORD, Files, make_files
+from tests.action_server.security.test_watched_files import replace
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, project
@@ -66,6 +67,26 @@ async def test_with_a_client_ca_only_its_clients_are_served(tmp_path: Path, file
             await serving_status(files, port)
 
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, files: Files) -> None:
+    """A client that trusts only the new CA gets in once the files are the new ones."""
+    files.make_leaf("renewed", "other-ca")
+    project(tmp_path, {"actions.py": GREET})
+    pair = tmp_path / "pair.pem"
+    pair.write_bytes(files["both.pem"].read_bytes())
+    port = free_port()
+    with server(tmp_path, "--grpc", "--port", str(port), "--ssl-certificate", str(pair)) as running:
+        assert await serving_status(files, port) == health_pb2.HealthCheckResponse.SERVING
+        replace(pair, files["renewed.pem"].read_bytes() + files["renewed.key"].read_bytes())
+
+        # The files are looked at when a client comes, at most once a second: each try here is one.
+        credentials = grpc.ssl_channel_credentials(files["other-ca.pem"].read_bytes())
+        async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE, wait_for_ready=True)
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+        assert running.wait_for("files.read_again")["what"] == "TLS"
 
 
 REFUSED = [

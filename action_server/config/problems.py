@@ -1,0 +1,94 @@
+"""What is wrong with settings: what pydantic refuses, in our words, and what does nothing without another setting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from action_server.config.sources import no_such_setting
+from action_server.errors import SettingsError
+from action_server.runtime.options import ActionOptions
+from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
+from action_server.security.secrets import Secrets
+from action_server.security.tls import TlsFiles
+
+# What gRPC does not read. In a file that servers of both kinds share they may stand, a flag is a mistake.
+ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout", "max_json_depth")
+
+
+class Checked(Protocol):
+    """The settings that are looked at here."""
+
+    logging_config_file: Path | None
+    log_file: Path | None
+    database: str | None
+    database_password: Secrets
+    grpc: bool
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """As of the settings."""
+        ...
+
+
+def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
+    """Raise for a setting that does nothing without another one: a half of what secures a server secures nothing.
+
+    ``origins`` are where settings came from, by name.
+
+    Raises:
+        SettingsError: names where it was set, and what to do.
+    """
+    try:
+        _ = settings.tls
+    except SettingsError as exc:
+        raise SettingsError(origins.get(exc.where, exc.where), exc.problem) from None
+    if settings.logging_config_file is not None and settings.log_file is not None:
+        problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
+        raise SettingsError(origins.get("log_file", "log_file"), problem)
+    problem = _problem_of_password(settings.database or "") if settings.database_password else ""
+    if problem:
+        raise SettingsError(origins.get("database_password", "database_password"), problem)
+
+
+def _problem_of_password(database: str) -> str:
+    if not database.startswith("postgres"):
+        return "does nothing without a PostgreSQL database: set `database` too, or leave it out"
+    try:
+        has_another = urlsplit(database).password is not None
+    except ValueError:
+        # What is wrong with the URL is said when it is opened.
+        return ""
+    return "stands beside another one in the URL of `database`: leave one of the two out" if has_another else ""
+
+
+def refuse_useless_over_grpc(settings: Checked, flags: Mapping[str, str]) -> None:
+    """Raise for a flag that gRPC does not read. ``flags`` are those that were given, by the name of their setting.
+
+    Raises:
+        SettingsError: names the flag.
+    """
+    for name in ONLY_OVER_HTTP:
+        if settings.grpc and name in flags:
+            raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
+
+
+def settings_error(exc: ValidationError, known: Collection[str], origins: Mapping[str, str]) -> SettingsError:
+    """Return the error for what pydantic refused first; ``known`` are the names of all settings at the top."""
+    first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+    name, *below = [str(part) for part in first["loc"]] or [""]
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        problem = no_such_setting([name, *below][-1], _known_in_group(name, below) if below else known)
+    return SettingsError(".".join([origins.get(name, name), *below]), problem)
+
+
+def _known_in_group(name: str, below: Sequence[str]) -> Collection[str]:
+    """Return the names there are where an unknown one was found below the top, in ``auth`` say."""
+    groups: dict[str, type[BaseModel]] = {"auth": AuthSettings, "jwt": JwtSettings, "basic": BasicSettings}
+    inner = next((groups[part] for part in reversed([name, *below[:-1]]) if part in groups), ActionOptions)
+    return inner.model_fields
