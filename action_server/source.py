@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 import os
 import re
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 _NOT_THE_AUTHORS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
+_HOLDS_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 _FILE_AND_LINE = re.compile(r"(.+):(\d+)")
 
 
@@ -54,14 +60,62 @@ def shorten(file: str) -> str:
 
 
 def place_of(thing: Any) -> str:
-    """Return the place of a class or function; its module where there is no source, as for one written in C."""
+    """Return the place of a class or function; its module where there is no source, as for one written in C.
+
+    A file is parsed once for all of its classes: `inspect` would parse it for each.
+    """
     thing = inspect.unwrap(getattr(thing, "__func__", thing))
     try:
-        file = inspect.getsourcefile(thing) or inspect.getfile(thing)
-        line = inspect.getsourcelines(thing)[1]
+        file = inspect.getsourcefile(thing)
     except (TypeError, OSError):
-        return getattr(thing, "__module__", None) or "?"
-    return f"{shorten(file)}:{line}"
+        file = None
+    line = _first_line(thing, file) if file else None
+    return f"{shorten(file)}:{line}" if file and line else getattr(thing, "__module__", None) or "?"
+
+
+def _first_line(thing: Any, file: str) -> int | None:
+    """Return the first line of a class or function, decorators included."""
+    code = getattr(thing, "__code__", None)
+    # Classes know theirs from Python 3.13 on.
+    known = code.co_firstlineno if code is not None else getattr(thing, "__firstlineno__", None)
+    if known is not None:
+        return int(known)
+    linecache.checkcache(file)
+    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+    linecache.getlines(file, vars(module) if module else None)
+    entry = linecache.cache.get(file)
+    if entry is None or len(entry) == 1:
+        return None
+    # A file that was edited is another one.
+    return _class_lines(file, entry[0], entry[1]).get(getattr(thing, "__qualname__", ""))
+
+
+@lru_cache(maxsize=256)
+def _class_lines(file: str, size: int, modified: float | None) -> Mapping[str, int]:
+    """Return the first line of each class of a file, by qualified name; of two with one name the first's.
+
+    ``size`` and ``modified`` tell one state of the file from the next.
+    """
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        # It was edited since it was imported.
+        return {}
+    found: dict[str, int] = {}
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, prefix = waiting.pop()
+        if isinstance(node, ast.ClassDef):
+            line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            name = f"{prefix}{node.name}"
+            found[name] = min(found.get(name, line), line)
+            prefix = f"{name}."
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            prefix = f"{prefix}{node.name}.<locals>."
+        # Where statements are: a class is in no expression.
+        below = (child for child in ast.iter_child_nodes(node) if isinstance(child, _HOLDS_STATEMENTS))
+        waiting += ((child, prefix) for child in below)
+    return found
 
 
 def place_of_failure(exc: BaseException) -> str | None:

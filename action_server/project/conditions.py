@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from ply import lex, yacc  # type: ignore[import-untyped]
 from pypred import Predicate, ast  # type: ignore[import-untyped]
 from pypred import parser as grammar
 from pypred.predicate import LiteralResolver  # type: ignore[import-untyped]
 
+from action_server.project.regular_expressions import LimitedPattern
+
 # Sandboxed: the templates are those of whoever wrote the project.
 _JINJA = SandboxedEnvironment(autoescape=False)
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # Stands for what Jinja makes while nothing is rendered.
 _JINJA_PLACEHOLDER = "made_by_jinja"
+_FILTERS_WITHOUT_TEXT = frozenset({"abs", "count", "float", "int", "length", "round", "sum"})
 _parser_lock = threading.Lock()
 
 
@@ -95,6 +98,40 @@ def tree_of(text: str) -> Any:
     return predicate.ast if predicate.is_valid() else None
 
 
+def expressions_in(text: str) -> list[str]:
+    """Return the regular expressions that a condition matches values with."""
+    predicate = _parse_predicate(_replace_jinja(text))
+    return [node.value for node in _expressions(predicate.ast)] if predicate.is_valid() else []
+
+
+def pasted_slots(text: str) -> list[str]:
+    """Return the slots whose values Jinja writes into a condition, sorted; what makes a number of them is left out."""
+    try:
+        outputs = list(_JINJA.parse(text).find_all(nodes.Output)) if "{{" in text else []
+    except TemplateError:
+        return []
+    written = (part for output in outputs for part in output.nodes if not isinstance(part, nodes.TemplateData))
+    return sorted({slot for part in written if not _makes_no_text(part) for slot in _slots_of(part)})
+
+
+def _makes_no_text(node: nodes.Node) -> bool:
+    """Tell an expression that is a number or true or false, whatever the slot holds."""
+    if isinstance(node, nodes.Filter):
+        return node.name in _FILTERS_WITHOUT_TEXT
+    return isinstance(node, (nodes.Compare, nodes.Test, nodes.Not))
+
+
+def _slots_of(node: nodes.Node) -> Iterator[str]:
+    for found in (node, *node.find_all((nodes.Getattr, nodes.Getitem))):
+        if not (isinstance(found, (nodes.Getattr, nodes.Getitem)) and isinstance(found.node, nodes.Name)):
+            continue
+        if found.node.name == "slots":
+            if isinstance(found, nodes.Getattr):
+                yield found.attr
+            elif isinstance(found.arg, nodes.Const):
+                yield str(found.arg.value)
+
+
 class _ParsedPredicate(Predicate):
     """A predicate that is parsed by the one parser of this process."""
 
@@ -133,7 +170,21 @@ def _grammar() -> tuple[Any, Any]:
 
 @lru_cache(maxsize=1024)
 def _parse_predicate(text: str) -> _ParsedPredicate:
-    return _ParsedPredicate(text)
+    predicate = _ParsedPredicate(text)
+    if predicate.is_valid():
+        for node in _expressions(predicate.ast):
+            # What engines search with has no limit: a message of a user could keep a conversation for ever.
+            node.re = LimitedPattern(node.value)
+    return predicate
+
+
+def _expressions(node: Any) -> Iterator[Any]:
+    """Yield the regular expressions of a predicate."""
+    if isinstance(node, ast.Regex):
+        yield node
+    elif isinstance(node, ast.Node):
+        for child in (getattr(node, "left", None), getattr(node, "right", None)):
+            yield from _expressions(child)
 
 
 def _errors(predicate: _ParsedPredicate) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import json
 import sys
 from functools import wraps
@@ -48,6 +50,86 @@ def test_a_function_a_class_and_a_method_have_a_line(module: Any) -> None:
     assert place_of(module.outer) == place_of(wrapper) == "module_of_test_source.py:3"
     assert place_of(module.Thing) == "module_of_test_source.py:6"
     assert place_of(module.Thing().method) == "module_of_test_source.py:7"
+
+
+CLASSES = """
+import functools
+
+def mark(cls):
+    return cls
+
+@mark
+@functools.lru_cache
+class Decorated:
+    class Inner:
+        pass
+
+if True:
+    class Deep:
+        pass
+try:
+    raise ValueError
+except ValueError:
+    class Caught:
+        pass
+
+def make():
+    class Local:
+        pass
+    return Local
+
+Local = make()
+Made = type("Made", (), {"__module__": __name__})
+call = lambda: None
+"""
+
+
+def test_each_class_is_where_inspect_has_it(folder: Path) -> None:
+    """Decorated, nested, conditional and local ones; one that was made by a call stands nowhere."""
+    file = folder / "classes_of_test_source.py"
+    file.write_text(CLASSES, encoding="utf-8")
+    module = importlib.import_module(file.stem)
+    wanted = [module.Decorated.__wrapped__, module.Decorated.__wrapped__.Inner, module.Deep, module.Caught]
+
+    for thing in [*wanted, module.Local, module.make, module.call]:
+        assert place_of(thing) == f"{file.name}:{inspect.getsourcelines(thing)[1]}"
+    assert place_of(module.Made) == file.stem
+
+
+@pytest.mark.parametrize("classes", [4, 32])
+def test_a_file_is_parsed_once_for_all_of_its_classes(
+    classes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of eight times as many actions costs eight times as much, not 64 times."""
+    parsed = []
+    parse = ast.parse
+
+    def count(text: str, *arguments: Any, **options: Any) -> ast.AST:
+        parsed.append(text)
+        tree: ast.AST = parse(text, *arguments, **options)
+        return tree
+
+    file = folder / f"many_of_test_source_{classes}.py"
+    file.write_text("".join(f"class A{n}:\n    pass\n" for n in range(classes)), encoding="utf-8")
+    module = importlib.import_module(file.stem)
+    monkeypatch.setattr(ast, "parse", count)
+
+    places = [place_of(getattr(module, f"A{n}")) for n in range(classes)]
+
+    assert places == [f"{file.name}:{2 * n + 1}" for n in range(classes)]
+    assert len(parsed) <= 1
+
+
+def test_a_file_that_was_edited_is_parsed_again(folder: Path) -> None:
+    """As `inspect` does it: a reload shows the new lines."""
+    file = folder / "edited_of_test_source.py"
+    file.write_text("class A:\n    pass\n", encoding="utf-8")
+    module = importlib.import_module(file.stem)
+    assert place_of(module.A) == f"{file.name}:1"
+
+    file.write_text("# one line more\nclass A:\n    pass\n", encoding="utf-8")
+
+    assert place_of(importlib.reload(module).A) == f"{file.name}:2"
 
 
 def test_what_has_no_source_is_said_by_its_module() -> None:

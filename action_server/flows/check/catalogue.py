@@ -142,6 +142,27 @@ CONDITION_NAME = Rule(
     why="it is undefined, so that a comparison with it is false",
     section=FLOWS,
 )
+CONDITION_PASTES_TEXT = Rule(
+    "condition-pastes-text",
+    "warning",
+    "a condition into which Jinja writes the value of a slot that a user's words may fill: `{{ slots.name }}`",
+    why="who says `x' or 1 = 1` makes it true: the value is read as a part of the condition",
+    section=FLOWS,
+)
+SLOW_EXPRESSION = Rule(
+    "slow-expression",
+    "warning",
+    "a regular expression of a condition that repeats what one text fits in several ways, as `(a+)+`",
+    why="a message of forty characters keeps the engine busy for hours, with all its conversations",
+    section=FLOWS,
+)
+ENDLESS_FLOW = Rule(
+    "endless-flow",
+    "error",
+    "steps, `link`s or `call`s that lead back to where they began without asking for anything",
+    why="the turn does not end by itself; the engine breaks it off after 250 steps",
+    section=FLOWS,
+)
 IMPOSSIBLE_VALUE = Rule(
     "impossible-value",
     "error",

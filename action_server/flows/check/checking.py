@@ -11,6 +11,7 @@ from action_server.findings.finding import Finding, Findings
 from action_server.flows.check.action_rules import check_actions
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
+from action_server.flows.check.endless_flows import check_endless_flows
 from action_server.flows.check.flow_rules import check_flows
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.response_rules import check_responses, check_slots
@@ -28,6 +29,7 @@ from action_server.source import shorten
 _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_reading,
     check_flows,
+    check_endless_flows,
     check_responses,
     check_slots,
     check_stories,

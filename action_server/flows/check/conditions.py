@@ -9,8 +9,9 @@ from pypred import ast  # type: ignore[import-untyped]
 
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
-from action_server.project.conditions import errors_of, names_in, tree_of
+from action_server.project.conditions import errors_of, expressions_in, names_in, pasted_slots, tree_of
 from action_server.project.flows import Condition
+from action_server.project.regular_expressions import can_take_for_ever
 
 _EQUAL = frozenset({"=", "==", "is", "!="})
 
@@ -38,6 +39,8 @@ def _check(subject: Subject, condition: Condition) -> None:
             "write a comparison such as `slots.amount >= 10 and slots.kind is not null`",
         )
         return
+    _check_pasted(subject, condition)
+    _check_expressions(subject, condition)
     if "{%" in text:
         return
     for name in sorted(names_in(text)):
@@ -54,6 +57,30 @@ def _check(subject: Subject, condition: Condition) -> None:
             )
     for slot, value in _comparisons(tree_of(text)):
         subject.report_value(slot, value, at, "the condition compares", exact=True)
+
+
+def _check_pasted(subject: Subject, condition: Condition) -> None:
+    for name in pasted_slots(condition.text):
+        slot = subject.slot(name)
+        if slot is None or slot.is_default or slot.is_controlled or slot.type not in ("text", "any", "list"):
+            continue
+        subject.findings.add(
+            catalogue.CONDITION_PASTES_TEXT,
+            condition.at,
+            f"the condition writes what a user says for {name!r} into itself: {condition.text!r}",
+            f"write `slots.{name}` without braces, or let an action compare",
+        )
+
+
+def _check_expressions(subject: Subject, condition: Condition) -> None:
+    for expression in expressions_in(condition.text):
+        if can_take_for_ever(expression):
+            subject.findings.add(
+                catalogue.SLOW_EXPRESSION,
+                condition.at,
+                f"the regular expression {expression!r} can take for ever",
+                "let each repetition begin with something that can stand nowhere else in it",
+            )
 
 
 def _comparisons(node: Any) -> Iterator[tuple[str, str]]:

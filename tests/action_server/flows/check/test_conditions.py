@@ -16,6 +16,8 @@ from tests.action_server.flows.check.sample_projects import (
     lines_of,
 )
 
+# A slot that a user's words may fill.
+NOTE = "  note:\n    type: text\n"
 # File, text, what it becomes, findings.
 FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "a slot in a condition": (
@@ -49,6 +51,24 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
         "slots.kind != 'Small'",
         ["impossible-value data/flows.yml:9"],
     ),
+    "an expression that can take for ever": (
+        FLOWS,
+        "slots.kind == 'small'",
+        "slots.kind matches '(a+)+$'",
+        ["slow-expression data/flows.yml:9"],
+    ),
+    "a user's text in a condition": (
+        FLOWS,
+        "slots.kind == 'small'",
+        "\"slots.kind == '{{ slots.note | upper }}'\"",
+        ["condition-pastes-text data/flows.yml:9"],
+    ),
+    "a user's text in a condition, by another way": (
+        FLOWS,
+        "slots.kind == 'small'",
+        "\"'{{ 'no ' ~ slots['note'] }}' is slots.kind\"",
+        ["condition-pastes-text data/flows.yml:9"],
+    ),
     "a value in a set": (
         FLOWS,
         "slots.kind == 'small'",
@@ -63,7 +83,9 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, li
     """With rule, file and line; and nothing else is."""
     *edited, expected = fault
 
-    assert sorted(lines_of(check_files(tmp_path, edit(CALM, *edited)))) == sorted(expected)
+    files = edit(CALM, DOMAIN, "  sent:", f"{NOTE}  sent:")
+
+    assert sorted(lines_of(check_files(tmp_path, edit(files, *edited)))) == sorted(expected)
 
 
 NEAR_MISSES: dict[str, tuple[str, str, str]] = {
@@ -74,6 +96,12 @@ NEAR_MISSES: dict[str, tuple[str, str, str]] = {
     ),
     "a condition on the context": (FLOWS, "slots.amount > 100", "context.number_of_repeat > 3"),
     "a condition that Jinja makes": (FLOWS, "slots.amount > 100", "slots.amount > {{ slots.limit }}"),
+    "a number that Jinja makes of a text": (FLOWS, "slots.amount > 100", "slots.amount > {{ slots.note | length }}"),
+    "a comparison that Jinja makes of a text": (FLOWS, "slots.amount > 100", "\"{{ slots.note == 'x' }} is true\""),
+    "a category that Jinja writes": (FLOWS, "slots.amount > 100", "\"slots.note == '{{ slots.kind }}'\""),
+    "a text that only actions set": (FLOWS, "slots.amount > 100", "\"slots.note == '{{ slots.code }}'\""),
+    "a text of the engine's": (FLOWS, "slots.amount > 100", "\"slots.note == '{{ context.reason }}'\""),
+    "an expression that ends in time": (FLOWS, "slots.kind == 'small'", "slots.note matches '^(\\d+,)+\\d+$'"),
     "a condition on a part of a slot": (FLOWS, "slots.amount > 100", "slots.amount.value > 100"),
     "a comparison with null": (FLOWS, "slots.kind == 'small'", "slots.kind is null or slots.kind is not undefined"),
     "a value that starts a slot": (
@@ -95,7 +123,8 @@ WITH: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", NEAR_MISSES)
 def test_nothing_is_found_where_it_only_looks_so(tmp_path: Path, name: str) -> None:
     """A project that is right, though it does not look like the others, is left alone."""
-    files = edit(CALM_AND_MORE, *NEAR_MISSES[name])
+    slots = f"{NOTE}  code:\n    type: text\n    mappings:\n      - type: controlled\n"
+    files = edit(edit(CALM_AND_MORE, DOMAIN, "  sent:", f"{slots}  sent:"), *NEAR_MISSES[name])
     if name in WITH:
         files = edit(files, *WITH[name])
 
