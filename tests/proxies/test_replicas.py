@@ -1,4 +1,4 @@
-"""Two replicas behind a real proxy, with the configuration of ``deploy/proxies`` as printed: one leaves, no call is lost."""
+"""Two replicas behind a real proxy, configured as ``deploy/proxies`` prints it: one leaves, and no call is lost."""
 
 from __future__ import annotations
 
