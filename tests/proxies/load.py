@@ -1,0 +1,105 @@
+"""Calls that each leave a mark, sent without a pause through a proxy, and the books about them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+# Each call appends its conversation's id to a file: a mark, whoever hears of it.
+MARKING = """
+    import os
+    from rasa_sdk import Action
+    from rasa_sdk.events import SlotSet
+
+    FILE = os.open(os.environ["MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    class ActionMark(Action):
+        def name(self):
+            return "action_mark"
+
+        async def run(self, dispatcher, tracker, domain):
+            os.write(FILE, (tracker.sender_id + "\\n").encode())
+            return [SlotSet("marked", tracker.sender_id)]
+"""
+
+
+@dataclass
+class Books:
+    """What became of calls. ``answered`` got their own 200; ``refused`` anything else, by what it was."""
+
+    answered: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    marks: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def doubled(self) -> list[str]:
+        """Calls that were carried out more than once."""
+        return [name for name, times in self.marks.items() if times > 1]
+
+    @property
+    def ran_unanswered(self) -> list[str]:
+        """Calls that were carried out, and whose caller heard something else than the answer."""
+        return [name for name in self.refused if name in self.marks]
+
+    @property
+    def lost(self) -> list[str]:
+        """Calls that were answered and not carried out."""
+        return [name for name in self.answered if name not in self.marks]
+
+    def __str__(self) -> str:
+        counts = Counter(self.refused.values())
+        return (
+            f"{len(self.answered)} answered, {len(self.refused)} failed {dict(counts)}, {len(self.ran_unanswered)} ran "
+            f"unanswered, {len(self.doubled)} doubled, {len(self.lost)} lost"
+        )
+
+
+async def call_while(
+    url: str, marks: Path, work: Callable[[], Awaitable[None]], *, callers: int = 8, body_bytes: int = 0
+) -> Books:
+    """Send calls one after another from each caller, on kept connections, until ``work`` is done.
+
+    ``marks`` is the file of the actions; what is in it from before does not count.
+    """
+    marks.write_bytes(b"")  # noqa: ASYNC240 (nothing runs yet)
+    books = Books()
+    done = asyncio.Event()
+
+    async def caller(number: int, session: aiohttp.ClientSession) -> None:
+        count = 0
+        while not done.is_set():
+            name = f"{number}-{count}"
+            count += 1
+            await _call(session, f"{url}/webhook", name, books, body_bytes)
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        tasks = [asyncio.create_task(caller(number, session)) for number in range(callers)]
+        try:
+            await work()
+        finally:
+            done.set()
+            await asyncio.gather(*tasks)
+    books.marks = Counter(marks.read_text(encoding="utf-8").split())  # noqa: ASYNC240 (all is over)
+    return books
+
+
+async def _call(session: aiohttp.ClientSession, url: str, name: str, books: Books, body_bytes: int) -> None:
+    tracker = {"sender_id": name, "slots": {"padding": "x" * body_bytes}}
+    body = json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker})
+    try:
+        async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
+            text = await response.text()
+    except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as exc:
+        books.refused[name] = type(exc).__name__
+        return
+    if response.status != 200 or name not in text:
+        # A 200 without the call's own mark is somebody else's answer, or none.
+        books.refused[name] = f"200 {text[:80]}" if response.status == 200 else str(response.status)
+        return
+    books.answered.add(name)

@@ -1,0 +1,125 @@
+"""Real proxies in front of real replicas, with the configurations of ``deploy/proxies`` as they are printed there.
+
+Only addresses are replaced: of the proxy, and of the two replicas. The proxies come from Debian by their names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATIONS = Path(__file__).parents[2] / "deploy" / "proxies"
+PATIENCE = 30
+_APACHE_MODULES = Path("/usr/lib/apache2/modules")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A proxy: its program, its Debian package, and its file in ``deploy/proxies``."""
+
+    name: str
+    program: str
+    package: str
+    file: str
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("nginx", "nginx", "nginx-light", "nginx.conf"),
+        Kind("haproxy", "haproxy", "haproxy", "haproxy.cfg"),
+        Kind("apache", "apache2", "apache2", "apache.conf"),
+        Kind("caddy", "caddy", "caddy", "Caddyfile"),
+    )
+}
+
+
+def missing(kind: Kind) -> str:
+    """Say how to install a proxy that is not there; empty if it is."""
+    found = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return "" if found else f"{kind.program} is missing: apt-get install {kind.package}"
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def proxy(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[str]:
+    """Run a proxy in front of two ports within the block; gives its URL once it answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    text = (CONFIGURATIONS / kind.file).read_text(encoding="utf-8")
+    for printed, used in (("8080", port), ("5055", replicas[0]), ("5056", replicas[1])):
+        assert printed in text, f"{kind.file} names no port {printed}"
+        text = text.replace(printed, str(used))
+    command = _command(kind, text, folder)
+    with (folder / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "HOME": str(folder)})
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await(url, process, folder / "proxy.log")
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(kind: Kind, text: str, folder: Path) -> list[str]:
+    """Write the configuration, with what only a test needs around it, and return how the proxy is started with it."""
+    file = folder / kind.file
+    program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or kind.program
+    if kind.name == "nginx":
+        temporary = "".join(
+            f"    {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        file.write_text(text.replace("http {\n", f"http {{\n    access_log off;\n{temporary}", 1), encoding="utf-8")
+        around = f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;"
+        return [program, "-p", str(folder), "-c", str(file), "-g", around]
+    if kind.name == "apache":
+        modules = ("mpm_event", "authz_core", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer")
+        modules = (*modules, "proxy_hcheck", "lbmethod_bybusyness", "headers")
+        loads = "".join(f"LoadModule {name}_module {_APACHE_MODULES}/mod_{name}.so\n" for name in modules)
+        around = (
+            f"ServerRoot {folder}\nServerName localhost\nPidFile {folder}/apache.pid\nErrorLog {folder}/error.log\n"
+        )
+        around += (
+            f"DefaultRuntimeDir {folder}\nUser root\nGroup root\n" if os.getuid() else f"DefaultRuntimeDir {folder}\n"
+        )
+        around += "User www-data\nGroup www-data\n" if not os.getuid() else ""
+        file.write_text(loads + around + text, encoding="utf-8")
+        return [program, "-f", str(file), "-DFOREGROUND"]
+    file.write_text(text, encoding="utf-8")
+    if kind.name == "haproxy":
+        return [program, "-f", str(file), "-db"]
+    return [program, "run", "--config", str(file), "--adapter", "caddyfile"]
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the proxy ended: {log.read_text(errors='replace')}"
+        try:
+            with urllib.request.urlopen(f"{url}/ready", timeout=2) as response:  # noqa: S310 (our own proxy)
+                if response.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise AssertionError(f"the proxy does not answer: {log.read_text(errors='replace')}")
