@@ -10,8 +10,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any

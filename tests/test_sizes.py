@@ -12,7 +12,6 @@ FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 
 # Lines a file has today, exactly. Splitting one is welcome; adding to one is not.
 LARGE_FILES: dict[str, int] = {
-    "action_server/config/settings.py": 425,
     "benchmarks/soak.py": 737,
     "tests/hostile/cases.py": 722,
 }

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
+from action_server.config.checked_fields import CheckedFields
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.merge import merge
@@ -30,7 +30,7 @@ from action_server.telemetry.logs import LogFormat, LogSettings
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
-class Settings(BaseModel):
+class Settings(CheckedFields):
     """The settings of one server. Sizes are in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -229,43 +229,8 @@ class Settings(BaseModel):
         Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
     ] = {}
 
-    @field_validator("actions")
-    @classmethod
-    def _is_in_dots(cls, value: str) -> str:
-        if "/" in value or not all(part.isidentifier() for part in value.split(".")):
-            raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
-        return value
-
-    @field_validator("log_level", "log_level_libraries", mode="before")
-    @classmethod
-    def _is_a_level(cls, value: object) -> object:
-        level = str(value).upper()
-        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
-            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
-        return level
-
-    @field_validator("log_levels", mode="before")
-    @classmethod
-    def _are_levels(cls, value: object) -> object:
-        return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
-
-    @field_validator("cors", "trusted_proxies", mode="before")
-    @classmethod
-    def _is_a_list(cls, value: object) -> object:
-        return value.split() if isinstance(value, str) else value
-
     # Not a setting: what `--set` gave of those of the services.
     _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            try:
-                ip_network(network, strict=False)
-            except ValueError:
-                raise ValueError("must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8") from None
-        return value
 
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)

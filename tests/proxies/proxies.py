@@ -94,8 +94,10 @@ def _command(kind: Kind, text: str, folder: Path) -> list[str]:
         around = f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;"
         return [program, "-p", str(folder), "-c", str(file), "-g", around]
     if kind.name == "apache":
-        modules = ("mpm_event", "authz_core", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer")
-        modules = (*modules, "proxy_hcheck", "lbmethod_bybusyness", "headers")
+        modules = [
+            *("mpm_event", "authz_core", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer", "proxy_hcheck"),
+            *("lbmethod_bybusyness", "headers"),
+        ]
         loads = "".join(f"LoadModule {name}_module {_APACHE_MODULES}/mod_{name}.so\n" for name in modules)
         around = (
             f"ServerRoot {folder}\nServerName localhost\nPidFile {folder}/apache.pid\nErrorLog {folder}/error.log\n"

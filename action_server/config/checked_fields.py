@@ -1,0 +1,46 @@
+"""What the values of single settings have to be, beyond their types."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from pydantic import BaseModel, field_validator
+
+
+class CheckedFields(BaseModel):
+    """The checks of the settings' fields; :class:`action_server.config.settings.Settings` has the fields."""
+
+    @field_validator("actions", check_fields=False)
+    @classmethod
+    def _is_in_dots(cls, value: str) -> str:
+        if "/" in value or not all(part.isidentifier() for part in value.split(".")):
+            raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
+        return value
+
+    @field_validator("log_level", "log_level_libraries", mode="before", check_fields=False)
+    @classmethod
+    def _is_a_level(cls, value: object) -> object:
+        level = str(value).upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level
+
+    @field_validator("log_levels", mode="before", check_fields=False)
+    @classmethod
+    def _are_levels(cls, value: object) -> object:
+        return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("cors", "trusted_proxies", mode="before", check_fields=False)
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", check_fields=False)
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError("must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8") from None
+        return value
