@@ -36,6 +36,7 @@ _HINTS = {
     405: "this path does not take this method; calls go to POST /webhook",
     417: "the Expect header asks for something this server does not do",
 }
+# A body that comes with one of these is not read: `stream` leaves that to the route.
 _READING = ("GET", "HEAD")
 
 
@@ -101,16 +102,16 @@ def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> No
         finally:
             share.release()
         if error is not None:
-            return _refuse(request, error, body, limits)
+            return _refuse(request, error, body)
         return _json(body)
 
 
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:
-    @app.route("/health", methods=_READING)
+    @app.route("/health", methods=_READING, stream=True)
     async def health(request: Request) -> HTTPResponse:
         return json_response({"status": "ok"})
 
-    @app.route("/ready", methods=_READING)
+    @app.route("/ready", methods=_READING, stream=True)
     async def ready(request: Request) -> HTTPResponse:
         is_ready, body = await assembly.readiness.check()
         if assembly.authenticator is not None and request.ctx.identity is None:
@@ -118,14 +119,14 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
             body = {"status": body["status"]}
         return json_response(body, status=200 if is_ready else 503)
 
-    @app.route("/actions", methods=_READING)
+    @app.route("/actions", methods=_READING, stream=True)
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
 
     if assembly.metrics is not None:
         page = assembly.metrics
 
-        @app.route("/metrics", methods=_READING)
+        @app.route("/metrics", methods=_READING, stream=True)
         async def metrics(request: Request) -> HTTPResponse:
             body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
             return HTTPResponse(body, 200, None, content_type)
@@ -179,7 +180,7 @@ class Errors(ErrorHandler):
             error = self._calls.note_error(found)
             return _json(encode_error(error), error.status, error.headers)
         error = self._calls.note_error(found, id_of(request), client_of(request, self._addresses))
-        return _refuse(request, error, encode_error(error), self._limits)
+        return _refuse(request, error, encode_error(error))
 
 
 def translate(exception: Exception, limits: RequestLimits) -> Exception:
@@ -197,30 +198,13 @@ def translate(exception: Exception, limits: RequestLimits) -> Exception:
     return error
 
 
-def _refuse(request: Request, error: CallError, body: bytes, limits: RequestLimits) -> HTTPResponse:
-    """Return the answer that tells of an error, and see to what is left of the request."""
-    _drain_body(request, 0.0 if isinstance(error, SlowBodyError) else limits.body_timeout)
-    return _json(body, error.status, error.headers)
-
-
-def _drain_body(request: Request, timeout: float) -> None:
-    """Give what is left of a body that is not wanted ``timeout`` seconds; then close the connection, or do so at once.
-
-    Sanic waits for it as long as it keeps connections alive.
-    """
+def _refuse(request: Request, error: CallError, body: bytes) -> HTTPResponse:
+    """Return the answer that tells of an error. Nobody waits for what is left of a body that came too slowly."""
     stream: Any = request.stream
-    if stream is None or not stream.request_body:
-        return
-    if not timeout:
+    if isinstance(error, SlowBodyError) and stream is not None and stream.request_body:
         stream.keep_alive = False
         stream.request_body = None
-        return
-
-    def close_if_unread() -> None:
-        if stream.request is request and stream.request_body:
-            stream.protocol.abort()
-
-    asyncio.get_running_loop().call_later(timeout, close_if_unread)
+    return _json(body, error.status, error.headers)
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

@@ -42,10 +42,11 @@ class Share:
 
     def take(self, size: int) -> None:
         """Count bytes of this request. Raises RequestError, a 503, if all requests together have too many."""
-        counted = max(0, self._size + size - UNCOUNTED) - max(0, self._size - UNCOUNTED)
-        if counted:
-            self._budget.take(counted)
-        self._size += size
+        before = self._size
+        after = before + size
+        if after > UNCOUNTED:
+            self._budget.take(size if before >= UNCOUNTED else after - UNCOUNTED)
+        self._size = after
 
     def release(self) -> None:
         """Give everything back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from httptools import HttpParserInvalidURLError, parse_url
+from sanic import Request
 from sanic.exceptions import BadRequest
 from sanic.http import Http
 
@@ -65,7 +66,15 @@ class StrictHttp(Http):
             self.request_body = None
         if self.response is not None:
             self.response.headers.setdefault(HEADER, id_of(self.request))
+        if self.request_body:
+            # Of a body that is not wanted. Sanic waits for the rest as long as it keeps connections alive.
+            timeout = self.protocol.app.config.BODY_TIMEOUT
+            self.protocol.loop.call_later(timeout, self._close_if_unread, self.request)
         await super().http1_response_header(data, end_stream)
+
+    def _close_if_unread(self, request: Request) -> None:
+        if self.request is request and self.request_body:
+            self.protocol.abort()
 
     async def _receive_head(self, buffer: bytearray) -> int:
         """Return where the head ends."""
