@@ -140,9 +140,9 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
     async with AsyncExitStack() as stack:
+        opened = await open_services(stack, package, settings.services, settings.given_services)
         if not len(package.registry):
             logger.warning("actions.none", extra={"package": settings.actions})
-        opened = await open_services(stack, package, settings.services, settings.given_services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
         executor = Executor(
