@@ -160,9 +160,10 @@ def _slots_of_flow(view: DialogueView, flow: str) -> list[SlotView]:
 def _candidates(view: DialogueView) -> list[_Candidate]:
     """The flows that something in the message speaks for, the best first; those of one evidence in their own order."""
     said = list(dict.fromkeys(content_words(view.message)))
-    alike_words = _AlikeWords(said)
-    in_names = {flow.id: alike_words.among(_name_words(flow.name, flow.id)) for flow in view.flows}
-    in_texts = {flow.id: alike_words.among(_description_words(flow.description)) for flow in view.flows}
+    of_names = {flow.id: _name_words(flow.name, flow.id) for flow in view.flows}
+    of_texts = {flow.id: _description_words(flow.description) for flow in view.flows}
+    alike_words = _AlikeWords(said, [*of_names.values(), *of_texts.values()])
+    in_names, in_texts = ({flow: alike_words.among(own) for flow, own in of.items()} for of in (of_names, of_texts))
     names, texts = (Counter(word for found in of.values() for word in found) for of in (in_names, in_texts))
     values = _category_evidence(view)
     candidates = []
@@ -199,20 +200,23 @@ def _description_words(text: str) -> tuple[str, ...]:
 class _AlikeWords:
     """The words of a message, and which words of flows they are like: each pair is compared once."""
 
-    def __init__(self, said: Sequence[str]) -> None:
+    def __init__(self, said: Sequence[str], vocabularies: Sequence[Sequence[str]]) -> None:
         self._said = said
-        self._alike: dict[str, tuple[str, ...]] = {}
+        known = set().union(*vocabularies)
+        pairs = ((of, tuple(word for word in said if alike(word, of))) for of in known)
+        self._alike = {of: alike_words for of, alike_words in pairs if alike_words}
 
     def among(self, vocabulary: Sequence[str]) -> dict[str, str]:
         """Return the words of the message that stand in a vocabulary, each with the word it is there."""
         found: dict[str, str] = {}
+        if self._alike.keys().isdisjoint(vocabulary):
+            # Most flows have nothing to do with a message.
+            return found
         for of in vocabulary:
-            if of not in self._alike:
-                self._alike[of] = tuple(word for word in self._said if alike(word, of))
-            for word in self._alike[of]:
+            for word in self._alike.get(of, ()):
                 found.setdefault(word, of)
         # In the order they were said in.
-        return {word: found[word] for word in self._said if word in found} if found else found
+        return {word: found[word] for word in self._said if word in found}
 
 
 def _category_evidence(view: DialogueView) -> dict[str, tuple[str, ...]]:
