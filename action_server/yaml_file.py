@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.parser import Parser
+from ruamel.yaml.scanner import Scanner
 
 from action_server.errors import SettingsError
 
@@ -58,12 +61,40 @@ def read_text(path: Path, errors: str = "strict") -> str:
 def new_parser() -> YAML:
     """Return a parser of YAML 1.2 that raises `BudgetError` instead of reading on for ever."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _BudgetComposer
+    yaml.Scanner, yaml.Parser, yaml.Composer = _Scanner, _Parser, _BudgetComposer
     return yaml
+
+
+class _Scanner(Scanner):
+    """ruamel's, which looks for its reader at each character."""
+
+    @cached_property
+    def reader(self) -> Any:
+        return super().reader
+
+
+class _Parser(Parser):
+    """ruamel's, which looks for its scanner at each token. One of these reads one file."""
+
+    @cached_property
+    def scanner(self) -> Any:
+        return super().scanner
+
+    @cached_property
+    def resolver(self) -> Any:
+        return super().resolver
 
 
 class _BudgetComposer(Composer):
     """Counts values while they are read, so that too many of them end the reading at once."""
+
+    @cached_property
+    def parser(self) -> Any:
+        return super().parser
+
+    @cached_property
+    def resolver(self) -> Any:
+        return super().resolver
 
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader)

@@ -200,17 +200,17 @@ class Flow(Frozen):
         """Return a step, None if there is none."""
         return self.by_id.get(step_id)
 
-    @property
+    @cached_property
     def collects(self) -> tuple[CollectStep, ...]:
         """Return the steps that ask."""
         return tuple(step for step in self.steps if isinstance(step, CollectStep))
 
-    @property
+    @cached_property
     def set_slots(self) -> tuple[str, ...]:
         """Return the names of the slots that its set_slots steps set."""
         return tuple(name for step in self.steps if isinstance(step, SetSlotsStep) for name, _ in step.slots)
 
-    @property
+    @cached_property
     def calls(self) -> tuple[CallStep, ...]:
         """Return the steps that call."""
         return tuple(step for step in self.steps if isinstance(step, CallStep))
@@ -218,6 +218,9 @@ class Flow(Frozen):
 
 def with_called(flow: Flow, flows: Mapping[str, Flow]) -> tuple[Flow, ...]:
     """Return a flow and all flows it calls, directly or not, each once."""
+    if not flow.calls:
+        # Most do not, and each is asked for in each turn.
+        return (flow,)
     found: dict[str, Flow] = {}
     waiting = [flow]
     while waiting:

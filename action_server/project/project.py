@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from action_server.project.domain import Domain
@@ -33,7 +34,7 @@ class Project(Frozen):
     endpoints: Mapping[str, Any] = {}
     endpoints_file: str = ""
 
-    @property
+    @cached_property
     def all_flows(self) -> Mapping[str, Flow]:
         """Return flows and patterns by id, as the engine has them."""
         return {**self.patterns, **self.flows}

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from action_server.errors import ActionServerError, LoadError, RegistrationError
@@ -57,7 +58,7 @@ class Code:
     knows_all_names: bool = False
     duplicates: tuple[DuplicateName, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Return the names of the actions."""
         return frozenset(action.name for action in self.registered)

@@ -37,6 +37,8 @@ def check_flows(subject: Subject) -> None:
 
 
 def _check_persisted(subject: Subject, flow: Flow) -> None:
+    if not flow.persisted_slots:
+        return
     node = subject.sources.find("flows", flow.id, "persisted_slots")
     places = {element.raw: element.place for element in node.elements()} if node is not None else {}
     for name in flow.persisted_slots:
@@ -150,14 +152,14 @@ def _check_reached(subject: Subject, flow: Flow) -> None:
 
 def _has_problems(subject: Subject, flow: Flow) -> bool:
     """Tell whether something in the flow's lines could not be read: its steps may then be incomplete."""
+    problems = [problem for problem in subject.project.problems if problem.file == flow.at.file]
+    if not problems:
+        return False
     others = [
         f.at.line for f in subject.project.flows.values() if f.at.file == flow.at.file and f.at.line > flow.at.line
     ]
     end = min(others, default=1_000_000_000)
-    return any(
-        problem.file == flow.at.file and flow.at.line <= problem.line < end and problem.severity == "error"
-        for problem in subject.project.problems
-    )
+    return any(flow.at.line <= problem.line < end and problem.severity == "error" for problem in problems)
 
 
 def _key_place(subject: Subject, step: Step, key: str) -> Place:

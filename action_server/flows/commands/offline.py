@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from action_server.flows.commands.command import (
     CancelFlow,
@@ -35,6 +36,7 @@ _SURE_EVIDENCE = 1.0
 _LEAST_EVIDENCE = 0.2
 _AMBIGUOUS_MARGIN = 0.3
 _MOST_OPTIONS = 5
+_MOST_TEXTS = 20_000
 
 # Whole messages, small words at their ends left out.
 _FIXED_PHRASES: tuple[tuple[Command, tuple[str, ...]], ...] = (
@@ -158,15 +160,17 @@ def _slots_of_flow(view: DialogueView, flow: str) -> list[SlotView]:
 def _candidates(view: DialogueView) -> list[_Candidate]:
     """The flows that something in the message speaks for, the best first; those of one evidence in their own order."""
     said = list(dict.fromkeys(content_words(view.message)))
-    in_names = {flow.id: _matches(said, _name_words(flow)) for flow in view.flows}
-    in_texts = {flow.id: _matches(said, content_words(flow.description)) for flow in view.flows}
+    of_names = {flow.id: _name_words(flow.name, flow.id) for flow in view.flows}
+    of_texts = {flow.id: _description_words(flow.description) for flow in view.flows}
+    alike_words = _AlikeWords(said, [*of_names.values(), *of_texts.values()])
+    in_names, in_texts = ({flow: alike_words.among(own) for flow, own in of.items()} for of in (of_names, of_texts))
     names, texts = (Counter(word for found in of.values() for word in found) for of in (in_names, in_texts))
     values = _category_evidence(view)
     candidates = []
     for flow in view.flows:
         found = {**in_texts[flow.id], **in_names[flow.id]}
         evidence = sum(_word_evidence(word, in_names[flow.id], names, texts) for word in found)
-        if in_names[flow.id] and set(content_words(flow.name)) <= set(in_names[flow.id].values()):
+        if in_names[flow.id] and set(_description_words(flow.name)) <= set(in_names[flow.id].values()):
             evidence += _WHOLE_NAME_BONUS
         reasons = [f"“{word}”" if word == of else f"“{word}” is like “{of}”" for word, of in found.items()]
         for value, flows in values.items():
@@ -182,14 +186,37 @@ def _word_evidence(word: str, in_name: Mapping[str, str], names: Counter[str], t
     return 1 / names[word] if word in in_name else _DESCRIPTION_WEIGHT / max(texts[word], names[word])
 
 
-def _name_words(flow: FlowView) -> list[str]:
-    return content_words(f"{flow.name} {flow.id.replace('_', ' ')}")
+# The texts of a project are the same in each turn; those of users are not kept.
+@lru_cache(maxsize=_MOST_TEXTS)
+def _name_words(name: str, flow: str) -> tuple[str, ...]:
+    return tuple(content_words(f"{name} {flow.replace('_', ' ')}"))
 
 
-def _matches(said: Sequence[str], vocabulary: Sequence[str]) -> dict[str, str]:
-    """Return the words of the message that stand in a vocabulary, each with the word it is there."""
-    found = ((word, next((of for of in vocabulary if alike(word, of)), None)) for word in said)
-    return {word: of for word, of in found if of is not None}
+@lru_cache(maxsize=_MOST_TEXTS)
+def _description_words(text: str) -> tuple[str, ...]:
+    return tuple(content_words(text))
+
+
+class _AlikeWords:
+    """The words of a message, and which words of flows they are like: each pair is compared once."""
+
+    def __init__(self, said: Sequence[str], vocabularies: Sequence[Sequence[str]]) -> None:
+        self._said = said
+        known = set().union(*vocabularies)
+        pairs = ((of, tuple(word for word in said if alike(word, of))) for of in known)
+        self._alike = {of: alike_words for of, alike_words in pairs if alike_words}
+
+    def among(self, vocabulary: Sequence[str]) -> dict[str, str]:
+        """Return the words of the message that stand in a vocabulary, each with the word it is there."""
+        found: dict[str, str] = {}
+        if self._alike.keys().isdisjoint(vocabulary):
+            # Most flows have nothing to do with a message.
+            return found
+        for of in vocabulary:
+            for word in self._alike.get(of, ()):
+                found.setdefault(word, of)
+        # In the order they were said in.
+        return {word: found[word] for word in self._said if word in found}
 
 
 def _category_evidence(view: DialogueView) -> dict[str, tuple[str, ...]]:

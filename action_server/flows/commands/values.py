@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from action_server.flows.commands.generator import SlotView
@@ -40,13 +41,22 @@ def read_number(text: str) -> float | int | None:
     return found[0] if len(found) == 1 else None
 
 
+@lru_cache(maxsize=20_000)
+def _value_words(value: str) -> tuple[str, ...]:
+    return tuple(words(value))
+
+
 def read_category(slot: SlotView, text: str) -> Any:
     """Return the one value of the slot that the text names, as it is or nearly; None if it names none or several."""
     said = words(text)
-    named = [value for value in slot.values if contains_phrase(words(str(value)), said)]
-    exact = [value for value in named if " ".join(words(str(value))) == " ".join(said)]
+    named = [value for value in slot.values if contains_phrase(_value_words(str(value)), said)]
+    exact = [value for value in named if list(_value_words(str(value))) == said]
     # Of "general" and "general practice", the longer one is meant where both stand.
-    longest = [v for v in named if not any(v != w and contains_phrase(words(str(v)), words(str(w))) for w in named)]
+    longest = [
+        v
+        for v in named
+        if not any(v != w and contains_phrase(_value_words(str(v)), _value_words(str(w))) for w in named)
+    ]
     meant = exact or longest
     return meant[0] if len(meant) == 1 else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rapidfuzz.distance import JaroWinkler
 
@@ -38,6 +39,7 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in STOP_WORDS]
 
 
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return a word without its ending, if enough of it is left: "urgently" is "urgent", "bookings" is "book"."""
     for ending in _ENDINGS:
@@ -46,6 +48,8 @@ def stem(word: str) -> str:
     return word
 
 
+# A message's words are compared with those of every flow and value, which share most of theirs.
+@lru_cache(maxsize=100_000)
 def alike(first: str, second: str) -> bool:
     """Say whether two words are one, but for their endings or a slip of the fingers."""
     if first == second:

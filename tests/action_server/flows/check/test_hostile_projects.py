@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,36 @@ def test_the_engine_s_patterns_are_read_once(tmp_path: Path, monkeypatch: pytest
         check_bot(root, monkeypatch)
 
     assert [times for name, times in opened.items() if name.endswith("/patterns.yml")] == [1]
+
+
+def count_calls(root: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many functions a check calls, those in C as well."""
+    calls = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        check_bot(root, monkeypatch)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_a_check_costs_no_more_than_what_there_is_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight times as many flows, in files of their own that link to each other, are eight times as many calls."""
+    small, large = (linked_bot(tmp_path / str(flows), flows) for flows in (20, 160))
+    # What is built once for a process: grammars, templates.
+    count_calls(small, monkeypatch)
+    few, many = count_calls(small, monkeypatch), count_calls(large, monkeypatch)
+
+    assert many < 8 * few * 1.1
+
+
+def linked_bot(root: Path, flows: int) -> Path:
+    for n in range(flows):
+        steps = "      - {link: order_" + str((n + 1) % flows) + "}\n"
+        project(root, {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) + steps})
+    return project(root, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n"})

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from action_server.flows.commands import offline
+from action_server.flows.commands import values as value_reader
+from action_server.flows.commands import words as word_reader
 from action_server.flows.commands.command import (
     CancelFlow,
     CannotHandle,
@@ -20,6 +23,7 @@ from action_server.flows.commands.command import (
 )
 from action_server.flows.commands.generator import DialogueView, FlowView, SlotView
 from action_server.flows.commands.offline import OfflineCommandGenerator
+from action_server.flows.commands.words import words
 
 BOOK, LIST, CANCEL = "book_appointment", "list_appointments", "cancel_appointment"
 FLOWS = (
@@ -150,3 +154,24 @@ async def test_the_same_message_is_understood_the_same_way() -> None:
     seen, rules = view("appointments"), OfflineCommandGenerator()
 
     assert {str(await rules.predict_commands(seen)) for _ in range(20)} == {str(await rules.predict_commands(seen))}
+
+
+@pytest.mark.parametrize("flows", [10, 80])
+async def test_the_words_of_a_flow_are_looked_for_once(flows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in each turn: with a thousand flows that was most of a turn's time."""
+    views = [FlowView(f"order_{flows}_{n}", f"order thing{n}", f"Order thing{n} of {flows}.") for n in range(flows)]
+    values = tuple(f"colour {n} of {flows}" for n in range(flows))
+    slots = [SlotView("colour", "categorical", "the colour", values=values, flows=("order_1",))]
+    understanding = OfflineCommandGenerator()
+    await understanding.predict_commands(DialogueView("order thing3", flows=views, slots=slots))
+    split: list[str] = []
+
+    def count(text: str) -> list[str]:
+        split.append(text)
+        return words(text)
+
+    for module in (offline, value_reader, word_reader):
+        monkeypatch.setattr(module, "words", count)
+    await understanding.predict_commands(DialogueView("thing5, please", flows=views, slots=slots))
+
+    assert set(split) == {"thing5, please"}
