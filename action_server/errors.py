@@ -328,7 +328,7 @@ class DegradedError(ServiceError):
 class DatabaseError(ServiceError):
     """The database did not answer: it is gone, locked, full or not ours to read.
 
-    ``problem`` says which in a few words, if known, and nothing of what was read or written; ``is_down`` that it may pass.
+    ``problem`` says which in a few words, if known, and nothing of what was read or written; ``is_down``: it may pass.
     """
 
     def __init__(self, problem: str | None = None, *, is_down: bool = False) -> None:

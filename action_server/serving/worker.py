@@ -29,7 +29,7 @@ from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
 from action_server.serving.stop_signal import Stop, StopSignal
-from action_server.telemetry import logs
+from action_server.telemetry import hooks, logs
 
 if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
@@ -55,6 +55,7 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
+    hooks.install()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
