@@ -16,7 +16,7 @@ from action_server.serving import worker
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
-from action_server.telemetry import logs
+from action_server.telemetry import hooks, logs
 from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import read_rules
 
@@ -40,6 +40,7 @@ def serve(
         StartupError: the server cannot start.
     """
     logs.configure(settings.logs)
+    hooks.install()
     # What is wrong with credentials, certificates and the engine's own blocks is said before a socket opens.
     if settings.tls is not None:
         settings.tls.context()

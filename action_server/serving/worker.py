@@ -32,7 +32,7 @@ from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
 from action_server.serving.stop_signal import Stop, StopSignal
-from action_server.telemetry import logs
+from action_server.telemetry import hooks, logs
 
 if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
@@ -58,6 +58,7 @@ def run(
         StartupError: the worker cannot start.
     """
     logs.configure(settings.logs)
+    hooks.install()
     with forks.isolate_children(sock) as sockets:
         prepared = prepare(settings, shared_directory)
         serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)

@@ -29,7 +29,7 @@ COUNTING = """
             os.close(file)
             return []
 """
-KEPT = 60
+KEPT = 200
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Spelling = Callable[[bytes], bytes]
@@ -107,8 +107,12 @@ async def test_no_call_is_carried_out_and_not_answered(tmp_path: Path, spelling:
         warm = await asyncio.gather(*(ask(s, spelling(counted(f"warm{i}"))) for i, s in enumerate(streams)))
         assert {answer[0] for answer in warm if answer} == {200}
 
-        running.process.send_signal(signal.SIGTERM)
-        answers = await asyncio.gather(*(ask(s, spelling(counted(f"last{i}"))) for i, s in enumerate(streams)))
+        # The signal comes in the middle of the calls: of some the server has read the request and not begun with it.
+        for i, (_, writer) in enumerate(streams):
+            if i == KEPT // 2:
+                running.process.send_signal(signal.SIGTERM)
+            writer.write(spelling(counted(f"last{i}")))
+        answers = await asyncio.gather(*(answer_on(stream) for stream in streams))
         assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
 
         answered = {f"last{i}" for i, answer in enumerate(answers) if answer is not None}

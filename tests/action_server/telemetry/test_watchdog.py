@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
+from action_server.telemetry import watchdog as watchdog_module
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.watchdog import Blocking, LoopWatchdog
@@ -358,3 +359,35 @@ def test_the_cpu_clock_of_the_loops_thread_is_read_from_another(log: Log) -> Non
 
     seen, own = clocks
     assert own - 0.02 < seen <= own + (1 if sys.platform == "darwin" else 0)
+
+
+async def test_one_look_that_fails_is_said_once_and_the_watchdog_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process has no free descriptor, say; later blocking is still reported."""
+    metrics = Metrics(enabled=False)
+    ticks = threading.Semaphore(0)
+
+    def fail() -> None:
+        ticks.release()
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(metrics, "sample_process", fail)
+    monkeypatch.setattr(watchdog_module, "_SAMPLE_INTERVAL", 0.0)
+    watchdog = LoopWatchdog(THRESHOLD, metrics=metrics)
+    watchdog.start()
+    for _ in range(3):
+        assert await asyncio.to_thread(ticks.acquire, timeout=PATIENCE)
+    watchdog.stop()
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["watchdog.failed"]
+
+
+def test_a_frame_that_stands_in_no_line_has_the_line_of_its_function() -> None:
+    """Python has instructions without a line; the watchdog may look just then."""
+
+    class Frame:
+        f_code = (lambda: None).__code__
+        f_lineno = None
+
+    assert watchdog_module._line_of(cast("Any", Frame)) == Frame.f_code.co_firstlineno

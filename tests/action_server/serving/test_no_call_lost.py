@@ -1,0 +1,134 @@
+"""A reload under load, and the end of a gRPC server: callers notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from rasa_sdk.grpc_py import action_webhook_pb2 as pb
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
+
+from tests.action_server.serving.grpc.test_service import free_port
+from tests.action_server.serving.server_calls import edit
+from tests.processes import PATIENCE, server
+from tests.projects import GREET, project
+
+RELOADS = 2
+CALLERS = 4
+GREETING = {"next_action": "action_greet", "tracker": {"sender_id": "tester"}}
+
+Call = Callable[[], Awaitable[object]]
+
+
+def greeting() -> pb.WebhookRequest:
+    return pb.WebhookRequest(next_action="action_greet", tracker=pb.Tracker(sender_id="tester"))
+
+
+async def call_until(over: asyncio.Event, call: Call, outcomes: Counter[str]) -> None:
+    """Call without a pause; each outcome is counted by its name."""
+    while not over.is_set():
+        try:
+            outcomes[str(await call())] += 1
+        except aiohttp.ClientError as exc:
+            outcomes[repr(exc)] += 1
+        except grpc.aio.AioRpcError as exc:
+            outcomes[exc.code().name] += 1
+
+
+async def reload_under_load(folder: Path, flags: list[str], make: Callable[[str], Call]) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    over = asyncio.Event()
+    with server(folder, "--auto-reload", "--drain-delay", "0.5", *flags) as running:
+        call = make(running.url)
+        callers = [asyncio.create_task(call_until(over, call, outcomes)) for _ in range(CALLERS)]
+        for number in range(RELOADS):
+            edit(folder / "words.py", f"NUMBER = {number}")
+            await asyncio.to_thread(running.wait_for, "reload.done")
+        # Until the old workers have closed what is left of their connections.
+        await asyncio.sleep(1)
+        over.set()
+        await asyncio.gather(*callers)
+    outcomes["carried out"] = [line["event"] for line in running.log].count("greeting")
+    return outcomes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project with a file to edit."""
+    action = GREET.replace("import os", "import os\n    import words")
+    return project(tmp_path, {"actions.py": action, "words.py": "NUMBER = 0"})
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_no_call_over_http_is_lost_by_reloads(folder: Path, workers: str) -> None:
+    """On kept connections, which a worker that retires closes only after it has said so."""
+    async with aiohttp.ClientSession() as session:
+
+        def make(url: str) -> Call:
+            async def call() -> int:
+                async with session.post(f"{url}/webhook", json=GREETING) as response:
+                    await response.read()
+                    return response.status
+
+            return call
+
+        outcomes = await reload_under_load(folder, ["--workers", workers], make)
+
+    assert set(outcomes) == {"200", "carried out"}
+    assert outcomes["200"] == outcomes["carried out"]
+
+
+async def test_no_call_over_grpc_is_carried_out_and_not_answered_by_reloads(folder: Path) -> None:
+    """The old worker's GOAWAY sends clients to the new one; gRPC cancels what reaches it just then, and it never runs.
+
+    That is gRPC's own doing: its server takes in no call once it is told to stop, and has no way to say GOAWAY before.
+    """
+    port = free_port()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+
+        def make(_: str) -> Call:
+            async def call() -> str:
+                await stub.Webhook(greeting())
+                return "OK"
+
+            return call
+
+        outcomes = await reload_under_load(folder, ["--grpc", "--port", str(port)], make)
+
+    assert outcomes["OK"] == outcomes["carried out"]
+    refused = outcomes["CANCELLED"] + outcomes["UNAVAILABLE"]
+    assert refused <= RELOADS * CALLERS
+    assert sum(outcomes.values()) == 2 * outcomes["OK"] + refused
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_grpc_server_that_drains_says_so_and_takes_calls_until_the_delay_is_over(
+    folder: Path, workers: str
+) -> None:
+    """Its health is NOT_SERVING at once, calls are answered, and then the channel finds nobody."""
+    port = free_port()
+    flags = ["--grpc", "--port", str(port), "--workers", workers, "--drain-delay", "1.5"]
+    with server(folder, *flags) as running:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+            health = health_pb2_grpc.HealthStub(channel)
+            await stub.Webhook(greeting(), wait_for_ready=True)
+            running.process.send_signal(signal.SIGTERM)
+            for _ in range(int(workers)):
+                await asyncio.to_thread(running.wait_for, "worker.stopping")
+
+            state = await health.Check(health_pb2.HealthCheckRequest())
+            assert state.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            await stub.Webhook(greeting())
+            assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.Webhook(greeting())
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
