@@ -146,3 +146,25 @@ async def test_a_server_that_refuses_says_why(postgresql: str) -> None:
         with pytest.raises(DatabaseError, match=problem) as caught:
             await Database.open(url, create)
         assert "hunter2" not in str(caught.value)
+
+
+async def test_what_is_called_after_a_commit_is_not_called_without(database_url: str) -> None:
+    """Once, when the transaction is done; never for one that came to nothing."""
+    database = await Database.open(database_url, create)
+    calls: list[str] = []
+
+    async def fail(connection: AsyncConnection) -> None:
+        database.after_commit(connection, lambda: calls.append("failed"))
+        raise ValueError("no")
+
+    async def succeed(connection: AsyncConnection) -> None:
+        database.after_commit(connection, lambda: calls.append("done"))
+        assert calls == []
+
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fail)
+    await database.write(succeed)
+    await database.write(add)
+    await database.close()
+
+    assert calls == ["done"]
