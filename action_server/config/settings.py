@@ -157,7 +157,7 @@ class Settings(BaseModel):
         int,
         Flag(("--max-queue",)),
         Field(ge=0, description="calls that wait for their turn, in each worker; more are refused with 503"),
-    ] = 500
+    ] = 2000
     queue_timeout: Annotated[
         float,
         Flag(("--queue-timeout",)),
