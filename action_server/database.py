@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -38,7 +39,8 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
-
+# What is to be called when a connection's transaction is done. A connection object has one transaction here.
+_after_commit: WeakKeyDictionary[AsyncConnection, list[Callable[[], None]]] = WeakKeyDictionary()
 
 _SQLITE_LOCKED = "database is locked"
 # What SQLite says, word for word, and PostgreSQL's codes: https://postgresql.org/docs/current/errcodes-appendix.html
@@ -131,6 +133,11 @@ class Database:
         """Run ``work`` in a transaction that writes. Raises :class:`DatabaseError`."""
         return await self._to_its_end(_transaction(self._writing, work))
 
+    @staticmethod
+    def after_commit(connection: AsyncConnection, call: Callable[[], None]) -> None:
+        """Let ``call`` be called when the transaction of ``read`` or ``write`` is done; not if it comes to nothing."""
+        _after_commit.setdefault(connection, []).append(call)
+
     async def _to_its_end(self, transaction: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(transaction)
         self._running.add(task)
@@ -157,8 +164,12 @@ class Database:
 
 
 async def _transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    async with _connected(engine) as connection, connection.begin():
-        return await work(connection)
+    async with _connected(engine) as connection:
+        async with connection.begin():
+            result = await work(connection)
+        for call in _after_commit.pop(connection, ()):
+            call()
+        return result
 
 
 @asynccontextmanager

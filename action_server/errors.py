@@ -182,7 +182,7 @@ class SaturatedError(CallError):
 
     def __init__(self, action: str, limit: str, retry_after: float) -> None:
         super().__init__(
-            f"the action server is busy ({limit} is reached and the queue is full); try again later", action
+            f"busy: {limit} is reached, and max_queue or queue_timeout; try again later, or raise them", action
         )
         self.limit = limit
         self.headers = {"Retry-After": str(max(1, round(retry_after)))}

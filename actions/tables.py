@@ -91,6 +91,16 @@ Index(
 )
 Index("bookings_of_a_conversation", bookings.c.conversation, bookings.c.start)
 Index("bookings_by_state", bookings.c.state, bookings.c.changed)
+# Of all that were ever confirmed, the few that the clinic has yet to agree to.
+Index(
+    "bookings_asked_for",
+    bookings.c.system,
+    bookings.c.changed,
+    sqlite_where=bookings.c.requested,
+    postgresql_where=bookings.c.requested,
+)
+# By their end: who looks for those at a time reads what is to come after it, not all that there was before.
+Index("bookings_of_a_resource", bookings.c.resource, bookings.c.end)
 
 claims = Table(
     "claims",

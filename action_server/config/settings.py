@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from action_server.config.checked_fields import CheckedFields
 from action_server.config.environment import process_environment
@@ -30,7 +30,7 @@ from action_server.telemetry.logs import LogFormat, LogSettings
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
 
-class Settings(CheckedFields):
+class Settings(CheckedFields, BaseModel):
     """The settings of one server. Sizes are in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -171,7 +171,7 @@ class Settings(CheckedFields):
         int,
         Flag(("--max-queue",)),
         Field(ge=0, description="calls that wait for their turn, in each worker; more are refused with 503"),
-    ] = 500
+    ] = 2000
     queue_timeout: Annotated[
         float,
         Flag(("--queue-timeout",)),

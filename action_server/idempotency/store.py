@@ -35,7 +35,6 @@ from sqlalchemy import (
     extract,
     func,
     literal,
-    or_,
     select,
     update,
 )
@@ -53,6 +52,7 @@ from action_server.errors import (
     StoreUnavailableError,
     UnreadableAnswerError,
 )
+from action_server.idempotency.expiry import delete_expired
 from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of
 from action_server.idempotency.table import calls, is_free, metadata
 from action_server.protocol.answers import Answer
@@ -117,7 +117,7 @@ class IdempotencyStore:
         self._owner = secrets.token_hex(8)
         self._jobs: dict[str, tuple[_Job, asyncio.Task[_Ended]]] = {}
         self._closed = False
-        self._keeper = asyncio.create_task(self._keep())
+        self._upkeep = [asyncio.create_task(self._keep()), asyncio.create_task(self._sweep_now_and_then())]
 
     @classmethod
     async def open(
@@ -154,8 +154,9 @@ class IdempotencyStore:
             _, left = await asyncio.wait(tasks, timeout=grace)
             for task in left:
                 task.cancel()
-        self._keeper.cancel()
-        await asyncio.gather(*tasks, self._keeper, return_exceptions=True)
+        for upkeep in self._upkeep:
+            upkeep.cancel()
+        await asyncio.gather(*tasks, *self._upkeep, return_exceptions=True)
         await self._database.close()
 
     async def ping(self) -> None:
@@ -235,14 +236,8 @@ class IdempotencyStore:
             await self._database.write(renew)
 
     async def sweep(self) -> int:
-        """Delete what is over and return how many rows. The store does so by itself, every ten minutes."""
-
-        async def sweep(connection: AsyncConnection) -> int:
-            now = self._now()
-            over = and_(calls.c.expires_at <= now, or_(calls.c.state != "running", calls.c.lease_until <= now))
-            return (await connection.execute(delete(calls).where(over))).rowcount
-
-        return await self._database.write(sweep)
+        """Delete what is over, in batches, and return how many rows. The store does so by itself, every ten minutes."""
+        return await delete_expired(self._database, self._started)
 
     def _forget(self, key: str, task: asyncio.Task[_Ended]) -> None:
         del self._jobs[key]
@@ -351,23 +346,34 @@ class IdempotencyStore:
         logger.error("idempotent.not_stored", extra={"key": job.key}, exc_info=problem)
 
     async def _keep(self) -> None:
-        loop = asyncio.get_running_loop()
-        next_sweep = loop.time()
         while True:
             try:
-                if loop.time() >= next_sweep:
-                    next_sweep = loop.time() + _SWEEP_EVERY
-                    await self.sweep()
                 await self.renew()
             except Exception:
                 # Whatever it is: without a heartbeat, every run would look dead to the other processes.
                 logger.exception("idempotent.upkeep_failed")
             await asyncio.sleep(self._lease / 3)
 
+    async def _sweep_now_and_then(self) -> None:
+        # A task of its own: with much to delete it takes longer than a lease may go without a heartbeat.
+        while True:
+            try:
+                await self.sweep()
+            except Exception:
+                # Whatever it is, the next one may do better.
+                logger.exception("idempotent.upkeep_failed")
+            await asyncio.sleep(_SWEEP_EVERY)
+
     def _now(self) -> ColumnElement[float]:
         if self._clock is not None:
             return literal(self._clock(), Double)
         return cast(extract("epoch", func.clock_timestamp()), Double)
+
+    def _started(self) -> ColumnElement[float]:
+        """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
+        if self._clock is not None:
+            return literal(self._clock(), Double)
+        return cast(extract("epoch", func.statement_timestamp()), Double)
 
 
 def _read_answer(job: _Job, text: str | None) -> Answer:

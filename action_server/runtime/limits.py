@@ -16,7 +16,9 @@ class Limits:
     sync_workers: int = 40
     max_domains: int = 16
     max_calls: int = 500
-    max_queue: int = 500
+    # Who waits costs some memory and no thread, and is refused after `queue_timeout` if it comes to nothing. A short
+    # queue refuses a burst of calls that merely wait for something, and would all have been answered.
+    max_queue: int = 2000
     queue_timeout: float = 10.0
 
 

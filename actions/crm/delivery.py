@@ -26,6 +26,8 @@ _LONGEST_RETRY_AFTER = 3600.0
 # When a system says "too often" and not for how long. Daily limits are refused like this for hours.
 _RATE_LIMIT_PAUSE = (10.0, 300.0)
 _TIDY_EVERY = 60.0
+# The same while there is more to forget than is forgotten at once.
+_FORGET_EVERY = 0.1
 
 _Seconds = Annotated[float, Field(gt=0)]
 
@@ -85,6 +87,7 @@ class Postman:
         self._failures = 0
         self._paused_until = 0.0
         self._tidied_at = float("-inf")
+        self._adopted = ""
 
     def wake(self) -> None:
         """Look for something new now, and often in the next moments."""
@@ -224,9 +227,13 @@ class Postman:
         self._tidied_at = now
         today = self._clock()
         delivered = today - timedelta(seconds=self._settings.keep_delivered)
-        lost = await self._queue.forget(delivered, today - timedelta(days=self._settings.keep_parked_days))
+        lost, is_more = await self._queue.forget(delivered, today - timedelta(days=self._settings.keep_parked_days))
         if lost:
             _logger.error("crm.parked_deleted", extra={"rows": lost})
+        if is_more:
+            self._tidied_at = now - _TIDY_EVERY + _FORGET_EVERY
+            return
+        self._adopted = await self._queue.adopt(self._adopted)
         pending = await self._queue.pending()
         age = (today - pending.oldest).total_seconds() if pending.oldest else 0.0
         if age >= self._settings.warn_after or pending.parked:

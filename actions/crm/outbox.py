@@ -93,7 +93,8 @@ class Outbox:
                 await self._queue.put(connection, contact, self._activity(change))
         except (SQLAlchemyError, ValueError) as exc:
             facts = {"change": change.id, "error": type(exc).__name__}
-            _logger.error("crm.change_lost", extra=facts)
+            # If the booking comes to nothing as well, nothing is lost: a database that is gone fails both.
+            Database.after_commit(connection, lambda: _logger.error("crm.change_lost", extra=facts))
             return
         self._postman.wake()
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
@@ -17,6 +17,12 @@ from actions.crm.upsert import insert_into
 from actions.scheduling.models import Change
 
 Clock = Callable[[], datetime]
+
+# The holder of a contact that nobody delivers for.
+NOBODY = ""
+# Rows that are forgotten in one transaction, and that are looked at for contacts which are not in the queue: bookings
+# wait for the one, and other readers for the other.
+FORGET_AT_ONCE, ADOPT_AT_ONCE = 100, 2000
 
 WAITING, DELIVERED, PARKED = "waiting", "delivered", "parked"
 # Everything a row says about a patient and an appointment.
@@ -50,6 +56,7 @@ class Queue:
         self._database = database
         self._holder = holder
         self._clock = clock
+        self._held: set[str] = set()
 
     async def put(self, connection: AsyncConnection, contact: Contact, activity: Activity) -> None:
         """Add a row within the caller's transaction; one that was told already is not added again."""
@@ -67,6 +74,11 @@ class Queue:
             "refusals": 0,
         }
         await connection.execute(insert_into(connection, outbox).values(row).on_conflict_do_nothing())
+        queueing = insert_into(connection, leases).values(contact=contact.key, holder=NOBODY, until=now)
+        # A row that is there is written as it is, which locks it: whoever is about to delete it, since nothing waits
+        # any more, sees the new row of the outbox first.
+        same = {"holder": leases.c.holder}
+        await connection.execute(queueing.on_conflict_do_update(index_elements=[leases.c.contact], set_=same))
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Delivery]:
         """Lease up to so many contacts for that time, and return the first row of each that is due.
@@ -76,10 +88,8 @@ class Queue:
         now = self._clock()
 
         async def look(connection: AsyncConnection) -> Sequence[str]:
-            taken = exists().where(leases.c.contact == outbox.c.contact, leases.c.until > now)
-            first = select(func.min(outbox.c.seq)).where(outbox.c.state == WAITING).group_by(outbox.c.contact)
-            due = select(outbox.c.contact).where(outbox.c.seq.in_(first), outbox.c.not_before <= now, ~taken)
-            return (await connection.scalars(due.order_by(outbox.c.not_before, outbox.c.seq).limit(limit))).all()
+            due = select(leases.c.contact).where(leases.c.until <= now).order_by(leases.c.until).limit(limit)
+            return (await connection.scalars(due)).all()
 
         async def take(connection: AsyncConnection) -> Sequence[Delivery]:
             # In one order of contacts: two processes that lock rows in different orders would wait for each other.
@@ -91,24 +101,15 @@ class Queue:
         return await self._database.write(take) if candidates else []
 
     async def _take(self, connection: AsyncConnection, contact: str, now: datetime, until: datetime) -> Delivery | None:
-        row = {"contact": contact, "holder": self._holder, "until": until}
-        taking = (
-            insert_into(connection, leases)
-            .values(row)
-            .on_conflict_do_update(
-                index_elements=[leases.c.contact],
-                set_={"holder": self._holder, "until": until},
-                where=leases.c.until <= now,
-            )
-        )
-        if (await connection.execute(taking.returning(leases.c.contact))).first() is None:
+        taking = update(leases).where(leases.c.contact == contact, leases.c.until <= now)
+        if (await connection.execute(taking.values(holder=self._holder, until=until))).rowcount == 0:
             return None
         # Again, now that nobody else can deliver for the contact: what was seen before may be done.
-        first = select(outbox).where(outbox.c.contact == contact, outbox.c.state == WAITING).order_by(outbox.c.seq)
-        found = (await connection.execute(first.limit(1))).first()
+        found = (await connection.execute(_first_of(contact))).first()
         if found is None or found.not_before > now:
             await self._give_back(connection, contact)
             return None
+        self._held.add(contact)
         return _delivery(found)
 
     async def mark_delivered(self, delivery: Delivery) -> None:
@@ -140,14 +141,26 @@ class Queue:
         await self._database.write(work)
 
     async def _give_back(self, connection: AsyncConnection, contact: str) -> None:
+        """Let others deliver for the contact when its next row is due; it leaves the queue if nothing waits."""
         mine = (leases.c.contact == contact, leases.c.holder == self._holder)
-        await connection.execute(delete(leases).where(*mine))
+        self._held.discard(contact)
+        # Locked before anybody looks whether something waits: see `put`.
+        if await connection.scalar(select(leases.c.contact).where(*mine).with_for_update()) is None:
+            return
+        following = (await connection.execute(_first_of(contact))).first()
+        if following is None:
+            await connection.execute(delete(leases).where(*mine))
+        else:
+            # Not before now: all other contacts have their turn before the next row of this one.
+            until = max(following.not_before, self._clock())
+            await connection.execute(update(leases).where(*mine).values(holder=NOBODY, until=until))
 
     async def give_back_all(self) -> None:
         """Give back every contact this holder has."""
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(leases).where(leases.c.holder == self._holder))
+            for contact in sorted(self._held):
+                await self._give_back(connection, contact)
 
         await self._database.write(work)
 
@@ -155,7 +168,10 @@ class Queue:
         """Let every parked row wait again, with so many refusals counted; return how many there were."""
 
         async def work(connection: AsyncConnection) -> int:
-            again = {"state": WAITING, "settled_at": None, "not_before": self._clock(), "refusals": refusals}
+            now = self._clock()
+            parked = select(outbox.c.contact).where(outbox.c.state == PARKED).distinct()
+            await _queue_up(connection, (await connection.scalars(parked)).all(), now)
+            again = {"state": WAITING, "settled_at": None, "not_before": now, "refusals": refusals}
             return (await connection.execute(update(outbox).where(outbox.c.state == PARKED).values(again))).rowcount
 
         async def look(connection: AsyncConnection) -> bool:
@@ -165,29 +181,75 @@ class Queue:
 
         return await self._database.write(work) if await self._database.read(look) else 0
 
-    async def forget(self, delivered_before: datetime, parked_before: datetime) -> int:
-        """Delete the rows that were delivered or parked before; return how many of them were parked."""
+    async def forget(self, delivered_before: datetime, parked_before: datetime) -> tuple[int, bool]:
+        """Delete some of the rows that were delivered or parked before.
 
-        async def work(connection: AsyncConnection) -> int:
-            old = delete(outbox).where(outbox.c.state == DELIVERED, outbox.c.settled_at < delivered_before)
-            await connection.execute(old)
-            lost = delete(outbox).where(outbox.c.state == PARKED, outbox.c.settled_at < parked_before)
-            await connection.execute(delete(leases).where(leases.c.until < delivered_before))
-            return (await connection.execute(lost)).rowcount
+        Return how many of them were parked, and whether there may be more.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[int, bool]:
+            gone = await _delete_settled(connection, DELIVERED, delivered_before)
+            lost = await _delete_settled(connection, PARKED, parked_before)
+            return lost, FORGET_AT_ONCE in (gone, lost)
 
         return await self._database.write(work)
+
+    async def adopt(self, after: str = "") -> str:
+        """Queue contacts that have rows waiting and are not queued; return after which contact to go on.
+
+        Earlier versions of this program know nothing of the queue, and may run beside this one while it is replaced.
+        """
+        some = select(outbox.c.contact).where(outbox.c.state == WAITING, outbox.c.contact > after)
+        page = some.order_by(outbox.c.contact).limit(ADOPT_AT_ONCE).subquery()
+        queued = select(leases.c.contact).where(leases.c.contact == page.c.contact).exists()
+
+        async def look(connection: AsyncConnection) -> tuple[Sequence[str], int, str | None]:
+            missing = (await connection.scalars(select(page.c.contact).where(~queued).distinct())).all()
+            count, last = (await connection.execute(select(func.count(), func.max(page.c.contact)))).one()
+            return missing, count, last
+
+        missing, count, last = await self._database.read(look)
+        if missing:
+            await self._database.write(lambda connection: _queue_up(connection, missing, self._clock()))
+        return last if last is not None and count == ADOPT_AT_ONCE else ""
 
     async def pending(self) -> Pending:
         """Count what has not been delivered."""
 
         async def work(connection: AsyncConnection) -> Pending:
-            state = select(outbox.c.state, func.count(), func.min(outbox.c.written_at))
-            rows = (await connection.execute(state.where(outbox.c.state != DELIVERED).group_by(outbox.c.state))).all()
-            found = {row[0]: (row[1], row[2]) for row in rows}
-            waiting, oldest = found.get(WAITING, (0, None))
-            return Pending(waiting, found.get(PARKED, (0, None))[0], oldest)
+            waiting, parked = [await _count(connection, state) for state in (WAITING, PARKED)]
+            # By an index: rows are written in order.
+            first = select(outbox.c.written_at).where(outbox.c.state == WAITING, outbox.c.settled_at.is_(None))
+            return Pending(waiting, parked, await connection.scalar(first.order_by(outbox.c.seq).limit(1)))
 
         return await self._database.read(work)
+
+
+async def _count(connection: AsyncConnection, state: str) -> int:
+    found = await connection.execute(select(func.count()).select_from(outbox).where(outbox.c.state == state))
+    count: int = found.scalar_one()
+    return count
+
+
+def _first_of(contact: str) -> Select[Any]:
+    waiting = select(outbox).where(outbox.c.contact == contact, outbox.c.state == WAITING)
+    return waiting.order_by(outbox.c.seq).limit(1)
+
+
+async def _delete_settled(connection: AsyncConnection, state: str, before: datetime) -> int:
+    old = select(outbox.c.seq).where(outbox.c.state == state, outbox.c.settled_at < before)
+    some = old.order_by(outbox.c.settled_at).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True)
+    return (await connection.execute(delete(outbox).where(outbox.c.seq.in_(some)))).rowcount
+
+
+async def _queue_up(connection: AsyncConnection, contacts: Sequence[str], now: datetime) -> None:
+    # In one order, as in `claim`.
+    for contact in sorted(contacts):
+        queueing = insert_into(connection, leases).values(contact=contact, holder=NOBODY, until=now)
+        free = leases.c.holder == NOBODY
+        await connection.execute(
+            queueing.on_conflict_do_update(index_elements=[leases.c.contact], set_={"until": now}, where=free)
+        )
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -33,14 +33,18 @@ outbox = Table(
     Column("at", UtcDateTime),
 )
 Index("crm_outbox_of_a_contact", outbox.c.state, outbox.c.contact, outbox.c.seq)
+# To forget what was settled, and to find the oldest of what was not.
+Index("crm_outbox_by_time", outbox.c.state, outbox.c.settled_at, outbox.c.seq)
 
-# Who delivers for a contact right now. Taking one is a conditional upsert, so that two processes never both have it.
+# The contacts that something waits for, one row each: how many rows of the outbox wait does not matter to who looks for
+# the next one. Nobody but the holder delivers for a contact before `until`; without a holder (an empty text) nobody
+# does. Taking one is a conditional update, so that two processes never both have it.
 leases = Table(
     "crm_leases",
     metadata,
     Column("contact", String(64), primary_key=True),
     Column("holder", String(32), nullable=False),
-    Column("until", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False, index=True),
 )
 
 secrets = Table(

@@ -223,7 +223,10 @@ async def free_reference(connection: AsyncConnection) -> str:
     """Return a reference that nobody has, nor ever had."""
     while True:
         reference = "APT-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6))
-        if not await find(connection, bookings.c.reference == reference):
+        # The row that began with a reference keeps it for good. The index holds these rows alone, and is of no use to
+        # a query that asks for more of them: it would read every booking, and the write lock is held.
+        first = (bookings.c.reference == reference) & bookings.c.replaces.is_(None)
+        if await connection.scalar(select(bookings.c.id).where(first)) is None:
             return reference
 
 

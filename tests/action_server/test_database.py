@@ -166,3 +166,25 @@ async def test_a_password_is_asked_for_each_new_connection(postgresql: str) -> N
     await database.close()
 
     assert (one, len(asked)) == (1, 2)
+
+
+async def test_what_is_called_after_a_commit_is_not_called_without(database_url: str) -> None:
+    """Once, when the transaction is done; never for one that came to nothing."""
+    database = await Database.open(database_url, create)
+    calls: list[str] = []
+
+    async def fail(connection: AsyncConnection) -> None:
+        database.after_commit(connection, lambda: calls.append("failed"))
+        raise ValueError("no")
+
+    async def succeed(connection: AsyncConnection) -> None:
+        database.after_commit(connection, lambda: calls.append("done"))
+        assert calls == []
+
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fail)
+    await database.write(succeed)
+    await database.write(add)
+    await database.close()
+
+    assert calls == ["done"]

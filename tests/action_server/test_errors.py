@@ -217,7 +217,7 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     (errors.ActionTimeoutError("a", None, "0a1b"), "Action 'a' did not finish within its time."),
     (
         errors.SaturatedError("a", "max_calls", 10),
-        "the action server is busy (max_calls is reached and the queue is full); try again later",
+        "busy: max_calls is reached, and max_queue or queue_timeout; try again later, or raise them",
     ),
     (
         errors.UnauthorizedError("Bearer"),

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server import Database
+from action_server import Database, DatabaseError
 from actions.crm import outbox as outbox_module
 from actions.crm import tables
 from actions.crm.delivery import OutboxSettings
@@ -187,6 +187,37 @@ async def test_a_booking_is_made_though_the_outbox_cannot_be_written(
 
     assert await database.read(booked) == 1
     assert events(caplog, "crm.change_lost")[0]["change"] == "change-1"
+
+
+async def test_nothing_is_lost_if_the_booking_comes_to_nothing_too(
+    database: Database, crm: MemoryCrm, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails with the outbox may fail the booking as well; then there is no change that the CRM could miss."""
+    outbox = Outbox(database, crm, QUICK)
+
+    async def book(connection: AsyncConnection) -> None:
+        await connection.execute(text("ALTER TABLE crm_outbox RENAME TO gone"))
+        await outbox.on_change(connection, change())
+        await connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with pytest.raises(DatabaseError):
+        await database.write(book)
+
+    assert events(caplog, "crm.change_lost") == []
+
+
+async def test_what_an_earlier_version_wrote_is_queued(database: Database, crm: MemoryCrm) -> None:
+    """It knows the outbox only, may still run when this version starts, and deletes a contact's place in the queue."""
+    await tell(database, Outbox(database, crm), *(change(number, Patient(f"{number}")) for number in range(3)))
+
+    async def forget(connection: AsyncConnection) -> None:
+        await connection.execute(delete(tables.leases))
+
+    await database.write(forget)
+    async with Outbox(database, crm, QUICK) as outbox:
+        await until_empty(outbox)
+
+    assert len(crm.activities) == 3
 
 
 async def test_a_database_that_is_gone_for_a_while_stops_nothing(

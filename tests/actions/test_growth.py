@@ -1,0 +1,56 @@
+"""What an operation costs is the same however much lies in the tables: counted in SQLite's steps, without a clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from actions.database import open_database
+from benchmarks import history
+from tests.actions.walk_of_the_databases import Steps, crm_steps, ledger_steps
+
+ROWS = 500
+# What counts what waits, or looks at a page of it, is about as much as there is: once a minute.
+LINEAR = frozenset({"what waits", "what is not queued"})
+
+
+async def counted(path: Path, rows: int) -> dict[str, int]:
+    """Return for each operation how many instructions SQLite's virtual machine took for it."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def watch(connection: Any, _entry: object) -> None:
+        connection.driver_connection._conn.set_progress_handler(step, 1)
+
+    event.listen(Engine, "connect", watch)
+    try:
+        database = await open_database(path)
+    finally:
+        event.remove(Engine, "connect", watch)
+    await database.write(lambda connection: history.fill_bookings(connection, rows))
+    await database.write(lambda connection: history.fill_contacts(connection, rows))
+    await database.write(lambda connection: history.fill_outbox(connection, rows))
+    found = {}
+    walks: list[Steps] = [ledger_steps(database), crm_steps(database)]
+    for name, operation in ((name, one) for walk in walks for name, one in walk.items()):
+        before = steps
+        await operation()
+        found[name] = steps - before
+    await database.close()
+    return found
+
+
+async def test_an_operation_costs_no_more_among_many_rows(tmp_path: Path) -> None:
+    """At eight times the rows it takes at most a fifth more steps; a scan would take eight times as many."""
+    few = await counted(tmp_path / "few.sqlite3", ROWS)
+    many = await counted(tmp_path / "many.sqlite3", 8 * ROWS)
+
+    assert min(few.values()) > 0
+    grown = {name: (few[name], many[name]) for name in few if many[name] > 1.2 * few[name]}
+    assert set(grown) <= LINEAR, grown

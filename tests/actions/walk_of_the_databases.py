@@ -1,0 +1,123 @@
+"""Every operation of the clinic on its own database, and of the idempotency store on its own, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeAlias
+
+from action_server import Database
+from action_server.idempotency.store import IdempotencyStore
+from actions.crm.embedded import EmbeddedCrm
+from actions.crm.outbox import Outbox
+from actions.crm.queue import Queue
+from actions.scheduling.ledger import Ledger
+from actions.scheduling.models import Patient, Window
+from actions.scheduling.remote import Seen
+from tests.action_server.idempotency.store_fixtures import Job, call
+from tests.actions.clinic import NOW, FixedClock, slot_at
+from tests.actions.crm.memory_crm import MemoryCrm, change, tell
+from tests.actions.scheduling.scheduling_contract import ELEVEN, TEN, TUESDAY, key_of
+
+Steps: TypeAlias = dict[str, Callable[[], Awaitable[object]]]
+
+_SYSTEM = "calendar"
+_LEASE = timedelta(seconds=30)
+_ERIKA = Patient("c", "Erika Mustermann")
+
+
+async def booking_elsewhere(ledger: Ledger) -> None:
+    """Live the life of a booking that a calendar elsewhere keeps, too."""
+    record, _ = await ledger.claim(key_of("c"), TEN, _ERIKA, _SYSTEM)
+    await ledger.list_unsettled(_SYSTEM, timedelta())
+    confirmed = await ledger.confirm(record, Seen(TEN, ("name",), is_requested=True))
+    assert confirmed is not None
+    await ledger.asked_for(_SYSTEM, timedelta())
+    moving = await ledger.claim_move(confirmed, ELEVEN, _SYSTEM)
+    assert moving is not None
+    moved = await ledger.confirm(moving[0])
+    assert moved is not None
+    await ledger.finish(await ledger.reread(record.id))
+    followed = await ledger.follow(moved, Seen(slot_at("2026-11-24T12:00")))
+    assert followed is not None
+    begun = await ledger.begin_cancel(followed)
+    assert begun is not None
+    await ledger.being_cancelled(key_of("c"))
+    restored = await ledger.restore(begun)
+    assert restored is not None
+    assert await ledger.cancel(restored, untold=True)
+    assert len(await ledger.tell_cancelled("c", NOW)) == 1
+
+
+def ledger_steps(database: Database) -> Steps:
+    """Return what is done with the ledger, by name."""
+    clock = FixedClock()
+    ledger = Ledger(database, clock=clock)
+
+    async def own() -> None:
+        record, _ = await ledger.claim(key_of("d"), TEN, Patient("d"))
+        moved = await ledger.claim_move(record, ELEVEN)
+        assert moved is not None
+        await ledger.find_moved(key_of("d"), ELEVEN)
+        assert await ledger.cancel(moved[0])
+
+    return {
+        "a booking elsewhere": lambda: booking_elsewhere(ledger),
+        "a booking here": own,
+        "what is free": lambda: ledger.free([TEN, ELEVEN]),
+        "who has a time": lambda: ledger.holders(TEN),
+        "a patient's bookings": lambda: ledger.upcoming("c", NOW),
+        "the booking of a key": lambda: ledger.live(key_of("c", Window(TUESDAY.start, TUESDAY.end))),
+        "what is unsettled": lambda: ledger.list_unsettled(_SYSTEM, timedelta()),
+        "what the clinic has not agreed to": lambda: ledger.asked_for(_SYSTEM, timedelta()),
+        "a ping": ledger.ping,
+    }
+
+
+def crm_steps(database: Database) -> Steps:
+    """Return what is done with the outbox and in the embedded CRM, by name."""
+    clock = FixedClock()
+    queue = Queue(database, "holder", clock)
+    outbox = Outbox(database, MemoryCrm(), clock=clock)
+    crm = EmbeddedCrm(database)
+
+    async def told() -> None:
+        await tell(database, outbox, change(), change(2, Patient("another")))
+
+    async def delivered() -> None:
+        [first, second, third] = await queue.claim(3, _LEASE)
+        await crm.log_activity(await crm.upsert_contact(first.contact), first.activity)
+        await queue.mark_delivered(first)
+        await queue.note_refusal(second, timedelta(seconds=1), "no")
+        await queue.postpone(third, timedelta(seconds=1), "no")
+        [parked] = await queue.claim(1, _LEASE)
+        await queue.park(parked, "no")
+        await queue.claim(1, _LEASE)
+        await queue.give_back_all()
+        await queue.unpark(0)
+
+    return {
+        "two changes": told,
+        "four deliveries": delivered,
+        "what is to be forgotten": lambda: queue.forget(NOW - timedelta(hours=1), NOW - timedelta(days=30)),
+        "what is not queued": queue.adopt,
+        "what waits": queue.pending,
+        "a ping": outbox.ping,
+        "a ping of the CRM": crm.ping,
+    }
+
+
+def store_steps(store: IdempotencyStore) -> Steps:
+    """Return what is done with the idempotency store, by name."""
+
+    async def run_and_repeat() -> None:
+        assert [(await call(store, Job()))[1] for _ in range(2)] == [False, True]
+
+    async def fail() -> None:
+        for kept in (False, True):
+            try:
+                await call(store, Job(ValueError("no")), "b" * 64, keep_failures=kept)
+            except ValueError:
+                continue
+
+    return {"a run and its repeat": run_and_repeat, "runs that fail": fail, "a ping": store.ping}
