@@ -11,6 +11,7 @@ from action_server.findings.finding import Finding, Findings
 from action_server.flows.check.action_rules import check_actions
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
+from action_server.flows.check.entity_rules import check_entities
 from action_server.flows.check.flow_rules import check_flows
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.response_rules import check_responses, check_slots
@@ -31,6 +32,7 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_slots,
     check_stories,
     check_forms,
+    check_entities,
     check_actions,
     check_code,
 )

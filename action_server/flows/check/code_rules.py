@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.response_rules import check_payload
+from action_server.flows.check.button_rules import check_payload, report_without_payload
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.python.facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
@@ -59,6 +59,8 @@ def _check_use(subject: Subject, use: Use) -> None:
         subject.report_response(use.name, use.at, "the code says")
     elif use.kind == "payload":
         check_payload(subject, use.name, use.at)
+    elif use.kind == "button":
+        report_without_payload(subject, dict.fromkeys(use.name.split(",")), use.at)
     elif use.kind == "action":
         _check_followup(subject, use)
     else:

@@ -12,12 +12,15 @@ from action_server.source import Place
 UNKNOWN = object()
 """Stands for a value that is not a constant."""
 
-UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "key slot"]
+UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "button", "key slot"]
 
 
 @dataclass(frozen=True)
 class Use:
-    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one."""
+    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one.
+
+    Of a button without a payload the name is the keys that it has instead, with commas.
+    """
 
     kind: UseKind
     name: str
