@@ -146,6 +146,28 @@ BROKEN_PAYLOAD = Rule(
     why="the click arrives without its entities, or as words nobody understands",
     section=NAMES,
 )
+FOLDER_WITHOUT_INIT = Rule(
+    "folder-without-init",
+    "error",
+    "a folder within the package that holds actions, has no `__init__.py`, and is imported by nothing",
+    why="the server starts without these actions and says nothing",
+    section=ACTIONS,
+)
+PLAIN_METHOD = Rule(
+    "plain-method",
+    "error",
+    "a `required_slots`, or another method that rasa-sdk awaits, that is a plain `def` and returns no coroutine",
+    why="every call of the form fails",
+    section=CODE,
+)
+THREAD_BOUND = Rule(
+    "thread-bound",
+    "warning",
+    "an object that works only on the thread that imported the actions, such as a connection of sqlite3, "
+    "where actions are plain `def`",
+    why="the server runs all such actions on that one thread, one after another, or they fail (`sync_thread`)",
+    section=CODE,
+)
 UNREACHABLE_STEP = Rule(
     "unreachable-step",
     "warning",
