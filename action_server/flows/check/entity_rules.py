@@ -56,7 +56,7 @@ def _check_entity_of_a_step(subject: Subject, what: str, element: Node) -> None:
         subject.report_entity(element.raw, element.place, f"{what} names")
         return
     named = element.get("entity")
-    if named is not None and "entity" not in subject.domain.entities:
+    if named is not None and named.raw and "entity" not in subject.domain.entities:
         names = {named.raw: named.place}
     else:
         names = {key: at for key, at in element.keys.items() if key not in _ABOUT_AN_ENTITY}

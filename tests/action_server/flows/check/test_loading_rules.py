@@ -26,6 +26,15 @@ def test_a_folder_of_actions_without_init_is_found(tmp_path: Path) -> None:
     ]
 
 
+def test_a_package_of_nothing_but_a_folder_without_init_is_found(tmp_path: Path) -> None:
+    """The server starts with no action at all."""
+    files = {name: text for name, text in CALM.items() if not name.startswith("ACTS")}
+    report = check_files(tmp_path, {**files, "ACTS/asking/send.py": CALM[CODE]})
+
+    assert "folder-without-init ACTS/asking/send.py:5" in lines_of(report)
+    assert not report.code.registered
+
+
 FOLDERS = {
     "with __init__.py": {**_MOVED, "ACTS/asking/__init__.py": ""},
     "imported by name": edit(_MOVED, "ACTS/__init__.py", "", "from .asking.ask import ActionAskAmount\n"),
