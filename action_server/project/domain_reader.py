@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from action_server.project.domain import Domain, Form, ListedAction, Response, SessionConfig, Slot
 from action_server.project.fields import Fields, did_you_mean, kind_of
-from action_server.project.places import Problems
+from action_server.project.places import Problems, Severity
 from action_server.project.response_reader import read_response
 from action_server.project.slot_reader import read_slot
 from action_server.project.yaml_tree import Node
@@ -27,6 +27,12 @@ DOMAIN_KEYS = (
 )
 # Keys that only a domain has; `responses` also stands in training data.
 TELLING_KEYS = ("slots", "actions", "forms", "session_config", "intents", "entities", "responses")
+# What engines read of an entry's options.
+_OPTIONS = {
+    "entities": ("roles", "groups", "influence_conversation"),
+    "intents": ("use_entities", "ignore_entities", "triggers", "is_retrieval_intent"),
+}
+_SINGULAR = {"entities": "entity", "intents": "intent"}
 
 T = TypeVar("T")
 
@@ -127,6 +133,10 @@ class DomainReader:
                 self._raw.setdefault(key, []).append(element.plain() if element.is_mapping else name)
             elif key == "actions":
                 self._note_duplicate(key, name, element.place, _place_of(into[name]))
+            elif _place_of(into[name]).file == element.place.file:
+                # Parts of a domain in several files may list the same names; engines refuse one list that does.
+                self._note_duplicate(key, name, element.place, _place_of(into[name]), "error")
+            self._check_options(key, element)
 
     def _read_form(self, name: str, node: Node, at: Place) -> Form:
         if node.value is None:
@@ -157,8 +167,17 @@ class DomainReader:
         self._session = self._session or config
         self._raw["session_config"] = config.model_dump()
 
-    def _note_duplicate(self, key: str, name: str, at: Place, first: Place) -> None:
-        self._problems.at(at, f"{key[:-1]} {name!r} also stands at {first}; that one counts", "warning")
+    def _check_options(self, key: str, element: Node) -> None:
+        known = _OPTIONS.get(key, ())
+        for name, options in element.items() if known else ():
+            for option, at in options.keys.items():
+                if option not in known:
+                    what = f"{_SINGULAR.get(key, key)} {name!r}"
+                    self._problems.at(at, f"the {what} has no key {option!r}{did_you_mean(option, known)}", "warning")
+
+    def _note_duplicate(self, key: str, name: str, at: Place, first: Place, severity: Severity = "warning") -> None:
+        what = _SINGULAR.get(key, key[:-1])
+        self._problems.at(at, f"{what} {name!r} also stands at {first}; that one counts", severity)
 
 
 def _entry_name(element: Node) -> str:

@@ -8,7 +8,7 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.code import KnownAction
 from action_server.flows.check.stories import actions_of_stories
 from action_server.flows.check.subject import Subject
-from action_server.project.engine_names import is_default_action
+from action_server.project.engine_names import UTTER, is_default_action
 from action_server.project.fields import did_you_mean
 from action_server.project.flows import ActionStep
 from action_server.source import Place
@@ -18,6 +18,9 @@ def check_actions(subject: Subject) -> None:
     """Check the names of actions in YAML against the classes, and the other way round."""
     _check_loading(subject)
     named = list(_actions_in_yaml(subject))
+    for listed in subject.domain.actions.values():
+        if listed.name.startswith(UTTER):
+            subject.report_response(listed.name, listed.at, "the domain lists")
     if subject.code.path is None:
         _check_package_missing(subject, named)
         return

@@ -24,7 +24,8 @@ READABLE_WITH_CARE = Rule(
 DUPLICATE_NAME = Rule(
     "duplicate-name",
     "error",
-    "two flows, steps, slots, responses, forms or actions with one name, or a key that stands twice in a mapping",
+    "two flows, steps, slots, responses, forms, actions, intents or entities with one name, "
+    "or a key that stands twice in a mapping",
     why="only one of them counts",
     section=FILES,
 )
@@ -89,7 +90,7 @@ UNKNOWN_SLOT = Rule(
 UNKNOWN_RESPONSE = Rule(
     "unknown-response",
     "error",
-    "a response that a flow, a rejection, a rule or the code names, and the domain does not have",
+    "a response that a flow, a rejection, a rule, the list of actions or the code names, and the domain does not have",
     why="the bot says nothing",
     section=NAMES,
 )
@@ -120,6 +121,52 @@ UNKNOWN_STEP = Rule(
     "a `next`, `then` or `else` that leads to a step the flow does not have",
     why="`rasa train` refuses the project",
     section=NAMES,
+)
+# What entities, buttons and classes of forms get wrong without a word at run time.
+UNKNOWN_ENTITY = Rule(
+    "unknown-entity",
+    "error",
+    "an entity that a slot's mapping, the options of an intent, a rule, a story or a button names, "
+    "and the domain does not have",
+    why="engines pass it over: the slot is never filled, the rule never applies",
+    section=NAMES,
+)
+BUTTON_WITHOUT_PAYLOAD = Rule(
+    "button-without-payload",
+    "error",
+    "a button with neither a payload nor anything else to do, such as `url`",
+    why="a click on it sends nothing, or its title as it is written",
+    section=NAMES,
+)
+BROKEN_PAYLOAD = Rule(
+    "broken-payload",
+    "error",
+    "a button's payload that cannot be read: after the intent stands no JSON object, "
+    "or `/SetSlots` and `/StartFlow` lack their brackets",
+    why="the click arrives without its entities, or as words nobody understands",
+    section=NAMES,
+)
+FOLDER_WITHOUT_INIT = Rule(
+    "folder-without-init",
+    "error",
+    "a folder within the package that holds actions, has no `__init__.py`, and is imported by nothing",
+    why="the server starts without these actions and says nothing",
+    section=ACTIONS,
+)
+PLAIN_METHOD = Rule(
+    "plain-method",
+    "error",
+    "a `required_slots`, or another method that rasa-sdk awaits, that is a plain `def` and returns no coroutine",
+    why="every call of the form fails",
+    section=CODE,
+)
+THREAD_BOUND = Rule(
+    "thread-bound",
+    "warning",
+    "an object that works only on the thread that imported the actions, such as a connection of sqlite3, "
+    "where actions are plain `def`",
+    why="the server runs all such actions on that one thread, one after another, or they fail (`sync_thread`)",
+    section=CODE,
 )
 UNREACHABLE_STEP = Rule(
     "unreachable-step",
@@ -166,7 +213,8 @@ ENDLESS_FLOW = Rule(
 IMPOSSIBLE_VALUE = Rule(
     "impossible-value",
     "error",
-    "a comparison with, or a setting to, a value that a categorical slot cannot have",
+    "a comparison with, or a setting to, a value that a slot cannot have: one that a categorical slot does not list, "
+    'or in a condition one of another type (`"true"` for a bool)',
     why="the comparison is always the same; the slot is not set",
     section=FLOWS,
 )

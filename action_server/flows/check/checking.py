@@ -12,7 +12,9 @@ from action_server.flows.check.action_rules import check_actions
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
 from action_server.flows.check.endless_flows import check_endless_flows
+from action_server.flows.check.entity_rules import check_entities
 from action_server.flows.check.flow_rules import check_flows
+from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.response_rules import check_responses, check_slots
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
@@ -34,8 +36,10 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_slots,
     check_stories,
     check_forms,
+    check_entities,
     check_actions,
     check_code,
+    check_loading,
 )
 
 

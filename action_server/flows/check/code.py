@@ -45,6 +45,8 @@ class Code:
     """The package of actions. ``path`` is None if there is none. ``failure`` says why it was not loaded, and is
     empty otherwise.
 
+    ``thread_bound`` names objects that work only on the thread that imported it, as `place (type)`.
+    ``is_loaded``: the actions are those that the server registers, not those that the text alone tells.
     ``knows_all_names`` is false if there may be actions whose names nobody has found out.
     """
 
@@ -57,6 +59,8 @@ class Code:
     is_import_failure: bool = False
     knows_all_names: bool = False
     duplicates: tuple[DuplicateName, ...] = ()
+    thread_bound: tuple[str, ...] = ()
+    is_loaded: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -74,7 +78,7 @@ def read_code(package: str, folders: Sequence[Path], *, load: bool = True, regis
     if path is None:
         return Code(package, None, facts)
     if registry is not None:
-        return Code(package, path, facts, _actions_of(registry), knows_all_names=True)
+        return Code(package, path, facts, _actions_of(registry), knows_all_names=True, is_loaded=True)
     if not load:
         return _from_text(Code(package, path, facts))
     return _load(package, path, facts, folders)
@@ -90,7 +94,8 @@ def _locate(package: str, folders: Sequence[Path]) -> Path | None:
             return path
         if path.with_suffix(".py").is_file():
             return path.with_suffix(".py")
-    return None
+    # To Python a folder of folders is a package as well, if there is no other of that name.
+    return next((p for p in (folder.joinpath(*parts) for folder in folders) if any(p.glob("*/*.py"))), None)
 
 
 def _load(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path]) -> Code:
@@ -99,14 +104,23 @@ def _load(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path])
         try:
             # What the actions' modules print when they are imported is none of the report.
             with contextlib.redirect_stdout(sys.stderr):
-                registry = loader.load(package).registry
+                loaded = loader.load(package)
         except RegistrationError as exc:
             return _after_failure(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=False)
         except LoadError as exc:
             return _after_failure(code, str(exc), parse_place(exc.place) or _place_in(str(exc)), is_import=True)
         except ActionServerError as exc:
             return _after_failure(code, str(exc), _place_in(str(exc)), is_import=True)
-    return Code(package, path, facts, _actions_of(registry), knows_all_names=True, duplicates=tuple(duplicates))
+    return Code(
+        package,
+        path,
+        facts,
+        _actions_of(loaded.registry),
+        knows_all_names=True,
+        duplicates=tuple(duplicates),
+        thread_bound=tuple(loaded.thread_bound),
+        is_loaded=True,
+    )
 
 
 def _actions_of(registry: Registry) -> tuple[KnownAction, ...]:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.response_rules import check_payload
+from action_server.flows.check.button_rules import check_payload, report_without_payload
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.python.facts import VALIDATING_BASES, ClassFacts, ModuleFacts, Use
@@ -16,12 +16,15 @@ from action_server.source import Place
 def check_code(subject: Subject) -> None:
     """Check what the code names, and how its actions wait."""
     used = _used_classes(subject)
+    validating = {c.source for c in subject.code.facts.subclasses_of(VALIDATING_BASES)}
     for module in subject.code.facts.modules:
         for use in module.uses:
+            if use.kind == "returns slot" and f"{module.module}.{use.owner}" not in validating:
+                continue
             if _counts(subject, module, use, used):
                 _check_use(subject, use)
     for cls in subject.code.facts.actions:
-        _check_faults(subject, cls)
+        _check_faults(subject, cls, is_form=cls.source in validating)
     if not subject.code.failure:
         for cls in subject.code.facts.subclasses_of(VALIDATING_BASES):
             _check_methods(subject, cls, used)
@@ -30,9 +33,11 @@ def check_code(subject: Subject) -> None:
     _check_options(subject)
 
 
-def _check_faults(subject: Subject, cls: ClassFacts) -> None:
+def _check_faults(subject: Subject, cls: ClassFacts, *, is_form: bool) -> None:
     for method in cls.methods.values():
         for fault in method.faults:
+            if fault.rule == "plain-method" and not is_form:
+                continue
             if fault.rule != "blocking-call" or _is_called_by_the_server(method.name):
                 subject.findings.add(catalogue.RULES[fault.rule], fault.at, fault.message, fault.fix)
 
@@ -59,12 +64,16 @@ def _check_use(subject: Subject, use: Use) -> None:
         subject.report_response(use.name, use.at, "the code says")
     elif use.kind == "payload":
         check_payload(subject, use.name, use.at)
+    elif use.kind == "button":
+        report_without_payload(subject, dict.fromkeys(use.name.split(",")), use.at)
     elif use.kind == "action":
         _check_followup(subject, use)
     else:
-        verb = {"reads slot": "reads", "sets slot": "sets", "key slot": "tells repeats by"}[use.kind]
+        verb = {"reads slot": "reads", "sets slot": "sets", "key slot": "tells repeats by", "returns slot": "returns"}[
+            use.kind
+        ]
         subject.report_slot(use.name, use.at, f"the code {verb}")
-        if use.kind == "sets slot" and isinstance(use.value, (str, int, float)):
+        if use.kind in ("sets slot", "returns slot") and isinstance(use.value, (str, int, float)):
             subject.report_value(use.name, use.value, use.at, "the code sets")
 
 

@@ -12,6 +12,7 @@ from action_server.flows.check.subject import Subject
 from action_server.project.conditions import errors_of, expressions_in, names_in, pasted_slots, tree_of
 from action_server.project.flows import Condition
 from action_server.project.regular_expressions import can_take_for_ever
+from action_server.source import Place
 
 _EQUAL = frozenset({"=", "==", "is", "!="})
 
@@ -57,6 +58,27 @@ def _check(subject: Subject, condition: Condition) -> None:
             )
     for slot, value in _comparisons(tree_of(text)):
         subject.report_value(slot, value, at, "the condition compares", exact=True)
+    for slot, constant in _compared_texts(tree_of(text)):
+        check_type(subject, slot, constant, at)
+
+
+def check_type(subject: Subject, name: str, value: object, at: Place) -> None:
+    """Report a constant that a bool or a number is never equal to. Engines compare without converting."""
+    slot = subject.slot(name)
+    if slot is None or not isinstance(value, (str, bool, int, float)) or (isinstance(value, str) and "{" in value):
+        return
+    if slot.type == "bool" and value not in (True, False):
+        fix = "write `true` or `false`, without quotes"
+    elif slot.type == "float" and isinstance(value, str):
+        fix = "write a number, without quotes"
+    else:
+        return
+    subject.findings.add(
+        catalogue.IMPOSSIBLE_VALUE,
+        at,
+        f"the condition compares {name!r}, a slot of the type {slot.type}, with {value!r}, which it never is",
+        fix,
+    )
 
 
 def _check_pasted(subject: Subject, condition: Condition) -> None:
@@ -98,6 +120,18 @@ def _comparisons(node: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.Node):
         for child in (getattr(node, "left", None), getattr(node, "right", None)):
             yield from _comparisons(child)
+
+
+def _compared_texts(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield slots and the quoted texts they are compared with."""
+    if isinstance(node, ast.CompareOperator) and node.type in _EQUAL:
+        for one, other in ((node.left, node.right), (node.right, node.left)):
+            text = _constant(other) if isinstance(other, ast.Literal) else None
+            if _slot(one) and text is not None:
+                yield _slot(one), text
+    elif isinstance(node, ast.Node):
+        for child in (getattr(node, "left", None), getattr(node, "right", None)):
+            yield from _compared_texts(child)
 
 
 def _slot(node: Any) -> str:

@@ -13,7 +13,7 @@ from action_server.source import Place
 
 def check_stories(subject: Subject) -> None:
     """Check each step of each rule and story."""
-    for what, step in _steps_of_all(subject.sources):
+    for what, step in steps_of_all(subject.sources):
         _check_step(subject, what, step)
 
 
@@ -42,7 +42,7 @@ def check_forms(subject: Subject) -> None:
 
 def actions_of_stories(sources: Sources) -> Iterator[tuple[str, Place]]:
     """Yield the actions that rules and stories run, with their places."""
-    for _, step in _steps_of_all(sources):
+    for _, step in steps_of_all(sources):
         action = step.get("action")
         if action is not None and action.is_scalar and action.raw:
             yield action.raw, step.keys["action"]
@@ -62,7 +62,8 @@ def steps_of(entry: Node) -> Iterator[Node]:
             yield from _with_alternatives(step)
 
 
-def _steps_of_all(sources: Sources) -> Iterator[tuple[str, Node]]:
+def steps_of_all(sources: Sources) -> Iterator[tuple[str, Node]]:
+    """Yield all steps of rules and stories, each with words for where it stands."""
     for key, what in (("rules", "the rule"), ("stories", "the story")):
         for entry in entries(sources, key):
             name = entry.get(what.split()[1])

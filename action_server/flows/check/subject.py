@@ -13,7 +13,7 @@ from action_server.findings.finding import Findings
 from action_server.flows.check import catalogue
 from action_server.flows.check.code import Code
 from action_server.project.domain import Domain, Slot
-from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, is_default_action
+from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, UTTER, is_default_action
 from action_server.project.fields import did_you_mean
 from action_server.project.project import Project
 from action_server.project.sources import Sources
@@ -87,6 +87,11 @@ class Subject:
         return self._is_read("intents", "list")
 
     @cached_property
+    def knows_entities(self) -> bool:
+        """Tell whether all entities are known."""
+        return self._is_read("entities", "list")
+
+    @cached_property
     def knows_flows(self) -> bool:
         """Tell whether all flows are known."""
         are_read = not self.sources.lacks_data and not self._has_importers
@@ -116,7 +121,8 @@ class Subject:
         return (
             self.knows_responses
             and name not in known
-            and name not in self.domain.actions
+            # Engines look for a response of that name, also where `actions` lists it.
+            and (name not in self.domain.actions or (name.startswith(UTTER) and name not in self.code.names))
             and not any(k.startswith(f"{name}/") for k in known)
         )
 
@@ -191,6 +197,17 @@ class Subject:
                 "write the flow, or correct the name",
             )
 
+    def report_entity(self, name: str, at: Place, what: str) -> None:
+        """Report an entity, if the domain lacks it."""
+        if self.knows_entities and name not in self.domain.entities:
+            hint = did_you_mean(name, self.domain.entities)
+            self.findings.add(
+                catalogue.UNKNOWN_ENTITY,
+                at,
+                f"{what} {name!r}, which is no entity of the domain{hint}",
+                "add it to `entities`, or correct the name",
+            )
+
     def report_form(self, name: str, at: Place, what: str) -> None:
         """Report a form, if the domain lacks it. Other loops than forms are listed as actions."""
         if self.knows_forms and name not in self.domain.forms and not self.domain.lists(name):
@@ -221,7 +238,7 @@ class Subject:
             return
         known = [str(v) for v in (*slot.values, slot.initial_value) if v is not None]
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        if _is_one_of(text, known, exact=exact and text not in self._strings_of_code) or text == "__other__":
+        if _is_one_of(text, known, exact=exact and text not in self.strings_of_code) or text == "__other__":
             return
         close = difflib.get_close_matches(text.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.7)
         hint = "".join(f"; did you mean {k!r}?" for k in known if close and k.lower() == close[0])
@@ -233,7 +250,8 @@ class Subject:
         )
 
     @cached_property
-    def _strings_of_code(self) -> frozenset[str]:
+    def strings_of_code(self) -> frozenset[str]:
+        """Return all texts that stand in the code, but for the names of its actions."""
         return frozenset(text for module in self.code.facts.modules for text in module.strings)
 
 

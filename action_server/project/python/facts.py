@@ -12,12 +12,15 @@ from action_server.source import Place
 UNKNOWN = object()
 """Stands for a value that is not a constant."""
 
-UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "key slot"]
+UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "button", "key slot", "returns slot"]
 
 
 @dataclass(frozen=True)
 class Use:
-    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one."""
+    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one.
+
+    Of a button without a payload the name is the keys that it has instead, with commas.
+    """
 
     kind: UseKind
     name: str
@@ -76,7 +79,8 @@ class ClassFacts:
 
 @dataclass(frozen=True)
 class ModuleFacts:
-    """One file. ``guarded`` are names that it looks for with ``in`` before using them; ``strings`` are all constants
+    """One file. ``imported`` are the words of the names it imports, ``assigned`` the places of its module-level
+    variables. ``guarded`` are names that it looks for with ``in`` before using them; ``strings`` are all constants
     that are no name of an action's own."""
 
     module: str
@@ -84,6 +88,9 @@ class ModuleFacts:
     uses: tuple[Use, ...]
     guarded: frozenset[str]
     strings: frozenset[str]
+    file: str = ""
+    imported: frozenset[str] = frozenset()
+    assigned: Mapping[str, Place] = field(default_factory=dict)
 
 
 # Bases that engines' classes have; the classes of the project derive from them, directly or not.

@@ -41,6 +41,9 @@ _ALTERNATIVES = {
     "httpx": "use httpx.AsyncClient with `await`",
 }
 _COROUTINES = frozenset({"asyncio.sleep", "asyncio.to_thread", "asyncio.gather", "asyncio.wait_for"})
+# What the SDK's classes of forms await; `validate_...` and `extract_...` may be either.
+_AWAITED = frozenset({"required_slots", "get_extraction_events", "get_validation_events", "next_requested_slot"})
+_NO_COROUTINES = (ast.List, ast.ListComp, ast.Name, ast.BinOp, ast.BoolOp, ast.Subscript, ast.Constant, ast.Tuple)
 _EVENTS = frozenset(
     [
         "SlotSet",
@@ -69,6 +72,8 @@ def find_faults(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str
     """Find the faults of a method of an action."""
     if method.name == "run":
         yield from _find_lone_events(method, file, imports)
+    if method.name in _AWAITED and isinstance(method, ast.FunctionDef) and not method.decorator_list:
+        yield from _find_plain_method(method, file, imports)
     if isinstance(method, ast.AsyncFunctionDef):
         own = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
         own -= {item.name for item in cls.body if isinstance(item, ast.FunctionDef)}
@@ -78,6 +83,23 @@ def find_faults(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str
                 yield from _find_blocking_call(node, method.name, file, imports)
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 yield from _find_unawaited_call(node.value, own, others, file, imports)
+
+
+def _find_plain_method(method: ast.FunctionDef, file: str, imports: Imports) -> Iterator[Fault]:
+    returned = [node.value for node in _own_nodes(method) if isinstance(node, ast.Return)]
+    # What a call returns may be a coroutine; these are lists and events.
+    if not returned or any(
+        isinstance(value, (*_NO_COROUTINES, type(None)))
+        or (isinstance(value, ast.Call) and dotted_name(value.func) in ("list", "sorted"))
+        or (isinstance(value, ast.Call) and imports.full_name(value.func).startswith("rasa_sdk.events."))
+        for value in returned
+    ):
+        yield Fault(
+            "plain-method",
+            place_of(method, file),
+            f"{method.name} is a plain `def`, and rasa-sdk awaits it",
+            f"write `async def {method.name}`",
+        )
 
 
 def _find_lone_events(method: Function, file: str, imports: Imports) -> Iterator[Fault]:

@@ -44,6 +44,16 @@ class Imports:
             self._full[name] = ""
 
 
+def words_of_imports(tree: ast.Module) -> frozenset[str]:
+    """Return the words of all names that a file imports: `actions`, `booking` and `book` of `actions.booking.book`."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names += [alias.name for alias in node.names]
+            names.append(getattr(node, "module", None) or "")
+    return frozenset(word for name in names for word in name.split("."))
+
+
 def _names_bound(tree: ast.Module) -> set[str]:
     """Return the names that something other than an import binds."""
     return {name for node in ast.walk(tree) if (name := _name_bound_by(node))}

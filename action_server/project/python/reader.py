@@ -9,7 +9,8 @@ from pathlib import Path
 
 from action_server.project.python.facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField, place_of
 from action_server.project.python.faults import find_faults
-from action_server.project.python.imports import Imports, dotted_name
+from action_server.project.python.imports import Imports, dotted_name, words_of_imports
+from action_server.project.python.returned_slots import find_returned_slots
 from action_server.project.python.uses import find_uses
 from action_server.source import Place, shorten
 from action_server.yaml_file import read_bytes
@@ -58,7 +59,20 @@ def _read_module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in names_of_actions
     }
-    return ModuleFacts(module, tuple(classes), tuple(uses), frozenset(guarded), frozenset(strings))
+    uses += [use for node in tree.body if isinstance(node, ast.ClassDef) for use in find_returned_slots(node, file)]
+    imported, assigned = words_of_imports(tree), _assigned(tree, file)
+    return ModuleFacts(
+        module, tuple(classes), tuple(uses), frozenset(guarded), frozenset(strings), file, imported, assigned
+    )
+
+
+def _assigned(tree: ast.Module, file: str) -> dict[str, Place]:
+    return {
+        node.id: place_of(node, file)
+        for statement in reversed(tree.body)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 def _read_class(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from action_server.project.python.facts import UNKNOWN, Use, UseKind, place_of
 from action_server.project.python.imports import Imports
@@ -71,8 +72,8 @@ class _Finder(ast.NodeVisitor):
         elif function.attr == "utter_message":
             self._add_use("response", _keyword(node, "response"))
             self._add_use("response", _keyword(node, "template"))
-            for payload in _button_payloads(_keyword(node, "buttons")):
-                self._add_use("payload", payload)
+            for button in _buttons(_keyword(node, "buttons")):
+                self._add_button(button)
         elif function.attr in ("utter_template", "utter_response") and node.args:
             name = node.args[0]
             if isinstance(name, ast.Constant) and str(name.value).startswith("utter_"):
@@ -87,6 +88,14 @@ class _Finder(ast.NodeVisitor):
         key = _keyword(node, "key")
         for element in key.elts if isinstance(key, (ast.Tuple, ast.List)) else [key]:
             self._add_use("key slot", element, owner=owner)
+
+    def _add_button(self, button: ast.Dict) -> None:
+        keys = {str(key.value): value for key, value in zip(button.keys, button.values, strict=True) if _is_text(key)}
+        if "payload" in keys:
+            self._add_use("payload", keys["payload"])
+        elif keys and len(keys) == len(button.keys):
+            # All keys are known: what it has stands for the button.
+            self._add_use("button", ast.copy_location(ast.Constant(",".join(keys)), button))
 
     def _add_use(
         self, kind: UseKind, node: ast.expr | None, value: ast.expr | None = None, owner: str | None = None
@@ -116,9 +125,11 @@ def _keyword(node: ast.Call, name: str) -> ast.expr | None:
     return next((k.value for k in node.keywords if k.arg == name), None)
 
 
-def _button_payloads(node: ast.expr | None) -> Iterator[ast.expr]:
+def _is_text(node: ast.expr | None) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _buttons(node: ast.expr | None) -> Iterator[ast.Dict]:
     for button in node.elts if isinstance(node, (ast.List, ast.Tuple)) else ():
         if isinstance(button, ast.Dict):
-            for key, value in zip(button.keys, button.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "payload":
-                    yield value
+            yield button

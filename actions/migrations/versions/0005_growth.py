@@ -1,6 +1,6 @@
 """Indexes for what was looked for row by row, and a queue of the contacts that the CRM is to be told of.
 
-Revision: 0006
+Revision: 0005
 """
 
 from __future__ import annotations

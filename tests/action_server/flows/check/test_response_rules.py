@@ -16,6 +16,13 @@ from tests.action_server.flows.check.sample_projects import (
     lines_of,
 )
 
+_CONDITION = "condition: slots.kind == 'big'"
+
+
+def _constraint(slot: str, value: str) -> str:
+    return f"condition:\n        - type: slot\n          name: {slot}\n          value: {value}"
+
+
 # File, text, what it becomes, findings.
 FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "a slot in a response's condition": (
@@ -32,6 +39,27 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
         ["unknown-flow domain.yml:17"],
     ),
     "a value of a button": (DOMAIN, "SetSlots(kind=big)", "SetSlots(kind=bigg)", ["impossible-value domain.yml:17"]),
+    "a text for a bool": (DOMAIN, _CONDITION, _constraint("sent", '"true"'), ["impossible-value domain.yml:23"]),
+    "another number for a bool": (DOMAIN, _CONDITION, _constraint("sent", "2"), ["impossible-value domain.yml:23"]),
+    "a text for a number": (DOMAIN, _CONDITION, _constraint("amount", '"5"'), ["impossible-value domain.yml:23"]),
+    "a text for a bool in a condition": (
+        DOMAIN,
+        _CONDITION,
+        "condition: slots.sent == 'true'",
+        ["impossible-value domain.yml:22"],
+    ),
+    "a text for a number in a condition": (
+        DOMAIN,
+        _CONDITION,
+        "condition: slots.sent and slots.amount != '5'",
+        ["impossible-value domain.yml:22"],
+    ),
+    "a response that is only listed": (
+        DOMAIN,
+        "  - action_send\n",
+        "  - action_send\n  - utter_dune\n",
+        ["unknown-response domain.yml:26"],
+    ),
 }
 
 
@@ -65,6 +93,17 @@ def test_a_planted_fault_is_found_in_a_classic_project(tmp_path: Path, fault: tu
 
 
 NEAR_MISSES: dict[str, tuple[str, str, str]] = {
+    "a bool for a bool": (DOMAIN, _CONDITION, _constraint("sent", "true")),
+    "a number that is a bool": (DOMAIN, _CONDITION, _constraint("sent", "1")),
+    "a number for a number": (DOMAIN, _CONDITION, _constraint("amount", "5")),
+    "nothing for a bool": (DOMAIN, _CONDITION, _constraint("sent", "null")),
+    "a bool in a condition": (DOMAIN, _CONDITION, "condition: slots.sent == true and slots.sent is not null"),
+    "a response that is listed": (DOMAIN, "  - action_send\n", "  - action_send\n  - utter_done\n"),
+    "a kind of responses that is listed": (
+        DOMAIN,
+        "  utter_done:\n",
+        "  utter_faq/a:\n    - text: A.\n  utter_done:\n",
+    ),
     "a button that only says something": (DOMAIN, "/SetSlots(kind=big)", "A big one (please)"),
     "a button with a variable": (DOMAIN, "/SetSlots(kind=big)", "'/SetSlots({name}={value})'"),
 }

@@ -1,0 +1,119 @@
+"""`check` finds faults planted into entities: in the domain, in mappings, intents, rules, stories and buttons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.action_server.flows.check.sample_projects import CLASSIC, DOMAIN, RULES_FILE, check_files, edit, lines_of
+
+_ENTITIES = "entities:\n  - city:\n      roles: [from, to]\n  - weight\n"
+_MAPPING = "  town:\n    type: text\n    mappings:\n      - type: from_entity\n        entity: city\n        role: to\n"
+# A project with entities: a slot is filled by one, an intent uses one, a rule names both.
+TRAVEL = edit(CLASSIC, DOMAIN, "slots:\n  size", f"{_ENTITIES}slots:\n{_MAPPING}  size")
+TRAVEL = edit(TRAVEL, DOMAIN, "  - inform\n", "  - inform:\n      use_entities: [city]\n")
+TRAVEL = edit(
+    TRAVEL,
+    RULES_FILE,
+    "      - intent: inform\n",
+    "      - intent: inform\n        entities:\n          - city: Vienna\n            role: to\n          - weight\n",
+)
+
+FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
+    "of a mapping": (DOMAIN, "entity: city", "entity: ctiy", ["unknown-entity domain.yml:16"]),
+    "of an intent": (DOMAIN, "use_entities: [city]", "use_entities: [ctiy]", ["unknown-entity domain.yml:5"]),
+    "that an intent ignores": (
+        DOMAIN,
+        "use_entities: [city]",
+        "ignore_entities: [mass]",
+        ["unknown-entity domain.yml:5"],
+    ),
+    "of a rule": (RULES_FILE, "- city: Vienna", "- ctiy: Vienna", ["unknown-entity data/rules.yml:10"]),
+    "of a rule, without a value": (RULES_FILE, "- weight", "- mass", ["unknown-entity data/rules.yml:12"]),
+    "of a story": (
+        RULES_FILE,
+        "      - intent: greet\n",
+        "      - intent: greet\n        entities: [{wieght: 5}]\n",
+        ["unknown-entity data/rules.yml:32"],
+    ),
+    "of a button": (DOMAIN, '{{"size": "big"}}', '{{"mass": "big"}}', ["unknown-entity domain.yml:39"]),
+    "with a role of a mapping": (DOMAIN, "role: to", "role: too", ["unknown-entity domain.yml:17"]),
+    "with a role of a rule": (RULES_FILE, "role: to", "role: via", ["unknown-entity data/rules.yml:11"]),
+    "with role for roles": (DOMAIN, "roles: [from, to]", "role: [from, to]", ["readable-with-care domain.yml:9"]),
+    "with group for groups": (
+        DOMAIN,
+        "roles: [from, to]",
+        "roles: [from, to]\n      group: [one]",
+        ["readable-with-care domain.yml:10"],
+    ),
+    "in a misspelled option": (DOMAIN, "use_entities:", "use_entity:", ["readable-with-care domain.yml:5"]),
+    "listed twice": (DOMAIN, "  - weight\n", "  - weight\n  - weight\n", ["duplicate-name domain.yml:11"]),
+    "beside an intent listed twice": (DOMAIN, "  - faq\n", "  - faq\n  - greet\n", ["duplicate-name domain.yml:7"]),
+    "beside an intent listed twice, once with options": (
+        DOMAIN,
+        "  - faq\n",
+        "  - faq: {is_retrieval_intent: true}\n  - inform\n",
+        ["duplicate-name domain.yml:7"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, list[str]]) -> None:
+    """With rule, file and line; and nothing else is."""
+    *edited, expected = fault
+
+    assert sorted(lines_of(check_files(tmp_path, edit(TRAVEL, *edited)))) == expected
+
+
+def test_an_unknown_entity_is_found_where_the_domain_lists_none(tmp_path: Path) -> None:
+    """A mapping `from_entity` needs the entity in the domain."""
+    assert lines_of(check_files(tmp_path, edit(CLASSIC, DOMAIN, "slots:\n  size", f"slots:\n{_MAPPING}  size"))) == [
+        "unknown-entity domain.yml:11"
+    ]
+
+
+NEAR_MISSES: dict[str, tuple[str, str, str]] = {
+    "as it is": (DOMAIN, "role: to", "role: to"),
+    "all entities of an intent": (DOMAIN, "use_entities: [city]", "use_entities: true"),
+    "no entities of an intent": (DOMAIN, "use_entities: [city]", "use_entities: []"),
+    "a role where the domain lists none": (
+        DOMAIN,
+        "  - city:\n      roles: [from, to]\n",
+        "  - city\n",
+    ),
+    "an entity that does not influence": (
+        DOMAIN,
+        "  - weight\n",
+        "  - weight:\n      influence_conversation: false\n",
+    ),
+    "an entity with a value and its extractor": (
+        RULES_FILE,
+        "- weight",
+        "- weight: 5\n            extractor: DIETClassifier",
+    ),
+    "an entity by the key entity": (RULES_FILE, "- weight", "- entity: weight\n            value: 5"),
+    "an entity of a button": (DOMAIN, '{{"size": "big"}}', '{{"city": "Vienna"}}'),
+}
+
+
+@pytest.mark.parametrize("name", NEAR_MISSES)
+def test_nothing_is_found_where_it_only_looks_so(tmp_path: Path, name: str) -> None:
+    """A project that is right, though it does not look like the others, is left alone."""
+    assert lines_of(check_files(tmp_path, edit(TRAVEL, *NEAR_MISSES[name]))) == []
+
+
+def test_parts_of_a_domain_may_list_the_same_names(tmp_path: Path) -> None:
+    """Engines merge the lists of several files."""
+    files = {name: text for name, text in TRAVEL.items() if name != DOMAIN}
+    files |= {"domain/a.yml": TRAVEL[DOMAIN], "domain/b.yml": "intents: [greet]\nentities: [city]\n"}
+
+    assert lines_of(check_files(tmp_path, files)) == []
+
+
+def test_nothing_is_called_missing_where_entities_cannot_be_read(tmp_path: Path) -> None:
+    """What stands in a part that cannot be read is unknown."""
+    files = edit(TRAVEL, DOMAIN, _ENTITIES, "entities: {city: }\n")
+
+    assert {line.partition(" ")[0] for line in lines_of(check_files(tmp_path, files))} == {"unreadable"}
