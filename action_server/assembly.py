@@ -139,6 +139,7 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict)
     async with AsyncExitStack() as stack:
+        stack.callback(metrics.fold)
         opened = await open_services(stack, package, settings.services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
