@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Send one webhook request, as an engine would, and show what it changed.
 
-Without --url a server for this one call is started on a free port of this machine."""
+Without --url the actions in place answer, in this process."""
 EXAMPLES = """\
 examples:
   action-server call action_check_urgent_slots appointment_type=urgent
@@ -75,8 +75,7 @@ async def _call(args: argparse.Namespace, slots: Mapping[str, Any], read: settin
     options = {"message": args.message, "sender_id": args.sender, "domain": _read_domain(args.domain)}
     if args.url:
         return await client.call_action(args.url, args.action, slots, headers=dict(args.headers), **options)
-    async with client.own_server(read) as url:
-        return await client.call_action(url, args.action, slots, **options)
+    return await client.call_in_process(read, args.action, slots, **options)
 
 
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:

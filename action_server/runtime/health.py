@@ -8,12 +8,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import svcs
+from typing import TYPE_CHECKING
 
 from action_server.errors import DegradedError
 from action_server.runtime.services import Services
 from action_server.telemetry.durations import milliseconds_since
+
+if TYPE_CHECKING:
+    import svcs
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +69,7 @@ class ServicePinged:
 
 async def ping_all(services: Services | None, timeout: float) -> Sequence[ServicePinged]:
     """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
-    pings = services.container.get_pings() if services is not None else []
-    return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+    return await asyncio.gather(*(_ping(ping, timeout) for ping in _pings_of(services)))
 
 
 async def describe_all(services: Services | None, timeout: float) -> Mapping[str, Sequence[str]]:
@@ -78,7 +79,7 @@ async def describe_all(services: Services | None, timeout: float) -> Mapping[str
     that fails, or takes longer than ``timeout`` seconds, is left out: what is wrong is its ping's to say.
     """
     found = {}
-    for ping in services.container.get_pings() if services is not None else []:
+    for ping in _pings_of(services):
         # svcs tells the type of a ping to nobody but itself.
         describe = getattr(await ping._container.aget(ping._svc_type), "describe", None)
         if callable(describe):
@@ -90,6 +91,10 @@ async def describe_all(services: Services | None, timeout: float) -> Mapping[str
                 continue
             found[ping.name] = tuple(str(line) for line in lines)
     return found
+
+
+def _pings_of(services: Services | None) -> Sequence[svcs.ServicePing]:
+    return [] if services is None or services.are_none else services.container.get_pings()
 
 
 async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:

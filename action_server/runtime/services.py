@@ -19,25 +19,42 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
-
-import svcs
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from action_server.errors import DegradedError, ServiceError
+
+if TYPE_CHECKING:
+    import svcs
 
 __all__ = ["DegradedError", "Lifespan", "Services", "activate", "activated", "blocking", "get", "open"]
 
 T = TypeVar("T")
-Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
+Lifespan = Callable[["svcs.Registry", Mapping[str, Any]], AbstractAsyncContextManager[None]]
 
 
 class Services:
     """The services of one worker, bound to the event loop they were opened on."""
 
-    def __init__(self, registry: svcs.Registry, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.container = svcs.Container(registry)
+    def __init__(self, registry: svcs.Registry | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._registry = registry
+        self._container: svcs.Container | None = None
         self.loop = loop
         self.process = os.getpid()
+
+    @property
+    def container(self) -> svcs.Container:
+        """What svcs keeps the services in; empty if the package has no lifespan."""
+        if self._container is None:
+            # Here and below, as it imports the server of aiohttp: a package without services need not pay for it.
+            import svcs
+
+            self._container = svcs.Container(self._registry or svcs.Registry())
+        return self._container
+
+    @property
+    def are_none(self) -> bool:
+        """Whether there is no lifespan that could have registered any."""
+        return self._registry is None
 
 
 _active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
@@ -49,14 +66,17 @@ def get(service_type: type[T]) -> T:
     Raises:
         ServiceError: no services are open here, or none is registered for the type.
     """
+    container = _services().container
+    from svcs.exceptions import ServiceNotFoundError
+
     # svcs' own get() refuses what could be entered, an aiohttp.ClientSession for one, even if it never enters it.
-    getting: Coroutine[Any, Any, T] = _services().container.aget(service_type)
+    getting: Coroutine[Any, Any, T] = container.aget(service_type)
     try:
         getting.send(None)
     except StopIteration as done:
         found: T = done.value
         return found
-    except svcs.exceptions.ServiceNotFoundError:
+    except ServiceNotFoundError:
         raise ServiceError(
             f"no service is registered for {service_type.__name__}; register it in the package's lifespan"
         ) from None
@@ -112,11 +132,15 @@ class activated:  # noqa: N801 - used as a function, and cheaper than one that y
 @asynccontextmanager
 async def open(lifespan: Lifespan | None, config: Mapping[str, Any]) -> AsyncIterator[Services]:
     """Open the services of a package, and close them at the end of the block. ``config`` is handed to its lifespan."""
+    if lifespan is None:
+        nothing = Services(None, _running_loop())
+        with activated(nothing):
+            yield nothing
+        return
+    import svcs
+
     async with svcs.Registry() as registry:
         with activate(registry) as services:
-            if lifespan is None:
-                yield services
-                return
             async with lifespan(registry, config):
                 yield services
 
