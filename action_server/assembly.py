@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,7 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
         opened = await open_services(stack, package, settings.services)
         metrics.know((action.name for action in package.registry), "grpc" if settings.grpc else "http")
         options = settings.options
+        store = await _open_store(stack, settings, package.registry, options)
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -150,7 +152,7 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
             middlewares=package.middlewares,
             services=opened,
             metrics=metrics,
-            store=await _open_store(stack, settings, package.registry, options),
+            store=store,
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
             domain_files=DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None,
@@ -159,7 +161,9 @@ async def assemble(settings: Settings, shared_directory: Path | None = None) -> 
         metrics.threads(0, settings.sync_workers)
         count_with(metrics)
         watchdog = _make_watchdog(stack, settings, metrics)
-        readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
+        ping = None if store is None else store.ping
+        details = partial(_details, executor, watchdog)
+        readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
         yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
