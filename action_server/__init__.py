@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
-
-from action_server.deadlines import time_left
-from action_server.errors import ActionServerError, DatabaseError
-from action_server.idempotency.rules import idempotent
-from action_server.protocol.answers import Answer
-from action_server.protocol.calls import Call
-from action_server.runtime import services
-from action_server.runtime.middleware import Next, middleware
-from action_server.runtime.options import action_options
-from action_server.runtime.registry import Registry
-from action_server.runtime.slots import Slots
-from action_server.telemetry.logs import CallContext, current_call
-from action_server.telemetry.outbound import aiohttp_trace_config
-from action_server.telemetry.tracing import outbound_headers
 
 if TYPE_CHECKING:
     from action_server.database import Database
+    from action_server.deadlines import time_left
+    from action_server.errors import ActionServerError, DatabaseError
+    from action_server.idempotency.rules import idempotent
+    from action_server.protocol.answers import Answer
+    from action_server.protocol.calls import Call
+    from action_server.runtime import services
+    from action_server.runtime.middleware import Next, middleware
+    from action_server.runtime.options import action_options
+    from action_server.runtime.registry import Registry
+    from action_server.runtime.slots import Slots
+    from action_server.telemetry.logs import CallContext, current_call
+    from action_server.telemetry.outbound import aiohttp_trace_config
+    from action_server.telemetry.tracing import outbound_headers
 
 __version__ = "0.1.0"
 
@@ -43,12 +43,35 @@ __all__ = [
     "time_left",
 ]
 
+# Where each of them lives. Looked up when it is asked for: nobody pays for what they do not use, `--help` for nothing.
+_HOMES = {
+    "ActionServerError": "errors",
+    "Answer": "protocol.answers",
+    "Call": "protocol.calls",
+    "CallContext": "telemetry.logs",
+    "Database": "database",
+    "DatabaseError": "errors",
+    "Next": "runtime.middleware",
+    "Registry": "runtime.registry",
+    "Slots": "runtime.slots",
+    "action_options": "runtime.options",
+    "aiohttp_trace_config": "telemetry.outbound",
+    "current_call": "telemetry.logs",
+    "idempotent": "idempotency.rules",
+    "middleware": "runtime.middleware",
+    "outbound_headers": "telemetry.tracing",
+    "services": "runtime.services",
+    "time_left": "deadlines",
+}
+
 if not TYPE_CHECKING:  # or every name would be one of this package to mypy
 
     def __getattr__(name: str) -> object:
-        # Looked up when it is asked for: who has no database need not pay for SQLAlchemy.
-        if name == "Database":
-            from action_server.database import Database
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+        found = globals()[name] = module if name == "services" else getattr(module, name)
+        return found
 
-            return Database
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

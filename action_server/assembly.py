@@ -199,9 +199,9 @@ async def assemble(
     metrics, package = prepared.metrics, prepared.package
     databases = Patience(patience)
     async with AsyncExitStack() as stack:
+        stack.callback(metrics.fold)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
-        _warn_of_none(package, settings)
-        open_store = partial(_open_store, stack, settings, package.registry, settings.options)
+        store = await databases.wait_for(partial(_open_store, stack, settings, package.registry, settings.options))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -209,7 +209,7 @@ async def assemble(
             middlewares=package.middlewares,
             services=opened,
             metrics=metrics,
-            store=await databases.wait_for(open_store),
+            store=store,
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
             domain_files=_domain_files(settings, shared_directory),
@@ -217,7 +217,7 @@ async def assemble(
         )
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
-        yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics))
+        yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
 
 
 def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
@@ -232,8 +232,11 @@ def _put_together(
     opened: services.Services,
     metrics: Metrics,
     watchdog: LoopWatchdog | None,
+    store: IdempotencyStore | None,
 ) -> Assembly:
-    readiness = Readiness(opened, lambda: executor.admission.is_saturated, lambda: _details(executor, watchdog))
+    details = partial(_details, executor, watchdog)
+    ping = None if store is None else store.ping
+    readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
     return Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
@@ -242,7 +245,9 @@ def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFi
 
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
-    return await open_services(stack, package, settings.services, settings.given_services)
+    opened = await open_services(stack, package, settings.services, settings.given_services)
+    _warn_of_none(package, settings)
+    return opened
 
 
 async def open_services(

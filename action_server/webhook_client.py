@@ -7,15 +7,16 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any
 
 from action_server.errors import UnreachableError
 from action_server.telemetry.durations import milliseconds_since
 
-# What an engine grants an action, in seconds.
-_TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10)
+if TYPE_CHECKING:
+    import aiohttp
+
+# What an engine grants an action, and what connecting may take, in seconds.
+_TIMEOUT, _CONNECTING = 300, 10
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Reply:
 
 def open_session() -> aiohttp.ClientSession:
     """Open a session with the time an engine has for an action; to be closed by the caller."""
-    return aiohttp.ClientSession(timeout=_TIMEOUT)
+    # Here, as a call in this process needs none of it.
+    import aiohttp
+
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=_CONNECTING))
 
 
 async def post_call(
@@ -55,6 +59,8 @@ async def post_call(
     Raises:
         UnreachableError: nothing answers there.
     """
+    import aiohttp
+
     start = time.perf_counter()
     try:
         sent = {"Content-Type": "application/json", **(headers or {})}

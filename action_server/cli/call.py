@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Send one webhook request, as an engine would, and show what it changed.
 
-Without --url a server for this one call is started on a free port of this machine."""
+Without --url the actions in place answer, in this process."""
 EXAMPLES = """\
 examples:
   action-server call action_check_urgent_slots appointment_type=urgent
@@ -84,13 +83,16 @@ async def _call(
     """Return the reply, and what may have been meant where it is none of an action."""
     from action_server.cli import client
 
-    async with contextlib.AsyncExitStack() as stack:
-        url = args.url or await stack.enter_async_context(client.own_server(read))
-        headers = dict(args.headers)
-        reply = await client.call_action(
-            url, args.action, slots, message=args.message, sender_id=args.sender, domain=domain, headers=headers
+    if not args.url:
+        answer = client.call_in_process(
+            read, args.action, slots, message=args.message, sender_id=args.sender, domain=domain
         )
-        return reply, await client.explain_not_found(url, args.action, headers) if reply.status in (404, 405) else ""
+        return await answer, ""
+    headers = dict(args.headers)
+    reply = await client.call_action(
+        args.url, args.action, slots, message=args.message, sender_id=args.sender, domain=domain, headers=headers
+    )
+    return reply, await client.explain_not_found(args.url, args.action, headers) if reply.status in (404, 405) else ""
 
 
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:

@@ -1,10 +1,11 @@
-"""Calls an action the way an engine does: one webhook request over a real socket."""
+"""Calls an action the way an engine does: one webhook request, here or over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import json
+import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,9 +16,7 @@ from action_server.assembly import assemble
 from action_server.config.settings import Settings
 from action_server.nearest import nearest
 from action_server.protocol.calls import encode_call
-from action_server.security.auth import AuthSettings
-from action_server.serving.server import listen, url_of
-from action_server.serving.worker import serve_http
+from action_server.telemetry.durations import milliseconds_since
 from action_server.webhook_client import Reply, open_session, post_call
 
 
@@ -38,9 +37,7 @@ async def call_action(
     Raises:
         UnreachableError: nothing answers there.
     """
-    body = encode_call(
-        action, slots=slots, message=message, sender_id=sender_id, domain=domain, version=rasa_sdk.__version__
-    )
+    body = _body(action, slots, message, sender_id, domain)
     async with open_session() as session:
         return await post_call(session, url, body, headers)
 
@@ -58,23 +55,32 @@ async def explain_not_found(url: str, action: str, headers: Mapping[str, str]) -
     return f"hint: did you mean {found}?" if found else "hint: `action-server list` shows the names there are"
 
 
-@asynccontextmanager
-async def own_server(settings: Settings) -> AsyncIterator[str]:
-    """Serve the settings' actions on a free port of this machine within the block; gives the webhook's URL.
+async def call_in_process(
+    settings: Settings,
+    action: str,
+    slots: Mapping[str, Any],
+    *,
+    message: str | None = None,
+    sender_id: str = "default",
+    domain: Mapping[str, Any] | None = None,
+) -> Reply:
+    """Answer one webhook request with the settings' actions, by the road of one that came over HTTP.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    plain = dict.fromkeys(("ssl_certificate", "ssl_keyfile", "ssl_password", "ssl_ca_file"))
-    local = settings.model_copy(update={**plain, "auth": AuthSettings(), "grace": 0.0})
-    sock = listen("127.0.0.1", 0)
-    url = f"{url_of(local, sock)}/webhook"
-    try:
-        async with (
-            assemble(local) as assembly,
-            serve_http(assembly, sock, f"own_server_{id(sock)}", only_one=False),
-        ):
-            assembly.watch()
-            yield url
-    finally:
-        sock.close()
+    body = _body(action, slots, message, sender_id, domain)
+    # Nobody will ask for the numbers of this one call.
+    async with assemble(settings.model_copy(update={"metrics": False})) as assembly:
+        assembly.watch()
+        start = time.perf_counter()
+        status, reply, _ = await assembly.calls.answer(body)
+        return Reply(status, json.loads(reply), milliseconds_since(start))
+
+
+def _body(
+    action: str, slots: Mapping[str, Any], message: str | None, sender_id: str, domain: Mapping[str, Any] | None
+) -> bytes:
+    return encode_call(
+        action, slots=slots, message=message, sender_id=sender_id, domain=domain, version=rasa_sdk.__version__
+    )

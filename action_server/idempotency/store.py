@@ -160,8 +160,19 @@ class IdempotencyStore:
         await self._database.close()
 
     async def ping(self) -> None:
-        """Return if the database answers; raises ``DatabaseError`` if not."""
-        await self._database.ping()
+        """Return if the database takes what a run writes; raises ``DatabaseError`` if not.
+
+        A database whose disk is full, or that became a read-only replica, still answers who only asks. The row is there
+        within the transaction alone; nobody sees it.
+        """
+
+        async def try_to_write(connection: AsyncConnection) -> None:
+            key = f"ping {self._owner}"
+            row = {"key": key, "state": "failed", "owner": self._owner, "lease_until": 0.0, "expires_at": 0.0}
+            await connection.execute(self._insert(calls).values(**row))
+            await connection.execute(delete(calls).where(calls.c.key == key))
+
+        await self._database.write(try_to_write)
 
     async def answer(self, rule: Idempotent, call: Call, run: Run, *, wait: float = WAIT) -> tuple[Answer, bool]:
         """Answer a call by its rule: :meth:`run_once` with the key, the lifetime and the policies of both."""

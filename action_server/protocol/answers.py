@@ -17,8 +17,8 @@ from typing import Any
 from rasa_sdk import events as sdk_events
 
 from action_server.errors import NotJsonableError
-from action_server.protocol.events import KnownEvents, known_to, repair
-from action_server.protocol.jsonable import JsonObject, jsonable
+from action_server.protocol.events import KnownEvents, fits, known_to, repair, usual_slot
+from action_server.protocol.jsonable import JsonObject, jsonable, plain_copy
 from action_server.protocol.notes import Count, Notes, ignore
 from action_server.protocol.responses import normalise_response
 
@@ -46,9 +46,9 @@ def answer_of(
         return Answer([], [])
     known = known_to(version)
     notes = Notes(action, count)
-    events = (_event(notes, item, known) for item in _items(notes, returned))
-    responses = (normalise_response(notes, message) for message in messages)
-    return Answer([e for e in events if e is not None], [r for r in responses if r is not None])
+    events = [e for item in _items(notes, returned) if (e := _event(notes, item, known)) is not None]
+    responses = [r for message in messages if (r := normalise_response(notes, message)) is not None]
+    return Answer(events, responses)
 
 
 def _items(notes: Notes, returned: object) -> Iterable[object]:
@@ -78,6 +78,18 @@ def _flatten(notes: Notes, items: Iterable[object], depth: int = 0) -> Iterator[
 
 def _event(notes: Notes, item: object, known: KnownEvents) -> JsonObject | None:
     """Return the event in a form the engine accepts, or None after saying why there is none."""
+    if type(item) is dict:
+        event: JsonObject | None = usual_slot(item)
+        # Every engine knows slots.
+        if event is not None:
+            return event
+        event = plain_copy(item)
+        if event is not None and fits(event) and event["event"] in known:
+            return event
+    return _unusual_event(notes, item, known)
+
+
+def _unusual_event(notes: Notes, item: object, known: KnownEvents) -> JsonObject | None:
     if not isinstance(item, Mapping):
         item = _call_if_forgotten(notes, item)
     if not isinstance(item, Mapping):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from action_server.protocol.jsonable import JsonObject
+from action_server.protocol.jsonable import JsonObject, is_plain_atom
 
 # Told of each repair: the path of a field, and the type that was found there.
 Repaired = Callable[[str, str], None]
@@ -141,6 +141,38 @@ _MOMENT = re.compile(
 )
 
 
+# Of these more has to be looked at than the types of their own fields.
+_NOT_FLAT = frozenset({"user", "entities", "reminder", "action"})
+_FIELDS_OF = {name: {**_COMMON, **_FIELDS.get(name, {})} for name in OPEN_SOURCE_EVENTS | PRO_EVENTS}
+
+
+def usual_slot(event: Mapping[Any, Any]) -> JsonObject | None:
+    """Return a copy of what ``SlotSet`` makes, if its value is a plain one and the engine takes it; otherwise None."""
+    if len(event) != 4 or event.get("event") != "slot":
+        return None
+    try:
+        timestamp, name, value = event["timestamp"], event["name"], event["value"]
+    except KeyError:
+        return None
+    if timestamp is None and type(name) is str and is_plain_atom(value):
+        return {"event": "slot", "timestamp": None, "name": name, "value": value}
+    return None
+
+
+def fits(event: JsonObject) -> bool:
+    """Tell whether an engine takes an event of plain JSON as it is; False also where only :func:`repair` can tell."""
+    name = event.get("event")
+    if not isinstance(name, str) or name in _NOT_FLAT or (name == "slot" and "value" not in event):
+        return False
+    for key, field in _FIELDS_OF.get(name, _COMMON).items():
+        if key in event:
+            if field.fields or type(event[key]) not in field.types:
+                return False
+        elif field.required:
+            return False
+    return True
+
+
 def repair(event: JsonObject, repaired: Repaired) -> str | None:
     """Put an event right, in place; return what is wrong with it if that cannot be done, otherwise None.
 
@@ -150,7 +182,7 @@ def repair(event: JsonObject, repaired: Repaired) -> str | None:
     if name == "slot" and "value" not in event:
         repaired("value", "nothing")
         event["value"] = None
-    problem = _repair(event, {**_COMMON, **_FIELDS.get(name, {})}, "", repaired)
+    problem = _repair(event, _FIELDS_OF.get(name, _COMMON), "", repaired)
     if problem is None and name == "user":
         # rasa-sdk's UserUttered writes null, which the schema refuses; without the field the engine raises.
         _drop_response_selector(event.setdefault("parse_data", {}), repaired)

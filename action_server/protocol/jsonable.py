@@ -28,6 +28,8 @@ MAX_DEPTH = 200
 
 # Python writes no integer of more than 4300 digits (sys.get_int_max_str_digits), and engines written in it read none.
 _MAX_INT_BITS = 14_000
+# No larger one is usual.
+_LARGE_INT = 1 << 63
 
 
 # Told of each value that became null because it stands for a missing one: its place, and what it was.
@@ -46,6 +48,10 @@ def jsonable(value: object, path: str = "", depth: int = 0, missing: Missing | N
     kind = type(value)
     if kind in _ATOMS or (kind is float and isfinite(value)):  # type: ignore[arg-type]
         return value
+    if depth == 0 and (kind is dict or kind is list):
+        copied = plain_copy(value)
+        if copied is not None:
+            return copied
     if depth > MAX_DEPTH:
         raise NotJsonableError(path[:80], kind.__name__, "is nested too deeply or contains itself")
     try:
@@ -54,6 +60,43 @@ def jsonable(value: object, path: str = "", depth: int = 0, missing: Missing | N
         raise
     except Exception:  # noqa: BLE001 - an expired database row, a broken property: its error may hold values
         raise NotJsonableError(path, kind.__name__, "cannot be read") from None
+
+
+def plain_copy(value: Any, depth: int = 0) -> Any:
+    """Return a copy of a dict or list in which nothing has to be changed to be JSON; None if something has to.
+
+    It is most of what actions return, and here nothing is noted of where in it a value stands.
+    """
+    if depth > MAX_DEPTH:
+        return None
+    is_dict = type(value) is dict
+    copied = value.copy()
+    for key, item in value.items() if is_dict else enumerate(value):
+        if is_dict and type(key) is not str:
+            return None
+        kind = type(item)
+        if kind is str or item is None or kind is bool:
+            continue
+        if kind is dict or kind is list:
+            copied[key] = plain_copy(item, depth + 1)
+            if copied[key] is None:
+                return None
+        elif not _is_plain_number(item):
+            return None
+    return copied
+
+
+def is_plain_atom(value: object) -> bool:
+    """Tell whether a value is a text, a number, a truth or null that is JSON as it is."""
+    kind = type(value)
+    return kind is str or value is None or kind is bool or _is_plain_number(value)
+
+
+def _is_plain_number(value: Any) -> bool:
+    kind = type(value)
+    if kind is int:
+        return bool(-_LARGE_INT < value < _LARGE_INT)
+    return kind is float and isfinite(value)
 
 
 def _plain(value: object, path: str, depth: int, missing: Missing | None) -> Any:

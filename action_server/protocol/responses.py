@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from action_server.errors import NotJsonableError
-from action_server.protocol.jsonable import JsonObject, jsonable, stands_for_nothing
+from action_server.protocol.jsonable import JsonObject, jsonable, plain_copy, stands_for_nothing
 from action_server.protocol.notes import Notes
 
 _TEXTS = ("text", "response", "template", "image")
@@ -29,6 +29,29 @@ _NUMBERS = (int, float, Decimal, Fraction)
 
 def normalise_response(notes: Notes, message: object) -> JsonObject | None:
     """Return a response as channels take it; None after saying in the log why there is none."""
+    usual = _usual(message)
+    return _unusual_response(notes, message) if usual is None else usual
+
+
+def _usual(message: object) -> JsonObject | None:
+    """Return a copy of what ``utter_message`` makes, if there is nothing to be put right; otherwise None."""
+    response: JsonObject | None = plain_copy(message) if type(message) is dict else None
+    if response is None:
+        return None
+    for key in _TEXTS:
+        found = response.get(key)
+        if found is not None and type(found) is not str:
+            return None
+    for key in _LISTS:
+        if (found := response.get(key)) and (type(found) is not list or set(map(type, found)) != {dict}):
+            return None
+    for button in response.get("buttons") or ():
+        if type(button.get("title")) is not str or type(button.get("payload")) is not str:
+            return None
+    return response
+
+
+def _unusual_response(notes: Notes, message: object) -> JsonObject | None:
     if not isinstance(message, Mapping):
         # `dispatcher.messages.append("hello")`
         return _of_words(notes, message)

@@ -1,4 +1,4 @@
-"""Whether a worker should get calls: started, not draining, not saturated, its services alive."""
+"""Whether a worker should get calls: started, not draining, not saturated, its services alive, its store writable."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import svcs
+from typing import TYPE_CHECKING, Any
 
 from action_server.errors import DegradedError
 from action_server.runtime.services import Services
+from action_server.source import one_line
 from action_server.telemetry.durations import milliseconds_since
+
+if TYPE_CHECKING:
+    import svcs
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ class Readiness:
     is_saturated: Callable[[], bool] = field(default=lambda: False)
     details: Callable[[], dict[str, object]] = field(default=dict)
     state: str = "starting"
+    # Writes where actions that run once are kept; None without such actions. Their calls fail while it does.
+    ping_store: Callable[[], Awaitable[None]] | None = None
 
     async def check(self) -> tuple[bool, dict[str, object]]:
         """Return whether calls should come here, and the body that says so: ``status``, ``reasons`` and details."""
@@ -36,11 +41,18 @@ class Readiness:
         if self.is_saturated():
             reasons.append("all places for calls and in the queue are taken")
         # Without the texts of the errors, which may hold a secret of an address; whoever probes may be anybody.
-        failing = [] if reasons else [s for s in await ping_all(self.services, PING_TIMEOUT) if not s.works]
+        failing = [] if reasons else [s for s in await self._ping() if not s.works]
         reasons += [f"service {service.name} {service.failure}" for service in failing if service.is_needed]
         degraded = [f"service {service.name} {service.failure}" for service in failing if not service.is_needed]
         body: dict[str, object] = {"status": "not ready" if reasons else "ready", "reasons": reasons}
         return not reasons, {**body, "degraded": degraded, **self.details()}
+
+    async def _ping(self) -> Sequence[ServicePinged]:
+        pinged = ping_all(self.services, PING_TIMEOUT)
+        if self.ping_store is None:
+            return await pinged
+        services, store = await asyncio.gather(pinged, _ping("idempotency store", self.ping_store, PING_TIMEOUT))
+        return [*services, store]
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,7 @@ class ServicePinged:
 
 async def ping_all(services: Services | None, timeout: float) -> Sequence[ServicePinged]:
     """Ping, at the same time, every service that was registered with a ping; each gets ``timeout`` seconds."""
-    pings = services.container.get_pings() if services is not None else []
-    return await asyncio.gather(*(_ping(ping, timeout) for ping in pings))
+    return await asyncio.gather(*(_ping(ping.name, ping.aping, timeout) for ping in _pings_of(services)))
 
 
 async def describe_all(services: Services | None, timeout: float) -> Mapping[str, Sequence[str]]:
@@ -78,32 +89,42 @@ async def describe_all(services: Services | None, timeout: float) -> Mapping[str
     that fails, or takes longer than ``timeout`` seconds, says that.
     """
     found = {}
-    for ping in services.container.get_pings() if services is not None else []:
+    for ping in _pings_of(services):
         # svcs tells the type of a ping to nobody but itself.
         describe = getattr(await ping._container.aget(ping._svc_type), "describe", None)
         if callable(describe):
-            try:
-                lines = describe()
-                lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
-            except (Exception, asyncio.TimeoutError):
-                logger.debug("service.not_described", extra={"service": ping.name}, exc_info=True)
-                continue
-            found[ping.name] = tuple(str(line) for line in lines)
+            found[ping.name] = await _description(describe, timeout)
     return found
 
 
-async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
+async def _description(describe: Callable[[], Any], timeout: float) -> Sequence[str]:
+    try:
+        lines = describe()
+        lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
+        return tuple(str(line) for line in lines)
+    except asyncio.TimeoutError:
+        return (f"did not say within {timeout:g} s",)
+    except Exception as exc:
+        logger.debug("service.not_described", exc_info=True)
+        return (one_line(exc),)
+
+
+def _pings_of(services: Services | None) -> Sequence[svcs.ServicePing]:
+    return [] if services is None or services.are_none else services.container.get_pings()
+
+
+async def _ping(name: str, ping: Callable[[], Awaitable[None]], timeout: float) -> ServicePinged:
     began = time.perf_counter()
     failure = problem = ""
     is_needed = True
     try:
-        await asyncio.wait_for(ping.aping(), timeout)
+        await asyncio.wait_for(ping(), timeout)
     except asyncio.TimeoutError:
         failure = problem = f"does not answer within {timeout:g} s"
     except Exception as exc:
-        logger.warning("service.failing", extra={"service": ping.name}, exc_info=True)
+        logger.warning("service.failing", extra={"service": name}, exc_info=True)
         is_needed = not isinstance(exc, DegradedError)
         cause = exc.__cause__ if isinstance(exc, DegradedError) and exc.__cause__ else exc
         failure = f"fails: {type(cause).__name__}"
         problem = " ".join(str(exc).split()) or type(exc).__name__
-    return ServicePinged(ping.name, milliseconds_since(began), failure, problem, is_needed)
+    return ServicePinged(name, milliseconds_since(began), failure, problem, is_needed)

@@ -20,28 +20,44 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
-
-import svcs
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from action_server.errors import DegradedError, ServiceError
+
+if TYPE_CHECKING:
+    import svcs
 
 __all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "get", "open", "use_services"]
 
 T = TypeVar("T")
-Lifespan = Callable[[svcs.Registry, Mapping[str, Any]], AbstractAsyncContextManager[None]]
+Lifespan = Callable[["svcs.Registry", Mapping[str, Any]], AbstractAsyncContextManager[None]]
 
 
 class Services:
     """The services of one worker, bound to the event loop they were opened on."""
 
-    def __init__(self, registry: svcs.Registry, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(self, registry: svcs.Registry | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.registry = registry
-        self.container = svcs.Container(registry)
+        self._container: svcs.Container | None = None
         self.loop = loop
         self.process = os.getpid()
         # The loop's, which waits in vain for itself also where it is hidden (no_loop.py).
         self.thread = threading.get_ident() if loop is not None and loop is _running_loop() else None
+
+    @property
+    def container(self) -> svcs.Container:
+        """What svcs keeps the services in; empty if the package has no lifespan."""
+        if self._container is None:
+            # Here and below, as it imports the server of aiohttp: a package without services need not pay for it.
+            import svcs
+
+            self._container = svcs.Container(self.registry or svcs.Registry())
+        return self._container
+
+    @property
+    def are_none(self) -> bool:
+        """Whether there is no lifespan that could have registered any."""
+        return self.registry is None
 
 
 _active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
@@ -53,14 +69,17 @@ def get(service_type: type[T]) -> T:
     Raises:
         ServiceError: no services are open here, or none is registered for the type.
     """
+    container = _services().container
+    from svcs.exceptions import ServiceNotFoundError
+
     # svcs' own get() refuses what could be entered, an aiohttp.ClientSession for one, even if it never enters it.
-    getting: Coroutine[Any, Any, T] = _services().container.aget(service_type)
+    getting: Coroutine[Any, Any, T] = container.aget(service_type)
     try:
         getting.send(None)
     except StopIteration as done:
         found: T = done.value
         return found
-    except svcs.exceptions.ServiceNotFoundError:
+    except ServiceNotFoundError:
         raise ServiceError(
             f"no service is registered for {service_type.__name__}; register it in the package's lifespan"
         ) from None
@@ -116,11 +135,15 @@ class use_services:  # noqa: N801 - used as a function, and cheaper than one tha
 @asynccontextmanager
 async def open(lifespan: Lifespan | None, config: Mapping[str, Any]) -> AsyncIterator[Services]:
     """Open the services of a package, and close them at the end of the block. ``config`` is handed to its lifespan."""
+    if lifespan is None:
+        nothing = Services(None, _running_loop())
+        with use_services(nothing):
+            yield nothing
+        return
+    import svcs
+
     async with svcs.Registry() as registry:
         with activate(registry) as services:
-            if lifespan is None:
-                yield services
-                return
             async with lifespan(registry, config):
                 yield services
 

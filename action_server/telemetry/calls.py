@@ -7,11 +7,13 @@ import time
 from types import TracebackType
 
 from action_server.errors import CallError, RequestError, UnauthorizedError
+from action_server.telemetry import call_lines
+from action_server.telemetry.call_lines import CallFacts
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.spans import NO_SPAN
-from action_server.telemetry.tracing import Tracing
+from action_server.telemetry.tracing import Tracing, trace_id
 
 logger = logging.getLogger(__name__)
 
@@ -95,20 +97,37 @@ class Observation:
             self._metrics.domain_requested(self._label)
 
     def _log(self, outcome: str, error: CallError | None, started: float, ended: float) -> None:
-        told: dict[str, object] = {
-            "outcome": outcome,
-            "transport": self._context.transport,
-            "waiting_ms": milliseconds(started - self._arrived),
-            "ms": milliseconds(ended - started),
-            "bytes": self._context.size,
-        }
-        if error is not None and error.error_id is not None:
-            told["error_id"] = error.error_id
+        waiting_ms, ms = milliseconds(started - self._arrived), milliseconds(ended - started)
+        error_id = None if error is None else error.error_id
+        context = self._context
+        lines = call_lines.in_use()
+        if lines is not None:
+            lines.write(
+                CallFacts(
+                    outcome,
+                    context.transport,
+                    waiting_ms,
+                    ms,
+                    context.size,
+                    error_id,
+                    self._repeated,
+                    context.action,
+                    context.sender_id,
+                    context.request_id,
+                    trace_id(),
+                    context.client,
+                )
+            )
+            return
+        fields: dict[str, object] = {"outcome": outcome, "transport": context.transport}
+        fields |= {"waiting_ms": waiting_ms, "ms": ms, "bytes": context.size}
+        if error_id is not None:
+            fields["error_id"] = error_id
         if self._repeated:
-            told["repeated"] = True
-        if self._context.client:
-            told["client"] = self._context.client
-        logger.info("action.finished", extra=told)
+            fields["repeated"] = True
+        if context.client:
+            fields["client"] = context.client
+        logger.info(call_lines.EVENT, extra=fields)
 
     def _trace(self, failure: BaseException | None) -> None:
         if failure is not None:

@@ -22,6 +22,9 @@ import msgspec
 from action_server.errors import NoCallError, SettingsError
 from action_server.protocol.jsonable import jsonable
 from action_server.security.secrets import without_queries
+from action_server.telemetry import call_lines
+from action_server.telemetry.call_lines import CallLines
+from action_server.telemetry.handlers import FileLineHandler, LineHandler, tell_failures_of
 from action_server.telemetry.masking import mask_record
 from action_server.telemetry.tracing import trace_id
 from action_server.yaml_file import read_yaml
@@ -111,20 +114,19 @@ def configure(settings: LogSettings) -> None:
     Raises:
         SettingsError: the log file cannot be written or the configuration file is not a logging configuration.
     """
+    call_lines.use(None)
     if settings.config_file:
         _apply_config_file(settings.config_file)
         for handler in _all_handlers():
-            handler.addFilter(_add_context)
-            handler.addFilter(mask_record)
+            _look_after(handler)
         return
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers: list[LineHandler | FileLineHandler] = [LineHandler()]
     if settings.file:
         handlers.append(_file_handler(settings.file))
     formatter = JsonFormatter() if settings.format == "json" else ConsoleFormatter()
     for handler in handlers:
         handler.setFormatter(formatter)
-        handler.addFilter(_add_context)
-        handler.addFilter(mask_record)
+        _look_after(handler)
     logging.basicConfig(level=settings.level, handlers=handlers, force=True)
     logging.captureWarnings(True)
     for name in _LIBRARIES:
@@ -138,6 +140,7 @@ def configure(settings: LogSettings) -> None:
         library.propagate = True
         library.setLevel(settings.library_level)
         library.addFilter(_without_queries)
+    call_lines.use(CallLines(handlers, settings.format))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -150,7 +153,7 @@ class ConsoleFormatter(logging.Formatter):
         """Return the line of a record without its traceback."""
         # Whatever an author logs, only the first line of a record looks like one, and none steers a terminal.
         record.message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.message)
-        fields = "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={call_lines.plain(value)}" for name, value in _fields(record).items())
         return super().formatMessage(record) + fields
 
 
@@ -183,12 +186,6 @@ def _fields(record: logging.LogRecord) -> Mapping[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
 
 
-def _plain(value: object) -> str:
-    text = str(value)
-    # A conversation id may hold anything: no line break of it may start a new, forged line.
-    return text if text.isprintable() and " " not in text else json.dumps(text)
-
-
 def _add_context(record: logging.LogRecord) -> bool:
     context = _current.get(None)
     if context is not None:
@@ -212,6 +209,12 @@ def _json_field(value: object) -> object:
     return plain
 
 
+def _look_after(handler: logging.Handler) -> None:
+    handler.addFilter(_add_context)
+    handler.addFilter(mask_record)
+    tell_failures_of(handler)
+
+
 def _all_handlers() -> set[logging.Handler]:
     loggers = [logging.root, *(v for v in logging.root.manager.loggerDict.values() if isinstance(v, logging.Logger))]
     return {handler for logger in loggers for handler in logger.handlers}
@@ -226,9 +229,9 @@ def _without_queries(record: logging.LogRecord) -> bool:
     return not record.msg.endswith("body not consumed.")
 
 
-def _file_handler(path: Path) -> logging.Handler:
+def _file_handler(path: Path) -> FileLineHandler:
     try:
-        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        return FileLineHandler(path)
     except (OSError, ValueError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else "no file can have this name"
         raise SettingsError("--log-file", f"the file cannot be written: {problem}") from exc

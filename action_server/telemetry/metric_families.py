@@ -159,14 +159,14 @@ class Families:
     @classmethod
     def made_by(cls, make: Callable[[Family], Series]) -> Families:
         """Return all of them, each as ``make`` makes it."""
-        return cls(**{name: make(family) for name, family in _FAMILIES.items()})
+        return cls(**{name: make(family) for name, family in FAMILIES_BY_NAME.items()})
 
 
 # By the name of its attribute.
-_FAMILIES: dict[str, Family] = {
+FAMILIES_BY_NAME: dict[str, Family] = {
     name: hint.__metadata__[0] for name, hint in get_type_hints(Families, include_extras=True).items()
 }
-FAMILIES = tuple(_FAMILIES.values())
+FAMILIES = tuple(FAMILIES_BY_NAME.values())
 
 
 class Silence:

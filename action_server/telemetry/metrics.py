@@ -1,9 +1,10 @@
 """What the server counts and measures, and the page Prometheus reads it from, the same one from every worker.
 
-Workers write into files of their own, mapped into memory, in the directory of ``metrics_files``;
-whoever is asked for the page adds them up (prometheus_client's multiprocess mode). What a worker counted survives its
-death, even by SIGKILL. A server of one process counts in memory. prometheus_client is imported with the first
-:class:`Metrics` that counts, not with this module.
+A call is counted in the process, and written down together with others some times a second. Workers write into files
+of their own, mapped into memory, in the directory of ``metrics_files``; whoever is asked for the page adds them up
+(prometheus_client's multiprocess mode). What a worker wrote survives its death, even by SIGKILL. A server of one
+process writes into memory. prometheus_client is imported with the first :class:`Metrics` that counts, not with this
+module.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from action_server.protocol.events import PRO_EVENTS
+from action_server.telemetry.delays import DelayedRun
 from action_server.telemetry.metric_families import Families, Family, Series, Silence
 from action_server.telemetry.metrics_files import files_locked
+from action_server.telemetry.tallies import CallSeries, CallTally
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 # How many hosts, and how many places of blocking code, each worker tells apart; and how many reasons and outcomes.
 MAX_HOSTS = 50
 MAX_PLACES = 50
+# How long what a worker counts of its calls may not be in its file yet, in seconds.
+LONGEST_DELAY = 0.1
+# From so many actions on, the series of one are made with its first call. Each action has 36 lines on the page.
+MANY_ACTIONS = 100
 _MAX_WORDS = 20
 _MAX_LABEL = 200
 
@@ -49,15 +56,23 @@ class Metrics:
 
     def __init__(self, directory: Path | None = None, *, version: str = "", enabled: bool = True) -> None:
         self._version = version
+        self._is_shared = directory is not None
         self.enabled = enabled
         self._started = time.time()
         self._known: frozenset[str] = frozenset()
-        self._actions: dict[str, _OfAction] = {}
+        self._transport = "http"
+        self._actions: dict[str, CallSeries] = {}
+        # Since the last fold; with it, what these two numbers were.
+        self._tallies: dict[str, CallTally] = {}
+        self._counting = threading.Lock()
+        self._folding = threading.Lock()
+        self._delayed = DelayedRun(LONGEST_DELAY, self.fold)
+        self._queued = self._busy = self._size = 0
+        self._folded = (0, 0, 0)
         self._host = _Bounded(MAX_HOSTS)
         self._place = _Bounded(MAX_PLACES)
         self._word = _Bounded(_MAX_WORDS)
         self._sampling = threading.Lock()
-        self._waiting = self._size = 0
         self._cpu = 0.0
         self._collections: dict[str, int] = defaultdict(int)
         self._families = Families.made_by(lambda _: Silence())
@@ -67,21 +82,24 @@ class Metrics:
     def know(self, actions: Iterable[str], transport: str = "http") -> None:
         """Name the actions there are: every other name is counted as ``unknown``.
 
-        What alerts look at starts at 0, since Prometheus takes no notice of a counter's first value.
+        What alerts look at starts at 0, since Prometheus takes no notice of a counter's first value. Of many actions
+        most are never called, and start at 0 when they are.
         """
         self._known = frozenset(actions)
-        for action in sorted(self._known):
-            name = _text(action)
-            self._families.timeouts.labels(name)
-            for outcome in ("ok", "failed"):
-                self._families.calls.labels(name, outcome, transport)
+        self._transport = transport
+        if len(self._known) < MANY_ACTIONS:
+            for action in sorted(self._known):
+                self._start_at_zero(_text(action))
         if transport == "http":
             for way in ("fast", "plain"):
                 self._families.webhook_requests.labels(way)
 
     def call_started(self, action: str) -> None:
         """Count a call as in flight."""
-        self._of(action).in_flight.inc()
+        if self.enabled:
+            with self._counting:
+                self._tally(action).in_flight += 1
+            self._delayed.request()
 
     def call_finished(
         self,
@@ -92,27 +110,46 @@ class Metrics:
         running_seconds: float | None = None,
     ) -> None:
         """Count a call that was started as finished. A call that did not wait, or did not run, has no time of it."""
-        series = self._of(action)
-        series.in_flight.dec()
-        series.finished(outcome, transport).inc()
-        if waiting_seconds is not None:
-            series.waiting.observe(waiting_seconds)
-        if running_seconds is not None:
-            series.running.observe(running_seconds)
+        if not self.enabled:
+            return
+        key = (outcome, transport)
+        with self._counting:
+            tally = self._tally(action)
+            tally.in_flight -= 1
+            tally.finished[key] = tally.finished.get(key, 0) + 1
+            if waiting_seconds is not None:
+                tally.waiting.add(waiting_seconds)
+            if running_seconds is not None:
+                tally.running.add(running_seconds)
+        self._delayed.request()
+
+    def fold(self) -> None:
+        """Write down what was counted of calls since the last time. The last thing a worker does."""
+        if not self.enabled:
+            return
+        with self._folding:
+            with self._counting:
+                tallies, self._tallies = self._tallies, {}
+            for action, tally in tallies.items():
+                self._of(action).add(tally)
+            now = (self._queued, self._busy, self._size)
+            if now != self._folded:
+                self._folded = now
+                self._families.queued.set(now[0])
+                self._families.threads_busy.set(now[1])
+                self._families.threads.set(now[2])
 
     def queued(self, calls: int) -> None:
         """Say how many calls of this worker are waiting."""
-        # Mostly nobody waits, call after call, and finding that out is cheaper than writing it down.
-        if calls != self._waiting:
-            self._waiting = calls
-            self._families.queued.set(calls)
+        if calls != self._queued:
+            self._queued = calls
+            self._delayed.request()
 
     def threads(self, busy: int, size: int) -> None:
         """Say how many threads of this worker are busy, of how many."""
-        self._families.threads_busy.set(busy)
-        if size != self._size:
-            self._size = size
-            self._families.threads.set(size)
+        if busy != self._busy or size != self._size:
+            self._busy, self._size = busy, size
+            self._delayed.request()
 
     def timed_out(self, action: str) -> None:
         """Count a call whose action ran out of time."""
@@ -170,6 +207,8 @@ class Metrics:
         """Measure this worker's process. To be called every few seconds, so that no worker's numbers are old."""
         if not self.enabled:
             return
+        # A loop that is blocked folds nothing.
+        self.fold()
         with self._sampling:
             self._families.workers.set(1)
             self._families.start_time.set(self._started)
@@ -185,12 +224,15 @@ class Metrics:
     def render(self, accept: str | None = None) -> tuple[bytes, str]:
         """Return the page for Prometheus, of all workers, and its content type, by the request's ``Accept``.
 
-        Takes some milliseconds for each worker: call it on a thread. Empty when metrics are off.
+        Takes a moment, in which others write down what they count: call it on a thread. Empty when metrics are off.
         """
         if not self.enabled:
             return b"", "text/plain; charset=utf-8"
         from prometheus_client.exposition import choose_encoder
 
+        if self._is_shared:
+            # By then the others have written down what they had counted when the page was asked for.
+            time.sleep(1.5 * LONGEST_DELAY)
         self.sample_process()
         try:
             encode, content_type = choose_encoder(accept or "")
@@ -199,14 +241,28 @@ class Metrics:
             encode, content_type = choose_encoder("")
         return encode(cast("Collector", _Page(self._collect))), content_type
 
-    def _of(self, action: str) -> _OfAction:
-        try:
-            return self._actions[action]
-        except KeyError:
+    def _tally(self, action: str) -> CallTally:
+        tally = self._tallies.get(action)
+        if tally is None:
             known = action if action in self._known else UNKNOWN
-            if known not in self._actions:
-                self._actions[known] = _OfAction(self._families, _text(known))
-            return self._actions[known]
+            tally = self._tallies.get(known)
+            if tally is None:
+                tally = self._tallies[known] = CallTally()
+        return tally
+
+    def _of(self, action: str) -> CallSeries:
+        known = action if action in self._known else UNKNOWN
+        series = self._actions.get(known)
+        if series is None:
+            series = self._actions.setdefault(known, CallSeries(self._families, _text(known)))
+            if known in self._known:
+                self._start_at_zero(series.name)
+        return series
+
+    def _start_at_zero(self, name: str) -> None:
+        self._families.timeouts.labels(name)
+        for outcome in ("ok", "failed"):
+            self._families.calls.labels(name, outcome, self._transport)
 
     def _measure_proc(self) -> None:
         """Measure what only Linux tells a process about itself; elsewhere it is left out."""
@@ -220,27 +276,6 @@ class Metrics:
 
     def _versions(self) -> tuple[str, str, str]:
         return self._version, platform.python_version(), importlib.metadata.version("rasa-sdk")
-
-
-class _OfAction:
-    """The series of one action, looked up once: a call pays for a few additions."""
-
-    __slots__ = ("_calls", "_finished", "in_flight", "name", "running", "waiting")
-
-    def __init__(self, families: Families, name: str) -> None:
-        self.name = name
-        self.in_flight = families.in_flight.labels(name)
-        self.waiting = families.waiting.labels(name)
-        self.running = families.running.labels(name)
-        self._calls = families.calls
-        self._finished: dict[tuple[str, str], Series] = {}
-
-    def finished(self, outcome: str, transport: str) -> Series:
-        key = (outcome, transport)
-        try:
-            return self._finished[key]
-        except KeyError:
-            return self._finished.setdefault(key, self._calls.labels(self.name, outcome, transport))
 
 
 class _Bounded:

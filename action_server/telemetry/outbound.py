@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from types import SimpleNamespace
-from typing import Protocol
-
-import aiohttp
+from typing import TYPE_CHECKING, Protocol
 
 from action_server.telemetry import tracing
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 class OutboundMetrics(Protocol):

@@ -57,8 +57,9 @@ class Recorder:
 
     def __init__(self, provider: TracerProvider) -> None:
         # Where OTEL_PROPAGATORS is read; an unknown one fails now and not in the first call.
-        from opentelemetry import propagate
+        from opentelemetry import propagate, trace
 
+        self._current_span = trace.get_current_span
         self._propagator = propagate.get_global_textmap()
         self._tracer = provider.get_tracer("action_server")
 
@@ -76,7 +77,10 @@ class Recorder:
         return _CallSpan(self, span, parent)
 
     def step(self, name: str) -> Span:
-        """Begin a child of the current span."""
+        """Begin a child of the current span; of a call that is not sampled nothing is kept, so it has no steps."""
+        above = self._current_span()
+        if not above.is_recording() and above.get_span_context().is_valid:
+            return NO_SPAN
         return _CurrentSpan(self._tracer.start_span(name))
 
     def current(self) -> _RecordedSpan:
@@ -123,6 +127,9 @@ class _RecordedSpan(Span):
         self.end()
 
     def about(self, call: Call) -> None:
+        if not self._span.is_recording():
+            # Nothing of it is kept, and the message would be decoded for it.
+            return
         message = call.part("latest_message") or {}
         facts = {
             "next_action": call.action,

@@ -258,8 +258,11 @@ async def test_without_its_database_nothing_runs(opened: Opening, database_url: 
             await call(store, job)
         assert isinstance(caught.value.__cause__, DatabaseError)
         assert caught.value.action == "action_book"
+        with pytest.raises(DatabaseError):
+            await store.ping()
     assert job.runs == 0
 
+    await store.ping()
     await store.ping()
     assert await call(store, job) == (BOOKED, False)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import svcs
 
-from action_server.errors import DegradedError
+from action_server.errors import DatabaseError, DegradedError
 from action_server.runtime import health
 from action_server.runtime.health import Readiness, ping_all
 from action_server.runtime.services import Services
@@ -55,6 +55,22 @@ async def test_a_worker_that_starts_or_stops_gets_no_calls(state: str, reason: s
     is_ready, body = await Readiness(services(Store=OSError(SECRET)), state=state).check()
 
     assert (is_ready, body["reasons"]) == (False, [f"the worker {reason}"])
+
+
+async def test_a_worker_whose_store_cannot_be_written_gets_no_calls() -> None:
+    """Its disk may be full: calls of actions that run once would fail, though every service answers."""
+    problems: list[Exception] = [DatabaseError(SECRET)]
+
+    async def write() -> None:
+        if problems:
+            raise problems[0]
+
+    readiness = Readiness(services(), state="ready", ping_store=write)
+    is_ready, body = await readiness.check()
+    assert (is_ready, body["reasons"]) == (False, ["service idempotency store fails: DatabaseError"])
+
+    problems.clear()
+    assert (await readiness.check())[0]
 
 
 async def test_a_saturated_worker_gets_no_calls() -> None:

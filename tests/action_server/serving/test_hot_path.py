@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import FrameType, MethodType
 from typing import Any
 from uuid import uuid4
@@ -27,12 +29,15 @@ from action_server.serving.http.app import create_app
 from action_server.serving.http.fast_webhook import Webhook, WebhookProtocol, fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol
 from action_server.serving.http.usual_heads import Head
+from action_server.telemetry import call_lines, logs
 from action_server.telemetry.metrics import Metrics
 
 HEAD = Head({}, keep_alive=True)
 DOMAIN = {"slots": {f"slot_{number}": {"type": "text"} for number in range(500)}}
 # Python functions entered for one call, from its body to its answer. Raise it only for something every call needs.
 MOST_CALLS = 58
+# The same with a line in the log and metrics, which is how it is shipped.
+MOST_CALLS_AS_SHIPPED = 79
 
 
 async def noop(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
@@ -166,6 +171,29 @@ async def test_a_call_enters_few_functions_however_long_its_history_is(webhook: 
     assert short == long
     assert len(short) <= MOST_CALLS, short
     assert not {"inspect", "call_started", "step", "bound_contextvars", "_log"} & set(short)
+
+
+async def test_as_shipped_a_call_enters_few_functions_more(
+    monkeypatch: pytest.MonkeyPatch, webhook: Webhook, tmp_path: Path
+) -> None:
+    """No record is made for its line, no value of prometheus_client is touched, and nothing is written for it alone."""
+    metrics = Metrics()
+    metrics.know(["action_noop"])
+    monkeypatch.setattr(webhook.calls.executor, "_metrics", metrics)
+    monkeypatch.setattr(logging.root, "handlers", [])
+    logs.configure(logs.LogSettings(format="json", file=tmp_path / "server.log"))
+    try:
+        for _ in range(2):
+            to_its_end(webhook, SHORT)
+        entered = calls_of(partial(to_its_end, webhook, SHORT))
+    finally:
+        call_lines.use(None)
+        for handler in logging.root.handlers:
+            handler.close()
+
+    assert len(entered) <= MOST_CALLS_AS_SHIPPED, entered
+    assert {"put", "call_finished"} <= set(entered)
+    assert not {"makeRecord", "emit", "format", "inc", "observe", "flush", "labels", "fold"} & set(entered)
 
 
 async def test_a_call_takes_no_memory_for_its_history(webhook: Webhook) -> None:

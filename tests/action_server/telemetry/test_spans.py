@@ -9,12 +9,15 @@ import threading
 from collections.abc import Mapping
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from action_server.errors import ActionFailedError, CallError, MissingDomainError, SaturatedError
 from action_server.protocol.calls import Call
 from action_server.runtime.threads import ThreadPool
-from action_server.telemetry.tracing import outbound_headers, trace_id
+from action_server.telemetry.spans import NO_SPAN
+from action_server.telemetry.tracing import Tracing, outbound_headers, trace_id
 from tests.action_server.telemetry.recorded_spans import (
     CALL,
     PARENT,
@@ -171,3 +174,20 @@ def test_a_call_that_ends_elsewhere_than_it_began_ends(recorded: Recorded) -> No
     span = contextvars.copy_context().run(recorded.call, TRACEPARENT)
     span.end()
     assert list(recorded.spans) == ["action_server.webhook"]
+
+
+def test_a_call_that_is_not_sampled_has_no_steps_and_is_not_decoded_for_its_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At 1 % that is 99 of 100 calls; what they ask of others still says that they are not sampled."""
+    tracing = Tracing(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False))
+    monkeypatch.setattr(Call, "part", None)
+
+    with tracing.call(TRACEPARENT) as span:
+        span.about(CALL)
+        assert tracing.step("decode") is NO_SPAN
+        headers: dict[str, str] = {}
+        tracing.inject(headers)
+
+    assert headers["traceparent"].startswith(f"00-{TRACE}-")
+    assert headers["traceparent"].endswith("-00")

@@ -1,0 +1,82 @@
+"""What each verb imports, and what it does not: the tools start quickly because they load little. No clock."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.action_server.cli.bots import BOT
+from tests.processes import PATIENCE
+
+# Packages that take long to import, each with what needs it.
+HEAVY = {
+    "pydantic": "settings, for the flags of a verb",
+    "rasa_sdk": "actions",
+    "sanic": "rasa_sdk, whoever imports it",
+    "rich": "tables",
+    "svcs": "services, of a package that has some; it imports aiohttp's server",
+    "aiohttp": "calls over HTTP",
+    "sqlalchemy": "databases",
+    "opentelemetry": "traces",
+    "prometheus_client": "metrics",
+    "grpc": "gRPC",
+    "stamina": "repeated deliveries",
+    "action_server.flows": "flows",
+    "action_server.doctor": "doctor",
+    "action_server.serving": "serving",
+}
+SETTINGS = {"pydantic"}
+ACTIONS = {*SETTINGS, "rasa_sdk", "sanic"}
+# What a verb may import of these. Add to a line only what the verb cannot do without.
+TABLE: dict[str, tuple[list[str], set[str]]] = {
+    "--help": (["--help"], set()),
+    "--version": (["--version"], set()),
+    "list --help": (["list", "--help"], SETTINGS),
+    "call --help": (["call", "--help"], SETTINGS),
+    "list": (["list"], {*ACTIONS, "rich"}),
+    "list --json": (["list", "--json"], ACTIONS),
+    "call": (["call", "action_quiet"], {*ACTIONS, "rich"}),
+    "call --json": (["call", "action_quiet", "--json"], ACTIONS),
+}
+SCRIPT = """
+import json, sys
+HEAVY = {names}
+from action_server.cli.command_line import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as exc:
+    code = exc.code
+print(json.dumps([code, sorted(HEAVY & set(sys.modules))]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("arguments", "expected"), TABLE.values(), ids=list(TABLE))
+def test_a_verb_imports_what_it_uses(arguments: list[str], expected: set[str], tmp_path: Path) -> None:
+    """The table holds it to the package; also the other way round, so that a line says no more than is true."""
+    (tmp_path / "actions.py").write_text(dedent(BOT))
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT.replace("{names}", repr(set(HEAVY))), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    code, found = json.loads(ended.stderr.splitlines()[-1])
+
+    assert code in (0, None), ended.stderr
+    assert set(found) == expected
+
+
+def test_a_public_name_is_loaded_when_it_is_asked_for() -> None:
+    """`import action_server` alone loads nothing of it; `dir()` and a name that is none are as in any module."""
+    script = "import sys, action_server as a; print([m for m in sys.modules if m.startswith('action_server.')])\n"
+    script += "print(all(getattr(a, name) is not None and name in dir(a) for name in a.__all__), hasattr(a, 'nothing'))"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
+
+    assert ended.stdout == "[]\nTrue False\n"
