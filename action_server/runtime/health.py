@@ -8,11 +8,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import svcs
 
 from action_server.errors import DegradedError
 from action_server.runtime.services import Services
+from action_server.source import one_line
 from action_server.telemetry.durations import milliseconds_since
 
 logger = logging.getLogger(__name__)
@@ -82,14 +84,20 @@ async def describe_all(services: Services | None, timeout: float) -> Mapping[str
         # svcs tells the type of a ping to nobody but itself.
         describe = getattr(await ping._container.aget(ping._svc_type), "describe", None)
         if callable(describe):
-            try:
-                lines = describe()
-                lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
-            except (Exception, asyncio.TimeoutError):
-                logger.debug("service.not_described", extra={"service": ping.name}, exc_info=True)
-                continue
-            found[ping.name] = tuple(str(line) for line in lines)
+            found[ping.name] = await _description(describe, timeout)
     return found
+
+
+async def _description(describe: Callable[[], Any], timeout: float) -> Sequence[str]:
+    try:
+        lines = describe()
+        lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
+        return tuple(str(line) for line in lines)
+    except asyncio.TimeoutError:
+        return (f"did not say within {timeout:g} s",)
+    except Exception as exc:
+        logger.debug("service.not_described", exc_info=True)
+        return (one_line(exc),)
 
 
 async def _ping(ping: svcs.ServicePing, timeout: float) -> ServicePinged:
