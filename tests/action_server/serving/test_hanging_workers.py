@@ -37,8 +37,6 @@ HANGING = (
             return [re.match("(a+)+$", "a" * 60 + "b")]
 """
 )
-# An endless loop under coverage's tracer is not told within a minute.
-NOT_MEASURED = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
 # What becomes of a start depends on the files that are there.
 SLOW_TO_START = (
     GREET
@@ -72,7 +70,7 @@ async def test_a_worker_whose_loop_is_blocked_is_replaced_and_the_place_is_named
 ) -> None:
     """Every worker gets an endless call; afterwards calls are answered again."""
     project(tmp_path, {"actions.py": HANGING})
-    with server(tmp_path, "--workers", workers, "--max-blocked", "1.5", variables=NOT_MEASURED) as running:
+    with server(tmp_path, "--workers", workers, "--max-blocked", "1.5") as running:
         hanging = asyncio.create_task(lost(running.url, action))
         blocked = await asyncio.to_thread(running.wait_for, "worker.blocked")
         replaced = await asyncio.to_thread(running.wait_for, "worker.replaced")
