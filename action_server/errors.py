@@ -48,8 +48,10 @@ elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class ActionServerError(Exception):
@@ -325,15 +327,14 @@ class DegradedError(ServiceError):
 
 
 class DatabaseError(ServiceError):
-    """The database did not answer: it is gone, locked, full or not ours to read.
+    """The database did not answer. ``problem`` says why in a few words, if known; ``is_down`` says that it may pass.
 
-    ``problem`` says which in a few words, if known, nothing of what was read or written; ``is_down`` that it may pass.
+    Nothing of what was read or written is in it.
     """
 
     def __init__(self, problem: str | None = None, *, is_down: bool = False) -> None:
         super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
-        self.problem = problem
-        self.is_down = is_down
+        self.problem, self.is_down = problem, is_down
 
 
 class SlotValueError(ServiceError, ValueError):

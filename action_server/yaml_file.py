@@ -28,7 +28,7 @@ MOST_VALUES = 400_000
 DEEPEST = 100
 
 
-class BudgetError(MarkedYAMLError):
+class BudgetExceeded(MarkedYAMLError):  # noqa: N818 - a signal between the readers of YAML
     """A YAML file that nests too deep or holds too much; ``problem`` says which, without quoting the file."""
 
 
@@ -59,7 +59,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
 
 
 def new_parser() -> YAML:
-    """Return a parser of YAML 1.2 that raises `BudgetError` instead of reading on for ever."""
+    """Return a parser of YAML 1.2 that raises `BudgetExceeded` instead of reading on for ever."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Parser, yaml.Composer = _Scanner, _Parser, _BudgetComposer
     return yaml
@@ -108,13 +108,13 @@ class _BudgetComposer(Composer):
         if isinstance(event, AliasEvent):
             # An unknown one is ruamel's to refuse.
             if event.anchor in self.anchors and event.anchor not in self._values_of:
-                raise BudgetError(problem="holds an alias of what it stands in", problem_mark=event.start_mark)
+                raise BudgetExceeded(problem="holds an alias of what it stands in", problem_mark=event.start_mark)
             self._add(self._values_of.get(event.anchor, 0), event)
             return super().compose_node(parent, index)
         before = self._count
         self._add(1, event)
         if self.depth >= DEEPEST:
-            raise BudgetError(problem=f"is nested deeper than {DEEPEST}", problem_mark=event.start_mark)
+            raise BudgetExceeded(problem=f"is nested deeper than {DEEPEST}", problem_mark=event.start_mark)
         if event.anchor is None:
             return super().compose_node(parent, index)
         self._values_of.pop(event.anchor, None)
@@ -125,7 +125,7 @@ class _BudgetComposer(Composer):
     def _add(self, values: int, event: Any) -> None:
         self._count += values
         if self._count > MOST_VALUES:
-            raise BudgetError(problem=f"holds more than {MOST_VALUES} values", problem_mark=event.start_mark)
+            raise BudgetExceeded(problem=f"holds more than {MOST_VALUES} values", problem_mark=event.start_mark)
 
 
 def read_yaml(path: Path, where: str) -> Any:
@@ -142,7 +142,7 @@ def read_yaml(path: Path, where: str) -> Any:
         raise SettingsError(where, f"{file}cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise SettingsError(where, f"{file}cannot be read as UTF-8 text (at byte {exc.start})") from exc
-    except BudgetError as exc:
+    except BudgetExceeded as exc:
         raise SettingsError(where, f"{file}{exc.problem}{_place(exc)}") from None
     except Exception as exc:  # noqa: BLE001
         # Not only YAMLError: ruamel lets through what its constructors raise for a date that does not exist, for a tag

@@ -33,7 +33,7 @@ _CATEGORIES = {
 _EVERY = frozenset(range(128))
 
 
-class SlowExpressionError(Exception):
+class SlowExpression(Exception):  # noqa: N818 - a signal: the condition is false then
     """A search took longer than it may."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class SlowExpressionError(Exception):
 
 
 class LimitedPattern:
-    """Searches as a compiled pattern of `re` does, but not for ever. Raises `SlowExpressionError`."""
+    """Searches as a compiled pattern of `re` does, but not for ever. Raises `SlowExpression`."""
 
     def __init__(self, pattern: str) -> None:
         try:
@@ -57,12 +57,12 @@ class LimitedPattern:
         if self._pattern is None:
             return self._plain.search(text)
         if text == self._slow_text:
-            raise SlowExpressionError
+            raise SlowExpression
         try:
             return self._pattern.search(text, timeout=SEARCH_SECONDS)
         except TimeoutError:
             self._slow_text = text
-            raise SlowExpressionError from None
+            raise SlowExpression from None
 
 
 def can_take_for_ever(pattern: str) -> bool:

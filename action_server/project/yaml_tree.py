@@ -18,7 +18,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from action_server.project.places import Problems
 from action_server.source import Place, shorten
-from action_server.yaml_file import DEEPEST, BudgetError, new_parser, read_text
+from action_server.yaml_file import DEEPEST, BudgetExceeded, new_parser, read_text
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -119,7 +119,7 @@ def parse_tree(text: str, file: str, problems: Problems) -> Node | None:
     try:
         root = yaml.compose(text)
         return Node({}, start) if root is None else _Tree(yaml, file, problems).node(root, 0)
-    except BudgetError as exc:
+    except BudgetExceeded as exc:
         problems.at(_at(file, exc.problem_mark), f"{exc.problem}; the file is not read")
     except MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark

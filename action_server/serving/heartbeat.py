@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in ', re.MULTILINE)
 _DEBUGGERS = ("bdb", "pdb")
 _DEBUG_SERVERS = frozenset({"debugpy", "pydevd"})
+# The packages of tracers that look on.
+_COUNTERS_OF_LINES = frozenset({"coverage"})
 # In seconds. Of the time after which a worker is replaced, a quarter: a few late ones do not matter then.
 _LONGEST_INTERVAL = 5.0
 _SIGNS_PER_LIMIT = 4
@@ -48,8 +50,13 @@ def interval_of(limit: float) -> float:
 
 
 def is_debugged() -> bool:
-    """Tell whether a debugger is attached to this process: it stops the code for as long as somebody looks at it."""
-    return sys.gettrace() is not None or not _DEBUG_SERVERS.isdisjoint(sys.modules)
+    """Tell whether a debugger is attached to this process: it stops the code for as long as somebody looks at it.
+
+    What only counts lines as they run, as coverage does, is none.
+    """
+    tracer = sys.gettrace()
+    is_stopped_by = tracer is not None and type(tracer).__module__.partition(".")[0] not in _COUNTERS_OF_LINES
+    return is_stopped_by or not _DEBUG_SERVERS.isdisjoint(sys.modules)
 
 
 class Heartbeat:

@@ -232,6 +232,7 @@ class WebhookProtocol(asyncio.Protocol):
         if self._webhook.heads.read(data) is None:
             return False
         self._connections.add(self)
+        self._is_new = False
         transport.set_protocol(self)
         self.data_received(data)
         return True

@@ -12,7 +12,7 @@ from sanic.http import Http
 from action_server.errors import RequestError
 from action_server.serving.http.heads import is_chunk_size, parse_head, skip_empty_lines
 from action_server.serving.http.refusals import headers_too_large_error
-from action_server.serving.http.request_ids import HEADER, id_of
+from action_server.serving.http.request_ids import HEADER, id_of, request_id_of
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Of the line that says how long a chunk is, and the line break before it; Sanic's own limit.
@@ -22,11 +22,12 @@ _LONGEST_CHUNK_LINE = 64
 class StrictHttp(Http):
     """The requests of one connection, one after the other. Sanic calls its methods; the state is Sanic's."""
 
-    __slots__ = ()
+    __slots__ = ("_given_id",)
 
     def init_for_request(self) -> None:
         """Begin anew; a line break that stands behind the body before is none of a request."""
         super().init_for_request()  # type: ignore[no-untyped-call]
+        self._given_id = ""
         skip_empty_lines(self.recv_buffer)
 
     async def http1_request_header(self) -> None:
@@ -39,8 +40,14 @@ class StrictHttp(Http):
         end = await self._receive_head(buffer)
         head = parse_head(bytes(buffer[:end]))
         _check_url(head.target)
+        self._given_id = next((value for name, value in head.headers if name == HEADER.lower()), "")
         buffer[:end] = head.encode()
         await super().http1_request_header()  # type: ignore[no-untyped-call]
+
+    def create_empty_request(self) -> None:
+        """Make the request of an error that came before Sanic had one; it keeps the id that its head gave."""
+        super().create_empty_request()
+        self.request.ctx.request_id = request_id_of(self._given_id)
 
     async def read(self) -> bytes | None:
         """Return the next piece of a body, None at its end."""

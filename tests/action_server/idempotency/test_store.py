@@ -223,7 +223,7 @@ async def test_a_failure_that_nobody_hears_is_no_trouble(store: IdempotencyStore
     assert await rows(database_url) == []
 
 
-ODD = ["\x00", "\ud800", "🦷 é", 10**4000, -0.0, 1e308, float("inf"), {"": []}, None, True]
+ODD = ["\x00", "\ud800", "🦷 é", 10**4000, -0.0, 1e308, {"": []}, None, True]
 
 
 async def test_whatever_stands_in_an_answer_comes_back(store: IdempotencyStore, opened: Opening) -> None:

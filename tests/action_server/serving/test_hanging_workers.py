@@ -156,7 +156,7 @@ def test_a_database_that_is_down_at_the_start_is_waited_for_and_then_said(tmp_pa
         port = nobody.getsockname()[1]
     database = f"postgresql://clinic@127.0.0.1:{port}/clinic"
 
-    ended = run(tmp_path, ["run", "--port", "0", "--workers", workers, "--database", database, "--start-timeout", "8"])
+    ended = run(tmp_path, ["run", "--port", "0", "--workers", workers, "--database", database, "--start-timeout", "30"])
 
     assert ended.returncode == 2
     assert "start.waiting" in ended.stderr

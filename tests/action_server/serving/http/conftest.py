@@ -23,9 +23,9 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     bodies: list[bytes] = []
     real = Webhook.answer
 
-    async def answer(self: Webhook, body: bytes | memoryview, head: Head) -> bytes:
+    async def answer(self: Webhook, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
         bodies.append(bytes(body))
-        return await real(self, body, head)
+        return await real(self, body, head, client)
 
     monkeypatch.setattr(Webhook, "answer", answer)
     return bodies
