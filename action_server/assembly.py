@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
-from action_server.protocol.calls import encode_error, encode_reply
+from action_server.protocol.calls import encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
@@ -60,6 +60,8 @@ class CallHandler:
         self.executor = executor
         self._max_json_depth = max_json_depth
         self._metrics = metrics
+        # A middleware may answer with values that are not JSON yet.
+        self._encode = encode_reply if executor.has_middlewares else encode_plain_reply
 
     async def answer(
         self,
@@ -83,7 +85,7 @@ class CallHandler:
             plain = raw if decompress is None else await decompress(bytes(raw))
             call = read_call(plain, self._max_json_depth)
             answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
-            return 200, encode_reply(answer.events, answer.responses), None
+            return 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
             return error.status, encode_error(error), error
@@ -109,7 +111,7 @@ class CallHandler:
                 call = read_call(plain, self._max_json_depth)
             span.about(call)
             answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
-        return encode_reply(answer.events, answer.responses)
+        return self._encode(answer.events, answer.responses)
 
 
 @dataclass

@@ -124,12 +124,13 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
 
     if assembly.metrics is not None:
-        page = assembly.metrics
+        counted = assembly.metrics
 
         @app.route("/metrics", methods=_READING, stream=True)
         async def metrics(request: Request) -> HTTPResponse:
-            body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
-            return HTTPResponse(body, 200, None, content_type)
+            encodings = ",".join(request.headers.getall("accept-encoding", []))
+            page = await asyncio.to_thread(counted.render, request.headers.get("accept"), encodings)
+            return HTTPResponse(page.body, 200, page.headers, page.content_type)
 
 
 async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:
