@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
 from enum import Enum
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from action_server.protocol import answers, events, jsonable, responses
 from action_server.protocol.answers import answer_of
 from action_server.protocol.events import PRO_EVENTS
 from tests.action_server.telemetry.logged_lines import PROPERTY
+from tests.counting import functions_of
 
 
 class Words(str, Enum):
@@ -165,25 +164,10 @@ def test_what_utter_message_makes_takes_the_short_way(message: Any, monkeypatch:
     assert answer.responses[0]["buttons"] is not message["buttons"]
 
 
-def calls_in(run: Callable[[], object]) -> int:
-    entered = 0
-
-    def note(_: FrameType, event: str, __: object) -> None:
-        nonlocal entered
-        entered += event == "call"
-
-    sys.setprofile(note)
-    try:
-        run()
-    finally:
-        sys.setprofile(None)
-    return entered
-
-
 def test_an_event_costs_a_few_functions() -> None:
     """Ten thousand of them cost no more than rasa-sdk's own way with them; counted, not timed."""
     few, many = ([sdk.SlotSet("a", number) for number in range(size)] for size in (100, 200))
-    cost = [calls_in(lambda found=found: answer_of("action_x", found, [], "3.21.0")) for found in (few, many)]  # type: ignore[misc]
+    cost = [functions_of(lambda found=found: answer_of("action_x", found, [], "3.21.0")) for found in (few, many)]  # type: ignore[misc]
 
     assert (cost[1] - cost[0]) / 100 <= 2
 
