@@ -21,13 +21,13 @@ from action_server.nearest import did_you_mean
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.registry import RegisteredAction
 from action_server.source import place_of
+from action_server.testing import answers
+from action_server.testing import requirements as must
 from action_server.testing.background_loop import BackgroundLoop
 from action_server.testing.clock import FixedClock
-from action_server.testing.contract import answers
-from action_server.testing.contract import requirements as must
-from action_server.testing.contract.requirements import Violation
 from action_server.testing.faces import Face, FaceReply, face_named
 from action_server.testing.replaced_services import ReplacedServices
+from action_server.testing.requirements import Violation
 from action_server.testing.result import CallAbout, CallResult, result_of
 from action_server.testing.tested_project import TestedProject
 from action_server.testing.trackers import Turn, apply_reply, call_of, take_turn

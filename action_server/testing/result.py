@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from action_server.nearest import did_you_mean
-from action_server.testing.contract.requirements import Violation
+from action_server.testing.requirements import Violation
 
 # Of what a dispatcher sends, engines drop what is empty; a slot's null stays.
 _UNSAID = ("timestamp", "metadata")

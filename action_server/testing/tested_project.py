@@ -57,10 +57,11 @@ def read_tested_project(folder: Path, *, actions: str | None = None, domain: Pat
         sys.path.insert(0, str(folder))
     endpoints = folder / settings.DEFAULT_ENDPOINTS
     flags = {"endpoints": endpoints if endpoints.exists() else None, "actions": actions}
-    return TestedProject(folder, settings.read(flags), _read_domain(folder, domain))
+    return TestedProject(folder, settings.read(flags), read_domain_in(folder, domain))
 
 
-def _read_domain(folder: Path, domain: Path | None) -> Domain:
+def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:
+    """Return the domain of the project in a folder; one with nothing in it where there is no project."""
     found = folder if domain is not None else locate_project(folder)
     return Domain() if found is None else _read_domain_of(found, domain, _newest_change(found))
 

@@ -11,8 +11,8 @@ from typing import Any
 from action_server.project.domain import BUILT_IN_SLOTS, Domain, Slot
 from action_server.project.engine_names import DEFAULT_ACTIONS
 from action_server.protocol.events import known_to, repair
-from action_server.testing.contract import requirements as must
-from action_server.testing.contract.requirements import Violation
+from action_server.testing import requirements as must
+from action_server.testing.requirements import Violation
 
 # Of every assistant, whatever its domain says.
 _ALWAYS = frozenset({"requested_slot", "return_value", *BUILT_IN_SLOTS})

@@ -1,1 +1,0 @@
-"""What every action server keeps to, requirement by requirement, and what checks it."""
