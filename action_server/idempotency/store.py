@@ -182,7 +182,7 @@ class IdempotencyStore:
             ttl=lifetime_of(rule, call).total_seconds(),
             wait=wait,
             action=call.action,
-            on_crash=rule.on_crash,
+            on_crash=rule.on_crash or "refuse",
             keep_failures=rule.keep_failures,
         )
 
