@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from action_server.runtime.options import action_options
     from action_server.runtime.registry import Registry
     from action_server.runtime.slots import Slots
+    from action_server.runtime.tool_options import mcp
     from action_server.telemetry.logs import CallContext, current_call
     from action_server.telemetry.outbound import aiohttp_trace_config
     from action_server.telemetry.tracing import outbound_headers
@@ -37,6 +38,7 @@ __all__ = [
     "aiohttp_trace_config",
     "current_call",
     "idempotent",
+    "mcp",
     "middleware",
     "outbound_headers",
     "services",
@@ -58,6 +60,7 @@ _HOMES = {
     "aiohttp_trace_config": "telemetry.outbound",
     "current_call": "telemetry.logs",
     "idempotent": "idempotency.rules",
+    "mcp": "runtime.tool_options",
     "middleware": "runtime.middleware",
     "outbound_headers": "telemetry.tracing",
     "services": "runtime.services",

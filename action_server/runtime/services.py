@@ -27,7 +27,7 @@ from action_server.errors import DegradedError, ServiceError
 if TYPE_CHECKING:
     import svcs
 
-__all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "get", "open", "use_services"]
+__all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "current", "get", "open", "use_services"]
 
 T = TypeVar("T")
 Lifespan = Callable[["svcs.Registry", Mapping[str, Any]], AbstractAsyncContextManager[None]]
@@ -85,6 +85,11 @@ def get(service_type: type[T]) -> T:
         ) from None
     getting.close()
     raise ServiceError(f"{service_type.__name__} has an async factory; register the value that it makes instead")
+
+
+def current() -> Services | None:
+    """Return the services that are open here, None if there are none."""
+    return _active.get()
 
 
 def blocking(work: Coroutine[Any, Any, T]) -> T:
