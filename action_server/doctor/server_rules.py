@@ -44,7 +44,7 @@ QUEUE_TIMEOUT = Rule(
 GRACE_KUBERNETES = Rule(
     "grace-kubernetes",
     "note",
-    "a stop may take {stop}, longer than the 30 s after which Kubernetes kills a container",
+    "a stop may take <stop>, longer than the 30 s after which Kubernetes kills a container",
     fix="set terminationGracePeriodSeconds of the pod 10 s above their sum",
     section=SETTINGS,
 )
