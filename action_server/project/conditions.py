@@ -49,6 +49,11 @@ def render_template(text: str, values: Mapping[str, Any]) -> str:
     return _template(text).render(values)
 
 
+def evaluate_expression(text: str, values: Mapping[str, Any]) -> Any:
+    """Return the value of a Jinja expression; a name that is not there is None. Raises whatever Jinja raises."""
+    return _JINJA.compile_expression(text)(**values)
+
+
 @lru_cache(maxsize=1024)
 def _template(text: str) -> Template:
     return _JINJA.from_string(text)
