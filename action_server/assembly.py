@@ -328,6 +328,15 @@ async def open_services(
     return opened
 
 
+def store_location(settings: Settings) -> str | Path:
+    """Return where the store of actions that run once is: a file, or an URL."""
+    from platformdirs import user_data_dir
+
+    if settings.database is None:
+        return Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    return settings.database if "://" in settings.database else Path(settings.database)
+
+
 async def _open_store(
     stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
 ) -> IdempotencyStore | None:
@@ -335,11 +344,9 @@ async def _open_store(
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
     # Here, as a server without such actions need not pay for SQLAlchemy.
-    from platformdirs import user_data_dir
-
     from action_server.idempotency.store import IdempotencyStore
 
-    database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
     if password is not None:
         # A file that is not there is named here; later it is one more reason why the database does not answer.

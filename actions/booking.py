@@ -234,12 +234,18 @@ class BookingDesk:
             if moved is not None:
                 return Booked(moved)
             break
-        # Another copy of this call may have moved it there since this one looked.
-        held = await self.upcoming(conversation)
-        done = next((one for one in held if one.reference == booking.reference), None)
-        if done and done.slot.start in window:
-            return Booked(done)
-        return await self._decline(kind, Reason.TAKEN, window, now) if done else None
+        held = await self._held_after(conversation, booking, kind, window)
+        if held and held.slot.start in window:
+            return Booked(held)
+        return await self._decline(kind, Reason.TAKEN, window, now) if held else None
+
+    async def _held_after(
+        self, conversation: str, booking: Booking, kind: AppointmentType, window: Window
+    ) -> Booking | None:
+        """Return a booking as it is now: another copy of a move may have brought it into the window, or is about to."""
+        moved = await self._backend.find_own(kind, BookingKey(conversation, kind.name, window))
+        held = [*([moved] if moved else ()), *await self.upcoming(conversation)]
+        return next((one for one in held if one.reference == booking.reference), None)
 
     async def _book_wish(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
         window = self._understood(request.wish, now)

@@ -85,6 +85,11 @@ class Ledger:
         pending = (bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_(None)
         return await self._find(mine, pending, ~records.fits(key))
 
+    async def pending_moves(self, key: BookingKey) -> list[Record]:
+        """Return the pending moves to a time that the key fits."""
+        moving = (bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_not(None)
+        return await self._find(records.fits(key), moving)
+
     async def changed(self, conversation: str, since: datetime) -> list[tuple[Record, Record | None]]:
         """Return the conversation's bookings that ended or moved since then, in order, and what each moved on to."""
         mine = (bookings.c.conversation == conversation) & (bookings.c.changed >= since)

@@ -259,7 +259,7 @@ class SyncedBackend:
                     await self._ledger.give_up(record)
 
     async def _find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient) -> Booking | None:
-        for record in await self._ledger.live(key):
+        for record in (*await self._ledger.pending_moves(key), *await self._ledger.live(key)):
             with suppress(SlotTakenError):
                 pending = record.state is State.PENDING and record.system == self._system
                 booked = await (self._steps.resume(record) if pending else self._as_kept(record))

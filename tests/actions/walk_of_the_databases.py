@@ -84,6 +84,7 @@ def ledger_steps(database: Database) -> Steps:
         "the booking of a key": lambda: ledger.live(key_of("c", Window(TUESDAY.start, TUESDAY.end))),
         "what is unsettled": lambda: ledger.list_unsettled(_SYSTEM, timedelta()),
         "what the clinic has not agreed to": lambda: ledger.asked_for(_SYSTEM, timedelta()),
+        "a move on its way": lambda: ledger.pending_moves(key_of("c")),
         "a booking beside another one": lambda: ledger.pending_besides(key_of("c")),
         "what has changed": lambda: ledger.changed("c", NOW),
         "a booking of another host": lambda: booking_of_another_host(ledger),

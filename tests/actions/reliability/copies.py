@@ -18,7 +18,7 @@ from actions.appointments import ActionCreateAppointment
 from actions.changes import ActionCancelAppointment, ActionRescheduleAppointment
 from tests.actions.conversation import SLOTS
 from tests.actions.reliability.deaths import watch
-from tests.actions.reliability.host import GENERAL, say, slot_of
+from tests.actions.reliability.host import GENERAL, REPEATS, say, slot_of
 
 ACTIONS: dict[str, type[Action]] = {
     "book": ActionCreateAppointment,
@@ -43,6 +43,15 @@ def slots_of(work: str, day: datetime, number: int, wide: bool) -> dict[str, Any
 
 
 async def call(work: str, day: datetime, number: int, wide: bool) -> Answer:
+    """Deliver a call, and again while it fails: a patient who hears that nothing is known asks again."""
+    for _ in range(REPEATS):
+        texts, slots = await call_once(work, day, number, wide)
+        if slots["booking_status"] != "failed":
+            break
+    return texts, slots
+
+
+async def call_once(work: str, day: datetime, number: int, wide: bool) -> Answer:
     """Deliver a call as an engine does; return what is said and set."""
     dispatcher = CollectingDispatcher()
     tracker = Tracker(f"{day:%Y-%m-%d}/{number}", slots_of(work, day, number, wide), {}, [], False, None, {}, None)
