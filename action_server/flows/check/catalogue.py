@@ -102,6 +102,13 @@ UNKNOWN_FLOW = Rule(
     why="`rasa train` refuses the project, or the button does nothing",
     section=NAMES,
 )
+UNKNOWN_MCP_SERVER = Rule(
+    "unknown-mcp-server",
+    "error",
+    "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have",
+    why="the engine refuses the project, or the flow ends in `pattern_internal_error`",
+    section=NAMES,
+)
 UNKNOWN_INTENT = Rule(
     "unknown-intent",
     "error",
@@ -209,6 +216,14 @@ ENDLESS_FLOW = Rule(
     "error",
     "steps, `link`s or `call`s that lead back to where they began without asking for anything",
     why="the turn does not end by itself; the engine breaks it off after 250 steps",
+    section=FLOWS,
+)
+TOOL_MAPPING = Rule(
+    "tool-mapping",
+    "error",
+    "a `call` with `mcp_server` whose `mapping` is missing, has no `output`, names a parameter or a slot twice, "
+    "or has a value that is no Jinja expression",
+    why="the flow ends in `pattern_internal_error`, whatever the tool answers",
     section=FLOWS,
 )
 IMPOSSIBLE_VALUE = Rule(

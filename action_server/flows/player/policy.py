@@ -9,7 +9,8 @@ from action_server.flows.player.default_actions import start_linked_flow
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.endings import end_flow, fail_flow
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
-from action_server.flows.player.trace import StepTaken
+from action_server.flows.player.tools import Tools, arguments_of, error_of, slots_of
+from action_server.flows.player.trace import ActionCall, StepTaken
 from action_server.project.conditions import render_template
 from action_server.project.flows import (
     END,
@@ -23,6 +24,7 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.project.places import UnsupportedError
+from action_server.project.tool_mapping import read_mapping
 
 # What engines allow in one turn.
 MOST_STEPS = 250
@@ -31,7 +33,9 @@ MOST_STEPS = 250
 class Policy:
     """Plays the stack of a dialogue."""
 
-    def __init__(self, dialogue: Dialogue, actions: Actions, most_steps: int = MOST_STEPS) -> None:
+    def __init__(
+        self, dialogue: Dialogue, actions: Actions, most_steps: int = MOST_STEPS, tools: Tools | None = None
+    ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
         self._recorder = dialogue.recorder
@@ -43,6 +47,7 @@ class Policy:
         self._responses = dialogue.responses
         self._actions = actions
         self._most_steps = most_steps
+        self._tools = tools
 
     async def run(self) -> None:
         """Take steps until an action listens, nothing is left to do, or the conversation is paused or over.
@@ -143,7 +148,7 @@ class Policy:
         if isinstance(step, LinkStep):
             return self._follow_link(frame, step)
         if isinstance(step, CallStep):
-            return self._call_flow(frame, step)
+            return await self._call_tool(frame, step) if step.mcp_server else self._call_flow(frame, step)
         return Outcome.GO_ON
 
     async def _run_action(self, frame: Frame, step: ActionStep, taken: StepTaken) -> Outcome:
@@ -207,11 +212,31 @@ class Policy:
         start_linked_flow(self._frames, flow.id)
         return Outcome.GO_ON
 
+    async def _call_tool(self, frame: Frame, step: CallStep) -> Outcome:
+        if self._tools is None:
+            raise UnsupportedError(f"the tool {step.call!r}: no endpoints file names MCP servers", step.at)
+        mapping, before = read_mapping(step.mapping), dict(self._state.slots)
+        reply = await self._tools.call(step.mcp_server, step.call, arguments_of(mapping, before), before)
+        problem = reply.problem or error_of(reply.result)
+        if not problem and not mapping.outputs:
+            problem = "the step has no `output`, for which engines have no other end"
+        try:
+            found = {} if problem else slots_of(mapping, reply.result)
+        except ValueError as exc:
+            found, problem = {}, str(exc)
+        for name, value in found.items():
+            self._events.set_slot(name, value)
+        status = 0 if reply.problem else 200
+        name = f"{step.mcp_server}:{step.call}"
+        self._recorder.add_call(
+            ActionCall(name, status, reply.milliseconds, before, dict(self._state.slots), problem=problem)
+        )
+        if problem:
+            self._recorder.add_failure(f"the tool {name} failed: {problem}", step.at, frame)
+            return fail_flow(self._frames, frame)
+        return Outcome.GO_ON
+
     def _call_flow(self, frame: Frame, step: CallStep) -> Outcome:
-        if step.mcp_server:
-            raise UnsupportedError(
-                f"the tool {step.call!r} of the MCP server {step.mcp_server!r} is not called", step.at
-            )
         flow = self._flows.get(step.call)
         if flow is None:
             sub_agent = "there is no such flow, and sub agents (a language model each) are not played"

@@ -234,7 +234,7 @@ async def test_a_flow_without_end_is_stopped_and_named() -> None:
 @pytest.mark.parametrize(
     ("flow", "line", "sentence"),
     [
-        ("tool", 177, "the tool 'look_up' of the MCP server 'shop' is not called"),
+        ("tool", 177, "the tool 'look_up': no endpoints file names MCP servers"),
         ("agent", 186, "sub agents (a language model each) are not played"),
         ("searching", 193, "action_trigger_search needs the Enterprise Search policy"),
     ],
