@@ -20,7 +20,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
-from action_server.assembly import Assembly, CallHandler
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
@@ -32,6 +32,7 @@ from action_server.errors import (
 )
 from action_server.protocol.calls import call_from
 from action_server.runtime.disconnects import Disconnects
+from action_server.runtime.executor import Executor
 from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
@@ -69,9 +70,10 @@ class SdkExecutor:
     values, so that its text may travel.
     """
 
-    def __init__(self, calls: CallHandler) -> None:
-        self._calls = calls
-        self._executor = calls.executor
+    def __init__(self, executor: Executor, note_error: Callable[..., object] | None = None) -> None:
+        self._executor = executor
+        # Tells the log of callers that have left.
+        self._note_error = note_error
 
     async def run(
         self,
@@ -121,7 +123,8 @@ class SdkExecutor:
         return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
 
     def _note_unheard(self, _: object, client: str) -> None:
-        self._calls.note_error(client_gone_error(), client=client)
+        if self._note_error is not None:
+            self._note_error(client_gone_error(), client=client)
 
     def list_actions(self) -> list[ActionName]:
         """List the registered actions."""
@@ -144,7 +147,9 @@ class _Service(GRPCActionServerWebhook):
     """rasa-sdk's service, which also knows who calls."""
 
     def __init__(self, assembly: Assembly) -> None:
-        super().__init__(SdkExecutor(assembly.calls), False, assembly.executor.tracing.provider)
+        super().__init__(
+            SdkExecutor(assembly.executor, assembly.calls.note_error), False, assembly.executor.tracing.provider
+        )
         self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
 
     async def Webhook(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
