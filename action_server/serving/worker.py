@@ -28,6 +28,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
+from action_server.serving.grpc.sockets import listening_sockets
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
@@ -242,14 +243,14 @@ async def _serve(
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
         stopping.arm()
-        before = forks.listening_sockets() if sock is None else frozenset[int]()
+        before = listening_sockets() if sock is None else frozenset[int]()
         serving: AbstractAsyncContextManager[_Server] = (
             _serve_grpc(assembly) if sock is None else serve_http(assembly, sock)
         )
         async with serving as server:
             if sock is None:
                 # gRPC opens its sockets itself.
-                sockets |= forks.listening_sockets() - before
+                sockets |= listening_sockets() - before
             assembly.watch()
             ready()
             way = await stopping.wait()

@@ -20,7 +20,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
-from action_server.assembly import Assembly, CallHandler
+from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
@@ -32,15 +32,22 @@ from action_server.errors import (
 )
 from action_server.protocol.calls import call_from
 from action_server.runtime.disconnects import Disconnects
+from action_server.runtime.executor import Executor
 from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
 from action_server.security.watched_files import WatchedFiles
+from action_server.serving.grpc.sockets import has_connections, listening_sockets, stop_listening
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.refusals import client_gone_error
 
 logger = logging.getLogger(__name__)
 
+# How old a connection may become where workers are replaced; 10 % more or less, by gRPC's own dice.
+_OLDEST_CONNECTION_MS = 1000
+# In seconds: how long a worker that is replaced waits for its connections to go, and how often it looks.
+_MOVING = 3.0
+_LOOKING = 0.02
 _OPEN_SERVICE = "/grpc.health."
 
 # What rasa-sdk's service answers with a status of its own; any other error is INTERNAL there.
@@ -63,9 +70,10 @@ class SdkExecutor:
     values, so that its text may travel.
     """
 
-    def __init__(self, calls: CallHandler) -> None:
-        self._calls = calls
-        self._executor = calls.executor
+    def __init__(self, executor: Executor, note_error: Callable[..., object] | None = None) -> None:
+        self._executor = executor
+        # Tells the log of callers that have left.
+        self._note_error = note_error
 
     async def run(
         self,
@@ -115,7 +123,8 @@ class SdkExecutor:
         return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
 
     def _note_unheard(self, _: object, client: str) -> None:
-        self._calls.note_error(client_gone_error(), client=client)
+        if self._note_error is not None:
+            self._note_error(client_gone_error(), client=client)
 
     def list_actions(self) -> list[ActionName]:
         """List the registered actions."""
@@ -138,7 +147,9 @@ class _Service(GRPCActionServerWebhook):
     """rasa-sdk's service, which also knows who calls."""
 
     def __init__(self, assembly: Assembly) -> None:
-        super().__init__(SdkExecutor(assembly.calls), False, assembly.executor.tracing.provider)
+        super().__init__(
+            SdkExecutor(assembly.executor, assembly.calls.note_error), False, assembly.executor.tracing.provider
+        )
         self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
 
     async def Webhook(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
@@ -207,22 +218,41 @@ class GrpcServer:
     """Serves gRPC on sockets of its own."""
 
     def __init__(
-        self, server: grpc.aio.Server, checks: health.aio.HealthServicer, grace: float, disconnects: Disconnects
+        self,
+        server: grpc.aio.Server,
+        checks: health.aio.HealthServicer,
+        grace: float,
+        disconnects: Disconnects,
+        listening: frozenset[int] = frozenset(),
     ) -> None:
         self._server = server
         self._checks = checks
         self._grace = grace
         self._disconnects = disconnects
+        self._listening = listening
         self._stopped: asyncio.Future[None] | None = None
 
     async def announce(self, *, others_serve: bool) -> None:
         """Let clients know that this worker stops: its health is NOT_SERVING, unless others have taken over."""
         if others_serve:
-            # While its socket is open, the kernel gives it new connections: it closes now, and clients get a GOAWAY.
+            await self._let_connections_move()
             self._stopped = asyncio.ensure_future(self._server.stop(self._grace))
             await asyncio.sleep(0)
         else:
             await self._checks.enter_graceful_shutdown()
+
+    async def _let_connections_move(self) -> None:
+        """Take calls until the clients have gone elsewhere.
+
+        Told to stop, gRPC cancels whatever reaches it before the client has read its GOAWAY. The GOAWAY of a connection
+        that has become too old is the one that it can send while it still serves.
+        """
+        # The kernel gives new connections to a socket as long as it listens.
+        ports = stop_listening(self._listening)
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _MOVING
+        while has_connections(ports) and loop.time() < latest:  # noqa: ASYNC110 - gRPC tells nobody
+            await asyncio.sleep(_LOOKING)
 
     async def drain(self) -> None:
         """Take no more calls; clients get a GOAWAY. Running ones get the grace."""
@@ -246,20 +276,30 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
     server = grpc.aio.server(
         interceptors=[_Authentication(assembly.authenticator)] if assembly.authenticator is not None else [],
         compression=grpc.Compression.Gzip,
-        options=[("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)],
+        options=_options(settings),
     )
     action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(_Service(assembly), server)
     checks = health.aio.HealthServicer()
     for name in ("", GRPC_ACTION_SERVER_NAME):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    before = listening_sockets()
     _listen(server, settings)
     await server.start()
-    serving = GrpcServer(server, checks, settings.grace, executor.disconnects)
+    listening = listening_sockets() - before
+    serving = GrpcServer(server, checks, settings.grace, executor.disconnects, listening)
     try:
         yield serving
     finally:
         await serving.drain()
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    options = [("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)]
+    if settings.auto_reload:
+        # A worker that is replaced has to lose its connections soon, and gRPC has no other way to send them elsewhere.
+        options.append(("grpc.max_connection_age_ms", _OLDEST_CONNECTION_MS))
+    return options
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> None:
