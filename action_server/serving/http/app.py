@@ -14,9 +14,11 @@ from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
+from action_server import __version__
 from action_server.assembly import Assembly
 from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
 from action_server.protocol.calls import encode_error
+from action_server.protocol.openapi import openapi
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.byte_budget import ByteBudget, Share
@@ -150,6 +152,12 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     @app.route("/actions", methods=_READING, stream=True)
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
+
+    document = openapi(__version__)
+
+    @app.route("/openapi.json", methods=_READING, stream=True)
+    async def openapi_document(request: Request) -> HTTPResponse:
+        return json_response(document)
 
     if assembly.metrics is not None:
         counted = assembly.metrics
