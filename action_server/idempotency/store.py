@@ -57,6 +57,7 @@ from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetim
 from action_server.idempotency.table import calls, is_free, metadata, time_of
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
+from action_server.source import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -344,7 +345,7 @@ class IdempotencyStore:
             count: int = (await connection.execute(statement.where(mine))).rowcount
             return count
 
-        problem: DatabaseError | None = None
+        problem = ""
         for pause in _END_PAUSES:
             await asyncio.sleep(pause)
             try:
@@ -352,9 +353,9 @@ class IdempotencyStore:
                     logger.warning("idempotent.lease_lost", extra={"key": job.key})
                 return
             except DatabaseError as exc:
-                problem = exc
+                problem = one_line(exc)
         # The row stays `running`; when its lease is over, repeats hear that the outcome is unknown.
-        logger.error("idempotent.not_stored", extra={"key": job.key}, exc_info=problem)
+        logger.error("idempotent.not_stored", extra={"key": job.key, "problem": problem})
 
     async def _keep(self) -> None:
         while True:

@@ -48,9 +48,16 @@ class _Batches(logging.StreamHandler[Any]):
         super().emit(record)
 
     def flush(self) -> None:
-        """Write the lines that wait; logging does it as well before the process ends."""
-        self._write_lines()
-        super().flush()
+        """Write the lines that wait; logging does it as well before the process ends.
+
+        A timer calls it as well, and nobody who called it could do anything about a disk that is full.
+        """
+        if not self._write_lines():
+            return
+        try:
+            super().flush()
+        except OSError:
+            self.handleError(logging.makeLogRecord({}))
 
     def close(self) -> None:
         """Write the lines that wait, and close."""
@@ -61,9 +68,11 @@ class _Batches(logging.StreamHandler[Any]):
         """Drop the lines that wait: in a forked child they are its parent's."""
         self._lines.clear()
 
-    def _write_lines(self) -> None:
+    def _write_lines(self) -> bool:
+        """Write the lines that wait; return whether that went well."""
         if not self._lines:
-            return
+            return True
+        went_well = True
         self.acquire()
         try:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
@@ -72,9 +81,11 @@ class _Batches(logging.StreamHandler[Any]):
                     self.stream.write(text)
                     self.stream.flush()
                 except Exception:  # noqa: BLE001 - as logging does it for a record
-                    self.handleError(logging.makeLogRecord({}))
+                    went_well = False
+                    self.handleError(logging.makeLogRecord({"lines": text.count("\n")}))
         finally:
             self.release()
+        return went_well
 
 
 class LineHandler(_Batches):
@@ -135,7 +146,7 @@ class WriteFailures:
         place = "" if isinstance(error, OSError) or not record.pathname else f"{record.pathname}:{record.lineno}"
         if place not in self._said and len(self._said) >= _MOST_PLACES:
             place = ""
-        self._lost[place] = lost = self._lost.get(place, 0) + 1
+        self._lost[place] = lost = self._lost.get(place, 0) + getattr(record, "lines", 1)
         now = time.monotonic()
         if now - self._said.get(place, -_SAY_AGAIN) < _SAY_AGAIN:
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from action_server.telemetry.handlers import MOST_LINES, LineHandler
+from action_server.telemetry.handlers import LONGEST_WAIT, MOST_LINES, LineHandler
 from tests.action_server.telemetry.logged_lines import configure, json_lines, new_logger
 from tests.action_server.telemetry.metrics_pages import output_of
 from tests.processes import PATIENCE
@@ -161,6 +161,34 @@ def test_a_full_disk_is_said_once_a_minute(capsys: pytest.CaptureFixture[str], c
     assert (first["event"], first["level"], first["error"]) == ("log.not_written", "error", "OSError")
     assert first["problem"] == os.strerror(errno.ENOSPC)
     assert (first["lines"], second["lines"]) == (1, 2000)
+
+
+class FullFile(FullDisk):
+    """A log file on such a disk: what is written waits in memory, and it is the flush that fails."""
+
+    def write(self, text: str) -> int:
+        return io.StringIO.write(self, text)
+
+    def flush(self) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_timer_that_writes_lines_to_a_full_disk_leaves_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nobody asked for it who could be told: the event loop would write a traceback each time."""
+    configure(format="json")
+    handler = fill(FullFile())
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+    for _ in range(3):
+        handler.put("line")
+        await asyncio.sleep(3 * LONGEST_WAIT)
+        handler.flush()
+
+    assert failures == []
+    assert [line["event"] for line in json_lines(capsys.readouterr().err)] == ["log.not_written"]
 
 
 def test_the_log_goes_on_when_there_is_space_again(clock: list[float]) -> None:
