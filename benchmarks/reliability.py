@@ -26,6 +26,7 @@ from tests.actions.reliability.cells import LOOKS, OWN, SHARED, WORKS
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host, hosts
 from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
+from tests.actions.reliability.walks import can_walk_on, walk_on
 from tests.actions.transport.fault_proxy import proxy_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
@@ -39,6 +40,9 @@ TITLES = {
 }
 _NOTHING = "nothing breaks"
 _USED = "nothing breaks; a server that has been used"
+_WALKS = "people edit, searches lag, answers are lost: random walks"
+# In each round.
+_WALKS_EACH = 25
 _DEATHS = {
     "book": "killed at each step of a booking",
     "move": "killed at each step of a move",
@@ -65,10 +69,16 @@ class Report:
         """Return the table in Markdown."""
         rows = [["", *TITLES.values()], ["---"] * (len(TITLES) + 1)]
         for row in dict.fromkeys(row for row, _ in self.cells):
-            unit = "deaths" if row in _DEATHS.values() else "races"
+            unit = _unit(row)
             found = [self.cells.get((row, system)) for system in TITLES]
             rows.append([row, *("" if number is None else f"{number} {unit}" for number in found)])
         return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _unit(row: str) -> str:
+    if row == _WALKS:
+        return "walks"
+    return "deaths" if row in _DEATHS.values() else "races"
 
 
 def tell(text: str) -> None:
@@ -103,6 +113,12 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
                 report.count(f"{name}; {ledger}", system.name, partial(broken, ledger, seed, name))
     for work in WORKS:
         report.count(_DEATHS[work], system.name, partial(killed, work))
+
+
+def measure_walks(report: Report, system: str, rounds: int) -> None:
+    """Fill the cell of a system's walks, which begin on an empty one each."""
+    if can_walk_on(system):
+        report.count(_WALKS, system, partial(walk_on, system, _WALKS_EACH * rounds))
 
 
 def _unbroken(system: System) -> Sequence[tuple[str, str, int]]:
@@ -148,6 +164,7 @@ def main() -> int:
                 (folder / name).mkdir()
                 with systems[name](folder / name) as system:
                     measure(report, running, system, arguments.rounds)
+                measure_walks(report, name, arguments.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for problem in report.problems:
