@@ -49,13 +49,14 @@ from actions.scheduling.caldav.content import (
     parts_of,
 )
 from actions.scheduling.caldav.expanded import ExpandedObjects
+from actions.scheduling.caldav.listed import reference_in, written_as
 from actions.scheduling.caldav.search import EventSearch, as_known, is_own, names_of
 from actions.scheduling.caldav.series import is_cancelled
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import AppointmentType, Slot, Window
-from actions.scheduling.remote import FREE, TAKEN, Entry, Seen
+from actions.scheduling.remote import FREE, TAKEN, Entry, Seen, Written
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -69,6 +70,8 @@ _ANY_ZONE = timedelta(days=1)
 _LAG_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 # Longer than any writer takes, its retries and a sweeper's work after its death included.
 _ABANDONED = timedelta(minutes=15)
+# An appointment has not more; a whole day has, and is not looked at cell by cell.
+_MOST_CELLS = 24
 
 
 class CalDavCalendar:
@@ -172,8 +175,7 @@ class CalDavCalendar:
             return Seen(entry.slot, self._known_names(entry)) if await self.find(entry) else None
         names = self._known_names(entry, found.stored.name)
         try:
-            event = events_in(found.stored.content)[0]
-            if is_cancelled(event):
+            if is_cancelled(event := events_in(found.stored.content)[0]):
                 return None
             span = span_of(event, self._zone)
         except UNREADABLE:
@@ -211,6 +213,19 @@ class CalDavCalendar:
             except (SlotTakenError, OutcomeUnknownError):
                 return False
         return True
+
+    async def written(self, within: Slot) -> Sequence[Written]:
+        """Return the events of this and other hosts at the time, and the claims of those that are being written."""
+        collection = await self._collection(within.resource)
+        stored_then = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
+        found = {one.uid: one for stored in stored_then if (one := written_as(stored, within, self._zone))}
+        cells = self._grid.cells_of(within)
+        for cell in cells if len(cells) <= _MOST_CELLS else ():
+            stored = await collection.get(name_of(cell))
+            uid = entry_uid(stored.uid) if stored is not None and stored.uid else None
+            if stored is not None and uid is not None and uid not in found and not self._is_old(stored):
+                found[uid] = Written(uid, within, reference_in(stored), is_whole=False)
+        return list(found.values())
 
     async def remove(self, entry: Entry) -> None:
         """Remove what there is of the entry, also if people moved its event to another time, name or calendar."""
@@ -319,11 +334,12 @@ class CalDavCalendar:
             stored = await collection.get(self._names_of(entry)[-1])
             if stored is None or stored.uid != entry.uid:
                 return None, taken
-            if taken or pause is None:
+            if taken:
                 break
-            await self._sleep(pause)
-        if not taken:
-            _log.warning("caldav.search_lags", extra={"resource": entry.slot.resource})
+            if pause is None:
+                _log.warning("caldav.search_lags", extra={"resource": entry.slot.resource})
+            else:
+                await self._sleep(pause)
         return stored, taken
 
     async def _confirm(self, collection: Collection, own: StoredObject) -> bool:
