@@ -216,6 +216,9 @@ class Walk:
     async def finish(self) -> None:
         """Let everything settle and look."""
         for _ in range(3):
+            # Who looks hears of what people ended; the sweeper comes to what could not be cleared away then.
+            for patient in PATIENTS:
+                await self.backend.upcoming(patient, self.clock.now)
             await self.wait(90)
             self.system.settle()
         truth = self.system.truth()
