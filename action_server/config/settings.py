@@ -22,6 +22,7 @@ from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
+from action_server.runtime.tool_options import McpSettings
 from action_server.security.auth import AuthSettings
 from action_server.security.secrets import Secrets, one_text
 from action_server.security.tls import TlsFiles, complete_tls
@@ -228,6 +229,16 @@ class Settings(CheckedFields, BaseModel):
         # Tokens stand in it.
         Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
     ] = {}
+
+    domain: Annotated[
+        Path | None,
+        Flag(("--domain",)),
+        Field(description="the assistant's domain, a file or folder: types of slots, and responses, of tools"),
+    ] = None
+    mcp: Annotated[
+        McpSettings,
+        Field(description="which actions are tools at POST /mcp, see howto/offer-actions-as-tools.md; none: no tools"),
+    ] = McpSettings()
 
     # Not a setting: what `--set` gave of those of the services.
     _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)

@@ -8,7 +8,7 @@ Responses are looked at in :mod:`action_server.protocol.responses`, for the same
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import GeneratorType
@@ -16,7 +16,7 @@ from typing import Any
 
 from rasa_sdk import events as sdk_events
 
-from action_server.errors import NotJsonableError
+from action_server.errors import CallError, NotJsonableError
 from action_server.protocol.events import KnownEvents, fits, known_to, repair, usual_slot
 from action_server.protocol.jsonable import JsonObject, jsonable, plain_copy
 from action_server.protocol.many_events import LEAST, leading_slots, usual_events
@@ -29,10 +29,14 @@ _MAX_NESTING = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the engine: events to apply and responses to send, all of it plain JSON values."""
+    """What goes back to the engine: events to apply and responses to send, all of it plain JSON values.
+
+    ``failure`` is set where a failure policy answers for an action that failed: engines see no failure then.
+    """
 
     events: list[JsonObject]
     responses: list[JsonObject]
+    failure: CallError | None = field(default=None, compare=False, repr=False)
 
 
 def answer_of(

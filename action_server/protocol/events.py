@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from action_server.protocol.jsonable import JsonObject, is_plain_atom
+from action_server.protocol.jsonable import JsonObject, is_plain_atom, plain_copy
 
 # Told of each repair: the path of a field, and the type that was found there.
 Repaired = Callable[[str, str], None]
@@ -154,9 +154,13 @@ def usual_slot(event: Mapping[Any, Any]) -> JsonObject | None:
         timestamp, name, value = event["timestamp"], event["name"], event["value"]
     except KeyError:
         return None
-    if timestamp is None and type(name) is str and is_plain_atom(value):
-        return {"event": "slot", "timestamp": None, "name": name, "value": value}
-    return None
+    if timestamp is not None or type(name) is not str:
+        return None
+    if not is_plain_atom(value):
+        value = plain_copy(value) if type(value) in (list, dict) else None
+        if value is None:
+            return None
+    return {"event": "slot", "timestamp": None, "name": name, "value": value}
 
 
 def fits(event: JsonObject) -> bool:

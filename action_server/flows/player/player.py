@@ -137,7 +137,9 @@ class Player:
         self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
             processor = CommandProcessor(
-                dialogue, from_button=payload is not None, forced=payload.forced if payload else ()
+                dialogue,
+                extractor=payload.extractor if payload else "LLM",
+                forced=payload.forced if payload else (),
             )
             processor.execute(prediction.commands, message)
             dialogue.events.emit_stack()

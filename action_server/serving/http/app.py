@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,11 @@ from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
+from action_server import __version__
 from action_server.assembly import Assembly
 from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
 from action_server.protocol.calls import encode_error
+from action_server.protocol.openapi import openapi
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.byte_budget import ByteBudget, Share
@@ -66,6 +69,7 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
     if assembly.authenticator is not None:
         _add_authentication(app, assembly.authenticator)
     _add_webhook(app, assembly, limits)
+    _add_tools(app, assembly, limits)
     _add_pages(app, assembly)
     return app
 
@@ -106,6 +110,32 @@ def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> No
         return _json(body)
 
 
+def _add_tools(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> None:
+    if assembly.tools is None:
+        return
+    # Here, as a server without tools need not pay for it.
+    from action_server.serving.mcp.routes import add_mcp
+    from action_server.tools.calling import Caller
+
+    addresses = ClientAddresses(assembly.settings.trusted_proxies)
+
+    async def with_body(request: Request, answer: Callable[[bytes], Awaitable[HTTPResponse]]) -> HTTPResponse:
+        share = Share(app.ctx.byte_budget)
+        try:
+            body = await _read_body(request, limits, share)
+            encoding = ", ".join(request.headers.getall("content-encoding", []))
+            if encoding:
+                body = await inflate_aside(body, encoding=encoding, limit=limits.max_bytes, take=share.take)
+            return await answer(body)
+        finally:
+            share.release()
+
+    def caller_of(request: Request, size: int) -> Caller:
+        return Caller(request.headers, id_of(request), client_of(request, addresses), size)
+
+    add_mcp(app, assembly, assembly.tools, with_body, caller_of)
+
+
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     @app.route("/health", methods=_READING, stream=True)
     async def health(request: Request) -> HTTPResponse:
@@ -122,6 +152,12 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     @app.route("/actions", methods=_READING, stream=True)
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
+
+    document = openapi(__version__)
+
+    @app.route("/openapi.json", methods=_READING, stream=True)
+    async def openapi_document(request: Request) -> HTTPResponse:
+        return json_response(document)
 
     if assembly.metrics is not None:
         counted = assembly.metrics
