@@ -215,7 +215,7 @@ ENDLESS_FLOW = Rule(
     "endless-flow",
     "error",
     "steps, `link`s or `call`s that lead back to where they began without asking for anything",
-    why="the turn does not end by itself; the engine breaks it off after 250 steps",
+    why="the turn does not end by itself; the engine breaks it off after 250 steps without an action, or 1,000 actions",
     section=FLOWS,
 )
 TOOL_MAPPING = Rule(

@@ -26,15 +26,22 @@ from action_server.project.flows import (
 from action_server.project.places import UnsupportedError
 from action_server.project.tool_mapping import read_mapping
 
-# What engines allow in one turn.
+# What Rasa Pro 3.21.0 allows: so many steps from one action to the next (MAX_NUMBER_OF_STEPS of its flow executor), and
+# so many actions in a turn (MAX_NUMBER_OF_PREDICTIONS_CALM of its processor, a variable of its environment).
 MOST_STEPS = 250
+MOST_ACTIONS = 1000
 
 
 class Policy:
     """Plays the stack of a dialogue."""
 
     def __init__(
-        self, dialogue: Dialogue, actions: Actions, most_steps: int = MOST_STEPS, tools: Tools | None = None
+        self,
+        dialogue: Dialogue,
+        actions: Actions,
+        most_steps: int = MOST_STEPS,
+        most_actions: int = MOST_ACTIONS,
+        tools: Tools | None = None,
     ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
@@ -48,6 +55,7 @@ class Policy:
         self._actions = actions
         self._most_steps = most_steps
         self._tools = tools
+        self._most_actions = most_actions
 
     async def run(self) -> None:
         """Take steps until an action listens, nothing is left to do, or the conversation is paused or over.
@@ -55,12 +63,21 @@ class Policy:
         Raises:
             UnsupportedError: a step that the player does not play.
         """
-        for _ in range(self._most_steps):
+        first = executed = self._actions.executed
+        steps = 0
+        while executed - first < self._most_actions:
             if self._state.is_paused or self._state.has_ended:
                 return
             if await self._take_step() is Outcome.LISTEN:
                 return
-        self._stop_endless_turn()
+            # An action begins the count of steps anew, as each is a prediction of its own.
+            steps = steps + 1 if self._actions.executed == executed else 0
+            executed = self._actions.executed
+            if steps >= self._most_steps:
+                self._stop_endless_steps()
+                return
+        # Engines predict no more, say nothing, and leave the stack as it is.
+        self._note_endless(f"{self._most_actions} actions")
 
     async def _take_step(self) -> Outcome:
         self._events.emit_stack()
@@ -244,16 +261,19 @@ class Policy:
         self._frames.push(self._frames.make(flow.id, "call"))
         return Outcome.GO_ON
 
-    def _stop_endless_turn(self) -> None:
-        """End a turn that does not end by itself, as engines do: by the pattern for errors."""
+    def _note_endless(self, limit: str) -> None:
         counted = Counter(
             (s.flow, s.step, s.at) for s in self._recorder.turn.steps if not s.flow.startswith("pattern_")
         )
         often = [entry for entry, _ in counted.most_common(3)]
         steps = ", ".join(f"{step} of {flow} ({at})" for flow, step, at in often) or "none of a flow"
         self._recorder.add_failure(
-            f"the turn did not end within {self._most_steps} steps; taken again and again: {steps}",
+            f"the turn did not end within {limit}, which is what engines allow; taken most: {steps}",
             often[0][2] if often else None,
         )
+
+    def _stop_endless_steps(self) -> None:
+        """End a turn in which nothing runs any more, as engines do: by the pattern for errors."""
+        self._note_endless(f"{self._most_steps} steps without an action")
         self._stack.clear()
         self._responses.utter_response("utter_internal_error_rasa", None, "pattern_internal_error")
