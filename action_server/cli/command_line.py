@@ -67,6 +67,7 @@ VERBS = (
     Verb(("start",), "the same as run; what the official image's users type", "run"),
     Verb(("list",), "list the actions", "list"),
     Verb(("call",), "call one action", "call"),
+    Verb(("tools",), "show the actions that are offered as tools, as models see them", "tools"),
     Verb(("services",), "ask every service whether it works", "services"),
     Verb(("doctor",), "find what will fail at run time", "doctor"),
     Verb(("check",), "find where code, domain and flows disagree", "check", is_extra=True),
