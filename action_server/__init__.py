@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
     from action_server.runtime import services
+    from action_server.runtime.functions import action
     from action_server.runtime.middleware import Next, middleware
     from action_server.runtime.options import action_options
     from action_server.runtime.registry import Registry
@@ -34,6 +35,7 @@ __all__ = [
     "Next",
     "Registry",
     "Slots",
+    "action",
     "action_options",
     "aiohttp_trace_config",
     "current_call",
@@ -56,6 +58,7 @@ _HOMES = {
     "Next": "runtime.middleware",
     "Registry": "runtime.registry",
     "Slots": "runtime.slots",
+    "action": "runtime.functions",
     "action_options": "runtime.options",
     "aiohttp_trace_config": "telemetry.outbound",
     "current_call": "telemetry.logs",

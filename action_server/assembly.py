@@ -20,7 +20,7 @@ from action_server import __version__
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
 from action_server.protocol.answers import Answer
-from action_server.protocol.calls import Call, encode_error, encode_reply
+from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
@@ -63,6 +63,8 @@ class CallHandler:
         self.executor = executor
         self._max_json_depth = max_json_depth
         self._metrics = metrics
+        # A middleware may answer with values that are not JSON yet.
+        self._encode = encode_reply if executor.has_middlewares else encode_plain_reply
 
     async def answer(
         self,
@@ -86,7 +88,7 @@ class CallHandler:
             plain = raw if decompress is None else await decompress(bytes(raw))
             call = read_call(plain, self._max_json_depth)
             answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
-            return 200, encode_reply(answer.events, answer.responses), None
+            return 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
             return error.status, encode_error(error), error
@@ -139,7 +141,7 @@ class CallHandler:
                 call = read_call(plain, self._max_json_depth)
             span.about(call)
             answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
-        return encode_reply(answer.events, answer.responses)
+        return self._encode(answer.events, answer.responses)
 
 
 @dataclass
@@ -326,6 +328,15 @@ async def open_services(
     return opened
 
 
+def store_location(settings: Settings) -> str | Path:
+    """Return where the store of actions that run once is: a file, or an URL."""
+    from platformdirs import user_data_dir
+
+    if settings.database is None:
+        return Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    return settings.database if "://" in settings.database else Path(settings.database)
+
+
 async def _open_store(
     stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
 ) -> IdempotencyStore | None:
@@ -333,11 +344,9 @@ async def _open_store(
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
     # Here, as a server without such actions need not pay for SQLAlchemy.
-    from platformdirs import user_data_dir
-
     from action_server.idempotency.store import IdempotencyStore
 
-    database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
     if password is not None:
         # A file that is not there is named here; later it is one more reason why the database does not answer.

@@ -77,7 +77,7 @@ def test_the_reference_has_every_endpoint() -> None:
     routes = [f"{method} /{route.path}" for route in app.router.routes for method in route.methods]
     Sanic.unregister_app(app)
 
-    assert len(routes) == 9
+    assert len(routes) == 11
     assert [route for route in routes if f"`{route}`" not in page] == []
 
 

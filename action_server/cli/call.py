@@ -84,10 +84,9 @@ async def _call(
     from action_server.cli import client
 
     if not args.url:
-        answer = client.call_in_process(
+        return await client.call_in_process(
             read, args.action, slots, message=args.message, sender_id=args.sender, domain=domain
         )
-        return await answer, ""
     headers = dict(args.headers)
     reply = await client.call_action(
         args.url, args.action, slots, message=args.message, sender_id=args.sender, domain=domain, headers=headers

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
 import rasa_sdk
 
 from action_server.assembly import assemble
@@ -44,6 +43,9 @@ async def call_action(
 
 async def explain_not_found(url: str, action: str, headers: Mapping[str, str]) -> str:
     """Return why a call may have been answered with 404 or 405: the URL's path, or a misspelt name; "" if unknown."""
+    # Here, as a call in this process needs none of it.
+    import aiohttp
+
     if not urlsplit(url).path.endswith("/webhook"):
         return f"hint: an action server answers at /webhook: --url {urljoin(url, '/webhook')}"
     try:
@@ -51,8 +53,7 @@ async def explain_not_found(url: str, action: str, headers: Mapping[str, str]) -
             names = [str(entry["name"]) for entry in await response.json()]
     except (aiohttp.ClientError, OSError, ValueError, TypeError, KeyError, asyncio.TimeoutError):
         return ""
-    found = nearest(action, names)
-    return f"hint: did you mean {found}?" if found else "hint: `action-server list` shows the names there are"
+    return _meant(action, names)
 
 
 async def call_in_process(
@@ -63,8 +64,10 @@ async def call_in_process(
     message: str | None = None,
     sender_id: str = "default",
     domain: Mapping[str, Any] | None = None,
-) -> Reply:
+) -> tuple[Reply, str]:
     """Answer one webhook request with the settings' actions, by the road of one that came over HTTP.
+
+    Returns the reply and, if there is no such action, the one that may have been meant.
 
     Raises:
         StartupError: an action or a service cannot be made.
@@ -75,7 +78,14 @@ async def call_in_process(
         assembly.watch()
         start = time.perf_counter()
         status, reply, _ = await assembly.calls.answer(body)
-        return Reply(status, json.loads(reply), milliseconds_since(start))
+        found = Reply(status, json.loads(reply), milliseconds_since(start))
+        names = [known.name for known in assembly.executor.registry]
+        return found, _meant(action, names) if status == 404 else ""
+
+
+def _meant(action: str, names: Sequence[str]) -> str:
+    found = nearest(action, names)
+    return f"hint: did you mean {found}?" if found else "hint: `action-server list` shows the names there are"
 
 
 def _body(

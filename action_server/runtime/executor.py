@@ -99,6 +99,11 @@ class Executor:
         self._privacy = privacy or Privacy()
         validation.install()
 
+    @property
+    def has_middlewares(self) -> bool:
+        """Whether answers may be a middleware's."""
+        return bool(self._middlewares)
+
     async def run(
         self,
         call: Call,

@@ -14,9 +14,11 @@ from sanic.exceptions import RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
+from action_server import __version__
 from action_server.assembly import Assembly
 from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
 from action_server.protocol.calls import encode_error
+from action_server.protocol.openapi import openapi
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.byte_budget import ByteBudget, Share
@@ -151,13 +153,20 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     async def actions(request: Request) -> HTTPResponse:
         return json_response([{"name": action.name} for action in assembly.executor.registry])
 
+    document = openapi(__version__)
+
+    @app.route("/openapi.json", methods=_READING, stream=True)
+    async def openapi_document(request: Request) -> HTTPResponse:
+        return json_response(document)
+
     if assembly.metrics is not None:
-        page = assembly.metrics
+        counted = assembly.metrics
 
         @app.route("/metrics", methods=_READING, stream=True)
         async def metrics(request: Request) -> HTTPResponse:
-            body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
-            return HTTPResponse(body, 200, None, content_type)
+            encodings = ",".join(request.headers.getall("accept-encoding", []))
+            page = await asyncio.to_thread(counted.render, request.headers.get("accept"), encodings)
+            return HTTPResponse(page.body, 200, page.headers, page.content_type)
 
 
 async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:

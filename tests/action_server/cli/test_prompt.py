@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import os
 import signal
-import sys
 import threading
 
 import pytest
@@ -49,16 +48,12 @@ def test_ctrl_c_that_comes_before_input_waits_is_heard(monkeypatch: pytest.Monke
         return os.read(reading, 1).decode()
 
     monkeypatch.setattr(builtins, "input", wait_for_a_key)
-    interval = sys.getswitchinterval()
-    # So that the other thread runs when the main one waits, and not before.
-    sys.setswitchinterval(PATIENCE)
     thread = threading.Thread(target=press)
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             ask("you: ")
     finally:
-        sys.setswitchinterval(interval)
         over.set()
         thread.join()
         os.close(reading)

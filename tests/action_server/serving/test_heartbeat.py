@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-import bdb
+import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
-import coverage
 import pytest
 
-from action_server.serving.heartbeat import is_debugged
+from tests.processes import PATIENCE, environment
 
-Tracer = Callable[..., Any]
+IS_DEBUGGED = "from action_server.serving.heartbeat import is_debugged; print(is_debugged())"
+STEPPED_THROUGH = f"""
+import bdb, sys
+debugger = bdb.Bdb()
+debugger.reset()
+sys.settrace(debugger.trace_dispatch)
+{IS_DEBUGGED}
+"""
+# No measuring but the test's own.
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+MEASURED_IN_C, MEASURED_IN_PYTHON = (
+    f"""
+import coverage
+measuring = coverage.Coverage(data_file=None, config_file=False)
+measuring.set_option("run:core", {core!r})
+measuring.start()
+{IS_DEBUGGED}
+measuring.stop()
+"""
+    for core in ("ctrace", "pytrace")
+)
 
 
-def tracer_of_coverage() -> Tracer:
-    """The tracer that a program measured by coverage has, whatever measures this test."""
-    before = sys.gettrace()
-    measuring = coverage.Coverage(data_file=None, config_file=False)
-    measuring.start()
-    tracer = sys.gettrace()
-    measuring.stop()
-    sys.settrace(before)
-    assert tracer is not None
-    return tracer
-
-
-def tracer_of_a_debugger() -> Tracer:
-    """The tracer that ``breakpoint()`` sets."""
-    debugger = bdb.Bdb()
-    debugger.reset()
-    return debugger.trace_dispatch
-
-
-@pytest.mark.parametrize(("tracer", "debugged"), [(tracer_of_coverage, False), (tracer_of_a_debugger, True)])
-def test_a_debugger_is_told_from_what_counts_lines(tracer: Callable[[], Tracer], debugged: bool) -> None:
+@pytest.mark.parametrize(
+    ("script", "debugged"),
+    [(IS_DEBUGGED, False), (MEASURED_IN_C, False), (MEASURED_IN_PYTHON, False), (STEPPED_THROUGH, True)],
+    ids=["nothing", "coverage in C", "coverage in Python", "a debugger"],
+)
+def test_a_debugger_is_told_from_what_counts_lines(script: str, debugged: bool) -> None:
     """Under coverage a worker that hangs is replaced as ever; while somebody steps through its code, it is not."""
-    before = sys.gettrace()
-    sys.settrace(tracer())
-    try:
-        found = is_debugged()
-    finally:
-        sys.settrace(before)
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(**UNMEASURED),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
 
-    assert found is debugged
+    assert ended.stdout == f"{debugged}\n"

@@ -40,6 +40,7 @@ FACTS = st.builds(
     sender_id=ANY_TEXT,
     request_id=ANY_TEXT,
     trace_id=st.just("") | st.just("f" * 32),
+    client=st.just("") | ANY_TEXT,
 )
 MOMENTS = st.floats(0, 4e9) | st.integers(0, 2**31).map(lambda second: second + 0.9999996)
 FORMATTERS: dict[LogFormat, logging.Formatter] = {"json": JsonFormatter(), "console": ConsoleFormatter()}
@@ -51,6 +52,7 @@ def by_record(formatter: logging.Formatter, now: float, facts: CallFacts) -> str
     fields |= {"waiting_ms": facts.waiting_ms, "ms": facts.ms, "bytes": facts.size}
     fields |= {"error_id": facts.error_id} if facts.error_id is not None else {}
     fields |= {"repeated": True} if facts.repeated else {}
+    fields |= {"client": facts.client} if facts.client else {}
     fields |= {"action": facts.action, "sender_id": facts.sender_id}
     fields |= {"request_id": facts.request_id} if facts.request_id else {}
     fields |= {"trace_id": facts.trace_id} if facts.trace_id else {}

@@ -1,0 +1,77 @@
+"""The project whose actions are tested: its folder, its settings and its domain."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from action_server.config import settings
+from action_server.config.settings import Settings
+from action_server.project.domain import BUILT_IN_SLOTS, Domain
+from action_server.project.location import holds_project, locate_project
+from action_server.project.project_reader import read_project
+
+_CODE = ("actions.py", "actions/__init__.py")
+
+
+@dataclass(frozen=True)
+class TestedProject:
+    """What is tested. ``domain`` has no slots where the project has no domain."""
+
+    # Not a test, whatever its name: pytest would collect it.
+    __test__ = False
+
+    folder: Path
+    settings: Settings
+    domain: Domain
+
+    @property
+    def knows_slots(self) -> bool:
+        """Whether the domain has slots of its own: then no others can be set."""
+        return bool(set(self.domain.slots) - set(BUILT_IN_SLOTS))
+
+
+def find_folder(start: Path, root: Path) -> Path:
+    """Return the folder of the project that a test in ``start`` belongs to, no higher than ``root``.
+
+    That is the nearest one with an endpoints.yml or a domain; otherwise the nearest with actions; otherwise ``root``.
+    """
+    above = [start, *start.parents]
+    folders = above[: above.index(root) + 1] if root in above else [start]
+    for folder in folders:
+        if (folder / settings.DEFAULT_ENDPOINTS).is_file() or holds_project(folder):
+            return folder
+    return next((f for f in folders if any((f / name).is_file() for name in _CODE)), root)
+
+
+def read_tested_project(folder: Path, *, actions: str | None = None, domain: Path | None = None) -> TestedProject:
+    """Read a project. ``actions`` is the package or module of them, ``domain`` a file or folder, if it is not usual.
+
+    Raises:
+        SettingsError: its settings are wrong.
+    """
+    # A file that tests import by its path has no folder on the path of imports.
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    endpoints = folder / settings.DEFAULT_ENDPOINTS
+    flags = {"endpoints": endpoints if endpoints.exists() else None, "actions": actions}
+    return TestedProject(folder, settings.read(flags), read_domain_in(folder, domain))
+
+
+def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:
+    """Return the domain of the project in a folder; one with nothing in it where there is no project."""
+    found = folder if domain is not None else locate_project(folder)
+    return Domain() if found is None else _read_domain_of(found, domain, _newest_change(found))
+
+
+@lru_cache(maxsize=8)
+def _read_domain_of(folder: Path, domain: Path | None, changed: float) -> Domain:
+    """Read a domain once for all tests; one that was edited is another one."""
+    return read_project(folder, domain=domain).domain
+
+
+def _newest_change(folder: Path) -> float:
+    files = [*folder.glob("domain*"), *folder.glob("domain/**/*")]
+    return max((file.stat().st_mtime for file in files), default=0.0)
