@@ -67,6 +67,7 @@ VERBS = (
     Verb(("start",), "the same as run; what the official image's users type", "run"),
     Verb(("list",), "list the actions", "list"),
     Verb(("call",), "call one action", "call"),
+    Verb(("tools",), "show the actions that are offered as tools, as models see them", "tools"),
     Verb(("contract",), "examine a server, ours or any other, against what engines expect", "contract"),
     Verb(("services",), "ask every service whether it works", "services"),
     Verb(("doctor",), "find what will fail at run time", "doctor"),

@@ -29,6 +29,7 @@ from action_server.protocol.answers import Answer, answer_of
 from action_server.protocol.calls import Call
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.domains import Domains
+from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
 from action_server.runtime import validation
 from action_server.runtime.admission import Admission
@@ -41,7 +42,7 @@ from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
 from action_server.source import place_of_failure
 from action_server.telemetry.calls import Observation, facts
-from action_server.telemetry.logs import CallContext, calling
+from action_server.telemetry.logs import CallContext, NobodysContext, calling
 from action_server.telemetry.masking import Privacy, hiding
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
@@ -135,7 +136,7 @@ class Executor:
             ActionTimeoutError: the action took longer than its options allow.
             ActionFailedError: the action raised anything else; the details are in the log.
         """
-        context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
+        context = _context_of(call, transport, request_id, size, client)
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
@@ -273,6 +274,12 @@ class Executor:
         messages = running.dispatcher.messages
         answer = answer_of(running.call.action, events, messages, running.call.version, self._note)
         return replace(answer, failure=error)
+
+
+def _context_of(call: Call, transport: str, request_id: str, size: int, client: str) -> CallContext:
+    if isinstance(call, ToolCall) and not call.sender_id:
+        return NobodysContext(call.action, "", transport, request_id, size, client, call.ask_for_conversation)
+    return CallContext(call.action, call.sender_id, transport, request_id, size, client)
 
 
 def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:
