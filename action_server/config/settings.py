@@ -20,6 +20,7 @@ from action_server.config.problems import refuse_incomplete, refuse_useless_over
 from action_server.config.sources import Found, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
+from action_server.runtime.disconnects import OnDisconnect
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.tool_options import McpSettings
@@ -165,6 +166,11 @@ class Settings(CheckedFields, BaseModel):
         Flag(("--timeout",)),
         Field(gt=0, le=300, description="seconds an action may take, waiting included; engines give up after 300"),
     ] = 30.0
+    on_disconnect: Annotated[
+        OnDisconnect,
+        Flag(("--on-disconnect",)),
+        Field(description="what a running action does when its caller leaves: `finish`, or `cancel` if it is async"),
+    ] = "finish"
     max_calls: Annotated[
         int, Flag(("--max-calls",)), Field(ge=1, description="calls that run at once, in each worker")
     ] = 500
@@ -298,7 +304,7 @@ class Settings(CheckedFields, BaseModel):
     @property
     def options(self) -> OptionsTable:
         """The options of every action."""
-        return OptionsTable(ActionOptions(timeout=self.timeout), self.action_options)
+        return OptionsTable(ActionOptions(timeout=self.timeout, on_disconnect=self.on_disconnect), self.action_options)
 
     @property
     def logs(self) -> LogSettings:
