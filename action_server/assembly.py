@@ -44,6 +44,7 @@ from action_server.telemetry.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
     from action_server.idempotency.store import IdempotencyStore
+    from action_server.telemetry.recorder import Recorder, Recording
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +76,31 @@ class CallHandler:
         ``headers`` may hold the caller's trace; the log has ``request_id`` and ``client``, the caller's address.
         Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
+        recorder = self.executor.recorder
+        seen = None if recorder is None else recorder.begin("http", request_id)
+        if recorder is None or seen is None:
+            return await self._answer(body, headers, request_id, client, decompress)
+        answered = await self._answer(body, headers, request_id, client, decompress, seen)
+        recorder.end(seen, answered[0], answered[1])
+        return answered
+
+    async def _answer(
+        self,
+        body: Body,
+        headers: Mapping[str, str] | None,
+        request_id: str,
+        client: str,
+        decompress: Decompress | None,
+        seen: Recording | None = None,
+    ) -> tuple[int, bytes, CallError | None]:
         executor = self.executor
         try:
             if executor.tracing.is_on:
-                return 200, await self._answer_traced(body, headers, request_id, client, decompress), None
+                return 200, await self._answer_traced(body, headers, request_id, client, decompress, seen), None
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             plain = raw if decompress is None else await decompress(bytes(raw))
+            if seen is not None:
+                seen.body = plain
             call = read_call(plain, self._max_json_depth)
             answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
             return 200, encode_reply(answer.events, answer.responses), None
@@ -99,13 +119,21 @@ class CallHandler:
         return error
 
     async def _answer_traced(
-        self, body: Body, headers: Mapping[str, str] | None, request_id: str, client: str, decompress: Decompress | None
+        self,
+        body: Body,
+        headers: Mapping[str, str] | None,
+        request_id: str,
+        client: str,
+        decompress: Decompress | None,
+        seen: Recording | None,
     ) -> bytes:
         tracing = self.executor.tracing
         with tracing.call(headers) as span:
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             with tracing.step("decode"):
                 plain = raw if decompress is None else await decompress(bytes(raw))
+                if seen is not None:
+                    seen.body = plain
                 call = read_call(plain, self._max_json_depth)
             span.about(call)
             answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
@@ -188,9 +216,8 @@ async def assemble(
 ) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
-    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where the workers of
-    one supervisor count together and find domains that others were sent; None for a worker on its own. ``prepared`` is
-    what is loaded already, ``threads`` are those it is to run on.
+    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where workers count
+    together and find each other's domains. ``prepared`` is what is loaded already, ``threads`` those it is to run on.
 
     Raises:
         StartupError: an action or a service cannot be made.
@@ -215,6 +242,7 @@ async def assemble(
             domain_files=_domain_files(settings, shared_directory),
             threads=threads or _threads_here(prepared),
         )
+        executor.recorder = _open_recorder(stack, settings, metrics)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
         yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
@@ -304,6 +332,17 @@ def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
     stack.callback(tracing.close)
     tracing.share()
     return tracing
+
+
+def _open_recorder(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Recorder | None:
+    if settings.recording is None:
+        return None
+    from action_server.telemetry.recorder import Recorder
+
+    rules, _ = read_rules(settings.blocks.privacy)
+    recorder = Recorder(settings.recording, rules, metrics.recorded)
+    stack.callback(recorder.close)
+    return recorder
 
 
 def _read_privacy(settings: Settings) -> Privacy:
