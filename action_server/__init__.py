@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
     from action_server.runtime import services
+    from action_server.runtime.functions import action
     from action_server.runtime.middleware import Next, middleware
     from action_server.runtime.options import action_options
     from action_server.runtime.registry import Registry
     from action_server.runtime.slots import Slots
+    from action_server.runtime.tool_options import mcp
     from action_server.telemetry.logs import CallContext, current_call
     from action_server.telemetry.outbound import aiohttp_trace_config
     from action_server.telemetry.tracing import outbound_headers
@@ -33,10 +35,12 @@ __all__ = [
     "Next",
     "Registry",
     "Slots",
+    "action",
     "action_options",
     "aiohttp_trace_config",
     "current_call",
     "idempotent",
+    "mcp",
     "middleware",
     "outbound_headers",
     "services",
@@ -54,10 +58,12 @@ _HOMES = {
     "Next": "runtime.middleware",
     "Registry": "runtime.registry",
     "Slots": "runtime.slots",
+    "action": "runtime.functions",
     "action_options": "runtime.options",
     "aiohttp_trace_config": "telemetry.outbound",
     "current_call": "telemetry.logs",
     "idempotent": "idempotency.rules",
+    "mcp": "runtime.tool_options",
     "middleware": "runtime.middleware",
     "outbound_headers": "telemetry.tracing",
     "services": "runtime.services",

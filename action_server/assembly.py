@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
-from action_server.protocol.calls import encode_error, encode_reply
+from action_server.protocol.answers import Answer
+from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
@@ -32,6 +33,7 @@ from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
 from action_server.runtime.service_settings import ServiceSettings
 from action_server.runtime.threads import Threads
+from action_server.runtime.tool_options import mark_of
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
 from action_server.telemetry.calls import facts, note_refusal
@@ -39,12 +41,13 @@ from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
+from action_server.telemetry.recorder import Recorder, open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
 if TYPE_CHECKING:
     from action_server.idempotency.store import IdempotencyStore
-    from action_server.telemetry.recorder import Recorder, Recording
+    from action_server.tools.calling import ToolCaller
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ class CallHandler:
         self.executor = executor
         self._max_json_depth = max_json_depth
         self._metrics = metrics
+        # A middleware may answer with values that are not JSON yet.
+        self._encode = encode_reply if executor.has_middlewares else encode_plain_reply
 
     async def answer(
         self,
@@ -76,37 +81,53 @@ class CallHandler:
         ``headers`` may hold the caller's trace; the log has ``request_id`` and ``client``, the caller's address.
         Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
-        recorder = self.executor.recorder
-        seen = None if recorder is None else recorder.begin("http", request_id)
-        if recorder is None or seen is None:
-            return await self._answer(body, headers, request_id, client, decompress)
-        answered = await self._answer(body, headers, request_id, client, decompress, seen)
-        recorder.end(seen, answered[0], answered[1])
-        return answered
-
-    async def _answer(
-        self,
-        body: Body,
-        headers: Mapping[str, str] | None,
-        request_id: str,
-        client: str,
-        decompress: Decompress | None,
-        seen: Recording | None = None,
-    ) -> tuple[int, bytes, CallError | None]:
         executor = self.executor
+        recorder = executor.recorder
+        seen = None if recorder is None else recorder.begin("http", request_id)
+        if seen is not None:
+            decompress = seen.keeping(decompress)
+        answered: tuple[int, bytes, CallError | None]
         try:
             if executor.tracing.is_on:
-                return 200, await self._answer_traced(body, headers, request_id, client, decompress, seen), None
-            raw = body if isinstance(body, (bytes, memoryview)) else await body
-            plain = raw if decompress is None else await decompress(bytes(raw))
-            if seen is not None:
-                seen.body = plain
-            call = read_call(plain, self._max_json_depth)
-            answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
-            return 200, encode_reply(answer.events, answer.responses), None
+                answered = 200, await self._answer_traced(body, headers, request_id, client, decompress), None
+            else:
+                raw = body if isinstance(body, (bytes, memoryview)) else await body
+                call = read_call(raw if decompress is None else await decompress(bytes(raw)), self._max_json_depth)
+                answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
+                answered = 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
-            return error.status, encode_error(error), error
+            answered = error.status, encode_error(error), error
+        if recorder is not None and seen is not None:
+            recorder.end(seen, answered[0], answered[1])
+        return answered
+
+    async def run(
+        self,
+        call: Call,
+        *,
+        transport: str,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+        client: str = "",
+        size: int = 0,
+        patience: float | None = None,
+    ) -> tuple[Answer | None, CallError | None]:
+        """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
+
+        Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
+        waits.
+        """
+        executor = self.executor
+        try:
+            with executor.tracing.call(headers) as span:
+                span.about(call)
+                answer = await executor.run(
+                    call, transport=transport, request_id=request_id, size=size, client=client, patience=patience
+                )
+                return answer, None
+        except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
+            return None, self.note_error(exc, request_id, client)
 
     def note_error(self, exception: BaseException, request_id: str = "", client: str = "") -> CallError:
         """Return the error that an exception is answered with, and tell the log and the metrics of it."""
@@ -119,25 +140,17 @@ class CallHandler:
         return error
 
     async def _answer_traced(
-        self,
-        body: Body,
-        headers: Mapping[str, str] | None,
-        request_id: str,
-        client: str,
-        decompress: Decompress | None,
-        seen: Recording | None,
+        self, body: Body, headers: Mapping[str, str] | None, request_id: str, client: str, decompress: Decompress | None
     ) -> bytes:
         tracing = self.executor.tracing
         with tracing.call(headers) as span:
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             with tracing.step("decode"):
                 plain = raw if decompress is None else await decompress(bytes(raw))
-                if seen is not None:
-                    seen.body = plain
                 call = read_call(plain, self._max_json_depth)
             span.about(call)
             answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
-        return encode_reply(answer.events, answer.responses)
+        return self._encode(answer.events, answer.responses)
 
 
 @dataclass
@@ -149,6 +162,8 @@ class Assembly:
     readiness: Readiness
     metrics: Metrics | None = None
     watchdog: LoopWatchdog | None = None
+    # None if no action is offered as a tool.
+    tools: ToolCaller | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         depth = self.settings.request_limits.max_json_depth
@@ -156,11 +171,30 @@ class Assembly:
         authenticator = Authenticator(self.settings.auth)
         # None if everybody may call.
         self.authenticator = authenticator if authenticator.enabled else None
+        self.tools = _make_tools(self.settings, self.executor.registry, self.calls)
 
     def watch(self) -> None:
         """Look after the event loop from now on: starting may keep it busy, and is nobody's mistake."""
         if self.watchdog is not None:
             self.watchdog.start()
+
+
+def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> ToolCaller | None:
+    """Make the tools of the actions that are offered. Raises :class:`StartupError` if one can be none."""
+    is_offering = bool(settings.mcp.actions or settings.mcp.tools)
+    if not is_offering and all(mark_of(action.run) is None for action in registry):
+        return None
+    if settings.grpc:
+        logger.warning("mcp.not_served", extra={"problem": "tools are served over HTTP, and this server speaks gRPC"})
+        return None
+    # Here, as a server without tools need not pay for what reads code and schemas.
+    from action_server.tools.calling import ToolCaller
+    from action_server.tools.domain import read_domain
+    from action_server.tools.offer import make_offer
+
+    domain = None if settings.domain is None else read_domain(settings.domain, "domain")
+    offer = make_offer(registry, settings.mcp, settings.options, domain)
+    return ToolCaller(offer, calls.run, settings.mcp.conversation)
 
 
 @dataclass(frozen=True)
@@ -198,11 +232,6 @@ def _threads_here(prepared: Prepared) -> Threads | None:
     # Services are asked for from other threads than that of their loop.
     is_safe = prepared.on_one_thread and prepared.package.lifespan is None
     return OneThread(asyncio.get_running_loop()) if is_safe else None
-
-
-def _warn_of_none(package: LoadedPackage, settings: Settings) -> None:
-    if not len(package.registry):
-        logger.warning("actions.none", extra={"package": settings.actions})
 
 
 @asynccontextmanager
@@ -274,7 +303,8 @@ def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFi
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
     opened = await open_services(stack, package, settings.services, settings.given_services)
-    _warn_of_none(package, settings)
+    if not len(package.registry):
+        logger.warning("actions.none", extra={"package": settings.actions})
     return opened
 
 
@@ -303,6 +333,15 @@ async def open_services(
     return opened
 
 
+def store_location(settings: Settings) -> str | Path:
+    """Return where the store of actions that run once is: a file, or an URL."""
+    from platformdirs import user_data_dir
+
+    if settings.database is None:
+        return Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    return settings.database if "://" in settings.database else Path(settings.database)
+
+
 async def _open_store(
     stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
 ) -> IdempotencyStore | None:
@@ -310,11 +349,9 @@ async def _open_store(
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
     # Here, as a server without such actions need not pay for SQLAlchemy.
-    from platformdirs import user_data_dir
-
     from action_server.idempotency.store import IdempotencyStore
 
-    database = settings.database or Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+    database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
     if password is not None:
         # A file that is not there is named here; later it is one more reason why the database does not answer.
@@ -335,14 +372,7 @@ def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
 
 
 def _open_recorder(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Recorder | None:
-    if settings.recording is None:
-        return None
-    from action_server.telemetry.recorder import Recorder
-
-    rules, _ = read_rules(settings.blocks.privacy)
-    recorder = Recorder(settings.recording, rules, metrics.recorded)
-    stack.callback(recorder.close)
-    return recorder
+    return open_recorder(stack, settings.recording, read_rules(settings.blocks.privacy)[0], metrics.recorded)
 
 
 def _read_privacy(settings: Settings) -> Privacy:

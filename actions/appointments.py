@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import services
+from action_server import action_options, services
 from actions.booking import BookingDesk, BookingRequest, Declined
 from actions.errors import BackendError, UnknownAppointmentTypeError
-from actions.responses import Speaker
+from actions.responses import Speaker, log_failure
+from actions.scheduling.models import Booking
 from actions.slots import ClinicSlots, Outcome
 
 
@@ -38,8 +40,12 @@ class ActionCheckUrgentSlots(Action):
         return [SlotSet("urgent_slot", slot.start.astimezone(desk.zone).isoformat(timespec="minutes"))]
 
 
+@action_options(on_crash="rerun")
 class ActionCreateAppointment(Action):
-    """Book the appointment that the slots describe, or say why not and offer the nearest free times."""
+    """Book the appointment that the slots describe, or say why not and offer the nearest free times.
+
+    It is safe to repeat: conversation, type and wished time are the booking's own key.
+    """
 
     def name(self) -> str:
         """Return the action's name."""
@@ -71,7 +77,26 @@ class ActionCreateAppointment(Action):
             return _without_wish(slots, Outcome.new(tracker, booking_status="unavailable"))
         booking = outcome.booking
         speaker.say_booking("utter_appointment_booked", booking)
+        await _say_untold(speaker, desk, tracker, booking)
         return Outcome.new(tracker, booking_reference=booking.reference, booking_status="booked").changed()
+
+
+async def _say_untold(speaker: Speaker, desk: BookingDesk, tracker: Tracker, booking: Booking) -> None:
+    """Say which other appointments there are that the conversation has not heard of.
+
+    If the outcome of a booking was not known, its patient may have named another day and has two appointments now.
+    """
+    if not tracker.events:
+        return  # then nobody knows what was said
+    try:
+        others = [one for one in await desk.upcoming(tracker.sender_id) if one.reference != booking.reference]
+    except BackendError as exc:
+        log_failure(exc)
+        return
+    heard = json.dumps(tracker.events, default=str) if others else ""
+    for other in others:
+        if other.reference not in heard:
+            speaker.say_booking("utter_appointment_also_booked", other)
 
 
 def _without_wish(slots: ClinicSlots, outcome: Outcome) -> list[EventType]:

@@ -16,7 +16,7 @@ from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenErr
 from actions.moments import Moments
 from actions.nearest import nearest
 from actions.scheduling.hours import ClinicHours
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
 from actions.scheduling.port import SchedulingBackend, TellingBackend
 from actions.wallclock import day_start, on_the_wall
 
@@ -26,6 +26,8 @@ URGENT = "urgent"
 # Today and the next day, literally: on a Friday evening that is a closed Saturday, and the offers name Monday.
 _URGENT_DAYS = 2
 _OFFERS = 3
+# For how long a request to cancel or move what is cancelled or moved already is taken for a repeat.
+_REPEATS = timedelta(days=1)
 
 Clock = Callable[[], datetime]
 
@@ -139,6 +141,28 @@ class BookingDesk:
         """Cancel a booking of the conversation; None if it is there no more."""
         return await self._backend.cancel(_key_of(conversation, booking))
 
+    async def cancelled(self, conversation: str, choice: object) -> Booking | None:
+        """Return the booking that the conversation cancelled of late and that the choice fits, the last one of several.
+
+        A repeat of a cancellation is told from it what was done.
+        """
+        past = await self._backend.changed(conversation, self._clock() - _REPEATS)
+        return next((one.was for one in self._fitting(choice, past) if one.now is None), None)
+
+    async def moved(self, conversation: str, choice: object, wish: object) -> Booking | None:
+        """Return the booking that the conversation moved of late to where it wishes it, and that the choice fitted."""
+        now = self._clock()
+        window = self._understood(wish, now)
+        if isinstance(window, Reason):
+            return None
+        past = self._fitting(choice, await self._backend.changed(conversation, now - _REPEATS))
+        return next((one.now for one in past if one.now and one.now.slot.start in window), None)
+
+    def _fitting(self, choice: object, past: Sequence[PastChange]) -> Sequence[PastChange]:
+        """Return the changes of bookings that a choice fits, the last one first."""
+        found = fitting_bookings(choice, [one.was for one in past], self._dates, self.zone, self._clock())
+        return [one for one in reversed(past) if one.was in found]
+
     async def reschedule(self, conversation: str, booking: Booking, wish: object) -> Booked | Declined | None:
         """Move a booking to a wished time, or say why not; None if it is there no more.
 
@@ -207,8 +231,21 @@ class BookingDesk:
                 moved = await self._backend.reschedule(_key_of(conversation, booking), slot)
             except SlotTakenError:
                 continue
-            return Booked(moved) if moved else None
-        return await self._decline(kind, Reason.TAKEN, window, now)
+            if moved is not None:
+                return Booked(moved)
+            break
+        held = await self._held_after(conversation, booking, kind, window)
+        if held and held.slot.start in window:
+            return Booked(held)
+        return await self._decline(kind, Reason.TAKEN, window, now) if held else None
+
+    async def _held_after(
+        self, conversation: str, booking: Booking, kind: AppointmentType, window: Window
+    ) -> Booking | None:
+        """Return a booking as it is now: another copy of a move may have brought it into the window, or is about to."""
+        moved = await self._backend.find_own(kind, BookingKey(conversation, kind.name, window))
+        held = [*([moved] if moved else ()), *await self.upcoming(conversation)]
+        return next((one for one in held if one.reference == booking.reference), None)
 
     async def _book_wish(self, request: BookingRequest, kind: AppointmentType, now: datetime) -> Booked | Declined:
         window = self._understood(request.wish, now)
@@ -246,6 +283,10 @@ class BookingDesk:
                 return Booked(await self._backend.book(key, slot, request.patient))
             except SlotTakenError:
                 continue  # by somebody else, a moment ago
+        # Or by another copy of this call, which is no reason to say that the time is taken.
+        own = await self._backend.find_own(kind, key, request.patient)
+        if own:
+            return Booked(own)
         return await self._decline(kind, Reason.TAKEN, window, now)
 
     async def _held(self, key: BookingKey, now: datetime) -> tuple[BookingKey, Booking | None]:

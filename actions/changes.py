@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import services
-from actions.booking import BookingDesk, Declined
+from action_server import action_options, services
+from actions.booking import Booked, BookingDesk, Declined
 from actions.errors import BackendError, UnknownAppointmentTypeError
 from actions.responses import Speaker
 from actions.scheduling.models import Booking
@@ -40,8 +41,12 @@ class ActionListAppointments(Action):
         return Outcome.new(tracker, appointments_found="some").changed()
 
 
+@action_options(on_crash="rerun")
 class ActionCancelAppointment(Action):
-    """Cancel the appointment that `appointment_choice` names; without a choice the only one."""
+    """Cancel the appointment that `appointment_choice` names; without a choice the only one.
+
+    It is safe to repeat: what is done already is said again.
+    """
 
     def name(self) -> str:
         """Return the action's name."""
@@ -57,13 +62,21 @@ class ActionCancelAppointment(Action):
         slots = ClinicSlots.read(tracker)
         asks = "cancellation_confirmed" in slots.known
         try:
-            booking = await _only(speaker, desk, tracker, slots)
+            fitting = await _fitting(speaker, desk, tracker, slots)
+            done = None if fitting else await desk.cancelled(tracker.sender_id, slots.appointment_choice)
+            if done is not None:
+                # The same call again. Nothing is asked, and nothing else is cancelled.
+                speaker.say_booking("utter_appointment_cancelled", done)
+                return _changes_after(tracker, slots, "cancelled")
+            booking = _only(speaker, slots, fitting)
             if booking is None:
                 return _changes_after(tracker, slots, "unavailable")
             if asks and not slots.cancellation_confirmed:
                 speaker.say_booking("utter_appointment_kept", booking)
                 return _changes_after(tracker, slots, "kept")
             cancelled = await desk.cancel(tracker.sender_id, booking)
+            # If another copy of this call was faster, it is cancelled all the same.
+            cancelled = cancelled or await desk.cancelled(tracker.sender_id, booking.reference)
         except BackendError as exc:
             speaker.fail(exc, unknown="utter_change_unknown")
             return _changes_after(tracker, slots, "failed")
@@ -74,8 +87,12 @@ class ActionCancelAppointment(Action):
         return _changes_after(tracker, slots, "cancelled")
 
 
+@action_options(on_crash="rerun")
 class ActionRescheduleAppointment(Action):
-    """Move the appointment that `appointment_choice` names, without a choice the only one, to `preferred_date`."""
+    """Move the appointment that `appointment_choice` names, without a choice the only one, to `preferred_date`.
+
+    It is safe to repeat: what is done already is said again.
+    """
 
     def name(self) -> str:
         """Return the action's name."""
@@ -90,10 +107,13 @@ class ActionRescheduleAppointment(Action):
         speaker = Speaker(dispatcher, tracker, domain, desk)
         slots = ClinicSlots.read(tracker)
         try:
-            booking = await _only(speaker, desk, tracker, slots)
-            if booking is None:
-                return _changes_after(tracker, slots, "failed")
-            outcome = await desk.reschedule(tracker.sender_id, booking, slots.preferred_date)
+            fitting = await _fitting(speaker, desk, tracker, slots)
+            outcome: Booked | Declined | None = None if fitting else await _repeated_move(desk, tracker, slots)
+            if outcome is None:
+                booking = _only(speaker, slots, fitting)
+                if booking is None:
+                    return _changes_after(tracker, slots, "failed")
+                outcome = await desk.reschedule(tracker.sender_id, booking, slots.preferred_date)
         except (UnknownAppointmentTypeError, BackendError) as exc:
             speaker.fail(exc, unknown="utter_change_unknown")
             return _changes_after(tracker, slots, "failed")
@@ -110,10 +130,23 @@ class ActionRescheduleAppointment(Action):
         return _changes_after(tracker, slots, "rescheduled", booking_reference=reference)
 
 
-async def _only(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Booking | None:
-    """Return the one appointment that is meant; say it if there is none, or more than one."""
+async def _fitting(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Sequence[Booking]:
+    """Return the appointments that may be meant; say first what the clinic cancelled."""
     fitting = await desk.chosen(tracker.sender_id, slots.appointment_choice)
     await _say_cancelled(speaker, desk, tracker)
+    return fitting
+
+
+async def _repeated_move(desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Booked | None:
+    """Return the appointment that the same call has moved already: "the one on Tuesday" is not on Tuesday any more."""
+    if slots.appointment_choice is None:
+        return None
+    moved = await desk.moved(tracker.sender_id, slots.appointment_choice, slots.preferred_date)
+    return Booked(moved) if moved else None
+
+
+def _only(speaker: Speaker, slots: ClinicSlots, fitting: Sequence[Booking]) -> Booking | None:
+    """Return the one appointment that is meant; say it if there is none, or more than one."""
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

@@ -1,14 +1,15 @@
 """No double booking anywhere: races and deaths on every scheduling backend, many times, as a table in the docs.
 
 ``python -m benchmarks.reliability --rounds 2`` starts the real systems, lets four processes book ten times for two
-hundred patients while requests break, kills processes at each step of their work, and counts in the systems
-themselves what there is. What it measured replaces the table of docs/reliability.md, if everything was as it has to
-be; else it says what was not, and ends with 1. All traffic stays on this machine.
+hundred patients while requests break, delivers calls twice at once and again, kills processes at each step of their
+work, and counts in the systems themselves what there is. What it measured replaces the table of docs/reliability.md, if
+everything was as it has to be; else it says what was not, and ends with 1. All traffic stays on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import shutil
@@ -39,6 +40,12 @@ TITLES = {
 }
 _NOTHING = "nothing breaks"
 _USED = "nothing breaks; a server that has been used"
+# The same call on two replicas at once, and again: what breaks, the ledger, and whether a replica is killed.
+_COPIES = (
+    (f"the same call on two replicas at once, and again; {SHARED}", SHARED, False),
+    (f"the same, one replica killed, and again; {SHARED}", SHARED, True),
+    (f"the same booking on two replicas at once, and again; {OWN}", OWN, False),
+)
 _DEATHS = {
     "book": "killed at each step of a booking",
     "move": "killed at each step of a move",
@@ -65,10 +72,15 @@ class Report:
         """Return the table in Markdown."""
         rows = [["", *TITLES.values()], ["---"] * (len(TITLES) + 1)]
         for row in dict.fromkeys(row for row, _ in self.cells):
-            unit = "deaths" if row in _DEATHS.values() else "races"
             found = [self.cells.get((row, system)) for system in TITLES]
-            rows.append([row, *("" if number is None else f"{number} {unit}" for number in found)])
+            rows.append([row, *("" if number is None else _said(row, number) for number in found)])
         return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _said(row: str, number: int) -> str:
+    if row in (title for title, *_ in _COPIES):
+        return f"0 of {number} differ"
+    return f"{number} {'deaths' if row in _DEATHS.values() else 'races'}"
 
 
 def tell(text: str) -> None:
@@ -105,6 +117,22 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
         report.count(_DEATHS[work], system.name, partial(killed, work))
 
 
+def measure_copies(report: Report, running: Sequence[Host], system: System, calls: int) -> None:
+    """Fill the cells of copies: so many calls in each, of bookings, moves and cancellations by turns."""
+
+    def copied(row: str, ledger: str, killed: bool) -> None:
+        works = ("book",) if ledger == OWN else WORKS
+        for seed, work in zip(itertools.count(), itertools.cycle(works)):
+            if report.problems or report.cells.get((row, system.name), 0) >= calls:
+                return
+            work_once = partial(cells.copies, running, system, ledger, seed, work, killed=killed)
+            report.count(row, system.name, work_once)
+
+    for row, ledger, killed in _COPIES:
+        if system.place.is_remote or ledger == SHARED:
+            copied(row, ledger, killed)
+
+
 def _unbroken(system: System) -> Sequence[tuple[str, str, int]]:
     """Return the rows in which nothing breaks: title, ledger, and how often a host looks before it books."""
     if not system.place.is_remote:
@@ -137,6 +165,8 @@ def main() -> int:
     """Measure and write; return the exit code."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each cell is repeated (default: 2)")
+    parser.add_argument("--copies", type=int, default=100, help="how many calls are copied in a cell (default: 100)")
+    parser.add_argument("--only-copies", action="store_true", help="measure nothing else, and write no page")
     parser.add_argument("--systems", nargs="*", choices=TITLES, default=list(TITLES), help="only these, without a page")
     arguments = parser.parse_args()
     report = Report()
@@ -147,12 +177,14 @@ def main() -> int:
             for name in arguments.systems:
                 (folder / name).mkdir()
                 with systems[name](folder / name) as system:
-                    measure(report, running, system, arguments.rounds)
+                    measure_copies(report, running, system, arguments.copies)
+                    if not arguments.only_copies:
+                        measure(report, running, system, arguments.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for problem in report.problems:
         tell(problem)
-    if not report.problems and set(arguments.systems) == set(TITLES):
+    if not report.problems and set(arguments.systems) == set(TITLES) and not arguments.only_copies:
         write(report, PAGE)
     return 1 if report.problems else 0
 

@@ -23,7 +23,7 @@ TIERS: list[set[str]] = [
     {"protocol", "security", "database", "endpoints", "findings", "project"},
     {"idempotency", "telemetry"},
     {"runtime"},
-    {"config", "__init__"},
+    {"config", "tools", "__init__"},
     {"assembly", "webhook_client"},
     {"serving", "flows", "doctor"},
     {"testing", "inspector"},

@@ -76,11 +76,16 @@ VERBS = (
     Verb(("doctor",), "find what will fail at run time", "doctor"),
     Verb(("check",), "find where code, domain and flows disagree", "check", is_extra=True),
     Verb(("chat",), "talk to an assistant's flows", "chat", is_extra=True),
+    Verb(("idempotency", "list"), "list the runs that have no answer", "idempotency_list"),
+    Verb(("idempotency", "free"), "let calls run again whose outcome was unknown", "idempotency_free"),
     Verb(("flows", "test"), "run end-to-end tests in Rasa's format against the actions", "flows_test", is_extra=True),
     Verb(("flows", "graph"), "draw flows as Mermaid or SVG", "flows_graph", is_extra=True),
 )
 # What begins several verbs: the line about it in `--help`, and its description.
-GROUPS = {"flows": ("test flows, draw flows", "Test and draw CALM flows.")}
+GROUPS = {
+    "flows": ("test flows, draw flows", "Test and draw CALM flows."),
+    "idempotency": ("list and free runs whose outcome is unknown", "See to the actions that run once."),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

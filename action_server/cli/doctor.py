@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from action_server import __version__
 from action_server.cli.console import make_console, print_json
 from action_server.cli.flags import add_json_flag
+from action_server.cli.services import show_descriptions
 from action_server.config import settings
 
 DESCRIPTION = """\
@@ -45,11 +46,13 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
     # What the actions' modules print when they are imported is none of the report.
     with contextlib.redirect_stdout(sys.stderr):
-        findings = examine(read, environment, url=args.url, engine=args.engine, online=args.online)
+        examined = examine(read, environment, url=args.url, engine=args.engine, online=args.online)
     if args.json:
-        print_json(report.as_json(findings))
+        print_json(report.as_json(examined))
     elif args.sarif:
-        print_json(sarif.as_sarif(findings, rules.RULES.values(), __version__, otherwise=str(read.endpoints)))
+        print_json(sarif.as_sarif(examined.findings, rules.RULES.values(), __version__, otherwise=str(read.endpoints)))
     else:
-        output.show_findings(make_console(), findings)
-    return 1 if any(finding.severity == "error" for finding in findings) else 0
+        console = make_console()
+        output.show_findings(console, examined.findings)
+        show_descriptions(console, examined.descriptions)
+    return 1 if any(finding.severity == "error" for finding in examined.findings) else 0

@@ -11,11 +11,13 @@ from action_server.cli.flags import add_url_flags, refuse_useless
 from action_server.cli.project_flags import add_project_flags, folder_of
 from action_server.cli.values import parse_service_setting
 from action_server.config import settings
+from action_server.config.environment import process_environment
 from action_server.config.merge import merge
 from action_server.errors import SettingsError
 from action_server.flows.session.stage import TEMPORARY, StageOptions
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
+from action_server.project.yaml_tree import Trees
 
 
 def add_play_flags(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +83,9 @@ def open_project(args: argparse.Namespace) -> Project:
         SettingsError: there is no such folder, no project, or no flow in it that can be read.
     """
     folder = folder_of(args)
-    project = read_project(folder, domain=args.domain, data=args.data, endpoints=args.endpoints)
+    project = read_project(
+        folder, domain=args.domain, data=args.data, endpoints=args.endpoints, trees=Trees(process_environment())
+    )
     for problem in project.problems:
         print_error(f"{problem.severity}: {problem}")
     if not project.flows:

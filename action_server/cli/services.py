@@ -81,8 +81,6 @@ def show_services(
     """
     from rich.text import Text
 
-    from action_server.findings.output import print_line
-
     if not services:
         console.print("no service was registered with a ping")
         return
@@ -91,6 +89,13 @@ def show_services(
         works = Text("yes", "green") if service.works else Text("no", "bold red")
         table.add_row(service.name, works, f"{service.milliseconds:g}", service.problem)
     console.print(table)
+    show_descriptions(console, descriptions)
+
+
+def show_descriptions(console: Console, descriptions: Mapping[str, Sequence[str]]) -> None:
+    """Print what services say of themselves, by name, in lines."""
+    from action_server.findings.output import print_line
+
     for name, lines in descriptions.items():
         console.print()
         print_line(console, name)

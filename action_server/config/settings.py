@@ -22,6 +22,7 @@ from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
+from action_server.runtime.tool_options import McpSettings
 from action_server.security.auth import AuthSettings
 from action_server.security.secrets import Secrets, one_text
 from action_server.security.tls import TlsFiles, complete_tls
@@ -220,9 +221,7 @@ class Settings(CheckedFields, BaseModel):
         Path | None, Flag(("--record",)), Field(description="write calls into this folder, to replay them; masked")
     ] = None
     record_sample: Annotated[
-        float,
-        Flag(("--sample",)),
-        Field(gt=0, le=1, description="the part of all calls that is recorded, such as 0.1"),
+        float, Flag(("--sample",)), Field(gt=0, le=1, description="the part of calls that is recorded, such as 0.1")
     ] = 1.0
     record_on_error: Annotated[bool, Flag(("--on-error",)), Field(description="record only calls that fail (5xx)")] = (
         False
@@ -248,10 +247,18 @@ class Settings(CheckedFields, BaseModel):
         # Tokens stand in it.
         Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
     ] = {}
+    domain: Annotated[
+        Path | None,
+        Flag(("--domain",)),
+        Field(description="the assistant's domain, a file or folder: types of slots, and responses, of tools"),
+    ] = None
+    mcp: Annotated[
+        McpSettings,
+        Field(description="which actions are tools at POST /mcp, see howto/offer-actions-as-tools.md; none: no tools"),
+    ] = McpSettings()
 
     # Not a setting: what `--set` gave of those of the services.
     _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)
-
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)
 
@@ -311,12 +318,9 @@ class Settings(CheckedFields, BaseModel):
 
     @property
     def recording(self) -> RecordSettings | None:
-        """What is recorded of calls, None if nothing is."""
-        if self.record is None:
-            return None
-        return RecordSettings(
-            self.record, self.record_sample, self.record_on_error, self.record_files, self.record_mask
-        )
+        """What is recorded of calls, if anything is."""
+        how = (self.record_sample, self.record_on_error, self.record_files, self.record_mask)
+        return RecordSettings(self.record, *how) if self.record else None
 
     @property
     def logs(self) -> LogSettings:

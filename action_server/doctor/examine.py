@@ -6,7 +6,8 @@ No finding quotes a value of the files, not even a host: urls, headers and param
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from action_server.config.settings import Settings
 from action_server.doctor import endpoint_checks, probes, server_checks, storage_checks, tls
@@ -17,6 +18,14 @@ from action_server.runtime.loader import LoadedPackage
 from action_server.security.auth import Authenticator
 
 
+@dataclass(frozen=True)
+class Examination:
+    """What will fail, errors first; and what each opened service says that it understood, in lines, by name."""
+
+    findings: Sequence[Finding]
+    descriptions: Mapping[str, Sequence[str]]
+
+
 def examine(
     settings: Settings,
     environment: Mapping[str, str],
@@ -25,11 +34,11 @@ def examine(
     engine: str | None = None,
     online: bool = False,
     patience: float = probes.PATIENCE,
-) -> list[Finding]:
-    """Return what will fail, errors first. ``url`` stands for the endpoint's own; ``engine`` is asked if given.
+) -> Examination:
+    """Return what will fail, and what services understood.
 
-    Without ``online`` and ``engine`` nothing is asked for over a network and no service is opened. Each request may
-    take ``patience`` seconds.
+    ``url`` stands for the endpoint's own; ``engine`` is asked if given. Without ``online`` and ``engine`` nothing is
+    asked for over a network and no service is opened. Each request may take ``patience`` seconds.
 
     Raises:
         SettingsError: a file cannot be read.
@@ -46,8 +55,12 @@ def examine(
     findings += server_checks.check_timeouts(settings, file, package)
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
     findings += storage_checks.check_storage(settings, file, package, environment)
-    findings += asyncio.run(_ask(endpoint, settings, package, engine, online=online, patience=patience))
-    return by_severity(findings)
+    opened = probes.OpenedServices()
+    if online and package is not None:
+        opened = asyncio.run(probes.open_services(settings, package))
+    findings += opened.findings
+    findings += asyncio.run(_ask(endpoint, engine, online=online, patience=patience))
+    return Examination(by_severity(findings), opened.descriptions)
 
 
 def _check_endpoint(endpoint: Endpoint, settings: Settings, authenticator: Authenticator) -> Iterator[Finding]:
@@ -65,16 +78,12 @@ def _check_endpoint(endpoint: Endpoint, settings: Settings, authenticator: Authe
 
 async def _ask(
     endpoint: Endpoint,
-    settings: Settings,
-    package: LoadedPackage | None,
     engine: str | None,
     *,
     online: bool,
     patience: float,
 ) -> list[Finding]:
     findings: list[Finding] = []
-    if online and package is not None:
-        findings += [finding async for finding in probes.open_services(settings, package)]
     if online and endpoint.target and not endpoint.runs_in_engine:
         ask = probes.ask_grpc if endpoint.target.is_grpc else probes.ask_http
         findings += [finding async for finding in ask(endpoint, endpoint.target, patience)]

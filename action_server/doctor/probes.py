@@ -6,8 +6,9 @@ import asyncio
 import errno
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -24,35 +25,54 @@ from action_server.doctor.server_checks import place_in_code
 from action_server.errors import StartupError
 from action_server.findings.finding import Finding
 from action_server.runtime import loader, services
-from action_server.runtime.health import Readiness
+from action_server.runtime.health import Readiness, describe_all
 from action_server.runtime.service_settings import ServiceSettings
 from action_server.source import Place, place_of, place_of_failure
 
 # How many seconds each request may take.
 PATIENCE = 3.0
+# A service that says what it understood asks other systems, some of them more than once.
+_DESCRIBED_WITHIN = 10.0
 _SKEW = 5
 _OLDEST, _NEWEST = (3, 6), (3, 21)
 # What aiohttp lets through: its own errors, and those of an answer that is not what it should be.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, TimeoutError, asyncio.TimeoutError, KeyError, TypeError)
 
 
-async def open_services(settings: Settings, package: loader.LoadedPackage) -> AsyncIterator[Finding]:
-    """Open the package's services and ask each whether it works."""
+@dataclass
+class OpenedServices:
+    """What is wrong with the services of a package, and what each of them says that it understood, by name."""
+
+    findings: list[Finding] = field(default_factory=list)
+    descriptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+async def open_services(settings: Settings, package: loader.LoadedPackage) -> OpenedServices:
+    """Open the package's services, and ask each whether it works and what it understood."""
+    found = OpenedServices()
     try:
         watched = ServiceSettings(settings.services)
         async with services.open(package.lifespan, watched) as opened:
             _, answer = await Readiness(opened, state="ready").check()
+            found.descriptions = await describe_all(opened, _DESCRIBED_WITHIN, _class_of)
     except Exception as exc:  # noqa: BLE001 - of a lifespan, which may raise anything
         place = place_of_failure(exc) or place_of(package.lifespan)
         is_ours = isinstance(exc, StartupError)
         problem = str(exc) if is_ours else f"the services cannot be opened: {type(exc).__name__}"
-        yield Finding.of(rules.SERVICES_FAIL, place_in_code(place), problem=problem)
-        return
+        found.findings.append(Finding.of(rules.SERVICES_FAIL, place_in_code(place), problem=problem))
+        return found
     for unread in watched.unread():
-        yield Finding.of(rules.SETTING_UNREAD, Place(key=str(unread)), setting=str(unread), hint=unread.hint)
+        setting = str(unread)
+        found.findings.append(Finding.of(rules.SETTING_UNREAD, Place(key=setting), setting=setting, hint=unread.hint))
     reasons = answer["reasons"]
     for reason in reasons if isinstance(reasons, list) else ():
-        yield Finding.of(rules.SERVICES_FAIL, Place(key=settings.actions), problem=reason)
+        found.findings.append(Finding.of(rules.SERVICES_FAIL, Place(key=settings.actions), problem=reason))
+    return found
+
+
+def _class_of(exc: BaseException) -> str:
+    # Its text may hold a secret of an address, and reports are sent around.
+    return f"cannot say it: {type(exc).__name__}"
 
 
 async def ask_http(endpoint: Endpoint, target: Target, patience: float) -> AsyncIterator[Finding]:

@@ -1,11 +1,11 @@
-"""The doctor's findings for scripts."""
+"""What the doctor found, for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypedDict
 
+from action_server.doctor.examine import Examination
 from action_server.findings import output
-from action_server.findings.finding import Finding
 
 
 class FindingJson(output.FindingJson):
@@ -15,18 +15,27 @@ class FindingJson(output.FindingJson):
     remedy: str
 
 
+class ServiceJson(TypedDict):
+    """What a service says that it understood, in lines."""
+
+    name: str
+    description: list[str]
+
+
 class ReportJson(output.Counts):
-    """All findings, and how many there are of each severity."""
+    """All findings, how many there are of each severity, and what opened services understood."""
 
     findings: list[FindingJson]
+    services: list[ServiceJson]
 
 
-def as_json(findings: Sequence[Finding]) -> ReportJson:
-    """Return the findings as a value for JSON."""
-    report = output.as_json(findings)
+def as_json(examined: Examination) -> ReportJson:
+    """Return the findings, and what services say, as a value for JSON."""
+    report = output.as_json(examined.findings)
     return {
         "errors": report["errors"],
         "warnings": report["warnings"],
         "notes": report["notes"],
         "findings": [{**f, "problem": f["message"], "remedy": f["fix"]} for f in report["findings"]],
+        "services": [{"name": name, "description": [*lines]} for name, lines in examined.descriptions.items()],
     }

@@ -49,14 +49,15 @@ class Idempotent:
 
     Without ``key``, a repeat is the same place in the same turn; with it, the same values of these slots ``within``
     that time, in the same conversation or, with ``scope="everyone"``, in any. ``on_crash`` says what a repeat gets when
-    the process died in the middle of the first run: an error, or a second run. A run that raised may be tried again,
-    unless ``keep_failures``.
+    the process died in the middle of the first run: an error (``refuse``), or a second run (``rerun``); None is what
+    the action says of itself (``@action_options(on_crash="rerun")``), else an error. A run that raised may be tried
+    again, unless ``keep_failures``.
     """
 
     key: tuple[str, ...] = ()
     within: timedelta | None = None
     scope: Scope = "conversation"
-    on_crash: OnCrash = "refuse"
+    on_crash: OnCrash | None = None
     keep_failures: bool = False
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ def idempotent(
     key: str | Sequence[str] = (),
     within: timedelta | float | None = None,
     scope: Scope = "conversation",
-    on_crash: OnCrash = "refuse",
+    on_crash: OnCrash | None = None,
     keep_failures: bool = False,
 ) -> Callable[[Marked], Marked]: ...
 
@@ -183,7 +184,7 @@ def _problem(rule: Idempotent) -> str | None:
         return f"`scope` must be {' or '.join(get_args(Scope))}"
     if scope == "everyone" and not key:
         return "`scope: everyone` needs a `key`: a turn belongs to one conversation"
-    if on_crash not in get_args(OnCrash):
+    if on_crash is not None and on_crash not in get_args(OnCrash):
         return f"`on_crash` must be {' or '.join(get_args(OnCrash))}"
     return None if isinstance(keep_failures, bool) else "`keep_failures` must be true or false"
 

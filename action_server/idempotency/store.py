@@ -54,7 +54,7 @@ from action_server.errors import (
 )
 from action_server.idempotency.expiry import delete_expired
 from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of
-from action_server.idempotency.table import calls, is_free, metadata
+from action_server.idempotency.table import calls, is_free, metadata, time_of
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
 
@@ -182,7 +182,7 @@ class IdempotencyStore:
             ttl=lifetime_of(rule, call).total_seconds(),
             wait=wait,
             action=call.action,
-            on_crash=rule.on_crash,
+            on_crash=rule.on_crash or "refuse",
             keep_failures=rule.keep_failures,
         )
 
@@ -378,7 +378,7 @@ class IdempotencyStore:
     def _now(self) -> ColumnElement[float]:
         if self._clock is not None:
             return literal(self._clock(), Double)
-        return cast(extract("epoch", func.clock_timestamp()), Double)
+        return time_of(self._database.dialect)
 
     def _started(self) -> ColumnElement[float]:
         """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""

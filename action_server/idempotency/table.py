@@ -5,7 +5,23 @@ docs/howto/run-actions-once.md has it as SQL, for whoever creates tables by hand
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ColumnElement, Double, MetaData, String, Table, Text, and_, literal, or_
+import time
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Double,
+    MetaData,
+    String,
+    Table,
+    Text,
+    and_,
+    cast,
+    extract,
+    func,
+    literal,
+    or_,
+)
 
 metadata = MetaData()
 
@@ -19,6 +35,13 @@ calls = Table(
     Column("expires_at", Double, nullable=False, index=True),
     Column("answer", Text),
 )
+
+
+def time_of(dialect: str) -> ColumnElement[float]:
+    """Return the time as statements take it, seconds since 1970: the host's on SQLite, the database's elsewhere."""
+    if dialect == "sqlite":
+        return literal(time.time(), Double)
+    return cast(extract("epoch", func.clock_timestamp()), Double)
 
 
 def is_free(now: ColumnElement[float], *, rerun: bool) -> ColumnElement[bool]:

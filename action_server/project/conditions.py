@@ -42,6 +42,7 @@ class Evaluation:
     value: bool
     error: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    is_rendered: bool = True
 
 
 def render_template(text: str, values: Mapping[str, Any]) -> str:
@@ -54,13 +55,26 @@ def _template(text: str) -> Template:
     return _JINJA.from_string(text)
 
 
-def evaluate(text: str, slots: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> Evaluation:
-    """Evaluate a condition. Whatever goes wrong makes it False, as in engines, and is told in ``error``."""
+def evaluate(
+    text: str,
+    slots: Mapping[str, Any],
+    context: Mapping[str, Any] | None = None,
+    *,
+    template: Mapping[str, Any] | None = None,
+    is_template: bool = True,
+) -> Evaluation:
+    """Evaluate a condition. Whatever goes wrong makes it False, as in engines, and is told in ``error``.
+
+    ``template`` is what Jinja sees, if that is not the same: the context alone in a flow. Where there is no
+    ``is_template``, as in a flow's guard, nothing is rendered (rasa-pro 3.21.0, read).
+    """
     document = {"slots": slots, "context": context or {}}
     try:
-        rendered = render_template(text, document) if "{" in text else text
+        rendered = (
+            render_template(text, document if template is None else template) if is_template and "{" in text else text
+        )
     except Exception as exc:  # noqa: BLE001 - a template may raise anything
-        return Evaluation(text, text, False, f"Jinja cannot render it: {_one_line(exc)}")
+        return Evaluation(text, text, False, f"Jinja cannot render it: {_one_line(exc)}", is_rendered=False)
     values: dict[str, Any] = {}
     try:
         predicate = _parse_predicate(rendered)

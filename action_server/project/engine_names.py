@@ -90,3 +90,8 @@ UTTER = "utter_"
 def is_default_action(name: str) -> bool:
     """Tell an action that engines bring along; `flow_<id>` starts a flow."""
     return name in DEFAULT_ACTIONS or name.startswith(("flow_", "respond_"))
+
+
+def action_of_function(name: str) -> str:
+    """Return what the action of a typed function is called, if its author says nothing else."""
+    return name if name.startswith("action_") else f"action_{name.lstrip('_')}"

@@ -7,6 +7,7 @@ key that stands twice.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,16 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from action_server.project.places import Problems
+from action_server.project.yaml_files import SETTINGS_FILES
 from action_server.source import Place, shorten
 from action_server.yaml_file import DEEPEST, BudgetExceeded, new_parser, read_text
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_HAS_VARIABLE = re.compile(r"^(.*)\$\{(.*)\}(.*)$")
+# As `os.path.expandvars` finds them.
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,14 @@ class Node:
 
 
 class Trees:
-    """Reads YAML files, each of them once: whoever asks again gets the same tree."""
+    """Reads YAML files, each of them once: whoever asks again gets the same tree.
 
-    def __init__(self) -> None:
+    ``environment`` takes the place of `${NAME}` in texts without quotes, as engines do it when they load a project.
+    Without one they stay as they are written.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment
         self._texts: dict[str, str] = {}
         self._trees: dict[str, tuple[Node | None, Problems]] = {}
 
@@ -104,7 +114,9 @@ class Trees:
         start = Place(file=file, line=1, column=1)
         try:
             self._texts[name] = text = read_text(path)
-            return parse_tree(text, file, problems)
+            # What these need of the environment is filled in where it is needed, key by key.
+            environment = None if path.name in SETTINGS_FILES else self._environment
+            return parse_tree(text, file, problems, environment)
         except OSError as exc:
             problems.at(start, f"cannot be read: {exc.strerror}")
         except UnicodeDecodeError as exc:
@@ -112,13 +124,13 @@ class Trees:
         return None
 
 
-def parse_tree(text: str, file: str, problems: Problems) -> Node | None:
-    """Read YAML from a text; ``file`` is its name in places."""
+def parse_tree(text: str, file: str, problems: Problems, environment: Mapping[str, str] | None = None) -> Node | None:
+    """Read YAML from a text; ``file`` is its name in places, ``environment`` as for :class:`Trees`."""
     start = Place(file=file, line=1, column=1)
     yaml = new_parser()
     try:
         root = yaml.compose(text)
-        return Node({}, start) if root is None else _Tree(yaml, file, problems).node(root, 0)
+        return Node({}, start) if root is None else _Tree(yaml, file, problems, environment).node(root, 0)
     except BudgetExceeded as exc:
         problems.at(_at(file, exc.problem_mark), f"{exc.problem}; the file is not read")
     except MarkedYAMLError as exc:
@@ -130,8 +142,9 @@ def parse_tree(text: str, file: str, problems: Problems) -> Node | None:
 
 
 class _Tree:
-    def __init__(self, yaml: YAML, file: str, problems: Problems) -> None:
+    def __init__(self, yaml: YAML, file: str, problems: Problems, environment: Mapping[str, str] | None) -> None:
         self._yaml = yaml
+        self._environment = environment
         self._file = file
         self._problems = problems
 
@@ -176,7 +189,7 @@ class _Tree:
         return [self.node(part, depth + 1) for part in parts]
 
     def _convert_scalar(self, found: Any, place: Place) -> Node:
-        raw = str(found.value)
+        raw = self._expand(found, place)
         tag = str(found.tag)
         if tag == _NULL:
             return Node(None, place, raw)
@@ -188,9 +201,22 @@ class _Tree:
         except Exception:  # noqa: BLE001 - whatever a tag's constructor raises for a value that does not fit it
             self._problems.at(place, f"{raw!r} is not a value of the type {tag}")
             value = raw
-        if not isinstance(value, (str, int, float, bool)):
+        if raw != str(found.value) or not isinstance(value, (str, int, float, bool)):
             value = raw
         return Node(value, place, raw)
+
+    def _expand(self, found: ScalarNode, place: Place) -> str:
+        """Put variables of the environment into a text without quotes (rasa 3.6.21, run)."""
+        raw = str(found.value)
+        environment = self._environment
+        if environment is None or found.style or not _HAS_VARIABLE.match(raw):
+            return raw
+        missing = [name for name in _VARIABLE.findall(raw) if (name[0] or name[1]) not in environment]
+        if missing:
+            names = ", ".join(sorted({one or other for one, other in missing}))
+            self._problems.at(place, f"{names} of the environment is not set; an engine does not load this", "warning")
+            return raw
+        return _VARIABLE.sub(lambda match: environment[match[1] or match[2]], raw)
 
     def _place(self, found: Any) -> Place:
         return _at(self._file, found.start_mark)

@@ -7,8 +7,8 @@ Responses are looked at in :mod:`action_server.protocol.responses`, for the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, ValuesView
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import GeneratorType
@@ -16,9 +16,10 @@ from typing import Any
 
 from rasa_sdk import events as sdk_events
 
-from action_server.errors import NotJsonableError
+from action_server.errors import CallError, NotJsonableError
 from action_server.protocol.events import KnownEvents, fits, known_to, repair, usual_slot
 from action_server.protocol.jsonable import JsonObject, jsonable, plain_copy
+from action_server.protocol.many_events import LEAST, leading_slots, usual_events
 from action_server.protocol.notes import Count, Notes, ignore
 from action_server.protocol.responses import normalise_response
 
@@ -28,10 +29,14 @@ _MAX_NESTING = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the engine: events to apply and responses to send, all of it plain JSON values."""
+    """What goes back to the engine: events to apply and responses to send, all of it plain JSON values.
+
+    ``failure`` is set where a failure policy answers for an action that failed: engines see no failure then.
+    """
 
     events: list[JsonObject]
     responses: list[JsonObject]
+    failure: CallError | None = field(default=None, compare=False, repr=False)
 
 
 def answer_of(
@@ -46,9 +51,22 @@ def answer_of(
         return Answer([], [])
     known = known_to(version)
     notes = Notes(action, count)
-    events = [e for item in _items(notes, returned) if (e := _event(notes, item, known)) is not None]
+    events = _events(notes, returned, known)
     responses = [r for message in messages if (r := normalise_response(notes, message)) is not None]
     return Answer(events, responses)
+
+
+def _events(notes: Notes, returned: object, known: KnownEvents) -> list[JsonObject]:
+    items = _items(notes, returned)
+    if type(items) is not list or len(items) < LEAST:
+        return [event for item in items if (event := _event(notes, item, known)) is not None]
+    # Every engine knows slots.
+    events = leading_slots(items)
+    rest = items[len(events) :]
+    usual = usual_events(rest, known) if len(rest) >= LEAST else None
+    if usual is not None:
+        return events + usual
+    return events + [event for item in rest if (event := _event(notes, item, known)) is not None]
 
 
 def _items(notes: Notes, returned: object) -> Iterable[object]:
@@ -84,8 +102,10 @@ def _event(notes: Notes, item: object, known: KnownEvents) -> JsonObject | None:
         if event is not None:
             return event
         event = plain_copy(item)
-        if event is not None and fits(event) and event["event"] in known:
-            return event
+        if event is not None:
+            if fits(event) and event["event"] in known:
+                return event
+            return _repaired(notes, event, known, [])
     return _unusual_event(notes, item, known)
 
 
@@ -101,6 +121,13 @@ def _unusual_event(notes: Notes, item: object, known: KnownEvents) -> JsonObject
     except NotJsonableError as exc:
         notes.event_dropped(_name_of(item), str(exc))
         return None
+    return _repaired(notes, event, known, missing)
+
+
+def _repaired(
+    notes: Notes, event: JsonObject, known: KnownEvents, missing: Sequence[tuple[str, str]]
+) -> JsonObject | None:
+    """Return an event of plain JSON as the engine takes it, put right if need be, or None after saying why not."""
     name = event.get("event")
     if not isinstance(name, str) or not name:
         notes.event_dropped("?", "it has no 'event' that names its kind")

@@ -7,13 +7,13 @@ needs to make an event of it: an event that passes the schema and then raises co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from action_server.protocol.jsonable import JsonObject, is_plain_atom
+from action_server.protocol.jsonable import JsonObject, is_plain_atom, plain_copy
 
 # Told of each repair: the path of a field, and the type that was found there.
 Repaired = Callable[[str, str], None]
@@ -142,7 +142,7 @@ _MOMENT = re.compile(
 
 
 # Of these more has to be looked at than the types of their own fields.
-_NOT_FLAT = frozenset({"user", "entities", "reminder", "action"})
+NOT_FLAT = frozenset({"user", "entities", "reminder"})
 _FIELDS_OF = {name: {**_COMMON, **_FIELDS.get(name, {})} for name in OPEN_SOURCE_EVENTS | PRO_EVENTS}
 
 
@@ -154,19 +154,43 @@ def usual_slot(event: Mapping[Any, Any]) -> JsonObject | None:
         timestamp, name, value = event["timestamp"], event["name"], event["value"]
     except KeyError:
         return None
-    if timestamp is None and type(name) is str and is_plain_atom(value):
-        return {"event": "slot", "timestamp": None, "name": name, "value": value}
-    return None
+    if timestamp is not None or type(name) is not str:
+        return None
+    if not is_plain_atom(value):
+        value = plain_copy(value) if type(value) in (list, dict) else None
+        if value is None:
+            return None
+    return {"event": "slot", "timestamp": None, "name": name, "value": value}
 
 
 def fits(event: JsonObject) -> bool:
     """Tell whether an engine takes an event of plain JSON as it is; False also where only :func:`repair` can tell."""
     name = event.get("event")
-    if not isinstance(name, str) or name in _NOT_FLAT or (name == "slot" and "value" not in event):
+    if not isinstance(name, str) or name in NOT_FLAT or (name == "slot" and "value" not in event):
+        return False
+    if name == "action" and event.get("name") is None and event.get("action_text") is None:
         return False
     for key, field in _FIELDS_OF.get(name, _COMMON).items():
         if key in event:
             if field.fields or type(event[key]) not in field.types:
+                return False
+        elif field.required:
+            return False
+    return True
+
+
+def fits_types(name: str, types: Mapping[str, Set[type]]) -> bool:
+    """Tell whether an engine takes all events of one name whose fields are of these types.
+
+    False also where the values have to be looked at.
+    """
+    if name in NOT_FLAT or (name == "slot" and "value" not in types):
+        return False
+    if name == "action" and types.get("name") != {str} and types.get("action_text") != {str}:
+        return False
+    for key, field in _FIELDS_OF.get(name, _COMMON).items():
+        if key in types:
+            if field.fields or not types[key] <= set(field.types):
                 return False
         elif field.required:
             return False

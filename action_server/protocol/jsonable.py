@@ -78,8 +78,9 @@ def plain_copy(value: Any, depth: int = 0) -> Any:
         if kind is str or item is None or kind is bool:
             continue
         if kind is dict or kind is list:
-            copied[key] = plain_copy(item, depth + 1)
-            if copied[key] is None:
+            # Most lists of a message are empty.
+            copied[key] = copy = plain_copy(item, depth + 1) if item else kind()
+            if copy is None:
                 return None
         elif not _is_plain_number(item):
             return None

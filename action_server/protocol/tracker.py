@@ -10,6 +10,7 @@ from rasa_sdk import Tracker
 from action_server.protocol.calls import Call
 from action_server.protocol.jsonable import JsonObject
 from action_server.protocol.lazy import LazyCall, Parts
+from action_server.protocol.tool_calls import ToolCall, ToolTracker
 
 # The attributes that are decoded when they are first read.
 _HEAVY = frozenset({"events", "slots", "latest_message", "active_loop", "stack"})
@@ -21,6 +22,8 @@ def tracker_of(call: Call) -> Tracker:
     """Build the tracker of a call. What the engine left out or sent as null is empty, never missing."""
     if isinstance(call, LazyCall) and (parts := call.parts) is not None:
         return LazyTracker.of(call.sender_id, parts)
+    if isinstance(call, ToolCall):
+        return ToolTracker.of(call)
     state = call.tracker
     return Tracker(
         call.sender_id,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,8 @@ class _Running:
     domain: dict[str, Any]
     dispatcher: CollectingDispatcher
     seen: Observation
+    # Seconds.
+    timeout: float | None
 
 
 class Executor:
@@ -99,6 +101,11 @@ class Executor:
         self._privacy = privacy or Privacy()
         validation.install()
 
+    @property
+    def has_middlewares(self) -> bool:
+        """Whether answers may be a middleware's."""
+        return bool(self._middlewares)
+
     async def run(
         self,
         call: Call,
@@ -108,10 +115,12 @@ class Executor:
         request_id: str = "",
         size: int = 0,
         client: str = "",
+        patience: float | None = None,
     ) -> Answer:
         """Run the action a call names. A transport that streams passes its own ``dispatcher``.
 
         ``request_id``, ``client`` (the caller's address) and ``size`` (bytes of the request's body) are for the log.
+        ``patience`` is how long the caller waits, in seconds, where that may be less than the action's options allow.
 
         Raises:
             ActionNotFoundError: nobody registered the action.
@@ -126,23 +135,28 @@ class Executor:
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
             with calling(context), use_services(self._services), observation as seen:
-                return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
+                return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen, patience)
         with calling(context), hiding(masker), use_services(self._services), observation as seen:
-            return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen)
+            return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen, patience)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
         self.threads.close()
 
-    async def _run_observed(self, call: Call, dispatcher: CollectingDispatcher, seen: Observation) -> Answer:
+    async def _run_observed(
+        self, call: Call, dispatcher: CollectingDispatcher, seen: Observation, patience: float | None
+    ) -> Answer:
         """Run a call within its time, once there is a place for it."""
         action = self.registry.get(call.action)
         seen.note_action(action.name)
         options = self._options.of(action.name, action.run)
         domain = self._domains.domain_for(call, needed=action.reads_domain)
-        running = _Running(call, action, options, domain, dispatcher, seen)
+        timeout = options.timeout
+        if patience is not None and (timeout is None or patience < timeout):
+            timeout = patience
+        running = _Running(call, action, options, domain, dispatcher, seen, timeout)
         try:
-            return await within(options.timeout, self._run_when_admitted(running))
+            return await within(timeout, self._run_when_admitted(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
         finally:
@@ -231,7 +245,8 @@ class Executor:
         if policy.then == "say":
             running.dispatcher.utter_message(response=policy.response)
         messages = running.dispatcher.messages
-        return answer_of(running.call.action, events, messages, running.call.version, self._note)
+        answer = answer_of(running.call.action, events, messages, running.call.version, self._note)
+        return replace(answer, failure=error)
 
 
 def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:
@@ -260,7 +275,7 @@ def _error_for(running: _Running, exc: BaseException) -> CallError:
         return MissingDomainError(call.action)
     error_id = secrets.token_hex(6)
     if isinstance(exc, DeadlinePassed):
-        return ActionTimeoutError(call.action, running.options.timeout, error_id)
+        return ActionTimeoutError(call.action, running.timeout, error_id)
     return ActionFailedError(call.action, error_id)
 
 

@@ -82,22 +82,26 @@ async def ping_all(services: Services | None, timeout: float) -> Sequence[Servic
     return await asyncio.gather(*(_ping(ping.name, ping.aping, timeout) for ping in _pings_of(services)))
 
 
-async def describe_all(services: Services | None, timeout: float) -> Mapping[str, Sequence[str]]:
+async def describe_all(
+    services: Services | None, timeout: float, words_of: Callable[[BaseException], str] = one_line
+) -> Mapping[str, Sequence[str]]:
     """Return, by name, what services that were registered with a ping and have a method `describe` say of themselves.
 
     The method takes nothing, may be a coroutine, and returns lines of text: what settings were understood as, say. One
-    that fails, or takes longer than ``timeout`` seconds, says that.
+    that fails says so in ``words_of`` its error, as does one that takes longer than ``timeout`` seconds.
     """
     found = {}
     for ping in _pings_of(services):
         # svcs tells the type of a ping to nobody but itself.
         describe = getattr(await ping._container.aget(ping._svc_type), "describe", None)
         if callable(describe):
-            found[ping.name] = await _description(describe, timeout)
+            found[ping.name] = await _description(describe, timeout, words_of)
     return found
 
 
-async def _description(describe: Callable[[], Any], timeout: float) -> Sequence[str]:
+async def _description(
+    describe: Callable[[], Any], timeout: float, words_of: Callable[[BaseException], str]
+) -> Sequence[str]:
     try:
         lines = describe()
         lines = await asyncio.wait_for(lines, timeout) if inspect.isawaitable(lines) else lines
@@ -106,7 +110,7 @@ async def _description(describe: Callable[[], Any], timeout: float) -> Sequence[
         return (f"did not say within {timeout:g} s",)
     except Exception as exc:
         logger.debug("service.not_described", exc_info=True)
-        return (one_line(exc),)
+        return (words_of(exc),)
 
 
 def _pings_of(services: Services | None) -> Sequence[svcs.ServicePing]:

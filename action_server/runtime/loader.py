@@ -9,7 +9,8 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import TypeGuard
 
 from rasa_sdk import Action, FormValidationAction
 
@@ -83,8 +84,12 @@ def _modules_of(package: str, before: set[str]) -> set[str]:
     brought |= set(sys.modules) - before
     own = _own_modules(package)
     # `from library import ActionShared`, where somebody else had imported the library before.
-    named = {v.__module__ for name in own for v in vars(sys.modules[name]).values() if isinstance(v, type)}
+    named = {v.__module__ for name in own for v in vars(sys.modules[name]).values() if _is_class_or_typed_function(v)}
     return own | brought | named
+
+
+def _is_class_or_typed_function(value: object) -> TypeGuard[type | FunctionType]:
+    return isinstance(value, type) or (isinstance(value, FunctionType) and hasattr(value, "action_class"))
 
 
 def _own_modules(package: str) -> set[str]:
@@ -128,6 +133,9 @@ def _submodules(package: ModuleType) -> Iterator[str]:
 def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
+    except RegistrationError:
+        # A function that cannot be an action says so where it stands.
+        raise
     except (Exception, SystemExit) as exc:
         logger.debug("module.not_imported", extra={"module_name": name}, exc_info=True)
         problem = one_line(exc)

@@ -7,12 +7,13 @@ name may be a pattern. The operator has the last word.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from action_server.idempotency.rules import Idempotent, rule_from, rule_of
+from action_server.idempotency.rules import Idempotent, OnCrash, rule_from, rule_of
 
 T = TypeVar("T")
 _MARK = "__action_options__"
@@ -66,6 +67,10 @@ class ActionOptions(BaseModel):
     max_calls: int | None = Field(default=None, ge=1)
     # The rule by which repeats get the first answer; False switches off what the code says.
     idempotent: Idempotent | Literal[False] | None = None
+
+    # What a repeat gets after a crash, whatever the rule, unless the rule itself says so. `rerun` is for actions whose
+    # work is safe to repeat by a key of its own.
+    on_crash: OnCrash | None = None
 
     @field_validator("idempotent", mode="before")
     @classmethod
@@ -127,8 +132,16 @@ class OptionsTable:
                 *(o for pattern, o in self._patterns if fnmatchcase(action, pattern)),
             ):
                 found = options.over(found)
-            self._found[action] = found
+            self._found[action] = found = _with_rule_complete(found)
         return found
+
+
+def _with_rule_complete(options: ActionOptions) -> ActionOptions:
+    """Return the options with what the action says of crashes in its rule, if the rule says nothing."""
+    rule = options.idempotent
+    if not rule or rule.on_crash is not None or options.on_crash is None:
+        return options
+    return options.model_copy(update={"idempotent": replace(rule, on_crash=options.on_crash)})
 
 
 def _options_in_code(run: Callable[..., Any]) -> ActionOptions:

@@ -20,16 +20,30 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from action_server.errors import DegradedError, ServiceError
 
 if TYPE_CHECKING:
     import svcs
 
-__all__ = ["DegradedError", "Lifespan", "Services", "activate", "blocking", "current", "get", "open", "use_services"]
+__all__ = [
+    "DegradedError",
+    "Injected",
+    "Lifespan",
+    "Services",
+    "activate",
+    "blocking",
+    "current",
+    "get",
+    "open",
+    "use_services",
+]
 
 T = TypeVar("T")
+# Marks a parameter of a typed function as a service where its class could be a slot's as well: a dataclass, a model.
+INJECTED = "action_server.services.Injected"
+Injected = Annotated[T, INJECTED]
 Lifespan = Callable[["svcs.Registry", Mapping[str, Any]], AbstractAsyncContextManager[None]]
 
 

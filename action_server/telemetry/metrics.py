@@ -16,21 +16,21 @@ import platform
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from action_server.protocol.events import PRO_EVENTS
+from action_server.telemetry.counted_in_files import CountedInFiles
+from action_server.telemetry.counted_in_memory import CountedInMemory
 from action_server.telemetry.delays import DelayedRun
 from action_server.telemetry.metric_families import Families, Family, Series, Silence
 from action_server.telemetry.metrics_files import files_locked
+from action_server.telemetry.metrics_page import Counted, Page, write_page
 from action_server.telemetry.tallies import CallSeries, CallTally
 
 if TYPE_CHECKING:
-    from prometheus_client.metrics_core import Metric
-    from prometheus_client.registry import Collector, CollectorRegistry
+    from prometheus_client.registry import CollectorRegistry
 
 # How many hosts, and how many places of blocking code, each worker tells apart; and how many reasons and outcomes.
 MAX_HOSTS = 50
@@ -76,8 +76,9 @@ class Metrics:
         self._cpu = 0.0
         self._collections: dict[str, int] = defaultdict(int)
         self._families = Families.made_by(lambda _: Silence())
+        self._counted: Counted | None = None
         if enabled:
-            self._families, self._collect = _make_families(directory)
+            self._families, self._counted = _make_families(directory)
 
     def know(self, actions: Iterable[str], transport: str = "http") -> None:
         """Name the actions there are: every other name is counted as ``unknown``.
@@ -225,25 +226,18 @@ class Metrics:
                 self._collections[str(generation)] = stats["collections"]
             self._measure_proc()
 
-    def render(self, accept: str | None = None) -> tuple[bytes, str]:
-        """Return the page for Prometheus, of all workers, and its content type, by the request's ``Accept``.
+    def render(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
+        """Return the page for Prometheus, of all workers, by the request's ``Accept`` and ``Accept-Encoding``.
 
         Takes a moment, in which others write down what they count: call it on a thread. Empty when metrics are off.
         """
-        if not self.enabled:
-            return b"", "text/plain; charset=utf-8"
-        from prometheus_client.exposition import choose_encoder
-
+        if self._counted is None:
+            return Page(b"", "text/plain; charset=utf-8", {})
         if self._is_shared:
             # By then the others have written down what they had counted when the page was asked for.
             time.sleep(1.5 * LONGEST_DELAY)
         self.sample_process()
-        try:
-            encode, content_type = choose_encoder(accept or "")
-        except (TypeError, ValueError):
-            # It reads versions out of the header without expecting anything else there.
-            encode, content_type = choose_encoder("")
-        return encode(cast("Collector", _Page(self._collect))), content_type
+        return write_page(self._counted, accept, accept_encoding)
 
     def _tally(self, action: str) -> CallTally:
         tally = self._tallies.get(action)
@@ -297,11 +291,6 @@ class _Bounded:
         return self._labels.setdefault(value, _text(value))
 
 
-@dataclass(frozen=True)
-class _Page:
-    collect: Callable[[], Iterable[Metric]]
-
-
 def _event(name: str) -> str:
     return name if name in PRO_EVENTS else OTHER
 
@@ -311,16 +300,16 @@ def _text(value: str) -> str:
     return value[:_MAX_LABEL].encode("utf-8", "replace").decode()
 
 
-def _make_families(directory: Path | None) -> tuple[Families, Callable[[], Iterable[Metric]]]:
-    """Make the metrics, in memory or in files of ``directory``; return them, and what collects them for a page."""
-    from prometheus_client import REGISTRY, CollectorRegistry, multiprocess, values
+def _make_families(directory: Path | None) -> tuple[Families, Counted]:
+    """Make the metrics, in memory or in files of ``directory``; return them, and what a page is made of."""
+    from prometheus_client import CollectorRegistry, values
 
     registry = CollectorRegistry()
     if directory is None:
         # Whatever PROMETHEUS_MULTIPROC_DIR says: nobody would tidy that directory.
         values.ValueClass = values.MutexValue
         families = Families.made_by(lambda family: _make(family, registry))
-        return families, lambda: map(_drop_created, chain(registry.collect(), _collect_authors(REGISTRY)))
+        return families, CountedInMemory(families)
     # prometheus_client looks for its directory there, and nowhere else, each time it opens a file.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     if not getattr(values.ValueClass, "_multiprocess", False):
@@ -329,13 +318,7 @@ def _make_families(directory: Path | None) -> tuple[Families, Callable[[], Itera
     # A page that finds a file without content yet is an error.
     with files_locked(directory, alone=True):
         families = Families.made_by(lambda family: _make(family, registry))
-    collector = multiprocess.MultiProcessCollector(None, path=str(directory))
-
-    def collect() -> Iterable[Metric]:
-        with files_locked(directory):
-            return list(collector.collect())
-
-    return families, collect
+    return families, CountedInFiles(directory)
 
 
 def _make(family: Family, registry: CollectorRegistry) -> Series:
@@ -350,15 +333,3 @@ def _make(family: Family, registry: CollectorRegistry) -> Series:
     else:
         made = client.Histogram(family.name, family.meaning, family.labels, registry=registry, buckets=family.buckets)
     return cast("Series", made)
-
-
-def _collect_authors(registry: CollectorRegistry) -> Iterator[Metric]:
-    """Collect what actions count themselves; with several workers that is in the files, beside ours."""
-    return (family for family in registry.collect() if not family.name.startswith(("process_", "python_")))
-
-
-def _drop_created(family: Metric) -> Metric:
-    # A second series for each counter and histogram, which says nothing and which several workers do not have.
-    if family.type in ("counter", "histogram", "summary"):
-        family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-    return family

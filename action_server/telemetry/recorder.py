@@ -16,7 +16,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,7 @@ _LOOK_EVERY = 50
 _LAST_WORDS = 5.0
 # Told of each outcome: written, queue, size or disk.
 Count = Callable[[str], None]
+Inflate = Callable[[bytes], Awaitable[bytes]]
 
 
 class Recording:
@@ -47,8 +49,17 @@ class Recording:
     def __init__(self, face: str, request_id: str, body: bytes = b"") -> None:
         self.face = face
         self.request_id = request_id
-        self.body: bytes | memoryview = body
+        self.body = body
         self.started = time.perf_counter()
+
+    def keeping(self, inflate: Inflate | None) -> Inflate:
+        """Return what inflates a body, if it has to be, and takes note of it."""
+
+        async def keep(raw: bytes) -> bytes:
+            self.body = plain = raw if inflate is None else await inflate(raw)
+            return plain
+
+        return keep
 
 
 class Recorder:
@@ -117,7 +128,7 @@ class Recorder:
     def _write(self, seen: Recording, status: int, reply: bytes, ended: float, seconds: float) -> None:
         folder = self._settings.folder
         folder.mkdir(parents=True, exist_ok=True)
-        request, reply, action = self._prepare(bytes(seen.body), reply)
+        request, reply, action = self._prepare(seen.body, reply)
         moment = datetime.fromtimestamp(ended, timezone.utc)
         head = {
             "recorded": moment.isoformat(),
@@ -171,6 +182,17 @@ class Recorder:
         for file in files[: -self._settings.files]:
             # Another worker may have been faster.
             file.unlink(missing_ok=True)
+
+
+def open_recorder(
+    stack: AsyncExitStack, settings: RecordSettings | None, rules: Collection[Rule], count: Count
+) -> Recorder | None:
+    """Return what records, closed with the stack; None if nothing is to be recorded."""
+    if settings is None:
+        return None
+    recorder = Recorder(settings, rules, count)
+    stack.callback(recorder.close)
+    return recorder
 
 
 def _write_atomically(file: Path, content: bytes) -> None:

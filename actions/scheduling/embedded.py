@@ -10,8 +10,8 @@ from actions.database import open_database
 from actions.errors import InvalidRequestError
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger, OnChange
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
-from actions.scheduling.records import Record, State
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
+from actions.scheduling.records import Record, State, past_change
 from actions.scheduling.remote import FREE, TAKEN
 from actions.scheduling.week import coming_week, week_lines
 
@@ -55,6 +55,14 @@ class EmbeddedBackend:
         """Return the live booking that the key fits, the earliest one if there are several."""
         record = await self._live(key)
         return record.booking if record else None
+
+    async def find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient | None = None) -> Booking | None:
+        """Return the live booking that the key fits: a transaction is whole, so there is nothing to wait for."""
+        return await self.get(key)
+
+    async def changed(self, conversation: str, since: datetime) -> Sequence[PastChange]:
+        """Return what became of the conversation's bookings that it cancelled or moved since then, the oldest first."""
+        return [past_change(old, new) for old, new in await self._ledger.changed(conversation, since)]
 
     async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
         """Return the live bookings of a conversation that are not over, earliest first."""

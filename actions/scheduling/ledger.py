@@ -15,7 +15,8 @@ from actions.database import translate_errors
 from actions.scheduling import records
 from actions.scheduling.models import BookingChange, BookingKey, Change, Patient, Slot, Window
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import Entry, Seen
+from actions.scheduling.references import References, random_references
+from actions.scheduling.remote import Entry, Seen, Written
 from actions.tables import bookings
 from actions.wallclock import utc_now
 
@@ -78,6 +79,31 @@ class Ledger:
         found = await self._find(records.fits(key), began, ~records.is_replaced())
         return found[0] if found else None
 
+    async def pending_besides(self, key: BookingKey) -> list[Record]:
+        """Return the bookings of the conversation, of the same type, that are pending outside of the key's window."""
+        mine = (bookings.c.conversation == key.conversation) & (bookings.c.appointment_type == key.appointment_type)
+        pending = (bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_(None)
+        return await self._find(mine, pending, ~records.fits(key))
+
+    async def pending_moves(self, key: BookingKey) -> list[Record]:
+        """Return the pending moves to a time that the key fits."""
+        moving = (bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_not(None)
+        return await self._find(records.fits(key), moving)
+
+    async def changed(self, conversation: str, since: datetime) -> list[tuple[Record, Record | None]]:
+        """Return the conversation's bookings that ended or moved since then, in order, and what each moved on to."""
+        mine = (bookings.c.conversation == conversation) & (bookings.c.changed >= since)
+        was_booked = bookings.c.confirmed_at.is_not(None) & ~bookings.c.untold
+
+        async def work(connection: AsyncConnection) -> list[tuple[Record, Record | None]]:
+            found = await records.find(connection, mine, was_booked)
+            newer = {one.replaces: one for one in found if one.replaces is not None}
+            ended = [one for one in found if one.state in (State.CANCELLING, State.CANCELLED)]
+            return [(one, newer.get(one.id)) for one in sorted(ended, key=lambda one: one.changed)]
+
+        with translate_errors():
+            return await self._database.read(work)
+
     async def find_moved(self, key: BookingKey, slot: Slot) -> Record | None:
         """Return the booking at the slot that was moved there from a time that the key fits."""
         there = BookingKey(key.conversation, key.appointment_type, Window.at(slot.start))
@@ -112,18 +138,24 @@ class Ledger:
         return await self._find(confirmed, bookings.c.requested, old, bookings.c.system == system)
 
     async def claim(
-        self, key: BookingKey, slot: Slot, patient: Patient, system: str | None = None
+        self,
+        key: BookingKey,
+        slot: Slot,
+        patient: Patient,
+        system: str | None = None,
+        references: References | None = None,
     ) -> tuple[Record, bool]:
         """Return the booking that the key fits, or claim the slot for a new one; and whether it is new.
 
         In a system elsewhere it begins as pending, without one it is confirmed. Raises `SlotTakenError`.
         """
+        wanted = references.at(slot.start) if references else random_references()
 
         async def work(connection: AsyncConnection) -> tuple[Record, bool]:
             held = await records.find(connection, records.fits(key), records.is_live())
             if held:
                 return held[0], False
-            reference = await records.free_reference(connection)
+            reference = await records.free_reference(connection, wanted)
             entry = Entry(str(uuid.uuid4()), slot, reference, key.appointment_type, patient)
             return await self._add(connection, key, entry, system), True
 
@@ -148,6 +180,21 @@ class Ledger:
             key = BookingKey(old.patient.conversation, old.appointment_type, Window.at(slot.start))
             entry = Entry(str(uuid.uuid4()), slot, old.reference, old.appointment_type, old.patient)
             return await self._add(connection, key, entry, system, current), True
+
+        return await self._write(record.entry.patient.conversation, work)
+
+    async def adopt(self, record: Record, written: Written) -> Record | None:
+        """Let a pending record stand for an entry that a host with another ledger wrote; None if it cannot."""
+
+        async def work(connection: AsyncConnection) -> Record | None:
+            if written.reference is None or await records.find(connection, bookings.c.uid == written.uid):
+                return None
+            if not await records.yield_reference(connection, written.reference, record):
+                return None
+            values = {"uid": written.uid, "reference": written.reference}
+            if written.slot == record.slot:
+                return await records.advance(connection, record, State.PENDING, self.clock(), **values)
+            return await records.move(connection, record, written.slot, self.clock(), **values)
 
         return await self._write(record.entry.patient.conversation, work)
 

@@ -113,6 +113,14 @@ class Booking:
 
 
 @dataclass(frozen=True)
+class PastChange:
+    """What a conversation changed: the booking as it was, and as it is now; None if it is cancelled."""
+
+    was: Booking
+    now: Booking | None
+
+
+@dataclass(frozen=True)
 class Patient:
     """Who an appointment is for, as far as the conversation knows; `conversation` is the engine's sender id."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
 
 
 class SchedulingBackend(Protocol):
@@ -31,6 +31,12 @@ class SchedulingBackend(Protocol):
     async def get(self, key: BookingKey) -> Booking | None:
         """Return the live booking that the key fits, the earliest one if there are several."""
 
+    async def find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient | None = None) -> Booking | None:
+        """Return the live booking that the key fits, also one that another copy of the call is making just now.
+
+        For whoever is about to say that the time is taken: it may be so by the same call, on another worker or host.
+        """
+
     async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
         """Return the live bookings of a conversation that are not over, earliest first."""
 
@@ -43,6 +49,12 @@ class SchedulingBackend(Protocol):
         It keeps its reference. Until the new time is certain the old one is kept, whatever happens. Raises
         `SlotTakenError` if somebody else has the new time; the patient's own old time does not count as taken, and a
         booking that is at the slot already stays as it is.
+        """
+
+    async def changed(self, conversation: str, since: datetime) -> Sequence[PastChange]:
+        """Return what became of the conversation's bookings that it cancelled or moved since then, the oldest first.
+
+        What is said to be cancelled is so for certain.
         """
 
     async def ping(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.errors import SlotTakenError
-from actions.scheduling.models import Booking, BookingKey, Patient, Slot
+from actions.scheduling.models import Booking, BookingKey, PastChange, Patient, Slot
+from actions.scheduling.references import random_references
 from actions.scheduling.remote import Entry, Seen
 from actions.tables import bookings, claims
 
@@ -23,8 +23,6 @@ from actions.tables import bookings, claims
 # other only if they were cut into the same cells, whatever the settings were when each of them was made.
 CELL = timedelta(minutes=5)
 
-# Without characters that look or sound alike: 0 O, 1 I L, 5 S, 8 B, U V.
-_REFERENCE_ALPHABET = "234679ACDEFGHJKMNPQRTWXYZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TICK = timedelta(microseconds=1)
 
@@ -219,15 +217,31 @@ async def lock(connection: AsyncConnection, conversation: str) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
-async def free_reference(connection: AsyncConnection) -> str:
-    """Return a reference that nobody has, nor ever had."""
-    while True:
-        reference = "APT-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6))
+async def free_reference(connection: AsyncConnection, references: Iterator[str]) -> str:
+    """Return the first of the references that nobody has, nor ever had."""
+    for reference in references:
         # The row that began with a reference keeps it for good. The index holds these rows alone, and is of no use to
         # a query that asks for more of them: it would read every booking, and the write lock is held.
         first = (bookings.c.reference == reference) & bookings.c.replaces.is_(None)
         if await connection.scalar(select(bookings.c.id).where(first)) is None:
             return reference
+    raise AssertionError("references do not end")
+
+
+async def yield_reference(connection: AsyncConnection, reference: str, record: Record) -> bool:
+    """Take a reference from a record that never was a booking, for another one; False if it was one."""
+    first = (bookings.c.reference == reference) & bookings.c.replaces.is_(None)
+    for holder in await find(connection, first, bookings.c.id != record.id):
+        if holder.state is not State.CANCELLED or holder.confirmed_at is not None:
+            return False
+        another = await free_reference(connection, random_references())
+        await connection.execute(update(bookings).where(bookings.c.id == holder.id).values(reference=another))
+    return True
+
+
+def past_change(old: Record, new: Record | None) -> PastChange:
+    """Return what became of a booking that ended: it moved on to another record, or was cancelled."""
+    return PastChange(old.booking, new.booking if new and new.state is State.CONFIRMED else None)
 
 
 def _record(row: Row[Any]) -> Record:

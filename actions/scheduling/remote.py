@@ -45,6 +45,22 @@ class Seen:
     has_begun: bool = False
 
 
+@dataclass(frozen=True)
+class Written:
+    """An entry as it stands in a calendar, whoever wrote it.
+
+    Attributes:
+        reference: None if it is not known yet.
+        is_whole: its writer has come to its end; else it may still give way.
+    """
+
+    uid: str
+    slot: Slot
+    reference: str | None
+    names: tuple[str, ...] = ()
+    is_whole: bool = True
+
+
 class RemoteCalendar(Protocol):
     """Keeps entries in another system, which people at the clinic and other programs use as well.
 
@@ -92,3 +108,11 @@ class AttentiveCalendar(RemoteCalendar, Protocol):
 
     async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
         """Return what `free` does, without times that are certainly not meant for that type."""
+
+
+@runtime_checkable
+class ListingCalendar(RemoteCalendar, Protocol):
+    """A calendar that tells which entries it has at a time, those of hosts with other ledgers too."""
+
+    async def written(self, within: Slot) -> Sequence[Written]:
+        """Return the entries that have a part of the time, and what of it is claimed for one that is being written."""

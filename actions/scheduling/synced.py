@@ -11,13 +11,15 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, SlotTakenError, UnavailableError
+from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, SlotTakenError
 from actions.scheduling.entries import Entries
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
-from actions.scheduling.records import Record, State
-from actions.scheduling.remote import FREE, TAKEN, RemoteCalendar, Seen
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
+from actions.scheduling.other_hosts import is_wide
+from actions.scheduling.records import Record, State, past_change
+from actions.scheduling.remote import FREE, TAKEN, RemoteCalendar, Written
+from actions.scheduling.steps import Steps
 from actions.scheduling.week import coming_week, week_lines
 
 _logger = logging.getLogger(__name__)
@@ -74,7 +76,8 @@ class SyncedBackend:
         self._system = system
         self._kinds = kinds
         self.settle_after = settle_after
-        self._limit = settle_after.total_seconds() / 3
+        self._steps = Steps(ledger, calendar, self._entries, settle_after.total_seconds() / 3)
+        self._other_hosts = self._steps.other_hosts
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -91,9 +94,9 @@ class SyncedBackend:
         """Return the slots that start in the window and are free here and in the calendar, earliest first."""
         every = self._hours.slots(kind, window)
         if self._attentive and every:
-            return await self._free_in_both(every, await self._ask(self._attentive.free_for(kind.name, every)))
+            return await self._free_in_both(every, await self._steps.ask(self._attentive.free_for(kind.name, every)))
         candidates = await self._ledger.free(every)
-        return await self._ask(self._calendar.free(candidates)) if candidates else []
+        return await self._steps.ask(self._calendar.free(candidates)) if candidates else []
 
     async def _free_in_both(self, every: Sequence[Slot], there: Sequence[Slot]) -> Sequence[Slot]:
         """Return what is free there and here, after a look at bookings of which the calendar knows nothing any more."""
@@ -126,6 +129,21 @@ class SyncedBackend:
                 return booked.booking
         return None
 
+    async def find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient | None = None) -> Booking | None:
+        """Return the live booking that the key fits, also one that another copy of the call is making just now.
+
+        That copy may run on a host that has the calendar in common, and nothing else.
+        """
+        return await self._in_turn(key, partial(self._find_own, kind, key, patient or Patient(key.conversation)))
+
+    async def changed(self, conversation: str, since: datetime) -> Sequence[PastChange]:
+        """Return what became of the conversation's bookings that it cancelled or moved since then, the oldest first."""
+        found = await self._ledger.changed(conversation, since)
+        for old, new in found:
+            if old.state is State.CANCELLING and new is None and (ending := await self._ledger.renew(old)):
+                await self._steps.remove(ending)
+        return [past_change(old, new) for old, new in found]
+
     async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
         """Return the live bookings of a conversation that are not over, earliest first."""
         found = await self._ledger.upcoming(conversation, now)
@@ -153,7 +171,7 @@ class SyncedBackend:
     async def ping(self) -> None:
         """Return if bookings can be made here and in the calendar."""
         await self._ledger.ping()
-        await self._ask(self._calendar.ping())
+        await self._steps.ask(self._calendar.ping())
 
     async def describe(self) -> Sequence[str]:
         """Return the coming week as it is understood, here and in the calendar, and what a person should know of it."""
@@ -183,13 +201,13 @@ class SyncedBackend:
         if taken is None:
             return None
         if taken.state is State.PENDING:
-            seen = await self._ask(self._entries.look(taken.entry))
+            seen = await self._steps.ask(self._entries.look(taken.entry))
             if seen:
-                return State.CONFIRMED if await self._confirm(taken, seen) else State.CANCELLING
+                return State.CONFIRMED if await self._steps.confirm(taken, seen) else State.CANCELLING
             taken = await self._ledger.give_up(taken)
             if taken is None:
                 return None
-        await self._change(self._calendar.remove(taken.entry))
+        await self._steps.change(self._calendar.remove(taken.entry))
         await self._ledger.finish(taken)
         return State.CANCELLED
 
@@ -203,23 +221,70 @@ class SyncedBackend:
         while True:
             record, is_new = await self._claim(key, slot, patient)
             if is_new:
-                return (await self._complete(record)).booking
+                return (await self._write_new(key, record)).booking
             if record.state is State.CONFIRMED:
                 if kept := await self._as_kept(record):
                     return kept.booking
                 continue
             # Left by an earlier call, whose slot may have been another. If that one is taken, there is no booking yet.
             with suppress(SlotTakenError):
-                return (await self._resume(record)).booking
+                return (await self._steps.resume(record)).booking
+
+    async def _write_new(self, key: BookingKey, record: Record) -> Record:
+        own = None
+        if is_wide(key.window, record.slot.start):
+            # The same call on another host may have found another time: what this one takes would be a second booking.
+            own = await self._written_by_another_host(key, record)
+        booked = await self._steps.take_over(record, own) if own else None
+        booked = booked or await self._steps.complete(record)
+        await self._end_uncertain(key)
+        return booked
+
+    async def _written_by_another_host(self, key: BookingKey, record: Record) -> Written | None:
+        try:
+            return await self._steps.ask(self._other_hosts.find(key, record.slot.resource))
+        except BackendError:
+            await self._ledger.release(record)  # nothing was written yet
+            raise
+
+    async def _end_uncertain(self, key: BookingKey) -> None:
+        """End what is pending under other keys: its patient, who was told that it is not known, has booked anew.
+
+        What turns out to be in the calendar stays a booking, and the patient is told of both.
+        """
+        for record in await self._ledger.pending_besides(key):
+            with suppress(BackendError):
+                if await self._as_kept(record) is None:
+                    # The write may still be on its way: the sweeper removes what arrived, when nothing can any more.
+                    await self._ledger.give_up(record)
+
+    async def _find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient) -> Booking | None:
+        for record in (*await self._ledger.pending_moves(key), *await self._ledger.live(key)):
+            with suppress(SlotTakenError):
+                pending = record.state is State.PENDING and record.system == self._system
+                booked = await (self._steps.resume(record) if pending else self._as_kept(record))
+                if booked is not None:
+                    return booked.booking
+        written = await self._steps.ask(self._other_hosts.find(key, kind.resource))
+        if written is None:
+            return None
+        with suppress(SlotTakenError):
+            record, is_new = await self._ledger.claim(key, written.slot, patient, self._system)
+            booked = await self._steps.take_over(record, written) if is_new else record
+            if booked is None:
+                await self._ledger.release(record)
+            return booked.booking if booked else None
+        return None
 
     async def _claim(self, key: BookingKey, slot: Slot, patient: Patient) -> tuple[Record, bool]:
+        references = await self._other_hosts.references(key)
         try:
-            return await self._ledger.claim(key, slot, patient, self._system)
+            return await self._ledger.claim(key, slot, patient, self._system, references)
         except SlotTakenError:
             if self._attentive is None:
                 raise
             await self._look_at_holders(slot)
-            return await self._ledger.claim(key, slot, patient, self._system)
+            return await self._ledger.claim(key, slot, patient, self._system, references)
 
     async def _cancel(self, key: BookingKey) -> Booking | None:
         for record in await self._ledger.live(key):
@@ -235,11 +300,11 @@ class SyncedBackend:
                 continue
             await self._refuse_if_begun(record)
             if ending := await self._ledger.begin_cancel(record):
-                return await self._remove_or_restore(ending)
+                return await self._steps.remove_or_restore(ending)
         # A repeat of a cancellation whose outcome was unknown.
         began = await self._ledger.being_cancelled(key)
         ending = await self._ledger.renew(began) if began else None
-        return await self._remove(ending) if ending else None
+        return await self._steps.remove(ending) if ending else None
 
     async def _reschedule(self, key: BookingKey, slot: Slot) -> Booking | None:
         for record in await self._ledger.live(key):
@@ -253,7 +318,7 @@ class SyncedBackend:
             if claimed is None:
                 continue
             moved, is_new = claimed
-            return (await (self._complete(moved) if is_new else self._resume(moved))).booking
+            return (await (self._steps.complete(moved) if is_new else self._steps.resume(moved))).booking
         # A repeat of a move whose reply was lost.
         done = await self._ledger.find_moved(key, slot)
         return done.booking if done else None
@@ -263,12 +328,12 @@ class SyncedBackend:
         if record.system != self._system:
             return record if record.state is State.CONFIRMED else None
         if record.state is State.PENDING:
-            seen = await self._ask(self._entries.look(record.entry))
-            return await self._confirm(record, seen) if seen else None
+            seen = await self._steps.ask(self._entries.look(record.entry))
+            return await self._steps.confirm(record, seen) if seen else None
         if record.slot.end <= self._ledger.clock():
             return record  # calendars forget, and what is over cannot be cancelled
         try:
-            seen = await self._ask(self._entries.look(record.entry))
+            seen = await self._steps.ask(self._entries.look(record.entry))
         except BackendError as exc:
             _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
             return record
@@ -277,106 +342,9 @@ class SyncedBackend:
     async def _refuse_if_begun(self, record: Record) -> None:
         if self._attentive is None or record.system != self._system:
             return
-        seen = await self._ask(self._attentive.look(record.entry))
+        seen = await self._steps.ask(self._attentive.look(record.entry))
         if seen is not None and seen.has_begun:
             raise InvalidRequestError("the appointment has begun or is over in the calendar: it is left as it is")
-
-    async def _complete(self, record: Record) -> Record:
-        """Write the entry of a new record, or release the record."""
-        try:
-            seen = await self._change(self._calendar.write(record.entry))
-        except OutcomeUnknownError:
-            return await self._resume(record)
-        except BackendError:
-            await self._certainly(self._ledger.release(record))
-            raise
-        return await self._confirm_or_fail(record, seen)
-
-    async def _resume(self, record: Record) -> Record:
-        """Take over a pending record whose entry may be in the calendar, or on its way there.
-
-        Raises `SlotTakenError`, and gives the record up, if somebody else has the time; whatever else goes wrong is
-        an `OutcomeUnknownError`, and leaves it pending.
-        """
-        while (taken := await self._certainly(self._ledger.renew(record))) is None:
-            record = await self._certainly(self._ledger.reread(record.id))
-            if record.state is State.CONFIRMED:
-                return record
-            if record.state is not State.PENDING:
-                raise OutcomeUnknownError("another process gave this booking up")
-        try:
-            seen = await self._ask(self._entries.look(taken.entry))
-            if seen is None:
-                seen = await self._change(self._calendar.write(taken.entry))
-        except SlotTakenError:
-            await self._certainly(self._ledger.give_up(taken))
-            raise
-        except BackendError as exc:
-            raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
-        return await self._confirm_or_fail(taken, seen)
-
-    async def _confirm_or_fail(self, record: Record, seen: Seen | None) -> Record:
-        confirmed = await self._certainly(self._confirm(record, seen))
-        if confirmed is None:
-            raise OutcomeUnknownError("another process gave this booking up while it was written")
-        return confirmed
-
-    async def _confirm(self, record: Record, seen: Seen | None) -> Record | None:
-        confirmed = await (self._ledger.confirm(record, seen) if seen else self._ledger.confirm(record))
-        # What it replaces has to go now; if it was given up meanwhile, its own entry has to.
-        await self._tidy_up(confirmed.replaces if confirmed else record.id)
-        return await self._entries.follow(confirmed, seen) if confirmed and seen else confirmed
-
-    async def _tidy_up(self, record_id: int | None) -> None:
-        """Remove what is to be removed; the sweeper comes to what cannot be removed now."""
-        if record_id is None:
-            return
-        try:
-            record = await self._ledger.reread(record_id)
-            if record.state is State.CANCELLING:
-                await self._change(self._calendar.remove(record.entry))
-                await self._ledger.finish(record)
-        except BackendError as exc:
-            _logger.warning("booking.left_to_the_sweeper", extra={"problem": str(exc)})
-
-    async def _remove_or_restore(self, record: Record) -> Booking:
-        try:
-            await self._change(self._calendar.remove(record.entry))
-        except OutcomeUnknownError:
-            return await self._remove(record)
-        except BackendError as exc:
-            if await self._certainly(self._ledger.restore(record)) is None:
-                raise OutcomeUnknownError("the booking is being cancelled") from exc
-            raise
-        await self._certainly(self._ledger.finish(record))
-        return record.booking
-
-    async def _remove(self, record: Record) -> Booking:
-        try:
-            await self._change(self._calendar.remove(record.entry))
-        except BackendError as exc:
-            raise OutcomeUnknownError(f"the booking is being cancelled: {exc}") from exc
-        await self._certainly(self._ledger.finish(record))
-        return record.booking
-
-    async def _certainly(self, step: Awaitable[T]) -> T:
-        """Await a step of the ledger after something was sent: if it fails, something may be left."""
-        try:
-            return await step
-        except UnavailableError as exc:
-            raise OutcomeUnknownError(str(exc)) from exc
-
-    async def _ask(self, request: Awaitable[T]) -> T:
-        try:
-            return await asyncio.wait_for(request, self._limit)
-        except asyncio.TimeoutError as exc:
-            raise UnavailableError(f"the calendar did not answer within {self._limit:g} s") from exc
-
-    async def _change(self, request: Awaitable[T]) -> T:
-        try:
-            return await asyncio.wait_for(request, self._limit)
-        except asyncio.TimeoutError as exc:
-            raise OutcomeUnknownError(f"the calendar did not answer within {self._limit:g} s") from exc
 
     async def _in_turn(self, key: BookingKey, work: Callable[[], Awaitable[T]]) -> T:
         """Do one work after the other for a conversation, each to its end though its caller is cancelled."""

@@ -83,9 +83,9 @@ def booking_desk(
     )
 
 
-async def open_backend(database: str | Path) -> EmbeddedBackend:
-    """Open the clinic's appointment book."""
-    return await EmbeddedBackend.open(database, opening_hours())
+async def open_backend(database: str | Path, *, clock: Clock | None = None) -> EmbeddedBackend:
+    """Open the clinic's appointment book; it lives at the tests' time."""
+    return EmbeddedBackend(Ledger(await open_database(database), clock=clock or FixedClock()), opening_hours())
 
 
 async def open_synced(

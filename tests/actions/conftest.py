@@ -38,9 +38,9 @@ def empty_clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def backend(database: Path, empty_clinic: Path) -> AsyncIterator[EmbeddedBackend]:
+async def backend(database: Path, empty_clinic: Path, clock: FixedClock) -> AsyncIterator[EmbeddedBackend]:
     shutil.copy(empty_clinic, database)
-    backend = await open_backend(database)
+    backend = await open_backend(database, clock=clock)
     yield backend
     await backend.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import svcs
@@ -11,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.runtime import services
 from actions.errors import ClinicError
-from actions.scheduling.models import AppointmentType, Booking, BookingKey, Patient, Slot, Window
+from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
 
 # The slots of assistant/domain.yml, as an engine sends them before anybody has said anything.
 SLOTS: dict[str, Any] = dict.fromkeys(
@@ -62,6 +63,12 @@ class FailingBackend:
         raise self.error
 
     async def get(self, key: BookingKey) -> Booking | None:
+        raise self.error
+
+    async def find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient | None = None) -> Booking | None:
+        raise self.error
+
+    async def changed(self, conversation: str, since: datetime) -> Sequence[PastChange]:
         raise self.error
 
     async def upcoming(self, conversation: str, now: object) -> Sequence[Booking]:

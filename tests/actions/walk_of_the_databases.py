@@ -13,16 +13,18 @@ from actions.crm.outbox import Outbox
 from actions.crm.queue import Queue
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import Patient, Window
-from actions.scheduling.remote import Seen
+from actions.scheduling.references import References
+from actions.scheduling.remote import Seen, Written
 from tests.action_server.idempotency.store_fixtures import Job, call
 from tests.actions.clinic import NOW, FixedClock, slot_at
 from tests.actions.crm.memory_crm import MemoryCrm, change, tell
-from tests.actions.scheduling.scheduling_contract import ELEVEN, TEN, TUESDAY, key_of
+from tests.actions.scheduling.scheduling_contract import BOTH_DAYS, ELEVEN, TEN, TUESDAY, WEDNESDAY_TEN, key_of
 
 Steps: TypeAlias = dict[str, Callable[[], Awaitable[object]]]
 
 _SYSTEM = "calendar"
 _LEASE = timedelta(seconds=30)
+WEDNESDAY_ELEVEN = slot_at("2026-11-25T11:00")
 _ERIKA = Patient("c", "Erika Mustermann")
 
 
@@ -49,6 +51,18 @@ async def booking_elsewhere(ledger: Ledger) -> None:
     assert len(await ledger.tell_cancelled("c", NOW)) == 1
 
 
+async def booking_of_another_host(ledger: Ledger) -> None:
+    """Let a record stand for what another host wrote, which has its reference from an earlier failure here."""
+    references = await References.of("e", "general")
+    failed, _ = await ledger.claim(key_of("e"), WEDNESDAY_TEN, Patient("e"), _SYSTEM, references)
+    assert await ledger.release(failed)
+    record, _ = await ledger.claim(key_of("e", BOTH_DAYS), WEDNESDAY_ELEVEN, Patient("e"), _SYSTEM, references)
+    adopted = await ledger.adopt(record, Written("uid of another host", WEDNESDAY_TEN, failed.entry.reference))
+    assert adopted is not None
+    assert adopted.entry.reference == failed.entry.reference
+    assert await ledger.release(adopted)
+
+
 def ledger_steps(database: Database) -> Steps:
     """Return what is done with the ledger, by name."""
     clock = FixedClock()
@@ -70,6 +84,10 @@ def ledger_steps(database: Database) -> Steps:
         "the booking of a key": lambda: ledger.live(key_of("c", Window(TUESDAY.start, TUESDAY.end))),
         "what is unsettled": lambda: ledger.list_unsettled(_SYSTEM, timedelta()),
         "what the clinic has not agreed to": lambda: ledger.asked_for(_SYSTEM, timedelta()),
+        "a move on its way": lambda: ledger.pending_moves(key_of("c")),
+        "a booking beside another one": lambda: ledger.pending_besides(key_of("c")),
+        "what has changed": lambda: ledger.changed("c", NOW),
+        "a booking of another host": lambda: booking_of_another_host(ledger),
         "a ping": ledger.ping,
     }
 

@@ -7,9 +7,10 @@ answer to a question is meant for the slot that was asked for. What it does not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from action_server.flows.commands.command import (
     CancelFlow,
@@ -72,12 +73,17 @@ class _Candidate:
 class OfflineCommandGenerator:
     """An `CommandGenerator` of rules; `because` names the words that decided."""
 
+    def __init__(self) -> None:
+        self._words = FlowWords(())
+
     async def predict_commands(self, view: DialogueView) -> Prediction:
         """Return the commands, or CannotHandle with what was tried."""
         said = words(view.message)
         if not said:
             return Prediction([CannotHandle()], "the message has no words")
-        candidates = _candidates(view)
+        if self._words.flows is not view.flows:
+            self._words = FlowWords(view.flows)
+        candidates = _candidates(view, self._words)
         fixed = _fixed_phrase(said)
         if fixed is not None and (view.active_flow or not isinstance(fixed, CancelFlow)):
             return Prediction([fixed], f"“{view.message.strip()}” is a phrase for {type(fixed).__name__}")
@@ -157,20 +163,24 @@ def _slots_of_flow(view: DialogueView, flow: str) -> list[SlotView]:
     ]
 
 
-def _candidates(view: DialogueView) -> list[_Candidate]:
+def _candidates(view: DialogueView, index: FlowWords) -> list[_Candidate]:
     """The flows that something in the message speaks for, the best first; those of one evidence in their own order."""
     said = list(dict.fromkeys(content_words(view.message)))
-    of_names = {flow.id: _name_words(flow.name, flow.id) for flow in view.flows}
-    of_texts = {flow.id: _description_words(flow.description) for flow in view.flows}
-    alike_words = _AlikeWords(said, [*of_names.values(), *of_texts.values()])
-    in_names, in_texts = ({flow: alike_words.among(own) for flow, own in of.items()} for of in (of_names, of_texts))
-    names, texts = (Counter(word for found in of.values() for word in found) for of in (in_names, in_texts))
+    alike_words = index.alike_words(said)
     values = _category_evidence(view)
+    wanted = {flow for flows in values.values() for flow in flows}
+    numbers = index.with_words(alike_words)
+    numbers |= {number for number, flow in enumerate(view.flows) if flow.id in wanted} if wanted else set()
+    in_names, in_texts = (
+        {number: _among(alike_words, said, own[number]) for number in numbers} for own in (index.names, index.texts)
+    )
+    names, texts = (Counter(word for found in of.values() for word in found) for of in (in_names, in_texts))
     candidates = []
-    for flow in view.flows:
-        found = {**in_texts[flow.id], **in_names[flow.id]}
-        evidence = sum(_word_evidence(word, in_names[flow.id], names, texts) for word in found)
-        if in_names[flow.id] and set(_description_words(flow.name)) <= set(in_names[flow.id].values()):
+    for number in sorted(numbers):
+        flow = view.flows[number]
+        found = {**in_texts[number], **in_names[number]}
+        evidence = sum(_word_evidence(word, in_names[number], names, texts) for word in found)
+        if in_names[number] and set(_description_words(flow.name)) <= set(in_names[number].values()):
             evidence += _WHOLE_NAME_BONUS
         reasons = [f"“{word}”" if word == of else f"“{word}” is like “{of}”" for word, of in found.items()]
         for value, flows in values.items():
@@ -197,26 +207,44 @@ def _description_words(text: str) -> tuple[str, ...]:
     return tuple(content_words(text))
 
 
-class _AlikeWords:
-    """The words of a message, and which words of flows they are like: each pair is compared once."""
+class FlowWords:
+    """The words of the flows there are: those of each, and which flows have a word. Made once for the same flows."""
 
-    def __init__(self, said: Sequence[str], vocabularies: Sequence[Sequence[str]]) -> None:
-        self._said = said
-        known = set().union(*vocabularies)
-        pairs = ((of, tuple(word for word in said if alike(word, of))) for of in known)
-        self._alike = {of: alike_words for of, alike_words in pairs if alike_words}
+    def __init__(self, flows: Sequence[FlowView]) -> None:
+        self.flows = flows
+        self.names = [_name_words(flow.name, flow.id) for flow in flows]
+        self.texts = [_description_words(flow.description) for flow in flows]
+        self._flows_with: dict[str, list[int]] = {}
+        for number, own in enumerate(zip(self.names, self.texts, strict=True)):
+            for word in dict.fromkeys(chain.from_iterable(own)):
+                self._flows_with.setdefault(word, []).append(number)
+        # Words that are alike begin alike.
+        self._by_letter: dict[str, list[str]] = {}
+        for word in self._flows_with:
+            self._by_letter.setdefault(word[0], []).append(word)
 
-    def among(self, vocabulary: Sequence[str]) -> dict[str, str]:
-        """Return the words of the message that stand in a vocabulary, each with the word it is there."""
-        found: dict[str, str] = {}
-        if self._alike.keys().isdisjoint(vocabulary):
-            # Most flows have nothing to do with a message.
-            return found
-        for of in vocabulary:
-            for word in self._alike.get(of, ()):
-                found.setdefault(word, of)
-        # In the order they were said in.
-        return {word: found[word] for word in self._said if word in found}
+    def alike_words(self, said: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the words of flows that words of a message are like, each with these."""
+        found: dict[str, tuple[str, ...]] = {}
+        for word in said:
+            for of in self._by_letter.get(word[0], ()):
+                if alike(word, of):
+                    found[of] = (*found.get(of, ()), word)
+        return found
+
+    def with_words(self, known: Iterable[str]) -> set[int]:
+        """Return the numbers of the flows that have one of these words."""
+        return {number for word in known for number in self._flows_with[word]}
+
+
+def _among(alike_words: Mapping[str, Sequence[str]], said: Sequence[str], vocabulary: Sequence[str]) -> dict[str, str]:
+    """Return the words of the message that stand in a vocabulary, each with the word it is there."""
+    found: dict[str, str] = {}
+    for of in vocabulary:
+        for word in alike_words.get(of, ()):
+            found.setdefault(word, of)
+    # In the order they were said in.
+    return {word: found[word] for word in said if word in found}
 
 
 def _category_evidence(view: DialogueView) -> dict[str, tuple[str, ...]]:

@@ -25,6 +25,9 @@ from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node
 
 _GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
+_NEEDS_A_MODEL = "{} asks a language model to judge an answer, which this runner does not do"
+# Those that look at what came before the first message as well, in a test's first step (rasa-pro 3.21.0, read).
+_SEE_OPENING = ("action_executed", "slot_was_set", "slot_was_not_set", "bot_uttered", "bot_did_not_utter")
 
 
 def read_assertions(node: Node, problems: Problems) -> Iterator[Check]:
@@ -38,7 +41,7 @@ def read_assertions(node: Node, problems: Problems) -> Iterator[Check]:
         for name, value in element.items():
             at = element.keys[name]
             if name in _GENERATIVE:
-                problems.at(at, f"{name} asks a language model to judge an answer, which this runner does not do")
+                yield Check(name, at, lambda _: None, cannot_be_judged=_NEEDS_A_MODEL.format(name))
             elif name not in _READERS:
                 hint = did_you_mean(name, _READERS)
                 problems.at(at, f"there is no assertion {name!r}{hint}; there are {', '.join(_READERS)}")
@@ -46,34 +49,39 @@ def read_assertions(node: Node, problems: Problems) -> Iterator[Check]:
                 known = len(problems)
                 find, what = _READERS[name](name, value, problems)
                 if len(problems) == known:
-                    yield Check(f"{name}: {what}", at, find)
+                    yield Check(f"{name}: {what}", at, find, sees_opening=name in _SEE_OPENING)
 
 
 Read = tuple[Find, str]
 
 
 def _flow_started(name: str, node: Node, problems: Problems) -> Read:
+    if node.is_scalar and node.raw:
+        return flow_event(name, [node.raw]), node.raw
     ids, any_of_them = _read_flow_ids(name, node, problems)
+    if len(ids) > 1 and not any_of_them:
+        problems.at(node.place, f"{name} takes exactly one flow with `operator: all`")
     return flow_event(name, ids, any_of_them=any_of_them), _join_ids(ids, any_of_them)
 
 
 def _clarification(name: str, node: Node, problems: Problems) -> Read:
+    if node.is_list:
+        names = [part.raw for part in node.elements() if part.is_scalar and part.raw]
+        if not names:
+            problems.at(node.place, f"{name} has to list names of flows")
+        return clarification(names), ", ".join(names)
     ids, any_of_them = _read_flow_ids(name, node, problems)
-    return clarification(ids, any_of_them=any_of_them), _join_ids(ids, any_of_them)
+    return clarification(ids, by_id=True, any_of_them=any_of_them), _join_ids(ids, any_of_them)
 
 
 def _read_flow_ids(name: str, node: Node, problems: Problems) -> tuple[list[str], bool]:
-    """Read an id, a list of ids, or `operator: all|any` with `flow_ids:`."""
-    if not node.is_mapping:
-        ids = [part.raw for part in (node.elements() if node.is_list else [node]) if part.is_scalar and part.raw]
-        operator = "all"
-    else:
-        fields = Fields(node, name, problems)
-        ids, operator = list(fields.texts("flow_ids")), fields.text("operator", "all")
-        fields.note_unknown_keys()
-        if operator not in ("all", "any"):
-            problems.at(node.place, f"the operator of {name} has to be all or any, not {operator!r}")
-    if not ids:
+    """Read `operator: all|any` with `flow_ids:`; both are needed."""
+    fields = Fields(node, name, problems)
+    ids, operator = list(fields.texts("flow_ids")), fields.text("operator").lower()
+    fields.note_unknown_keys()
+    if node.is_mapping and operator not in ("all", "any"):
+        problems.at(node.place, f"the operator of {name} has to be all or any, not {operator!r}")
+    if node.is_mapping and not ids:
         problems.at(node.place, f"{name} has to name a flow")
     return ids, operator == "any"
 
@@ -120,9 +128,11 @@ def _message(name: str, node: Node, problems: Problems) -> Read:
     fields.note_unknown_keys()
     if node.is_mapping and not (response or text or buttons):
         problems.at(node.place, f"{name} has to have `utter_name`, `text_matches` or `buttons`")
+    if name == "bot_uttered" and fields.has("buttons") and not buttons:
+        problems.at(node.place, "`buttons` of bot_uttered has to list some")
     pattern = None
     try:
-        pattern = re.compile(text, re.DOTALL) if text else None
+        pattern = re.compile(text) if text else None
     except re.error as exc:
         problems.at(node.place, f"`text_matches` of {name} is no regular expression: {exc}")
     wanted = Uttered(response, pattern, buttons=buttons)

@@ -21,18 +21,25 @@ class Stub:
 
 @dataclass(frozen=True)
 class UserStep:
-    """A message, and what has to hold after it. ``is_ordered``: each check has to follow the one before."""
+    """A message, and what has to hold after it. ``is_ordered``: each check has to follow the one before.
+
+    ``is_first``: nothing stands before it in its test, so that its assertions see the session's start as well.
+    """
 
     message: str
     at: Place
     checks: tuple[Check, ...] = ()
     is_ordered: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
-    """A test. ``opening`` has to hold before the user has said anything; ``slots`` are those of its fixtures."""
+    """A test. ``opening`` has to hold before the user has said anything; ``slots`` are those of its fixtures.
+
+    ``has_assertions`` tells the two forms of the format apart; ``problem`` is why the test cannot be played.
+    """
 
     name: str
     at: Place
@@ -41,3 +48,5 @@ class Case:
     slots: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     stubs: Mapping[str, Stub] = field(default_factory=dict)
+    has_assertions: bool = False
+    problem: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from action_server.flows.e2e.checks import (
     Uttered,
     bot_uttered,
     format_value,
-    slot_was_not_set,
+    no_slot_event,
     slot_was_set,
 )
 from action_server.project.fields import Fields, did_you_mean
@@ -118,12 +119,11 @@ class _File:
             if case is None:
                 continue
             first = seen.setdefault(case.name, case.at)
-            if first is not case.at:
-                self._problems.at(case.at, f"the test case {case.name!r} also stands at {first}")
-            yield case
+            # Engines run both; stubs and results go by the name, so that nobody knows which of them is meant.
+            yield case if first is case.at else replace(case, problem=f"a test of this name also stands at {first}")
         for key in self._stubs:
             name = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else ""
-            if name and name not in seen:
+            if name and name not in {spelling for case in seen for spelling in (case, case.replace(" ", "_"))}:
                 place = self._cases[0].place if self._cases else Place(file="")
                 self._problems.at(place, f"a stub is for the test case {name!r}, which there is not", "warning")
 
@@ -150,6 +150,7 @@ class _File:
             slots=slots,
             metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
             stubs=self._stubs_of(name),
+            has_assertions=any("assertions" in step.keys for step in steps),
         )
         fields.note_unknown_keys()
         return case
@@ -161,7 +162,7 @@ class _File:
         users: list[UserStep] = []
         for node in nodes:
             if "user" in node.keys:
-                users.append(self._user(node))
+                users.append(self._user(node, is_first=node is nodes[0]))
                 continue
             checks = self._read_expectation(node)
             if with_assertions:
@@ -173,9 +174,9 @@ class _File:
                 opening += checks
         return opening, users
 
-    def _user(self, node: Node) -> UserStep:
+    def _user(self, node: Node, *, is_first: bool) -> UserStep:
         fields = Fields(node, "the step", self._problems)
-        message = fields.text("user")
+        message = fields.text("user").strip()
         metadata = fields.take("metadata")
         assertions = fields.take("assertions")
         step = UserStep(
@@ -184,7 +185,10 @@ class _File:
             checks=tuple(read_assertions(assertions, self._problems)) if assertions is not None else (),
             is_ordered=fields.flag("assertion_order_enabled"),
             metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
+            is_first=is_first,
         )
+        if fields.has("assertion_order_enabled") and assertions is None:
+            self._problems.at(fields.place_of("assertion_order_enabled"), "stands in a step without `assertions`")
         fields.note_unknown_keys()
         return step
 
@@ -197,14 +201,15 @@ class _File:
                 hint = did_you_mean(key, ("user", *_EXPECTED))
                 self._problems.at(at, f"there is no step {key!r}; there are user, {', '.join(_EXPECTED)}{hint}")
             elif key in ("bot", "utter"):
-                text = value.raw if value.is_scalar else ""
+                text = value.raw.strip() if value.is_scalar else ""
                 wanted = Uttered(text=text) if key == "bot" else Uttered(response=text)
-                found.append(Check(f"{key}: {text.strip()}", at, bot_uttered(wanted)))
+                found.append(Check(f"{key}: {text}", at, bot_uttered(wanted)))
             else:
-                find = slot_was_set if key == "slot_was_set" else slot_was_not_set
                 for name, wanted_value in self._slots(value):
                     said = "" if wanted_value is ANY_VALUE else f" = {format_value(wanted_value)}"
-                    found.append(Check(f"{key}: {name}{said}", at, find([(name, wanted_value)])))
+                    is_set = slot_was_set([(name, wanted_value)])
+                    find = is_set if key == "slot_was_set" else no_slot_event(name, wanted_value)
+                    found.append(Check(f"{key}: {name}{said}", at, find))
         if not node.keys:
             self._problems.at(node.place, "a step has to be `user:`, `bot:`, `utter:` or one for slots")
         return found
@@ -247,10 +252,12 @@ class _File:
     def _stubs_of(self, case: str) -> dict[str, Stub]:
         """Return the stubs for all cases of the file, and over them those for this one."""
         shared = {name: stub for name, stub in self._stubs.items() if _SEPARATOR not in name}
-        prefix = f"{case}{_SEPARATOR}"
-        own = {name.removeprefix(prefix): stub for name, stub in self._stubs.items() if name.startswith(prefix)}
+        own: dict[str, Stub] = {}
+        # Engines write the spaces of the name as underscores.
+        for prefix in (f"{case}{_SEPARATOR}", f"{case.replace(' ', '_')}{_SEPARATOR}"):
+            own |= {name.removeprefix(prefix): stub for name, stub in self._stubs.items() if name.startswith(prefix)}
         return {**shared, **own}
 
 
 def _add_checks(step: UserStep, checks: Sequence[Check]) -> UserStep:
-    return UserStep(step.message, step.at, (*step.checks, *checks), step.is_ordered, step.metadata)
+    return replace(step, checks=(*step.checks, *checks))

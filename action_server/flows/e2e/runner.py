@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from action_server.errors import ActionServerError, FixtureError, StartupError
@@ -76,6 +77,10 @@ async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Re
     """
     start = time.perf_counter()
     done: list[PlayedTurn] = []
+    unjudged = next((c for step in case.steps for c in step.checks if c.cannot_be_judged), None)
+    if case.problem or unjudged:
+        problem = case.problem or (unjudged.cannot_be_judged if unjudged else "")
+        return Result(case, number, "error", 0.0, done, problem, unjudged.at if unjudged else case.at)
     problem, at = "", None
     log.take()
     try:
@@ -116,40 +121,85 @@ async def play_all(
 
 
 async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[PlayedTurn]) -> None:
-    # A server elsewhere remembers conversations of earlier runs; what is opened for the test does not.
-    sender = f"test-{uuid.uuid4().hex[:12]}" if stage.url else "test"
+    # As engines make it. Servers elsewhere, and actions that keep files by it, remember conversations of earlier runs.
+    sender = f"{case.name}_{datetime.now():%Y-%m-%dT%H:%M:%S}_{uuid.uuid4().hex[:12]}"
     player = Player(stage.project, webhook, sender_id=sender)
     understanding = stage.understanding()
     unknown = player.set_slots(case.slots)
     if unknown:
         raise FixtureError(unknown)
+    judge = _Judge(case)
     opening = await player.start(metadata=case.metadata)
     if opening is not None:
-        failed = failed_checks(case.opening, events_of(opening, stage.project), is_ordered=False)
+        events = judge.opening = events_of(opening, stage.project)
+        failed = failed_checks(case.opening, events, is_ordered=False)
         done.append(PlayedTurn(opening, None, failed, tuple(log.take())))
     for step in case.steps:
         if any(played.failed for played in done):
             # What follows would only fail because of it.
             return
+        if not step.message:
+            # Engines pass over it.
+            continue
         try:
             turn = await player.say(step.message, understanding, metadata={**case.metadata, **step.metadata})
         except ActionServerError:
             done.append(PlayedTurn(player.last_turn, step, (), tuple(log.take())))
             raise
-        failed = failed_checks(step.checks, events_of(turn, stage.project), is_ordered=step.is_ordered)
+        failed = judge.failed_checks(step, events_of(turn, stage.project))
         done.append(PlayedTurn(turn, step, failed, tuple(log.take())))
 
 
-def failed_checks(checks: Sequence[Check], events: Sequence[JsonObject], *, is_ordered: bool) -> tuple[Check, ...]:
-    """Return the checks that do not hold. ``is_ordered``: each looks only behind what proved the one before."""
+class _Judge:
+    """Finds the events that a step's checks look at, as rasa-pro 3.21.0 (read) does."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._heard: list[tuple[UserStep, list[JsonObject]]] = []
+        self.opening: list[JsonObject] = []
+
+    def failed_checks(self, step: UserStep, events: list[JsonObject]) -> tuple[Check, ...]:
+        """Return the checks of a step that do not hold."""
+        self._heard.append((step, events))
+        if self._case.has_assertions:
+            # The turn is found by its message: of two with the same words, it is the first that is judged.
+            events = next(found for other, found in self._heard if _is_same_message(step, other))
+        opening = self.opening if step.is_first else []
+        return failed_checks(step.checks, events, is_ordered=step.is_ordered, opening=opening)
+
+
+def _is_same_message(step: UserStep, other: UserStep) -> bool:
+    is_same = all(other.metadata.get(key) == value for key, value in step.metadata.items())
+    return step.message == other.message and is_same
+
+
+def failed_checks(
+    checks: Sequence[Check],
+    events: Sequence[JsonObject],
+    *,
+    is_ordered: bool,
+    opening: Sequence[JsonObject] = (),
+) -> tuple[Check, ...]:
+    """Return the checks that do not hold. ``is_ordered``: each looks only behind what proved the one before.
+
+    Engines keep what lies before as a part of the ``opening``, which they only have in a test's first step, and go on
+    from the turn's beginning if it was the last event of all. A proof in the opening itself cannot be followed: they
+    fail there.
+    """
     failed = []
-    start = 0
+    before, after = list(opening), list(events)
     for check in checks:
-        index = check.find(events[start:])
+        seen = before if check.sees_opening else []
+        index = check.find([*seen, *after])
         if index is None:
             failed.append(check)
         elif is_ordered and index != ABSENT:
-            start += index + 1
+            place = index - len(seen)
+            if place < 0:
+                failed.append(check)
+            elif place + 1 < len(after):
+                before += after[: place + 1] if opening else []
+                after = after[place + 1 :]
     return tuple(failed)
 
 

@@ -19,7 +19,9 @@ from action_server.project.flows import Flow
 _SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
 _START_FLOW = re.compile(r"/StartFlow\(([^()]*)\)")
 _INTENT = re.compile(r"/([^\s{(/]+)\s*(\{.*\})?", re.DOTALL)
-# The engine's own limit, against payloads that take long to match.
+_ASSIGNMENT = re.compile(r"([^(),=]+)=(\[[^\]]*\]|[^(),]+)")
+_NOTHING = ("none", "null", "undefined")
+# Beyond this engines read no slot at all, against payloads that take long to match.
 _MOST_SLOTS = 10
 
 
@@ -33,6 +35,11 @@ class ButtonPayload:
     entities: tuple[Mapping[str, Any], ...] = ()
     forced: tuple[str, ...] = field(default=())
 
+    @property
+    def extractor(self) -> str:
+        """Return who found the values, in the engine's words."""
+        return "NLU" if self.intent else "CommandPayloadReader"
+
 
 def read_button_payload(
     message: str, flows: Mapping[str, Flow], domain: Domain, active_flow: str = ""
@@ -43,7 +50,7 @@ def read_button_payload(
         return None
     match = _SET_SLOTS.fullmatch(text)
     if match:
-        return ButtonPayload(tuple(_read_slots(match[1])), "the message is a button's /SetSlots")
+        return ButtonPayload(tuple(_read_slots(match[1], domain)), "the message is a button's /SetSlots")
     match = _START_FLOW.fullmatch(text)
     if match:
         return ButtonPayload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
@@ -51,12 +58,16 @@ def read_button_payload(
     return _read_intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
 
 
-def _read_slots(inside: str) -> list[SetSlot]:
-    found = []
-    for part in inside.split(",")[:_MOST_SLOTS]:
-        name, equals, value = part.partition("=")
-        if equals and name.strip():
-            found.append(SetSlot(name.strip(), value.strip().strip("\"'")))
+def _read_slots(inside: str, domain: Domain) -> list[SetSlot]:
+    """Read `a=1, b=2` up to the first name that is no slot; quotes belong to a value (rasa-pro 3.21.0, read)."""
+    found: list[SetSlot] = []
+    if inside.count("=") > _MOST_SLOTS:
+        return found
+    for name, written in _ASSIGNMENT.findall(inside):
+        if name.strip() not in domain.slots:
+            break
+        value = written.strip()
+        found.append(SetSlot(name.strip(), None if value.lower() in _NOTHING else value))
     return found
 
 

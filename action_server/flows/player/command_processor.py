@@ -18,6 +18,7 @@ from action_server.flows.commands.command import (
     SkipQuestion,
     StartFlow,
 )
+from action_server.flows.player.cleanup import clean_up
 from action_server.flows.player.corrections import correction_frame, is_correction
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.stack import PATTERN_VALIDATE, Frame
@@ -38,12 +39,13 @@ _PATTERNS: dict[type, str] = {
 
 
 class CommandProcessor:
-    """The commands of one message. ``from_button``: a button's, which may fill controlled slots as well.
+    """The commands of one message. ``extractor`` is who found them, in the engine's words; a button's
+    (CommandPayloadReader) and an intent's (NLU) may fill controlled slots as well.
 
     ``forced`` are flows that start whatever their guards say.
     """
 
-    def __init__(self, dialogue: Dialogue, *, from_button: bool = False, forced: Iterable[str] = ()) -> None:
+    def __init__(self, dialogue: Dialogue, *, extractor: str = "LLM", forced: Iterable[str] = ()) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
         self._recorder = dialogue.recorder
@@ -52,7 +54,8 @@ class CommandProcessor:
         self._flows = dialogue.flows
         self._domain = dialogue.domain
         self._conditions = dialogue.conditions
-        self._from_button = from_button
+        self._extractor = extractor
+        self._from_button = extractor != "LLM"
         self._forced = frozenset(forced)
         self._started: list[Frame] = []
         self._validations: list[Frame] = []
@@ -66,8 +69,9 @@ class CommandProcessor:
             self._patterns.append(self._frames.make("pattern_internal_error", error_type=empty, info={}))
             self._push_frames()
             return
-        wanted = self._drop_what_is_not_asked(self._fill_from_text(message, commands))
-        fillable = self._fillable_slots(wanted)
+        wanted, dropped = clean_up(self._drop_what_is_not_asked(self._fill_from_text(message, commands)))
+        self._recorder.turn.ignored += dropped
+        fillable = self._fillable_slots(commands)
         for command in sorted(wanted, key=_rank):
             reason = self._execute_command(command, fillable)
             if reason:
@@ -102,19 +106,26 @@ class CommandProcessor:
         return list(kept)
 
     def _fillable_slots(self, commands: Sequence[Command]) -> set[str]:
-        """Return the slots that flows collect which run, or which these commands start."""
-        flows = self._flows
-        ids = [frame.flow_id for frame in self._stack]
-        ids += [c.flow for c in commands if isinstance(c, StartFlow)]
-        ids += list(self._forced)
+        """Return the slots that may be filled, as in rasa-pro 3.21.0 (read).
+
+        The one that is asked for, and what the active flow collects, or one that these commands start; without such,
+        also what a pattern collects. Those with `ask_before_filling` wait for their question, and those of a flow that
+        is interrupted wait for it to go on.
+        """
+        started = {c.flow for c in commands if isinstance(c, StartFlow)} | self._forced
+        ids = set(started) or {flow.id for flow in self._flows.values() if flow.is_pattern}
+        active = self._stack.active
+        root = self._stack.root_of(active) if active else None
+        ids |= {frame.flow_id for frame in (active, root) if frame is not None}
         names = {
             step.collect
             for flow_id in ids
-            if flow_id in flows
-            for flow in with_called(flows[flow_id], flows)
+            if flow_id in self._flows
+            for flow in with_called(self._flows[flow_id], self._flows)
             for step in flow.collects
+            if not step.ask_before_filling
         }
-        return names | {str(f.context["validate"]) for f in self._stack if "validate" in f.context}
+        return names | {self._stack.asked_slot}
 
     def _execute_command(self, command: Command, fillable: set[str]) -> str:
         """Follow one command. Returns why not, or nothing."""
@@ -136,16 +147,15 @@ class CommandProcessor:
         slot = self._domain.slots.get(command.name)
         if slot is None:
             return f"the domain has no slot {command.name!r}"
-        if command.name not in fillable:
-            return f"no flow that runs or starts collects {command.name!r}"
-        if slot.is_controlled and not self._from_button:
+        if slot.is_controlled and not self._from_button and slot.name in fillable:
             return f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
         coerced = coerce_value(slot, command.value)
         if is_correction(self._state, self._flows, slot.name, coerced.value):
             self._corrected[slot.name] = coerced.value
+        elif slot.name not in fillable:
+            return f"no flow that is active or starts collects {command.name!r}, or it asks before filling"
         elif coerced.value != self._state.slots[slot.name]:
-            filled_by = "button" if self._from_button else "LLM"
-            self._events.set_slot(slot.name, coerced.value, filled_by=filled_by, metadata={"command": "set slot"})
+            self._events.set_slot(slot.name, coerced.value, filled_by=self._extractor, metadata={"command": "set slot"})
         self._add_validation(slot)
         return ""
 
@@ -240,7 +250,7 @@ class CommandProcessor:
         if self._started and not is_cancelling:
             for root in self._stack.roots:
                 self._interrupt_flow(root)
-        correction = [correction_frame(self._frames, self._corrected)] if self._corrected else []
+        correction = [correction_frame(self._frames, self._corrected, self._extractor)] if self._corrected else []
         patterns = [*correction, *self._patterns]
         for frame in [*reversed(self._started), *reversed(self._validations), *reversed(patterns)]:
             self._stack.append(frame)

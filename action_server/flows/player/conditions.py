@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import Decision
 from action_server.flows.player.turn_recorder import TurnRecorder
-from action_server.project.conditions import errors_of, evaluate
+from action_server.project.conditions import Evaluation, evaluate
 from action_server.project.flows import Condition, Flow
 
 
@@ -18,21 +20,37 @@ class Conditions:
         self._recorder = recorder
 
     def evaluate(self, condition: Condition, frame: Frame | None, led_to: str = "") -> Decision:
-        """Evaluate a condition for a frame, None for no context. ``led_to`` is the step a branch leads to."""
-        found = evaluate(condition.text, self._state.slots, self._state.stack.context_of(frame))
-        return Decision(
-            condition.text, found.value, condition.at, found.rendered, found.error, dict(found.values), led_to
-        )
+        """Evaluate a condition for a frame, None for no context. ``led_to`` is the step a branch leads to.
+
+        Jinja sees the context only: a slot it looks up raises, in the engine as here.
+        """
+        context = self._state.stack.context_of(frame)
+        found = evaluate(condition.text, self._state.slots, context, template={"context": context})
+        return _decision_of(condition, found, led_to)
 
     def holds(self, condition: Condition, frame: Frame | None = None) -> bool:
-        """Evaluate a condition that is not a branch, and record it with the step that runs."""
-        return self._recorder.add_decision(self.evaluate(condition, frame)).value
+        """Evaluate the condition of a response, and record it with the step that runs."""
+        context = self._state.stack.context_of(frame)
+        found = evaluate(condition.text, self._state.slots, context)
+        return self._recorder.add_decision(_decision_of(condition, found)).value
+
+    def evaluate_rejection(self, condition: Condition, slot: str, value: Any) -> Decision:
+        """Evaluate a rule of a slot, which sees that slot and nothing else (rasa-pro 3.21.0, read)."""
+        return self._recorder.add_decision(_decision_of(condition, evaluate(condition.text, {slot: value})))
 
     def is_startable(self, flow: Flow) -> bool:
-        """Tell whether a flow's guard lets it be started by a message."""
-        return flow.guard is None or evaluate(flow.guard.text, self._state.slots).value
+        """Tell whether a flow's guard lets it be started by a message. Jinja in it is not rendered."""
+        return flow.guard is None or evaluate(flow.guard.text, self._state.slots, is_template=False).value
 
 
-def is_broken(condition: Condition) -> bool:
-    """Tell a condition that can never be evaluated."""
-    return bool(errors_of(condition.text))
+def _decision_of(condition: Condition, found: Evaluation, led_to: str = "") -> Decision:
+    return Decision(
+        condition.text,
+        found.value,
+        condition.at,
+        found.rendered,
+        found.error,
+        dict(found.values),
+        led_to,
+        found.is_rendered,
+    )

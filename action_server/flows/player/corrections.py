@@ -12,26 +12,24 @@ from action_server.project.flows import CallStep, CollectStep, Flow, scoped_slot
 
 
 def is_correction(state: State, flows: Mapping[str, Flow], name: str, value: Any) -> bool:
-    """Tell a slot that has been filled in the active flow from one that is filled for the first time."""
+    """Tell a slot that has been filled in a flow that runs from one that is filled for the first time."""
     current = state.slots.get(name)
     if current is None or current == value or current == state.initial_value(name):
         return False
     if state.stack.asked_slot == name:
         return False
-    active = state.stack.active
-    root = state.stack.root_of(active) if active else None
-    flow = flows.get(root.flow_id) if root else None
-    collected = {s.collect for f in with_called(flow, flows) for s in f.collects} if flow else set()
-    return name in collected
+    # Interrupted flows count as well.
+    running = [flows[frame.flow_id] for frame in state.stack if frame.is_flow and frame.flow_id in flows]
+    return any(step.collect == name for flow in running for f in with_called(flow, flows) for step in f.collects)
 
 
-def correction_frame(frames: Frames, corrected: Mapping[str, Any]) -> Frame:
-    """Make the frame of pattern_correction for slots with their new values."""
+def correction_frame(frames: Frames, corrected: Mapping[str, Any], filled_by: str) -> Frame:
+    """Make the frame of pattern_correction for slots with their new values. ``filled_by`` is who found them."""
     target, step = _reset_target(frames, corrected)
     return frames.make(
         "pattern_correction",
         is_reset_only=_is_reset_only(frames, corrected),
-        corrected_slots=dict(corrected),
+        corrected_slots={name: {"value": value, "filled_by": filled_by} for name, value in corrected.items()},
         new_slot_values=list(corrected.values()),
         reset_flow_id=target.flow_id if target else None,
         reset_step_id=step or None,

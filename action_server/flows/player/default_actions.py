@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from action_server.flows.player.conditions import is_broken
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.frames import Frames
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
@@ -52,17 +51,17 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
     if coerced.value != value or type(coerced.value) is not type(value):
         dialogue.events.set_slot(slot.name, coerced.value)
     for rejection in frame.rejections:
-        broken = is_broken(rejection.condition)
-        if broken:
-            dialogue.recorder.add_failure(
-                f"the condition {rejection.condition.text!r} cannot be read", rejection.at, frame
-            )
-        if dialogue.conditions.holds(rejection.condition, frame) or broken:
-            utter = "utter_internal_error_rasa" if broken else rejection.utter
-            dialogue.events.set_slot(slot.name, None)
-            if not dialogue.responses.utter_response(utter, frame, "action_run_slot_rejections", {"value": value}):
-                dialogue.recorder.add_failure(f"the domain has no response {utter!r}", rejection.at, frame)
-            return
+        decision = dialogue.conditions.evaluate_rejection(rejection.condition, slot.name, coerced.value)
+        if not (decision.value or decision.error):
+            continue
+        if decision.error:
+            what = f"the condition {rejection.condition.text!r} raises, which rejects: {decision.error}"
+            dialogue.recorder.add_failure(what, rejection.at, frame)
+        utter = "utter_internal_error_rasa" if decision.error else rejection.utter
+        dialogue.events.set_slot(slot.name, None)
+        if not dialogue.responses.utter_response(utter, frame, "action_run_slot_rejections", {"value": value}):
+            dialogue.recorder.add_failure(f"the domain has no response {utter!r}", rejection.at, frame)
+        return
 
 
 def cancel_flow(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -81,8 +80,10 @@ def cancel_flow(dialogue: Dialogue, frame: Frame | None) -> None:
 def correct_flow_slot(dialogue: Dialogue, frame: Frame | None) -> None:
     """Set the corrected slots, and take the flow back to where the first of them was asked for."""
     context = frame.context if frame else {}
-    for name, value in (context.get("corrected_slots") or {}).items():
-        dialogue.events.set_slot(name, value, metadata={"command": "correct slot"})
+    for name, correction in (context.get("corrected_slots") or {}).items():
+        slot = dialogue.domain.slots.get(name)
+        value = coerce_value(slot, correction["value"]).value if slot else correction["value"]
+        dialogue.events.set_slot(name, value, filled_by=correction["filled_by"], metadata={"command": "correct slot"})
     stack = dialogue.stack
     target = next((f for f in reversed(stack) if f.is_flow and f.flow_id == context.get("reset_flow_id")), None)
     if target is None or not context.get("reset_step_id"):

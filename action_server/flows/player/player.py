@@ -16,7 +16,7 @@ from action_server.flows.player.policy import MOST_STEPS, Policy
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import State
 from action_server.flows.player.trace import Turn
-from action_server.flows.player.view import view_of
+from action_server.flows.player.view import Views
 from action_server.flows.player.webhook import Webhook
 from action_server.project.project import Project
 
@@ -43,6 +43,7 @@ class Player:
     ) -> None:
         self.project = project
         self._dialogue = Dialogue(project, sender_id=sender_id, channel=channel, seed=seed, clock=clock)
+        self._views = Views(self._dialogue.flows, self._dialogue.domain)
         self._actions = Actions(self._dialogue, webhook)
         self._policy = Policy(self._dialogue, self._actions, most_steps)
         self._messages = 0
@@ -60,7 +61,7 @@ class Player:
 
     def view(self, message: str) -> DialogueView:
         """Return what there is to understand a message by."""
-        return view_of(message, self.state, self._dialogue.flows, self._dialogue.conditions.is_startable)
+        return self._views.view_of(message, self.state, self._dialogue.conditions.is_startable)
 
     def button_payload(self, message: str) -> ButtonPayload | None:
         """Return what a message says that is a button's payload or an intent; None if it is words."""
@@ -135,7 +136,9 @@ class Player:
         self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
             processor = CommandProcessor(
-                dialogue, from_button=payload is not None, forced=payload.forced if payload else ()
+                dialogue,
+                extractor=payload.extractor if payload else "LLM",
+                forced=payload.forced if payload else (),
             )
             processor.execute(prediction.commands, message)
             dialogue.events.emit_stack()
@@ -155,7 +158,7 @@ class Player:
             message_id=f"{self.state.sender_id}-{self._messages}",
             intent=payload.intent if payload else "",
             entities=payload.entities if payload else (),
-            flows_in_prompt=[flow.id for flow in self.view(message).flows],
+            flows_in_prompt=[flow.id for flow in self._views.startable(self._dialogue.conditions.is_startable)],
             metadata=metadata,
         )
         self._dialogue.events.emit(

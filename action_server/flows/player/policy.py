@@ -122,6 +122,10 @@ class Policy:
                 return branch.target
             decision = self._conditions.evaluate(branch.condition, frame, branch.target)
             taken.decisions.append(decision)
+            if not decision.is_rendered:
+                what = f"the condition {decision.condition!r} cannot be rendered: {decision.error}"
+                self._recorder.add_failure(what, decision.at, frame)
+                return None
             if decision.value:
                 return branch.target
         self._recorder.add_failure(f"no branch of the step {step.id!r} fits, and it has no `else`", step.at, frame)
@@ -145,7 +149,8 @@ class Policy:
     async def _run_action(self, frame: Frame, step: ActionStep, taken: StepTaken) -> Outcome:
         name = step.action
         if "{" in name:
-            values = {"context": self._stack.context_of(frame), "slots": self._state.slots}
+            # The context alone, as in conditions (rasa-pro 3.21.0, read).
+            values = {"context": self._stack.context_of(frame)}
             try:
                 name = render_template(name, values)
             except Exception as exc:  # noqa: BLE001 - a template may raise anything

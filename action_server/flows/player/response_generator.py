@@ -47,7 +47,8 @@ class ResponseGenerator:
         response = state.domain.responses.get(name)
         if response is None:
             return None
-        everything = {**state.slots, "slots": state.slots, **values, "context": state.stack.context_of(frame)}
+        # Slots by their names alone; engines have no `slots` in a text (rasa-pro 3.21.0, read).
+        everything = {"context": state.stack.context_of(frame), **state.slots, **values}
         try:
             variation = choose_variation(response, state.channel, state.slots, self._conditions.holds, self._chance)
             return render_variation(name, variation, everything)

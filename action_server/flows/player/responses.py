@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from jinja2 import UndefinedError
+
 from action_server.errors import ResponseError
 from action_server.flows.player.trace import BotMessage
 from action_server.project.conditions import render_template
 from action_server.project.domain import Response, Variation
 from action_server.project.flows import Condition
 
-# `{name}`, but neither `{{` nor the braces of JSON.
-_VARIABLE = re.compile(r"\{\{|\}\}|\{([\w.\-]+)\}")
+# `{name}`: anything but braces, within a line (rasa-pro 3.21.0, read; rasa 3.6.21, run).
+_VARIABLE = re.compile(r"\{([^\n{}]+?)\}")
 
 Holds = Callable[[Condition], bool]
 
@@ -44,8 +46,14 @@ def choose_variation(
 def _fits(variation: Variation, slots: Mapping[str, Any], holds: Holds) -> bool:
     if variation.condition is not None:
         return holds(variation.condition)
-    # The old form compares types too: 1 is not true.
-    return all(type(slots.get(c.name)) is type(c.value) and slots.get(c.name) == c.value for c in variation.constraints)
+    return all(_is_same_value(slots.get(c.name), c.value) for c in variation.constraints)
+
+
+def _is_same_value(found: Any, wanted: Any) -> bool:
+    """Compare as engines do in the old form of a condition: texts in any case, 5 is 5.0 and true is 1."""
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.casefold() == wanted.casefold()
+    return bool(found == wanted)
 
 
 def render_variation(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
@@ -67,7 +75,8 @@ def render_variation(name: str, variation: Variation, values: Mapping[str, Any])
         response=name,
         buttons=fill_in(variation.buttons),
         quick_replies=fill_in(variation.quick_replies),
-        elements=fill_in(variation.elements),
+        # These are the one part that engines leave as it is.
+        elements=list(variation.elements),
         image=fill_in(variation.image),
         attachment=fill_in(variation.attachment),
         custom=fill_in(variation.custom),
@@ -77,18 +86,28 @@ def render_variation(name: str, variation: Variation, values: Mapping[str, Any])
 
 
 def _fill_braces(text: str, values: Mapping[str, Any]) -> str:
-    def replace_variable(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[0][0]
-        # A slot that is empty or does not exist is "None", as documented.
-        return str(values.get(match[1]))
+    """Put values into a text, as engines do with `str.format`.
 
-    return _VARIABLE.sub(replace_variable, text)
+    One name that is not there leaves the whole text as it is, and so do the braces of JSON and `{context.x}`. An empty
+    slot is "None". Braces that are written twice stay, once.
+    """
+    there = {name: values[name] for name in _VARIABLE.findall(text) if name in values}
+    try:
+        filled = _VARIABLE.sub(r"{0[\1]}", text).format(there)
+        # A name in double braces: then nothing is filled in, and with a name in single ones nothing is changed at all.
+        return text.format({}) if "0[" in filled else filled
+    except KeyError:
+        return text
+    except (ValueError, TypeError, AttributeError, IndexError) as exc:
+        raise ResponseError(f"its braces cannot be filled in: {' '.join(str(exc).split())}") from exc
 
 
 def _render_jinja(text: str, values: Mapping[str, Any]) -> str:
     try:
         return render_template(text, values)
+    except UndefinedError:
+        # As engines do: a text that looks into what is not there is said as it is written.
+        return text
     except Exception as exc:
         raise ResponseError(f"its Jinja template cannot be rendered: {' '.join(str(exc).split())}") from exc
 

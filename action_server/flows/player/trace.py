@@ -25,6 +25,7 @@ class Decision:
     error: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     led_to: str = ""
+    is_rendered: bool = True
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 from action_server.project.domain import Slot
 
-_NOTHING = ("", "null", "none", "undefined")
-# In a text only these spellings: "none" is an answer, as the pattern for interrupted flows has it.
-_NO_TEXT = ("null", "None", "undefined")
+# What a model writes for no value, and what an empty answer is (rasa-pro 3.21.0, read). Other spellings are values:
+# "none" is an answer, as the pattern for interrupted flows has it.
+_NOTHING = ("", "null", "None", "undefined", "[missing]", "[missing information]")
+_YES, _NO = ("true", "yes"), ("false", "no")
 # The response with which engines refuse a value, by the slot's type.
 REFUSALS = {
     "bool": "utter_boolean_slot_rejection",
@@ -28,8 +29,8 @@ class CoercedValue:
 
 
 def coerce_value(slot: Slot, value: Any) -> CoercedValue:
-    """Make a value one of the slot's type, if that is possible."""
-    if value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING and slot.type != "text"):
+    """Make a value one of the slot's type, if that is possible, as the slots of rasa-pro 3.21.0 (read) do."""
+    if value is None or (isinstance(value, str) and value in _NOTHING):
         return CoercedValue(None)
     if slot.is_categorical:
         return _coerce_category(slot, value)
@@ -38,41 +39,44 @@ def coerce_value(slot: Slot, value: Any) -> CoercedValue:
     if slot.type == "float":
         return _coerce_float(slot, value)
     if slot.type == "list":
-        return CoercedValue(value, refused=not isinstance(value, list))
+        return CoercedValue(value if isinstance(value, list) or not value else [value])
     if slot.type == "text":
-        return _coerce_text(value)
+        # What an engine is told is a text always: the language of its commands has no other values.
+        return CoercedValue(value if isinstance(value, str) else str(value))
     return CoercedValue(value)
 
 
-def _coerce_text(value: Any) -> CoercedValue:
-    if isinstance(value, str) and value.strip() in _NO_TEXT:
-        return CoercedValue(None)
-    return CoercedValue(value if isinstance(value, str) else str(value))
-
-
 def _coerce_category(slot: Slot, value: Any) -> CoercedValue:
-    wanted = str(value).strip().lower()
-    known = next((v for v in slot.values if str(v).lower() == wanted), None)
-    return CoercedValue(value, refused=True) if known is None else CoercedValue(known)
+    values = [str(known) for known in slot.values]
+    if not isinstance(value, str):
+        return CoercedValue(value, refused=str(value) not in values)
+    if value in values:
+        return CoercedValue(value)
+    same = next((known for known in values if known.casefold() == value.casefold()), None)
+    return CoercedValue(value, refused=True) if same is None else CoercedValue(same)
 
 
 def _coerce_bool(value: Any) -> CoercedValue:
     if isinstance(value, bool):
         return CoercedValue(value)
-    text = str(value).strip().lower()
-    if text in ("true", "false"):
-        return CoercedValue(text == "true")
-    number = _to_float(text)
-    return CoercedValue(bool(number)) if number in (0.0, 1.0) else CoercedValue(value, refused=True)
+    if isinstance(value, (int, float)):
+        return CoercedValue(value == 1)
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text in _YES or text in _NO:
+        return CoercedValue(text in _YES)
+    number = _to_float(value) if isinstance(value, str) and value.isnumeric() else None
+    # Any number is an answer; only 1 is a yes.
+    return CoercedValue(value, refused=True) if number is None else CoercedValue(number == 1)
 
 
 def _coerce_float(slot: Slot, value: Any) -> CoercedValue:
-    number = None if isinstance(value, bool) else _to_float(value)
+    number = _to_float(value)
     if number is None:
         return CoercedValue(value, refused=True)
-    is_below = slot.min_value is not None and number < slot.min_value
-    is_above = slot.max_value is not None and number > slot.max_value
-    return CoercedValue(number, refused=is_below or is_above)
+    has_bounds = slot.min_value is not None and slot.max_value is not None
+    # One bound alone is none.
+    is_out = has_bounds and not (slot.min_value or 0.0) <= number <= (slot.max_value or 0.0)
+    return CoercedValue(number, refused=is_out)
 
 
 def _to_float(value: Any) -> float | None:

@@ -17,7 +17,8 @@ UseKind = Literal["reads slot", "sets slot", "response", "action", "payload", "b
 
 @dataclass(frozen=True)
 class Use:
-    """A constant in the code that names something of the domain. ``owner`` is the class around it, if there is one.
+    """A constant in the code that names something of the domain. ``owner`` is the class around it, or
+    the function, if there is one.
 
     Of a button without a payload the name is the keys that it has instead, with commas.
     """
@@ -52,16 +53,20 @@ class Method:
 
 @dataclass(frozen=True)
 class SlotField:
-    """A field of a subclass of `action_server.Slots`."""
+    """A field of a subclass of `action_server.Slots`, or of another class. ``is_written``: it is not excluded."""
 
     slot: str
     at: Place
     is_required: bool
+    is_written: bool = True
 
 
 @dataclass(frozen=True)
 class ClassFacts:
-    """A class: its names, its bases by their last name, and what its `name()` returns if that is a constant."""
+    """A class: its names, its bases by their last name, and what its `name()` returns if that is a constant.
+
+    A function with `@action` is one as well. ``returns`` are the last names of the classes in its return type.
+    """
 
     module: str
     name: str
@@ -70,6 +75,7 @@ class ClassFacts:
     methods: Mapping[str, Method] = field(default_factory=dict)
     action_name: str | None = None
     fields: tuple[SlotField, ...] = ()
+    returns: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:

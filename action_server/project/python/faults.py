@@ -68,15 +68,18 @@ _EVENTS = frozenset(
 )
 
 
-def find_faults(method: Function, cls: ast.ClassDef, tree: ast.Module, file: str, imports: Imports) -> Iterator[Fault]:
-    """Find the faults of a method of an action."""
+def find_faults(
+    method: Function, cls: ast.ClassDef | None, tree: ast.Module, file: str, imports: Imports
+) -> Iterator[Fault]:
+    """Find the faults of a method of an action, or of a function that is one: it has no class."""
     if method.name == "run":
         yield from _find_lone_events(method, file, imports)
     if method.name in _AWAITED and isinstance(method, ast.FunctionDef) and not method.decorator_list:
         yield from _find_plain_method(method, file, imports)
     if isinstance(method, ast.AsyncFunctionDef):
-        own = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
-        own -= {item.name for item in cls.body if isinstance(item, ast.FunctionDef)}
+        body = cls.body if cls is not None else []
+        own = {item.name for item in body if isinstance(item, ast.AsyncFunctionDef)}
+        own -= {item.name for item in body if isinstance(item, ast.FunctionDef)}
         others = _async_functions(tree)
         for node in _own_nodes(method):
             if isinstance(node, ast.Call):

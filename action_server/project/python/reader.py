@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from action_server.project.python.facts import ClassFacts, Method, ModuleFacts, PythonFacts, SlotField, place_of
 from action_server.project.python.faults import find_faults
+from action_server.project.python.functions import TypedFunction, find_functions, find_slots
 from action_server.project.python.imports import Imports, dotted_name, words_of_imports
 from action_server.project.python.returned_slots import find_returned_slots
 from action_server.project.python.uses import find_uses
@@ -20,6 +22,7 @@ def read_package(path: Path, package: str) -> PythonFacts:
     """Read a package's folder, or the one file of a module."""
     files = [path] if path.is_file() else sorted(path.rglob("*.py"))
     modules: list[ModuleFacts] = []
+    functions: list[list[TypedFunction]] = []
     unread: list[tuple[Place, str]] = []
     for file in files:
         name = shorten(str(file))
@@ -28,12 +31,23 @@ def read_package(path: Path, package: str) -> PythonFacts:
                 # An invalid escape sequence in somebody's text.
                 warnings.simplefilter("ignore")
                 tree = ast.parse(read_bytes(file), filename=name)
-            modules.append(_read_module(tree, name, _module_name(file, path, package)))
+            found, typed = _read_module(tree, name, _module_name(file, path, package))
+            modules.append(found)
+            functions.append(typed)
         except SyntaxError as exc:
             unread.append((Place(file=name, line=exc.lineno or 1, column=exc.offset or 0), exc.msg))
         except (OSError, ValueError, RecursionError, MemoryError) as exc:
             unread.append((Place(file=name, line=1), f"cannot be read ({type(exc).__name__})"))
-    return PythonFacts(tuple(modules), tuple(unread))
+    facts = PythonFacts(tuple(modules), tuple(unread))
+    # What a function is given and returns may be classes of other files.
+    return replace(
+        facts, modules=tuple(_with_slots(m, typed, facts) for m, typed in zip(modules, functions, strict=True))
+    )
+
+
+def _with_slots(module: ModuleFacts, typed: list[TypedFunction], facts: PythonFacts) -> ModuleFacts:
+    uses = [use for function in typed for use in find_slots(function, facts, module.file)]
+    return replace(module, uses=(*module.uses, *uses)) if uses else module
 
 
 def _module_name(file: Path, root: Path, package: str) -> str:
@@ -43,7 +57,7 @@ def _module_name(file: Path, root: Path, package: str) -> str:
     return ".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)])
 
 
-def _read_module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
+def _read_module(tree: ast.Module, file: str, module: str) -> tuple[ModuleFacts, list[TypedFunction]]:
     imports = Imports(tree)
     uses, guarded = find_uses(tree, file, imports)
     names_of_actions: set[int] = set()
@@ -61,9 +75,12 @@ def _read_module(tree: ast.Module, file: str, module: str) -> ModuleFacts:
     }
     uses += [use for node in tree.body if isinstance(node, ast.ClassDef) for use in find_returned_slots(node, file)]
     imported, assigned = words_of_imports(tree), _assigned(tree, file)
-    return ModuleFacts(
+    typed = list(find_functions(tree, module, file, imports))
+    classes += [function.facts for function in typed]
+    facts = ModuleFacts(
         module, tuple(classes), tuple(uses), frozenset(guarded), frozenset(strings), file, imported, assigned
     )
+    return facts, typed
 
 
 def _assigned(tree: ast.Module, file: str) -> dict[str, Place]:
@@ -130,4 +147,5 @@ def _slot_fields(node: ast.ClassDef, file: str) -> Iterator[SlotField]:
             continue
         constants = [a.value for a in aliases if isinstance(a, ast.Constant)]
         is_required = item.value is None and not calls
-        yield SlotField(str(constants[0]) if constants else name, place_of(item, file), is_required)
+        is_written = not any(k.arg == "exclude" for call in calls for k in call.keywords)
+        yield SlotField(str(constants[0]) if constants else name, place_of(item, file), is_required, is_written)

@@ -15,7 +15,7 @@ def find_returned_slots(cls: ast.ClassDef, file: str) -> Iterator[Use]:
     """Yield the constant keys of returned dicts, also of those that a variable holds first."""
     for method in cls.body:
         if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_validator(method):
-            for key, value in _returned(method):
+            for key, value in returned_items(method):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     constant = value.value if isinstance(value, ast.Constant) else UNKNOWN
                     yield Use("returns slot", key.value, place_of(key, file), cls.name, constant)
@@ -26,7 +26,8 @@ def _is_validator(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return bool(slot) and len(method.args.args) == _ARGUMENTS.get(verb)
 
 
-def _returned(method: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr | None, ast.expr]]:
+def returned_items(method: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr | None, ast.expr]]:
+    """Yield the keys and values of the dicts that a function returns."""
     nodes = list(_own_nodes(method))
     values = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
     values += [part for value in values if isinstance(value, ast.IfExp) for part in (value.body, value.orelse)]

@@ -34,14 +34,19 @@ class _Finder(ast.NodeVisitor):
         self._owner = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        for decorator in node.decorator_list:
-            self._visit_decorator(decorator, self._owner)
-        self.generic_visit(node)
+        self._visit_function(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._visit_function(node)
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        outer = self._owner
+        # A function that stands alone may be an action itself.
+        self._owner = outer or node.name
         for decorator in node.decorator_list:
             self._visit_decorator(decorator, self._owner)
         self.generic_visit(node)
+        self._owner = outer
 
     def visit_Compare(self, node: ast.Compare) -> None:
         if isinstance(node.left, ast.Constant) and any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -68,6 +69,7 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
     if assembly.authenticator is not None:
         _add_authentication(app, assembly.authenticator)
     _add_webhook(app, assembly, limits)
+    _add_tools(app, assembly, limits)
     _add_pages(app, assembly)
     return app
 
@@ -108,6 +110,32 @@ def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> No
         return _json(body)
 
 
+def _add_tools(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> None:
+    if assembly.tools is None:
+        return
+    # Here, as a server without tools need not pay for it.
+    from action_server.serving.mcp.routes import add_mcp
+    from action_server.tools.calling import Caller
+
+    addresses = ClientAddresses(assembly.settings.trusted_proxies)
+
+    async def with_body(request: Request, answer: Callable[[bytes], Awaitable[HTTPResponse]]) -> HTTPResponse:
+        share = Share(app.ctx.byte_budget)
+        try:
+            body = await _read_body(request, limits, share)
+            encoding = ", ".join(request.headers.getall("content-encoding", []))
+            if encoding:
+                body = await inflate_aside(body, encoding=encoding, limit=limits.max_bytes, take=share.take)
+            return await answer(body)
+        finally:
+            share.release()
+
+    def caller_of(request: Request, size: int) -> Caller:
+        return Caller(request.headers, id_of(request), client_of(request, addresses), size)
+
+    add_mcp(app, assembly, assembly.tools, with_body, caller_of)
+
+
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:
     @app.route("/health", methods=_READING, stream=True)
     async def health(request: Request) -> HTTPResponse:
@@ -132,12 +160,13 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
         return json_response(document)
 
     if assembly.metrics is not None:
-        page = assembly.metrics
+        counted = assembly.metrics
 
         @app.route("/metrics", methods=_READING, stream=True)
         async def metrics(request: Request) -> HTTPResponse:
-            body, content_type = await asyncio.to_thread(page.render, request.headers.get("accept"))
-            return HTTPResponse(body, 200, None, content_type)
+            encodings = ",".join(request.headers.getall("accept-encoding", []))
+            page = await asyncio.to_thread(counted.render, request.headers.get("accept"), encodings)
+            return HTTPResponse(page.body, 200, page.headers, page.content_type)
 
 
 async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:

@@ -62,6 +62,8 @@ class Webhook:
         self.uncounted = 0
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
         self._is_watching = False
+        # A dict: an attribute of it that is looked up costs as much as a call of a function.
+        self._config = self.app.config
 
     def protocol(self, **given: Any) -> WebhookProtocol:
         """Make the protocol of one connection; Sanic gives its own protocol's arguments."""
@@ -81,7 +83,7 @@ class Webhook:
 
     def keeps(self, head: Head) -> bool:
         """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
-        return head.keep_alive and bool(self.app.config.KEEP_ALIVE)
+        return head.keep_alive and bool(self._config["KEEP_ALIVE"])
 
     async def answer(self, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
         """Return the whole answer of HTTP. ``client`` is the caller's address."""

@@ -49,12 +49,13 @@ from actions.scheduling.caldav.content import (
     parts_of,
 )
 from actions.scheduling.caldav.expanded import ExpandedObjects
+from actions.scheduling.caldav.listed import reference_in, written_as
 from actions.scheduling.caldav.series import counts
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import AppointmentType, Slot, Window
-from actions.scheduling.remote import FREE, TAKEN, Entry, Seen
+from actions.scheduling.remote import FREE, TAKEN, Entry, Seen, Written
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -66,6 +67,8 @@ _TRIES = 4
 _ANY_ZONE = timedelta(days=1)
 # Longer than any writer takes, its retries and a sweeper's work after its death included.
 _ABANDONED = timedelta(minutes=15)
+# An appointment has not more; a whole day has, and is not looked at cell by cell.
+_MOST_CELLS = 24
 
 
 class CalDavCalendar:
@@ -207,6 +210,22 @@ class CalDavCalendar:
                 return False
         return True
 
+    async def written(self, within: Slot) -> Sequence[Written]:
+        """Return the events of this and other hosts at the time, and the claims of those that are being written."""
+        collection = await self._collection(within.resource)
+        found = {
+            one.uid: one
+            for stored in await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
+            if (one := written_as(stored, within.resource, self._zone)) and _overlap(one.slot, within)
+        }
+        cells = self._grid.cells_of(within)
+        for cell in cells if len(cells) <= _MOST_CELLS else ():
+            stored = await collection.get(name_of(cell))
+            uid = entry_uid(stored.uid) if stored is not None and stored.uid else None
+            if stored is not None and uid is not None and uid not in found and not self._is_old(stored):
+                found[uid] = Written(uid, within, reference_in(stored), is_whole=False)
+        return list(found.values())
+
     async def remove(self, entry: Entry) -> None:
         """Remove what there is of the entry, also if people moved its event to another time of the day."""
         collection = await self._collection(entry.slot.resource)
@@ -346,6 +365,10 @@ class CalDavCalendar:
             return counts(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
         except UNREADABLE:
             return False
+
+
+def _overlap(one: Slot, other: Slot) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _end(candidates: Sequence[Slot]) -> datetime:

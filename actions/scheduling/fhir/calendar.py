@@ -44,10 +44,11 @@ from actions.scheduling.fhir.resources import (
     slots_of,
     starts_with,
     time_of,
+    written_as,
 )
 from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.models import AppointmentType, Patient, Slot, Window
-from actions.scheduling.remote import Entry, Seen
+from actions.scheduling.remote import Entry, Seen, Written
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -157,6 +158,21 @@ class FhirCalendar:
         """Return when the patient is expected now; None if that is no more."""
         live = await self._appointments.live(entry)
         return self._seen(entry, live) if live else None
+
+    async def written(self, within: Slot) -> Sequence[Written]:
+        """Return the Appointments of this and other hosts at the time, and Slots claimed for one that is to come."""
+        appointments = await self._reader.appointments(within)
+        found = [one for one in (written_as(a, self._system, within) for a in appointments) if one]
+        known = {one.uid for one in found}
+        slots = await self._reader.every_slot(within)
+        claimed = {uid: slot for slot in slots if slot.is_busy for uid in slot.claims(self._system) if uid not in known}
+        return [
+            *found,
+            *(
+                Written(uid, Slot(within.resource, slot.start, slot.end), None, is_whole=False)
+                for uid, slot in claimed.items()
+            ),
+        ]
 
     async def remove(self, entry: Entry) -> None:
         """Cancel the entry's Appointment, which stays as a record, and free its Slots.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from actions.scheduling.models import Slot
-from actions.scheduling.remote import Entry
+from actions.scheduling.remote import Entry, Written
 
 Resource = Mapping[str, Any]
 # A system and a code.
@@ -253,6 +253,21 @@ def has_identifier(resource: Resource, system: str, value: str) -> bool:
     return value in _identifiers(resource, system)
 
 
+def written_as(appointment: Resource, system: str, slot: Slot) -> Written | None:
+    """Return the entry that the Appointment is, in the resource of `slot`; None if it is none of the assistant's."""
+    uid = next(iter(_identifiers(appointment, system)), None)
+    if uid is None:
+        return None
+    reference = next(iter(_identifiers(appointment, _references(system))), None)
+    names = (name_of(appointment), *(f"Slot/{name}" for name in sorted(slots_of(appointment))))
+    return Written(uid, time_of(appointment, slot), reference, names)
+
+
+def _references(system: str) -> str:
+    """Return the system of the identifiers that are references."""
+    return f"{system}{':' if system.startswith('urn:') else '/'}reference"
+
+
 def slots_of(appointment: Resource) -> set[str]:
     """Return the ids of the Slots that the Appointment fills."""
     found = (_local(one, "Slot") for one in _objects(appointment.get("slot")))
@@ -287,7 +302,7 @@ def appointment(
         "resourceType": "Appointment",
         "identifier": [
             {"system": system, "value": entry.uid},
-            {"system": f"{system}{':' if system.startswith('urn:') else '/'}reference", "value": entry.reference},
+            {"system": _references(system), "value": entry.reference},
         ],
         "status": "booked",
         "appointmentType": {**({"coding": [dict(coding)]} if coding else {}), "text": entry.appointment_type},

@@ -64,7 +64,7 @@ def examine_bot(
     if not shared and not (folder / "actions.py").exists():
         project(folder, {"actions.py": GREET})
     read = settings.read({"host": "127.0.0.1", **shared, **(flags or {})}, environment or {})
-    return examine(read, environment or {}, **options)
+    return [*examine(read, environment or {}, **options).findings]
 
 
 def ids(findings: list[Finding]) -> list[str]:

@@ -75,3 +75,46 @@ def test_sarif_has_every_rule_and_each_result_a_file(folder: Path, capsys: pytes
         "action_endpoint.url",
         "setting host",
     ]
+
+
+DESCRIBED = """
+    from contextlib import asynccontextmanager
+
+    class Book:
+        def describe(self): return ["Mon 23 Nov: 8 free, 2 taken", "Tue 24 Nov: 10 closed"]
+
+    class Broken:
+        def describe(self): raise RuntimeError("S3CR3T")
+
+    @asynccontextmanager
+    async def lifespan(registry, config):
+        registry.register_value(Book, Book(), ping=lambda book: None)
+        registry.register_value(Broken, Broken(), ping=lambda broken: None)
+        yield
+"""
+
+
+def test_what_services_understood_is_shown(folder: Path) -> None:
+    """In lines below the findings, and for scripts; of one that fails nothing but the class of its error."""
+    project(folder, {"actions.py": DESCRIBED, "endpoints.yml": "action_endpoint: {actions_module: actions}"})
+
+    said, read = run(folder, ["doctor", "--online"]), run(folder, ["doctor", "--online", "--json"])
+
+    lines = said.stdout.splitlines()
+    week = ["Mon 23 Nov: 8 free, 2 taken", "Tue 24 Nov: 10 closed"]
+    assert lines[lines.index("1 note") :] == [
+        *("1 note", "", "actions.Book", *(f"  {line}" for line in week)),
+        *("", "actions.Broken", "  cannot say it: RuntimeError"),
+    ]
+    assert json.loads(read.stdout)["services"] == [
+        {"name": "actions.Book", "description": week},
+        {"name": "actions.Broken", "description": ["cannot say it: RuntimeError"]},
+    ]
+
+
+def test_without_online_no_service_says_anything(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """None is opened."""
+    project(folder, {"actions.py": DESCRIBED, "endpoints.yml": "action_endpoint: {actions_module: actions}"})
+
+    assert command_line.main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["services"] == []

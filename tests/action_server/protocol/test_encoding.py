@@ -112,3 +112,33 @@ def test_an_error_is_ascii_whatever_the_action_is_called(action: str) -> None:
 def test_an_error_of_a_kind_of_its_own_is_written_as_any_other() -> None:
     """No error writes more than its message and its action."""
     assert set(json.loads(calls.encode_error(BodyTooLargeError(1024)))) == {"error", "action_name"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "Zürich",
+        "\U0001f600",
+        'a "quoted"\n\x00text',
+        2**70,
+        -1,
+        1e16,
+        5e-324,
+        -0.0,
+        True,
+        None,
+        [[]],
+        {"a": {}},
+    ],
+)
+def test_a_plain_reply_says_what_the_strict_one_says(value: object) -> None:
+    """To whoever decodes it; only the spelling of letters and numbers differs."""
+    events, responses = [{"event": "slot", "name": "a", "value": value}], [{"text": "x", "custom": {"v": value}}]
+
+    assert json.loads(calls.encode_plain_reply(events, responses)) == json.loads(calls.encode_reply(events, responses))
+
+
+def test_a_lone_surrogate_goes_out_as_an_escape() -> None:
+    """UTF-8 cannot hold it, and the engine that sent it understands it."""
+    assert rb'"\ud83d"' in calls.encode_plain_reply([], [{"text": "\ud83d"}])

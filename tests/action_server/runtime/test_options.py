@@ -42,3 +42,26 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     """At import, where the author sees it."""
     with pytest.raises(ValidationError):
         action_options(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "policy"),
+    [
+        ({"idempotent": "turn"}, "rerun"),
+        ({"idempotent": {"key": ["a"], "within": 60}}, "rerun"),
+        ({"idempotent": {"key": ["a"], "within": 60, "on_crash": "refuse"}}, "refuse"),
+        ({"idempotent": "turn", "on_crash": "refuse"}, "refuse"),
+    ],
+)
+def test_an_action_that_is_safe_to_repeat_says_so_for_every_rule(settings: dict[str, Any], policy: str) -> None:
+    """The operator switches the rule on and need not know how the action works; what they say themselves counts."""
+
+    @action_options(on_crash="rerun")
+    class Safe(Action):
+        pass
+
+    table = OptionsTable(ActionOptions(), {"action_x": ActionOptions.model_validate(settings)})
+    rule = table.of("action_x", Safe().run).idempotent
+
+    assert rule
+    assert rule.on_crash == policy

@@ -34,7 +34,7 @@ def labels_of(page: str, name: str, label: str) -> set[str]:
 
 
 def page_of(metrics: Metrics, accept: str | None = None) -> str:
-    return metrics.render(accept)[0].decode()
+    return metrics.render(accept).body.decode()
 
 
 def output_of(script: str, **variables: str) -> str:

@@ -118,7 +118,8 @@ def test_the_page_has_every_metric_and_no_other() -> None:
 )
 def test_the_format_is_the_one_asked_for(metrics: Metrics, accept: str | None, content_type: str) -> None:
     """OpenMetrics for whoever knows it, the old text for everybody else; the one library reads both."""
-    page, answered = metrics.render(accept)
+    rendered = metrics.render(accept)
+    page, answered = rendered.body, rendered.content_type
 
     assert answered == content_type
     parser = parse_openmetrics if "openmetrics" in answered else parse
@@ -228,9 +229,9 @@ def test_metrics_that_are_off_count_nothing_and_import_nothing() -> None:
     # By its text: this module itself imports the library.
     script += f"{inspect.getsource(use_everything)}\n"
     script += "metrics = Metrics(enabled=False)\nuse_everything(metrics)\nmetrics.sample_process()\n"
-    script += "print(metrics.render(), 'prometheus_client' in sys.modules)"
+    script += "print(metrics.render().body, 'prometheus_client' in sys.modules)"
 
-    assert output_of(script) == "(b'', 'text/plain; charset=utf-8') False"
+    assert output_of(script) == "b'' False"
 
 
 def test_what_actions_count_themselves_is_on_the_page() -> None:
@@ -240,7 +241,7 @@ def test_what_actions_count_themselves_is_on_the_page() -> None:
         "from action_server.telemetry.metrics import Metrics\n"
         "metrics = Metrics()\n"
         "Counter('bookings_total', 'Bookings').inc(7)\n"
-        "print([line for line in metrics.render()[0].decode().splitlines() if line.startswith('bookings')])"
+        "print([line for line in metrics.render().body.decode().splitlines() if line.startswith('bookings')])"
     )
 
     assert output_of(script) == "['bookings_total 7.0']"
@@ -251,7 +252,7 @@ def test_a_directory_in_the_environment_is_not_used_by_one_process(tmp_path: Pat
     script = (
         "from action_server.telemetry.metrics import Metrics\n"
         "metrics = Metrics()\nmetrics.refused('malformed')\n"
-        "print('reason=\"malformed\"} 1.0' in metrics.render()[0].decode())"
+        "print('reason=\"malformed\"} 1.0' in metrics.render().body.decode())"
     )
 
     assert output_of(script, PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "gone")) == "True"

@@ -61,7 +61,7 @@ class Worker:
         raise AssertionError("the worker ended")
 
     def page(self) -> str:
-        return self.do("print(metrics.render()[0].decode())")
+        return self.do("print(metrics.render().body.decode())")
 
     def kill(self) -> int:
         """End it as the kernel does when memory is short; return its process id."""

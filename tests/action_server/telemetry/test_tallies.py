@@ -140,7 +140,7 @@ def test_what_a_worker_counted_last_is_in_its_file_when_it_has_ended() -> None:
     try:
         output_of(COUNT_AND_END.format(directory=str(directory)))
         script = "from pathlib import Path\nfrom action_server.telemetry.metrics import Metrics\n"
-        script += f"print(Metrics(Path({str(directory)!r})).render()[0].decode())"
+        script += f"print(Metrics(Path({str(directory)!r})).render().body.decode())"
         page = output_of(script)
     finally:
         metrics_files.cleanup(directory)

@@ -195,7 +195,7 @@ def test_blocking_and_lag_are_measured(log: Log) -> None:
 
     report = watched(asyncio.SelectorEventLoop, log, action, metrics)
 
-    page = metrics.render()[0].decode()
+    page = metrics.render().body.decode()
     labels = f'{{action="action_slow",place="{report.place}"}}'
     assert f"action_server_loop_blocked_total{labels} 1.0" in page
     assert f"action_server_loop_blocked_seconds_total{labels} {report.seconds}" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,12 @@ from tests.actions.transport.fault_proxy import Fault, ProxyProcess
 
 # Servers that are asked the same again and again begin to answer from an index: Xandikos at the seventh time.
 LOOKS = 10
+# What copies of calls are killed at: within the work of ten calls in every system.
+_LAST_STEP = 14
+# So many calls of each day are copied: a move needs a free time to go to.
+COPIES = {"book": 10, "move": 5, "cancel": 10}
+# How a call ends that was done.
+DONE = {"book": "booked", "move": "rescheduled", "cancel": "cancelled"}
 SHARED, OWN = "one ledger", "a ledger for each"
 # The times (UTC) that the patient has before each work and after it: see `deaths`.
 WORKS: Mapping[str, tuple[list[str], list[str]]] = {
@@ -55,6 +62,37 @@ def broken_race(
     assert met >= 3, "too few requests met the fault"
     check(answers, system, ledgers, day)
     return met
+
+
+def copies(running: Sequence[Host], system: System, ledger: str, seed: int, work: str, *, killed: bool = False) -> int:
+    """Deliver each of the day's calls to two replicas at once and again, and check that it was done once.
+
+    Every other seed wishes for the day and not for a time of it. Killed: one of the two replicas dies at a step that
+    the seed chooses, and the calls are repeated there. Returns how many calls there were.
+    """
+    day, ledgers = system.next_day(), ledgers_in(system.folder, ledger)
+    # A day's wish leaves it to chance who gets which time: only a booking may be wished for so.
+    calls: dict[str, Any] = {"work": work, "count": COPIES[work], "wide": work == "book" and seed % 2 == 0}
+    step = random.Random(seed).randint(1, _LAST_STEP) if killed else None  # noqa: S311 (not a secret)
+    if work != "book":
+        before = {**calls, "work": "book"}
+        running[0].tell(do="copies", clinic=system.place.clinic(ledgers[0]), day=day.isoformat(), ready=False, **before)
+        assert {slots["booking_status"] for _, slots in running[0].hear()} == {"booked"}
+    answers = [one for one in hosts.deliver(running, system.place, day, ledgers, step, **calls) if one is not None]
+    hosts.sweep(running, system.place, ledgers)
+    found = system.place.appointments(day)
+    for number, (first, *others) in enumerate(zip(*answers, strict=True)):
+        differing = [other for other in others if other != first]
+        assert differing == [], (work, seed, number, first)
+        assert first[1]["booking_status"] == DONE[work], (work, number, first)
+    told = sorted(text[-10:] for texts, _ in answers[0] for text in texts)
+    if work == "book":
+        assert sorted(one.reference for one in found) == told
+    elif work == "move":
+        assert [one.start[11:16] for one in found] == ["10:30", "11:00", "11:30", "12:00", "12:30"]
+    else:
+        assert found == []
+    return COPIES[work]
 
 
 def check(answers: Answers, system: System, ledgers: Sequence[str], day: datetime) -> None:

@@ -55,7 +55,7 @@ def die(place: Place, day: datetime, work: str, number: int, repeat_first: bool,
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _watch(number, write)
+        watch(number, write)
         asyncio.run(_alone(work, clinic, day))
         os._exit(0)
     os.close(write)
@@ -111,7 +111,7 @@ def _state(place: Place, ledger: str, day: datetime, *, tidy: bool) -> dict[str,
     }
 
 
-def _watch(number: int, pipe: int) -> None:
+def watch(number: int, pipe: int) -> None:
     """Kill this process at the step: before or after a transaction is committed, or a request that writes is sent."""
     steps = itertools.count(1)
 

@@ -125,6 +125,7 @@ def _utc(text: str) -> datetime:
 def main() -> None:
     """Do what the lines say, one after the other."""
     # Imported here: it imports this module.
+    from tests.actions.reliability.copies import deliver_copies
     from tests.actions.reliability.deaths import die
 
     for line in iter(sys.stdin.readline, ""):
@@ -136,6 +137,8 @@ def main() -> None:
             asyncio.run(sweep_up(**order))
         elif do == "fill":
             asyncio.run(fill(**order))
+        elif do == "copies":
+            deliver_copies(day=_utc(order.pop("day")), **order)
         else:
             die(Place(**order.pop("place")), _utc(order.pop("day")), **order)
 

@@ -107,3 +107,22 @@ def sweep(running: Sequence[Host], place: Place, ledgers: Sequence[str]) -> None
     for host, ledger in zip(running, dict.fromkeys(ledgers), strict=False):
         host.tell(do="sweep", clinic=place.clinic(ledger))
         assert host.hear() == "swept"
+
+
+def deliver(
+    running: Sequence[Host], place: Place, day: datetime, ledgers: Sequence[str], kill: int | None, **calls: object
+) -> list[Any]:
+    """Deliver the same calls to the first two hosts at once, then to the second one again; return what each said.
+
+    `kill` is the step at which the second one is killed; it says None then.
+    """
+    first, second = running[:2]
+    for host, ledger, step in ((first, ledgers[0], None), (second, ledgers[1], kill)):
+        host.tell(do="copies", clinic=place.clinic(ledger), day=day.isoformat(), kill=step, **calls)
+    for host in (first, second):
+        assert host.hear() == "ready"
+    for host in (first, second):
+        host.go()
+    answers = [host.hear() for host in (first, second)]
+    second.tell(do="copies", clinic=place.clinic(ledgers[1]), day=day.isoformat(), ready=False, **calls)
+    return [*answers, second.hear()]

@@ -77,6 +77,7 @@ class Place:
             "time_zone": "UTC",
             "opening_hours": "Mo-Su 00:00-24:00",
             "holidays": None,
+            "horizon_days": 366,
         }
 
     def _scheduling(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ async def test_a_cancelled_booking_stays_on_record(backend: EmbeddedBackend, dat
 async def test_a_reference_is_never_given_twice(backend: EmbeddedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """If chance repeats itself, another one is drawn."""
     chance = iter("777777" + "777777" + "4K7WQX")
-    monkeypatch.setattr("actions.scheduling.records.secrets.choice", lambda _alphabet: next(chance))
+    monkeypatch.setattr("actions.scheduling.references.secrets.choice", lambda _alphabet: next(chance))
 
     bookings = [await backend.book(key_of(slot.start.isoformat()), slot) for slot in (TEN, ELEVEN)]
 

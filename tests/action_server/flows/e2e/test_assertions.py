@@ -31,12 +31,13 @@ HOLDS = [
     ("tea", "flow_completed: {flow_id: order_drink, flow_step_id: thank}"),
     ("never mind", "flow_cancelled: {flow_id: order_drink}"),
     ("never mind", "flow_cancelled: {flow_id: order_drink, flow_step_id: ask_drink}"),
-    ("which", "pattern_clarification_contains: [order_drink, pay_bill]"),
+    ("which", "pattern_clarification_contains: {operator: all, flow_ids: [order_drink, pay_bill]}"),
     ("which", "pattern_clarification_contains: [order a drink, pay the bill]"),
     ("which", "pattern_clarification_contains: {operator: any, flow_ids: [order_drink, look_up]}"),
     ("tea", "slot_was_set: [{name: drink}]"),
     ("tea", "slot_was_set: [{name: drink, value: tea}, {name: served, value: true}]"),
     ("tea", "slot_was_not_set: [{name: guest}]"),
+    ("tea", "slot_was_not_set: [{name: drink}]"),
     ("tea", "slot_was_not_set: [{name: drink, value: coffee}]"),
     ("tea", "action_executed: action_serve"),
     ("tea", "action_executed: utter_enjoy"),
@@ -44,22 +45,22 @@ HOLDS = [
     ("order a drink", "bot_uttered: {text_matches: 'What .* like'}"),
     (
         "order a drink",
-        "bot_uttered: {buttons: [{title: Tea, payload: /SetSlots(drink=tea)}, {title: Coffee}]}",
+        "bot_uttered: {buttons: [{title: Tea, payload: /SetSlots(drink=tea)}]}",
     ),
     ("tea", "bot_did_not_utter: {utter_name: utter_ask_drink}"),
     ("tea", "bot_did_not_utter: {text_matches: ^coffee}"),
 ]
 DOES_NOT = [
     ("order a drink", "flow_started: pay_bill"),
-    ("order a drink", "flow_started: {operator: all, flow_ids: [order_drink, pay_bill]}"),
     ("order a drink", "flow_completed: {flow_id: order_drink}"),
     ("tea", "flow_completed: {flow_id: order_drink, flow_step_id: serve}"),
     ("tea", "flow_cancelled: {flow_id: order_drink}"),
-    ("which", "pattern_clarification_contains: [order_drink]"),
+    ("which", "pattern_clarification_contains: [order_drink, pay_bill]"),
+    ("which", "pattern_clarification_contains: [order a drink]"),
     ("which", "pattern_clarification_contains: {operator: any, flow_ids: [look_up]}"),
     ("order a drink", "pattern_clarification_contains: [order_drink]"),
     ("tea", "slot_was_set: [{name: drink, value: tea}, {name: guest}]"),
-    ("tea", "slot_was_not_set: [{name: guest}, {name: drink}]"),
+    ("tea", "slot_was_not_set: [{name: guest}, {name: served}]"),
     ("tea", "action_executed: action_pay"),
     ("tea", "bot_uttered: {utter_name: utter_enjoy, text_matches: Bye}"),
     ("order a drink", "bot_uttered: {buttons: [{title: Tea}]}"),
@@ -100,7 +101,7 @@ def test_an_assertion_that_does_not_hold(cafe: Cafe, message: str, assertion: st
 
 def test_the_order_of_assertions_counts_if_it_is_to(cafe: Cafe) -> None:
     """Only with assertion_order_enabled."""
-    late, early = "- bot_uttered: {utter_name: utter_enjoy}", "- slot_was_set: [{name: drink}]"
+    late, early = "- bot_uttered: {utter_name: utter_enjoy}", "- slot_was_set: [{name: drink, value: tea}]"
     ordered = "        assertion_order_enabled: true\n"
 
     assert asserted(cafe, "tea", f"{late}\n{early}") == 0
@@ -123,11 +124,12 @@ WRONG = [
     ("- user: hi\n  assertions:\n    - slot_was_set: x", "slot_was_set has to be a list of `name:`"),
     ("- user: hi\n  assertions:\n    - bot_uttered: {}", "has to have `utter_name`, `text_matches` or `buttons`"),
     ("- user: hi\n  assertions:\n    - bot_uttered: {text_matches: '('}", "is no regular expression"),
-    (
-        "- user: hi\n  assertions:\n    - generative_response_is_relevant: {threshold: 0.9}",
-        "tests/cases.yml:7:13: generative_response_is_relevant asks a language model to judge an answer",
-    ),
-    ("- user: hi\n  assertions:\n    - generative_response_is_grounded: {}", "which this runner does not do"),
+    ("- user: hi\n  assertions:\n    - flow_started: {operator: all, flow_ids: [a, b]}", "takes exactly one flow"),
+    ("- user: hi\n  assertions:\n    - flow_started: [a]", "flow_started has to be a mapping, not a list"),
+    ("- user: hi\n  assertions:\n    - flow_started: {flow_ids: [a]}", "has to be all or any, not ''"),
+    ("- user: hi\n  assertions:\n    - pattern_clarification_contains: a", "has to be a mapping, not a text"),
+    ("- user: hi\n  assertions:\n    - pattern_clarification_contains: []", "has to list names of flows"),
+    ("- user: hi\n  assertion_order_enabled: true", "stands in a step without `assertions`"),
 ]
 
 

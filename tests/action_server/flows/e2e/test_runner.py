@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -36,9 +37,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.senders: list[str] = []
 
     async def post(self, body: bytes) -> ActionReply:
-        self.names.append(json.loads(body)["next_action"])
+        call = json.loads(body)
+        self.names.append(call["next_action"])
+        self.senders.append(call.get("sender_id", ""))
         return ActionReply(200, {"events": [{"event": "slot", "name": "served", "value": True}], "responses": []}, 0.0)
 
 
@@ -70,10 +74,46 @@ def case(name: str, *messages: str, checks: tuple[Check, ...] = ()) -> Case:
 
 
 def test_checks_hold_in_any_order_unless_it_counts() -> None:
-    """Ordered, each is looked for behind what proved the one before."""
-    assert failed_checks([TWO, ONE], EVENTS, is_ordered=False) == ()
-    assert failed_checks([ONE, TWO], EVENTS, is_ordered=True) == ()
-    assert failed_checks([TWO, ONE], EVENTS, is_ordered=True) == (ONE,)
+    """Ordered, each is looked for behind what proved the one before; but the last event of all leads back."""
+    more = [*EVENTS, {"event": "action", "name": "action_listen"}]
+
+    assert failed_checks([TWO, ONE], more, is_ordered=False) == ()
+    assert failed_checks([ONE, TWO], more, is_ordered=True) == ()
+    assert failed_checks([TWO, ONE], more, is_ordered=True) == (ONE,)
+    assert failed_checks([TWO, ONE], EVENTS, is_ordered=True) == ()
+
+
+def test_the_first_step_sees_what_came_before_it() -> None:
+    """Slots, messages and actions do; in order, a proof from there cannot be followed by anything."""
+    seeing = replace(ONE, sees_opening=True)
+
+    assert failed_checks([seeing, TWO], EVENTS[1:], is_ordered=False, opening=EVENTS[:1]) == ()
+    assert failed_checks([ONE, TWO], EVENTS[1:], is_ordered=False, opening=EVENTS[:1]) == (ONE,)
+    assert failed_checks([seeing, TWO], EVENTS[1:], is_ordered=True, opening=EVENTS[:1]) == (seeing,)
+
+
+async def test_each_run_has_a_conversation_of_its_own(stage: OpenStage) -> None:
+    """Actions that keep files by the sender's id find none of an earlier run."""
+    await play_all([case("a test", "order a drink", "tea")], stage, FailureLog(), repeat=2)
+
+    senders = [sender for webhook in stage.opened for sender in set(webhook.senders)]
+    assert len(set(senders)) == 2
+    assert all(sender.startswith("a test_") for sender in senders)
+
+
+async def test_one_test_that_cannot_be_judged_is_an_outcome_of_that_test(stage: OpenStage) -> None:
+    """With its reason; the others are played."""
+    asks = replace(ONE, cannot_be_judged="it asks a model")
+    twice = replace(case("two", "hi"), problem="a test of this name also stands elsewhere")
+    tests = [case("one", "hi", checks=(asks,)), twice, case("three", "order a drink")]
+
+    results = await play_all(tests, stage, FailureLog())
+
+    assert [(r.outcome, r.problem) for r in results] == [
+        ("error", "it asks a model"),
+        ("error", "a test of this name also stands elsewhere"),
+        ("passed", ""),
+    ]
 
 
 def test_what_is_absent_does_not_move_the_order_on() -> None:

@@ -46,8 +46,10 @@ async def test_words_do_not_fill_controlled_slots() -> None:
     by_words = await chat.say("vip", StartFlow("purchase"), SetSlot("vip", True))
     by_button = await chat.say("/SetSlots(vip=true)")
 
-    assert [i.reason for i in by_words.ignored] == ["no flow that runs or starts collects 'vip'"]
-    assert by_button.ignored[0].reason == "no flow that runs or starts collects 'vip'"
+    assert [i.reason for i in by_words.ignored] == [
+        "no flow that is active or starts collects 'vip', or it asks before filling"
+    ]
+    assert by_button.ignored[0].reason == "no flow that is active or starts collects 'vip', or it asks before filling"
 
 
 async def test_slots_of_no_running_flow_are_not_filled() -> None:
@@ -56,7 +58,7 @@ async def test_slots_of_no_running_flow_are_not_filled() -> None:
     turn = await chat.say("a", SetSlot("first", "a"), SetSlot("nowhere", 1))
 
     assert [i.reason for i in turn.ignored] == [
-        "no flow that runs or starts collects 'first'",
+        "no flow that is active or starts collects 'first', or it asks before filling",
         "the domain has no slot 'nowhere'",
     ]
     assert turn.responses == ["utter_ask_rephrase"]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from action_server.flows.player.conditions import is_broken
 from action_server.flows.player.trace import StepTaken
 from action_server.project.flows import Condition
 from action_server.source import Place
@@ -49,7 +48,10 @@ def test_a_flow_is_startable_if_its_guard_holds(tmp_path: Path, vip: bool) -> No
     assert dialogue.conditions.is_startable(dialogue.flows["book"]) is vip
 
 
-def test_a_condition_that_cannot_be_read_is_broken() -> None:
-    """One that is only false is not."""
-    assert is_broken(condition("slots.vip =="))
-    assert not is_broken(condition("slots.nowhere"))
+def test_a_rule_of_a_slot_sees_nothing_else(tmp_path: Path) -> None:
+    """Another slot is not there, whatever it holds."""
+    dialogue = dialogue_of(tmp_path)
+    dialogue.events.set_slot("vip", True)
+
+    assert not dialogue.conditions.evaluate_rejection(condition("slots.vip"), "day", "Monday").value
+    assert dialogue.conditions.evaluate_rejection(condition("slots.day = 'Monday'"), "day", "Monday").value

@@ -113,7 +113,7 @@ async def test_a_rule_that_can_never_be_evaluated(tmp_path: Path) -> None:
     turn = await player_of(tmp_path).turn("go", [StartFlow("unreadable"), SetSlot("age", 3)])
 
     assert turn.texts == [SORRY, "Age?"]
-    assert turn.failures[0].what == "the condition 'slots.age ==' cannot be read"
+    assert turn.failures[0].what == "the condition 'slots.age ==' raises, which rejects: Unexpected end of predicate!"
 
 
 async def test_a_rule_without_a_response(tmp_path: Path) -> None:
@@ -123,13 +123,15 @@ async def test_a_rule_without_a_response(tmp_path: Path) -> None:
     assert turn.failures[0].what == "the domain has no response 'utter_nowhere'"
 
 
-async def test_a_rule_that_cannot_compare_is_false_and_says_so(tmp_path: Path) -> None:
+async def test_a_rule_that_cannot_compare_rejects_and_says_so(tmp_path: Path) -> None:
+    """As the engine does, with the response for internal errors."""
     turn = await player_of(tmp_path).turn("go", [StartFlow("uncomparable"), SetSlot("word", "x")])
 
-    assert turn.texts[0] == "Hi."
+    assert turn.texts[0] == SORRY
     (decision,) = [d for s in turn.steps for d in s.decisions if d.condition == "slots.word > 1"]
     assert not decision.value
     assert "cannot be evaluated" in decision.error
+    assert turn.failures[0].what.startswith("the condition 'slots.word > 1' raises, which rejects: cannot be evaluated")
 
 
 async def test_a_response_that_is_listed_without_a_text(tmp_path: Path) -> None:
@@ -154,10 +156,31 @@ async def test_a_default_action_of_the_project_s_own_is_called(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("value", [["a"], "a"])
-async def test_lists_are_for_actions(tmp_path: Path, value: object) -> None:
-    turn = await player_of(tmp_path).turn("go", [StartFlow("fill_list"), SetSlot("listed", value)])
+async def test_one_value_of_a_list_is_a_list(tmp_path: Path, value: object) -> None:
+    player = player_of(tmp_path)
+    turn = await player.turn("go", [StartFlow("fill_list"), SetSlot("listed", value)])
 
-    assert (turn.failures == []) is isinstance(value, list)
+    assert turn.failures == []
+    assert ["a"] in [event.get("value") for event in turn.events if event["event"] == "slot"]
+
+
+async def test_jinja_that_looks_up_a_slot_fails_the_flow(tmp_path: Path) -> None:
+    """In a flow's conditions it sees the context alone; an engine does not survive it (rasa-pro 3.21.0, read)."""
+    flows = """
+    flows:
+      asks:
+        description: d
+        steps:
+          - noop: true
+            next:
+              - if: "slots.age > {{ slots.age }}"
+                then: [{action: utter_hi, next: END}]
+              - else: END
+"""
+    turn = await player_of(tmp_path, flows).turn("go", [StartFlow("asks")])
+
+    assert turn.texts[-1] == SORRY
+    assert turn.failures[0].what.startswith("the condition 'slots.age > {{ slots.age }}' cannot be rendered")
 
 
 @pytest.mark.parametrize("command", [ChitChat(), HumanHandoff()])

@@ -17,7 +17,7 @@ async def test_a_response_with_everything() -> None:
     assert (message.text, message.response, message.image) == ("Look", "utter_rich", "https://example.org/shirt.png")
     assert message.buttons == [{"title": "Buy shirt", "payload": '/buy{"colour":"red"}'}]
     assert message.quick_replies == [{"title": "Later", "payload": "later"}]
-    assert message.elements == [{"title": "shirt"}]
+    assert message.elements == [{"title": "{kind}"}]
     assert message.custom == {"kind": "shirt", "nested": ["any", 1]}
     assert message.metadata == {"tone": "kind", "sound": "ding"}
     bot = next(e for e in chat.player.state.events if e["event"] == "bot")

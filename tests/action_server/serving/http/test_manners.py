@@ -112,9 +112,9 @@ async def test_the_metrics_say_which_way_calls_took() -> None:
             await exchange(port, request(body_of("action_nobody"), *way))
         for _ in range(500):
             page = await asyncio.to_thread(metrics.render, None)
-            if wanted <= set(page[0].splitlines()):
+            if wanted <= set(page.body.splitlines()):
                 break
             await asyncio.sleep(0.01)
     executor.close()
     sock.close()
-    assert wanted <= set(page[0].splitlines())
+    assert wanted <= set(page.body.splitlines())

@@ -1,0 +1,76 @@
+"""A call that comes as a tool's arguments: slots, perhaps a conversation, and none of the rest an engine sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rasa_sdk import Tracker
+
+from action_server.errors import ActionRejectedError
+from action_server.protocol.calls import Call
+
+CONVERSATION = "sender_id"
+# What no tool's call has. A tracker holds it empty, and notes who looks at it.
+HISTORY = ("events", "latest_message", "stack", "active_loop", "latest_action_name", "followup_action", "user_id")
+
+
+@dataclass(frozen=True)
+class ToolCall(Call):
+    """A call without a history; without a conversation, too, if ``sender_id`` is empty.
+
+    ``missed`` collects what the action looked for and could not find: names of :data:`HISTORY`, or ``sender_id``.
+    """
+
+    missed: set[str] = field(default_factory=set, compare=False, repr=False)
+
+
+class _Absent:
+    """An attribute of a tracker that is empty; whoever reads it is noted."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, tracker: ToolTracker | None, _: object = None) -> Any:
+        if tracker is None:
+            return self
+        tracker.note_missed(self._name)
+        return vars(tracker)[self._name]
+
+    def __set__(self, tracker: ToolTracker, value: object) -> None:
+        tracker.__dict__[self._name] = value
+
+
+class ToolTracker(Tracker):
+    """The tracker of a :class:`ToolCall`: slots, and what is missing of a conversation is noted when it is read."""
+
+    sender_id: Any
+    _call: ToolCall | None = None
+
+    @classmethod
+    def of(cls, call: ToolCall) -> ToolTracker:
+        """Make one."""
+        tracker = cls(call.sender_id, call.part("slots") or {}, {}, [], False, None, {}, None, [], None)
+        tracker._call = call
+        return tracker
+
+    def note_missed(self, name: str) -> None:
+        """Take note that something was looked for that no tool's call has."""
+        if self._call is not None:
+            self._call.missed.add(name)
+
+
+class _Conversation(_Absent):
+    """The conversation's id. Without one, two people would be taken for one: whoever reads it is refused."""
+
+    def __get__(self, tracker: ToolTracker | None, owner: object = None) -> Any:
+        found = self if tracker is None else vars(tracker)[self._name]
+        if tracker is None or found or tracker._call is None:
+            return found
+        super().__get__(tracker, owner)
+        raise ActionRejectedError("this action needs a conversation, and the call names none", tracker._call.action)
+
+
+for _name in HISTORY:
+    setattr(ToolTracker, _name, _Absent(_name))
+ToolTracker.sender_id = _Conversation(CONVERSATION)

@@ -1,0 +1,1 @@
+"""MCP over HTTP: actions as tools, at ``POST /mcp``, without sessions."""

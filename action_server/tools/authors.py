@@ -1,0 +1,265 @@
+"""Reads the schemas that authors bring, of pydantic models or written by hand, into shapes of ours.
+
+What a schema says beyond a shape is said in words where the meaning is kept. Where it is not, the schema is refused
+with the name of the property: a client would understand something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from action_server.errors import RegistrationError
+from action_server.protocol.jsonable import JsonObject
+from action_server.tools.shapes import Kind, Shape, sentence, text_of
+
+_KINDS: Mapping[object, Kind] = {"string": "text", "boolean": "bool", "number": "number", "integer": "integer"}
+# Said to nobody, or said otherwise.
+_SILENT = frozenset(
+    {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "discriminator"}
+    | {"$schema", "$id", "$comment", "$defs", "definitions", "$anchor", "additionalProperties", "nullable"}
+)
+_READ = frozenset({"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "properties", "required", "items"})
+# Sentences about what no shape says.
+_WORDS: Mapping[str, str] = {
+    "minLength": "At least {} characters.",
+    "maxLength": "At most {} characters.",
+    "pattern": "Matches the pattern {}.",
+    "format": "In the format {}.",
+    "minItems": "At least {} items.",
+    "maxItems": "At most {} items.",
+    "multipleOf": "A multiple of {}.",
+    "contentEncoding": "Encoded as {}.",
+    "contentMediaType": "Of the type {}.",
+    "minProperties": "At least {} entries.",
+    "maxProperties": "At most {} entries.",
+}
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_MOST_DEPTH = 12
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property of an author's object."""
+
+    name: str
+    shape: Shape
+    description: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a schema stands: the tool's place and name, the way to the property, what ``$ref`` may mean."""
+
+    place: str
+    tool: str
+    root: JsonObject
+    path: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
+
+    def below(self, name: str) -> _Place:
+        return replace(self, path=(*self.path, name))
+
+    def refuse(self, problem: str) -> RegistrationError:
+        what = f"the argument {'.'.join(self.path)!r}" if self.path else "the arguments"
+        return RegistrationError(f"{what} of the tool {self.tool!r}", self.place, problem)
+
+
+def properties_of(schema: JsonObject, tool: str, place: str) -> list[Property]:
+    """Return the properties of a schema of an object, in its order.
+
+    Raises:
+        RegistrationError: one of them means something that cannot be said to every client.
+    """
+    at = _Place(place, tool, schema)
+    found, at = _resolve(schema, at)
+    if found.get("type", "object") != "object" or not isinstance(found.get("properties", {}), dict):
+        raise at.refuse("are no object with properties")
+    unknown = sorted(found.keys() - _SILENT - {"type", "properties", "required"})
+    if unknown:
+        raise at.refuse(f"have {unknown[0]!r}, which not every client understands")
+    required = found.get("required", [])
+    return [
+        Property(str(name), *_read_property(part, at.below(str(name))), name in required)
+        for name, part in found.get("properties", {}).items()
+    ]
+
+
+def _read_property(schema: object, at: _Place) -> tuple[Shape, str]:
+    shape = shape_of(schema, at)
+    description = schema.get("description") if isinstance(schema, dict) else None
+    if description is None and isinstance(schema, dict):
+        description = _resolve(schema, at)[0].get("description")
+    return shape, description if isinstance(description, str) else ""
+
+
+def shape_of(schema: object, at: _Place) -> Shape:
+    """Return the shape of one property. Raises :class:`RegistrationError`."""
+    if schema is True or schema == {}:
+        return Shape()
+    if not isinstance(schema, dict):
+        raise at.refuse("has a schema that is none")
+    if len(at.path) + len(at.followed) > _MOST_DEPTH:
+        raise at.refuse("is nested too deeply")
+    found, at = _resolve(schema, at)
+    unknown = sorted(found.keys() - _SILENT - _READ - _WORDS.keys() - {*_BOUNDS, "prefixItems", "uniqueItems"})
+    if unknown:
+        raise at.refuse(f"has {unknown[0]!r}, which not every client understands")
+    shape = _without_words(found, at)
+    return replace(shape, words=(*shape.words, *_words(found, shape)))
+
+
+def _without_words(found: JsonObject, at: _Place) -> Shape:
+    options = [o for key in ("anyOf", "oneOf") for o in found.get(key, [])]
+    if options and "properties" in found:
+        raise at.refuse("is an object that may be one of several, which not every client understands")
+    if options:
+        return _one_of([o for o in options if not _is_null(o)], at)
+    if "const" in found or "enum" in found:
+        return _category(found["enum"] if "enum" in found else [found["const"]], at)
+    kinds = found.get("type")
+    if isinstance(kinds, list):
+        return _one_of([{**_core(found), "type": kind} for kind in kinds if kind != "null"], at)
+    if kinds in ("number", "integer"):
+        return _number(_KINDS[kinds], found, at)
+    if kinds in _KINDS:
+        return Shape(_KINDS[kinds])
+    if kinds == "array" or (kinds is None and ("items" in found or "prefixItems" in found)):
+        return _list(found, at)
+    if kinds == "object" or (kinds is None and "properties" in found):
+        return _object(found, at)
+    if kinds is None:
+        return Shape()
+    raise at.refuse("is of a type that there is not" if kinds != "null" else "can only be null")
+
+
+def _core(found: JsonObject) -> JsonObject:
+    return {key: value for key, value in found.items() if key != "description"}
+
+
+def _is_null(schema: object) -> bool:
+    return isinstance(schema, dict) and (schema.get("type") == "null" or schema.get("const", "") is None)
+
+
+def _one_of(options: list[Any], at: _Place) -> Shape:
+    """Return the shape of one of several schemas: theirs if they are one, otherwise any, and in words which."""
+    shapes = list(dict.fromkeys(shape_of(option, at) for option in options))
+    if not shapes:
+        raise at.refuse("can only be null")
+    if len(shapes) == 1:
+        return shapes[0]
+    if all(shape.kind == "categorical" for shape in shapes):
+        return Shape("categorical", tuple(dict.fromkeys(v for shape in shapes for v in shape.values)))
+    if {shape.kind for shape in shapes} == {"integer", "number"}:
+        return Shape("number")
+    if any(shape.kind == "record" or (shape.kind == "list" and not _is_plain_list(shape)) for shape in shapes):
+        raise at.refuse("may be one of several objects, which not every client understands")
+    return Shape(words=(f"{_either(shapes)}.",))
+
+
+def _is_plain_list(shape: Shape) -> bool:
+    return shape.items is None or shape.items.kind in ("text", "any")
+
+
+def _either(shapes: list[Shape]) -> str:
+    names = {
+        "text": "a text",
+        "bool": "true or false",
+        "number": "a number",
+        "integer": "a whole number",
+        "list": "a list",
+        "object": "a text that holds a JSON object",
+        "any": "any value",
+    }
+    said = [f"one of {', '.join(s.texts)}" if s.kind == "categorical" else names[s.kind] for s in shapes]
+    text = f"{', '.join(said[:-1])} or {said[-1]}"
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _category(values: object, at: _Place) -> Shape:
+    if not isinstance(values, list):
+        raise at.refuse("has an enum that is no list")
+    known = [value for value in values if value is not None]
+    if not known:
+        raise at.refuse("can only be null")
+    if not all(isinstance(value, (str, bool, int, float)) for value in known):
+        raise at.refuse("has an enum of objects or lists, which not every client understands")
+    texts = [text_of(value).lower() for value in known]
+    if len(set(texts)) != len(texts):
+        raise at.refuse("has two values that are one in small letters")
+    return Shape("categorical", tuple(known))
+
+
+def _number(kind: Kind, found: JsonObject, at: _Place) -> Shape:
+    for name in _BOUNDS:
+        if name in found and (isinstance(found[name], bool) or not isinstance(found[name], (int, float))):
+            raise at.refuse(f"has a {name} that is no number")
+    return Shape(kind, minimum=found.get("minimum"), maximum=found.get("maximum"))
+
+
+def _list(found: JsonObject, at: _Place) -> Shape:
+    items: Any = found.get("items", {})
+    if "prefixItems" in found:
+        parts = [*found["prefixItems"], *([items] if isinstance(items, dict) and items else [])]
+        return Shape("list", items=_one_of(parts, at.below("items")) if parts else Shape())
+    if isinstance(items, (list, bool)):
+        raise at.refuse("has items that not every client understands")
+    item = shape_of(items, at.below("items"))
+    if item.kind == "list" and item.items is not None and item.items.kind == "list":
+        raise at.refuse("is a list of lists of lists, which not every client understands")
+    return Shape("list", items=item)
+
+
+def _object(found: JsonObject, at: _Place) -> Shape:
+    properties = found.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        return Shape("object")
+    required = tuple(str(name) for name in found.get("required", []) if name in properties)
+    parts = tuple((str(name), shape_of(part, at.below(str(name)))) for name, part in properties.items())
+    return Shape("record", fields=parts, required=required)
+
+
+def _words(found: JsonObject, shape: Shape) -> Iterator[str]:
+    if "exclusiveMinimum" in found:
+        yield f"More than {found['exclusiveMinimum']:g}."
+    if "exclusiveMaximum" in found:
+        yield f"Less than {found['exclusiveMaximum']:g}."
+    for key, words in _WORDS.items():
+        if key in found:
+            yield words.format(found[key])
+    if found.get("uniqueItems") is True:
+        yield "Each item once."
+    default = found.get("default")
+    if isinstance(default, (str, bool, int, float)) and default != "" and shape.kind != "record":
+        yield sentence(f"Default: {text_of(default)}")
+
+
+def _resolve(schema: JsonObject, at: _Place) -> tuple[JsonObject, _Place]:
+    """Return a schema with what its ``$ref`` means in its place, and with the one part of an ``allOf``."""
+    while "$ref" in schema or "allOf" in schema:
+        if "allOf" in schema:
+            parts = schema["allOf"]
+            if not isinstance(parts, list) or len(parts) != 1 or not isinstance(parts[0], dict):
+                raise at.refuse("has an allOf of several, which not every client understands")
+            schema = {**parts[0], **{k: v for k, v in schema.items() if k != "allOf"}}
+            continue
+        reference = schema["$ref"]
+        if reference in at.followed:
+            raise at.refuse("contains itself")
+        at = replace(at, followed=(*at.followed, str(reference)))
+        target = _target(reference, at)
+        schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
+    return schema, at
+
+
+def _target(reference: object, at: _Place) -> JsonObject:
+    found: Any = at.root
+    parts = reference.split("/") if isinstance(reference, str) else []
+    for part in parts[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    if parts[:1] != ["#"] or len(parts) < 2 or not isinstance(found, dict):
+        raise at.refuse("refers to what is not in the schema")
+    return found

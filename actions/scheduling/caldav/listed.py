@@ -1,0 +1,46 @@
+"""Entries of the assistant as they are found in a calendar, those of hosts with other ledgers too."""
+
+from __future__ import annotations
+
+import re
+from datetime import tzinfo
+
+from actions.scheduling.caldav.busy import span_of
+from actions.scheduling.caldav.collection import StoredObject
+from actions.scheduling.caldav.content import TENTATIVE
+from actions.scheduling.caldav.series import counts
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
+from actions.scheduling.models import Slot
+from actions.scheduling.remote import Written
+
+# At the end of an event's title in parentheses, and of a claim's without.
+_REFERENCE = re.compile(r"(APT-[A-Z0-9]{6})\)?$")
+
+
+def reference_in(stored: StoredObject) -> str | None:
+    """Return the reference in the title of an object of the assistant's; None if there is none."""
+    try:
+        match = _REFERENCE.search(str(events_in(stored.content)[0].get("SUMMARY", "")))
+    except UNREADABLE:
+        return None
+    return match[1] if match else None
+
+
+def written_as(stored: StoredObject, resource: str, zone: tzinfo) -> Written | None:
+    """Return the entry that an event is; None if it is somebody else's, or is cancelled.
+
+    A tentative one is not whole: its writer has not looked yet whether anybody else has the time.
+    """
+    reference, uid = reference_in(stored), stored.uid
+    if reference is None or uid is None:
+        return None
+    try:
+        event = events_in(stored.content)[0]
+        if not counts(event):
+            return None
+        span = span_of(event, zone)
+    except UNREADABLE:
+        return None
+    if span.start >= span.end:
+        return None
+    return Written(uid, Slot(resource, span.start, span.end), reference, is_whole=stored.status != TENTATIVE)

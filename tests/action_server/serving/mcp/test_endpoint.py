@@ -1,0 +1,195 @@
+"""What a message is answered with, by the wire: both generations, and everything that is no good message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from action_server.runtime.tool_options import McpSettings
+from tests.action_server.serving.mcp.tool_server import MODERN, ToolServer, tool_server
+
+CALL = {"name": "action_echo", "arguments": {"city": "Ulm"}}
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+async def test_the_version_of_a_client_is_echoed(tools: ToolServer, version: str) -> None:
+    """An answer of a newer one would shut older clients out."""
+    answer = await tools.ask("initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": {}})
+
+    assert answer["result"]["protocolVersion"] == version
+    assert answer["result"]["capabilities"] == {"tools": {"listChanged": False}}
+    assert set(answer["result"]["serverInfo"]) == {"name", "version"}
+
+
+async def test_a_version_nobody_knows_gets_the_newest_with_a_handshake(tools: ToolServer) -> None:
+    """Then the client decides."""
+    answer = await tools.ask("initialize", {"protocolVersion": "1999-01-01"})
+
+    assert answer["result"]["protocolVersion"] == "2025-11-25"
+
+
+async def test_a_session_is_neither_given_nor_asked_for(tools: ToolServer) -> None:
+    """Any replica answers any request: without a handshake, and with a session of somebody else."""
+    listed = await tools.ask("tools/list", Mcp_Session_Id="of-another-replica")
+    called = await tools.ask("tools/call", CALL)
+
+    assert listed["result"]["tools"]
+    assert called["result"]["structuredContent"]["ok"] is True
+
+
+async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
+    """Discovery, lists and results have what 2026-07-28 asks for."""
+    meta = {"_meta": MODERN}
+
+    discovered = (await tools.ask("server/discover", meta))["result"]
+    listed = (await tools.ask("tools/list", meta))["result"]
+    called = (await tools.ask("tools/call", {**CALL, **meta}))["result"]
+
+    assert discovered["supportedVersions"] == ["2026-07-28", "2025-11-25"]
+    for found in (discovered, listed):
+        assert found["resultType"] == "complete"
+        assert isinstance(found["ttlMs"], int)
+        assert found["cacheScope"] == "private"
+    assert called["resultType"] == "complete"
+
+
+async def test_an_older_client_gets_nothing_of_the_new_protocol(tools: ToolServer) -> None:
+    """Also one that sends the new header for methods, as a bridge does."""
+    listed = await tools.ask("tools/list", Mcp_Method="tools/list", MCP_Protocol_Version="2025-11-25")
+
+    assert set(listed["result"]) == {"tools"}
+
+
+async def test_no_optional_key_is_null(tools: ToolServer) -> None:
+    """One that is makes some clients refuse the whole list."""
+
+    def nulls(value: Any, path: str = "") -> list[str]:
+        if isinstance(value, dict):
+            return [found for key, item in value.items() for found in nulls(item, f"{path}.{key}")]
+        if isinstance(value, list):
+            return [found for item in value for found in nulls(item, f"{path}[]")]
+        return [path] if value is None else []
+
+    for answer in (await tools.ask("tools/list"), await tools.ask("initialize", {"protocolVersion": "2025-11-25"})):
+        assert nulls(answer) == []
+    called = await tools.ask("tools/call", CALL)
+    assert [path for path in nulls(called) if ".structuredContent." not in path] == []
+
+
+async def test_a_switched_off_protocol_is_refused_in_the_way_that_lets_clients_fall_back() -> None:
+    """-32601 for the new one, which all clients take for "begin with a handshake"."""
+    async with tool_server(McpSettings(actions=("*",), protocols=("2025-11-25",))) as tools:
+        discovered = await tools.ask("server/discover", {"_meta": MODERN})
+        called = await tools.ask("tools/call", {**CALL, "_meta": MODERN})
+    async with tool_server(McpSettings(actions=("*",), protocols=("2026-07-28",))) as tools:
+        shaken = await tools.ask("initialize", {"protocolVersion": "2025-11-25"})
+
+    assert discovered["error"]["code"] == called["error"]["code"] == -32601
+    assert shaken["error"]["code"] == -32022
+    assert shaken["error"]["data"] == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
+
+
+async def test_a_later_version_is_refused_with_those_there_are(tools: ToolServer) -> None:
+    """So that the client can choose another one."""
+    answer = await tools.ask("tools/list", {"_meta": {"io.modelcontextprotocol/protocolVersion": "2027-01-01"}})
+
+    assert answer["error"]["code"] == -32022
+    assert answer["error"]["data"]["supported"] == ["2026-07-28", "2025-11-25"]
+
+
+HEADERS: list[tuple[str, dict[str, str], bool]] = [
+    ("what the body says", {"Mcp_Method": "tools/call", "Mcp_Name": "action_echo"}, True),
+    ("the name in base64", {"Mcp_Name": "=?base64?YWN0aW9uX2VjaG8=?="}, True),
+    ("another method", {"Mcp_Method": "tools/list"}, False),
+    ("another tool", {"Mcp_Name": "action_fail"}, False),
+    ("no base64", {"Mcp_Name": "=?base64?%%%?="}, False),
+    ("another version", {"MCP_Protocol_Version": "2025-11-25"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "fits"), [h[1:] for h in HEADERS], ids=[h[0] for h in HEADERS])
+async def test_headers_say_what_the_body_says(tools: ToolServer, headers: dict[str, str], fits: bool) -> None:
+    """In the new protocol: a proxy may have let the request in by them."""
+    answer = await tools.ask("tools/call", {**CALL, "_meta": MODERN}, **headers)
+
+    assert ("result" in answer) is fits
+    assert fits or answer["error"]["code"] == -32020
+
+
+REQUEST = {"jsonrpc": "2.0", "id": 1}
+WRONG: list[tuple[str, object, int, int]] = [
+    ("no JSON", b"{", 400, -32700),
+    ("nothing", b"", 400, -32700),
+    ("no UTF-8", b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', 400, -32700),
+    ("a batch", [{**REQUEST, "method": "ping"}], 400, -32600),
+    ("a text", b'"ping"', 400, -32600),
+    ("too deep", b'{"id":1,"params":' + b"[" * 200 + b"]" * 200 + b"}", 400, -32600),
+    ("an id that is null", {"jsonrpc": "2.0", "id": None, "method": "ping"}, 400, -32600),
+    ("an id that is true", {"jsonrpc": "2.0", "id": True, "method": "ping"}, 400, -32600),
+    ("another JSON-RPC", {"id": 1, "jsonrpc": "1.0", "method": "ping"}, 200, -32600),
+    ("no method", REQUEST, 200, -32600),
+    ("a method that is none", {**REQUEST, "method": 3}, 200, -32600),
+    ("params that are a list", {**REQUEST, "method": "ping", "params": []}, 200, -32602),
+    ("a method nobody knows", {**REQUEST, "method": "secret/method"}, 200, -32601),
+    ("resources", {**REQUEST, "method": "resources/list"}, 200, -32601),
+    ("a tool nobody knows", {**REQUEST, "method": "tools/call", "params": {"name": "secret_tool"}}, 200, -32602),
+    ("a tool without a name", {**REQUEST, "method": "tools/call", "params": {}}, 200, -32602),
+    (
+        "arguments that are a list",
+        {**REQUEST, "method": "tools/call", "params": {**CALL, "arguments": []}},
+        200,
+        -32602,
+    ),
+    ("a second page", {**REQUEST, "method": "tools/list", "params": {"cursor": "secret"}}, 200, -32602),
+    ("no version", {**REQUEST, "method": "initialize"}, 200, -32602),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+async def test_a_wrong_message_is_told_in_words(tools: ToolServer, body: object, status: int, code: int) -> None:
+    """With HTTP 200 and its id where it has one, so that nobody else's call ends; nothing of it is repeated."""
+    found, answer = await tools.post(body)
+
+    assert (found, answer["error"]["code"]) == (status, code)
+    assert answer.get("id") == (1 if status == 200 else None)
+    assert "secret" not in answer["error"]["message"]
+    assert (await tools.ask("ping"))["result"] == {}
+
+
+NOTIFICATIONS: list[tuple[str, object]] = [
+    ("initialized", {"jsonrpc": "2.0", "method": "notifications/initialized"}),
+    ("cancelled", {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}),
+    ("one nobody knows", {"jsonrpc": "2.0", "method": "notifications/of_tomorrow"}),
+    ("an answer nobody asked for", {"jsonrpc": "2.0", "id": 3, "result": {}}),
+    ("an error nobody asked for", {"jsonrpc": "2.0", "id": 3, "error": {"code": 1, "message": "no"}}),
+]
+
+
+@pytest.mark.parametrize("body", [n[1] for n in NOTIFICATIONS], ids=[n[0] for n in NOTIFICATIONS])
+async def test_a_notification_is_taken_whatever_it_says(tools: ToolServer, body: object) -> None:
+    """202 and nothing else: there are clients that do not connect otherwise."""
+    assert await tools.post(body) == (202, None)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("path", ["", "/"])
+async def test_there_is_no_stream_and_no_session_to_end(tools: ToolServer, method: str, path: str) -> None:
+    """405 at once, which is the one answer that clients do not ask for again each second."""
+    async with tools.session.request(method, tools.url + path) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "POST"
+
+
+async def test_a_slash_at_the_end_makes_no_difference(tools: ToolServer) -> None:
+    """Nobody follows a redirect."""
+    async with tools.session.post(f"{tools.url}/", json={**REQUEST, "method": "ping"}, allow_redirects=False) as found:
+        assert (found.status, await found.json()) == (200, {**REQUEST, "result": {}})
+
+
+async def test_without_an_offered_action_there_is_no_such_path() -> None:
+    """Offering is opt-in."""
+    async with tool_server(McpSettings()) as tools:
+        status, _ = await tools.post({**REQUEST, "method": "ping"})
+
+    assert status == 404

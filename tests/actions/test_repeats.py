@@ -1,0 +1,195 @@
+"""The same call again, at once or later: it is told what was done, and does nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+import svcs
+from rasa_sdk import Action
+
+from actions.appointments import ActionCreateAppointment
+from actions.booking import Booked, BookingDesk, BookingRequest
+from actions.changes import ActionCancelAppointment, ActionRescheduleAppointment
+from actions.scheduling.embedded import EmbeddedBackend
+from actions.scheduling.models import AppointmentType, Booking, Slot, Window
+from tests.actions.clinic import FixedClock, at, booking_desk
+from tests.actions.conversation import SLOTS, play, texts
+
+CANCELLED = "Your general appointment on Tuesday, 24 November 2026 at 09:00 has been cancelled."
+
+
+async def book(desk: BookingDesk, wish: str = "Tuesday at 9", conversation: str = "c") -> Booking:
+    outcome = await desk.book(BookingRequest(conversation, "general", wish))
+    assert isinstance(outcome, Booked)
+    return outcome.booking
+
+
+def registry_of(desk: BookingDesk) -> svcs.Registry:
+    registry = svcs.Registry()
+    registry.register_value(BookingDesk, desk)
+    return registry
+
+
+class OvertakenBackend(EmbeddedBackend):
+    """A book in which somebody else is faster, between the look for what is free and anything before it."""
+
+    overtake: Callable[[], Awaitable[object]] | None = None
+
+    async def find_slots(self, kind: AppointmentType, window: Window) -> Sequence[Slot]:
+        overtake, self.overtake = self.overtake, None
+        if overtake:
+            await overtake()
+        return await super().find_slots(kind, window)
+
+
+@pytest.fixture
+def overtaken(backend: EmbeddedBackend, clock: FixedClock) -> tuple[OvertakenBackend, BookingDesk]:
+    """The clinic's book, overtaken when a test says so, and its desk."""
+    backend.__class__ = OvertakenBackend
+    assert isinstance(backend, OvertakenBackend)
+    return backend, booking_desk(backend, clock)
+
+
+@pytest.mark.parametrize("wish", ["Tuesday at 9", "Tuesday", "next week"])
+async def test_a_copy_that_is_overtaken_by_another_one_hears_the_same_reference(
+    overtaken: tuple[OvertakenBackend, BookingDesk], wish: str
+) -> None:
+    """The time is taken by the patient's own booking, which is no reason to say so."""
+    backend, desk = overtaken
+    first: list[Booking] = []
+
+    async def the_other_copy() -> None:
+        first.append(await book(desk, wish))
+
+    backend.overtake = the_other_copy
+
+    assert [await book(desk, wish)] == first
+    assert await desk.upcoming("c") == first
+
+
+async def test_copies_of_a_booking_at_once_all_hear_the_same(desk: BookingDesk) -> None:
+    """Of sixty triples, each has one answer."""
+    hours = [f"{day} at {hour}" for day in ("Monday", "Tuesday", "Wednesday", "Thursday") for hour in (9, 10, 11, 14)]
+
+    for number, wish in enumerate(hours):
+        found = await asyncio.gather(*(book(desk, wish, f"c{number}") for _ in range(3)))
+        assert len({one.reference for one in found}) == 1
+
+
+async def test_a_copy_of_a_move_that_is_overtaken_hears_where_the_appointment_is(
+    overtaken: tuple[OvertakenBackend, BookingDesk],
+) -> None:
+    """By another copy of the same move: it has the time that was wished, and the day's next one is not tried."""
+    backend, desk = overtaken
+    booking = await book(desk)
+
+    async def the_other_copy() -> None:
+        await desk.reschedule("c", booking, "Thursday")
+
+    backend.overtake = the_other_copy
+    outcome = await desk.reschedule("c", booking, "Thursday")
+
+    assert isinstance(outcome, Booked)
+    assert outcome.booking.reference == booking.reference
+    assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T08:00")]
+
+
+@pytest.mark.parametrize("choice", [None, "the one on Tuesday", "reference"])
+async def test_a_repeated_cancellation_says_what_was_done(
+    registry: svcs.Registry, desk: BookingDesk, choice: str | None
+) -> None:
+    """Whichever words chose the appointment; another one of the patient's stays."""
+    booking = await book(desk)
+    slots = SLOTS | {
+        "cancellation_confirmed": True,
+        "appointment_choice": booking.reference if choice == "reference" else choice,
+    }
+
+    answers = [await play(registry, ActionCancelAppointment(), **slots) for _ in range(3)]
+
+    assert [texts(messages) for messages, _ in answers] == [[CANCELLED]] * 3
+    assert [set_slots["booking_status"] for _, set_slots in answers] == ["cancelled"] * 3
+
+
+async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(
+    registry: svcs.Registry, desk: BookingDesk
+) -> None:
+    """Also at the same time of the same day: the reference that was chosen is another one."""
+    first = await book(desk)
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": first.reference}
+    await play(registry, ActionCancelAppointment(), **slots)
+    second = await book(desk)
+
+    messages, _ = await play(registry, ActionCancelAppointment(), **slots)
+
+    assert texts(messages) == [CANCELLED]
+    assert await desk.upcoming("c") == [second]
+
+
+async def test_a_day_later_there_is_nothing_to_repeat(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """Who asks then has no appointments."""
+    await book(desk, "Friday at 9")
+    await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
+    clock.now = at("2026-11-23T17:21")
+
+    messages, _ = await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
+
+    assert texts(messages) == ["You have no appointments."]
+
+
+async def test_a_repeated_move_says_what_was_done(registry: svcs.Registry, desk: BookingDesk) -> None:
+    """ "The one on Tuesday" is on Thursday by then."""
+    await book(desk)
+    slots = SLOTS | {"appointment_choice": "the one on Tuesday", "preferred_date": "Thursday at 10"}
+
+    answers = [await play(registry, ActionRescheduleAppointment(), **slots) for _ in range(3)]
+
+    assert answers[1:] == answers[:1] * 2
+    assert answers[0][1]["booking_status"] == "rescheduled"
+    assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
+
+
+async def test_who_asks_for_another_time_of_what_has_moved_does_not_repeat_a_move(
+    registry: svcs.Registry, desk: BookingDesk
+) -> None:
+    """It is not on Tuesday any more, and nothing is moved by a guess."""
+    await book(desk)
+    slots = SLOTS | {"appointment_choice": "the one on Tuesday"}
+    await play(registry, ActionRescheduleAppointment(), **slots | {"preferred_date": "Thursday at 10"})
+
+    messages, _ = await play(registry, ActionRescheduleAppointment(), **slots | {"preferred_date": "Friday at 10"})
+
+    assert texts(messages) == ["I find no such appointment of yours."]
+    assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
+
+
+async def test_a_booking_that_the_conversation_has_not_heard_of_is_told(
+    registry: svcs.Registry, desk: BookingDesk
+) -> None:
+    """The first answer was lost, the patient names another day: two appointments, and both are said."""
+    lost = await book(desk)
+    known = await book(desk, "Wednesday at 9")
+    heard = {"event": "bot", "text": f"Your appointment has been booked. Reference: {known.reference}"}
+    slots = SLOTS | {"appointment_type": "general", "preferred_date": "Thursday at 10"}
+
+    messages, _ = await play(registry, ActionCreateAppointment(), events=[{"event": "user"}, heard], **slots)
+
+    assert texts(messages)[1:] == [
+        "You also have a general appointment on Tuesday, 24 November 2026 at 09:00. Reference: " + lost.reference
+    ]
+
+
+@pytest.mark.parametrize("action", [ActionCreateAppointment, ActionCancelAppointment, ActionRescheduleAppointment])
+def test_the_clinics_actions_say_that_they_are_safe_to_repeat(action: type[Action]) -> None:
+    """After a crash under `idempotent: turn`, a repeat does the work again by the clinic's own key."""
+    from action_server.runtime.options import ActionOptions, OptionsTable
+
+    table = OptionsTable(ActionOptions(), {action().name(): ActionOptions.model_validate({"idempotent": "turn"})})
+    rule = table.of(action().name(), action().run).idempotent
+
+    assert rule
+    assert rule.on_crash == "rerun"
