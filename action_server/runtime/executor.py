@@ -50,6 +50,7 @@ from action_server.telemetry.tracing import Tracing
 if TYPE_CHECKING:
     # A server without actions that run once need not pay for SQLAlchemy.
     from action_server.idempotency.store import IdempotencyStore
+    from action_server.telemetry.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Executor:
         domain_files: DomainFiles | None = None,
         threads: Threads | None = None,
     ) -> None:
+        # What writes calls down, for whoever decodes them.
+        self.recorder: Recorder | None = None
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -30,7 +31,7 @@ from action_server.errors import (
     SettingsError,
     UnauthorizedError,
 )
-from action_server.protocol.calls import call_from
+from action_server.protocol.calls import call_from, encode_error, encode_reply
 from action_server.runtime.disconnects import Disconnects
 from action_server.runtime.executor import Executor
 from action_server.security.auth import Authenticator
@@ -108,6 +109,22 @@ class SdkExecutor:
     async def _run(
         self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
     ) -> ActionExecutorRunResult:
+        recorder = self._executor.recorder
+        # Now: the action may change what it gets.
+        seen = None if recorder is None else recorder.begin("grpc", body=json.dumps(action_call).encode())
+        if recorder is None or seen is None:
+            return await self._run_call(action_call, sink, dispatcher)
+        try:
+            result = await self._run_call(action_call, sink, dispatcher)
+        except Exception as exc:
+            recorder.end(seen, *_reply_of(exc))
+            raise
+        recorder.end(seen, 200, encode_reply(result.events, result.responses))
+        return result
+
+    async def _run_call(
+        self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
+    ) -> ActionExecutorRunResult:
         if sink is not None:
             dispatcher._stream_sink = sink.put
         try:
@@ -129,6 +146,12 @@ class SdkExecutor:
     def list_actions(self) -> list[ActionName]:
         """List the registered actions."""
         return [ActionName(name=action.name) for action in self._executor.registry]
+
+
+def _reply_of(exc: Exception) -> tuple[int, bytes]:
+    """Return what HTTP would have answered: recordings are of one form for both."""
+    cause = exc if isinstance(exc, CallError) else exc.__cause__
+    return (cause.status, encode_error(cause)) if isinstance(cause, CallError) else (500, b"")
 
 
 class _Caller(Protocol):
