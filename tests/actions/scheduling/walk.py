@@ -222,6 +222,17 @@ class Walk:
             await self.wait(90)
             self.system.settle()
         truth = self.system.truth()
+        await self._compare_lists(truth)
+        for one, other in overlapping(truth.kept):
+            if not self._was_unknowable(one) and not self._was_unknowable(other):
+                self.note("twice", f"{one.start:%H:%M} {one.patient} and {other.patient}")
+        for words in truth.hanging():
+            self.note("stuck", words)
+        for record in await self._unsettled():
+            self.note("stuck", f"{record.slot.start:%H:%M} is {record.state.value}")
+
+    async def _compare_lists(self, truth: Truth) -> None:
+        """Note where what a patient is told differs from what stands there."""
         for patient in PATIENTS:
             has = await self.backend.upcoming(patient, self.clock.now)
             listed, there = {one.slot.start for one in has}, {one.start for one in truth.kept if one.patient == patient}
@@ -231,13 +242,6 @@ class Walk:
                 self.note("forgotten" if patient in self.told else "ghosts", f"{patient} at {start:%H:%M}")
             if len(has) != sum(one.patient == patient for one in truth.kept):
                 self.note("twice", f"{patient} has {len(has)} and others")
-        for one, other in overlapping(truth.kept):
-            if not self._was_unknowable(one) and not self._was_unknowable(other):
-                self.note("twice", f"{one.start:%H:%M} {one.patient} and {other.patient}")
-        for words in truth.hanging():
-            self.note("stuck", words)
-        for record in await self._unsettled():
-            self.note("stuck", f"{record.slot.start:%H:%M} is {record.state.value}")
 
     def _was_unknowable(self, kept: Kept) -> bool:
         """Say whether something was booked by hand when no search could tell of it."""
