@@ -8,7 +8,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak reliability bench bench-report clean constraints
+.PHONY: help run test check format soak reliability proxies growth bench bench-report clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/pe
 
 reliability: $(VENV)/.installed-dev  ## a quarter of an hour of races, faults and deaths against every scheduling system
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
+
+proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
+	$(BIN)/python -m benchmarks.proxies $(ARGS)
+
+growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

@@ -41,6 +41,7 @@ from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
+from action_server.telemetry.recorder import Recorder, open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
@@ -81,17 +82,25 @@ class CallHandler:
         Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
         executor = self.executor
+        recorder = executor.recorder
+        seen = None if recorder is None else recorder.begin("http", request_id)
+        if seen is not None:
+            decompress = seen.keeping(decompress)
+        answered: tuple[int, bytes, CallError | None]
         try:
             if executor.tracing.is_on:
-                return 200, await self._answer_traced(body, headers, request_id, client, decompress), None
-            raw = body if isinstance(body, (bytes, memoryview)) else await body
-            plain = raw if decompress is None else await decompress(bytes(raw))
-            call = read_call(plain, self._max_json_depth)
-            answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
-            return 200, self._encode(answer.events, answer.responses), None
+                answered = 200, await self._answer_traced(body, headers, request_id, client, decompress), None
+            else:
+                raw = body if isinstance(body, (bytes, memoryview)) else await body
+                call = read_call(raw if decompress is None else await decompress(bytes(raw)), self._max_json_depth)
+                answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
+                answered = 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
-            return error.status, encode_error(error), error
+            answered = error.status, encode_error(error), error
+        if recorder is not None and seen is not None:
+            recorder.end(seen, answered[0], answered[1])
+        return answered
 
     async def run(
         self,
@@ -225,11 +234,6 @@ def _threads_here(prepared: Prepared) -> Threads | None:
     return OneThread(asyncio.get_running_loop()) if is_safe else None
 
 
-def _warn_of_none(package: LoadedPackage, settings: Settings) -> None:
-    if not len(package.registry):
-        logger.warning("actions.none", extra={"package": settings.actions})
-
-
 @asynccontextmanager
 async def assemble(
     settings: Settings,
@@ -241,9 +245,8 @@ async def assemble(
 ) -> AsyncIterator[Assembly]:
     """Load the actions, open their services, and close both at the end of the block.
 
-    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where the workers of
-    one supervisor count together and find domains that others were sent; None for a worker on its own. ``prepared`` is
-    what is loaded already, ``threads`` are those it is to run on.
+    A database that is down is waited for, ``patience`` seconds altogether. ``shared_directory`` is where workers count
+    together and find each other's domains. ``prepared`` is what is loaded already, ``threads`` those it is to run on.
 
     Raises:
         StartupError: an action or a service cannot be made.
@@ -268,6 +271,7 @@ async def assemble(
             domain_files=_domain_files(settings, shared_directory),
             threads=threads or _threads_here(prepared),
         )
+        executor.recorder = _open_recorder(stack, settings, metrics)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
         yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
@@ -299,7 +303,8 @@ def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFi
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
     opened = await open_services(stack, package, settings.services, settings.given_services)
-    _warn_of_none(package, settings)
+    if not len(package.registry):
+        logger.warning("actions.none", extra={"package": settings.actions})
     return opened
 
 
@@ -364,6 +369,10 @@ def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
     stack.callback(tracing.close)
     tracing.share()
     return tracing
+
+
+def _open_recorder(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Recorder | None:
+    return open_recorder(stack, settings.recording, read_rules(settings.blocks.privacy)[0], metrics.recorded)
 
 
 def _read_privacy(settings: Settings) -> Privacy:

@@ -133,6 +133,11 @@ class Database:
         """Run ``work`` in a transaction that writes. Raises :class:`DatabaseError`."""
         return await self._to_its_end(_transaction(self._writing, work))
 
+    async def autocommit(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` without a transaction, for statements that allow none. Raises :class:`DatabaseError`."""
+        options: dict[str, Any] = {"begin": None} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        return await self._to_its_end(_by_statement(self._engine.execution_options(**options), work))
+
     @staticmethod
     def after_commit(connection: AsyncConnection, call: Callable[[], None]) -> None:
         """Let ``call`` be called when the transaction of ``read`` or ``write`` is done; not if it comes to nothing."""
@@ -170,6 +175,11 @@ async def _transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], Aw
         for call in _after_commit.pop(connection, ()):
             call()
         return result
+
+
+async def _by_statement(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async with _connected(engine) as connection:
+        return await work(connection)
 
 
 @asynccontextmanager

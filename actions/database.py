@@ -8,6 +8,7 @@ from pathlib import Path
 
 from action_server import Database, DatabaseError
 from actions.errors import UnavailableError
+from actions.indexes import build_missing
 from actions.migrations import upgrade
 
 WHERE = "services.clinic.database"
@@ -21,7 +22,9 @@ async def open_database(url: str | Path) -> Database:
         SettingsError: the URL is none, or its driver is not installed.
     """
     with translate_errors():
-        return await Database.open(url, upgrade, where=WHERE)
+        database = await Database.open(url, upgrade, where=WHERE)
+    await build_missing(database, url)
+    return database
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from action_server import Slots
 from actions.scheduling.models import Patient
@@ -40,14 +40,22 @@ _Text = Annotated[str | None, BeforeValidator(_text)]
 class ClinicSlots(Slots):
     """What was said. A value may be anything: users, LLMs and other actions fill these slots."""
 
-    appointment_type: Any = None
-    preferred_date: Any = None
-    urgent_slot: Any = None
-    appointment_choice: Any = None
-    cancellation_confirmed: Annotated[bool | None, BeforeValidator(_yes)] = None
-    patient_name: _Text = None
-    patient_email: Annotated[str | None, BeforeValidator(_email)] = None
-    patient_phone: _Text = None
+    appointment_type: Any = Field(default=None, description="The kind of appointment: general, specialist or urgent")
+    preferred_date: Any = Field(
+        default=None, description="The day and the time that are wished, in any words or in ISO 8601"
+    )
+    urgent_slot: Any = Field(default=None, description="The start of an urgent time that was found, in ISO 8601")
+    appointment_choice: Any = Field(
+        default=None, description="Which of the patient's appointments: its reference, or words"
+    )
+    cancellation_confirmed: Annotated[bool | None, BeforeValidator(_yes)] = Field(
+        default=None, description="Whether the patient has said yes to the cancellation"
+    )
+    patient_name: _Text = Field(default=None, description="The patient's name")
+    patient_email: Annotated[str | None, BeforeValidator(_email)] = Field(
+        default=None, description="The patient's email address"
+    )
+    patient_phone: _Text = Field(default=None, description="The patient's telephone number")
 
     def patient(self, conversation: str) -> Patient:
         """Return who the conversation is with, as far as its slots know."""

@@ -21,9 +21,11 @@ wrk.body = file:read("*a")
 file:close()
 wrk.headers["Content-Type"] = "application/json"
 {headers}
+"""
+_DONE = """
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('\\nRESULT {{"requests": %d, "us": %d, "p50": %d, "p99": %d, "errors": %d}}\\n',
+  io.write(string.format('\\nRESULT {"requests": %d, "us": %d, "p50": %d, "p99": %d, "errors": %d}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     e.connect + e.read + e.write + e.timeout + e.status))
 end
@@ -50,6 +52,7 @@ class Measured:
     cpu: float
     rss_kb: int
     errors: int
+    requests: int = 0
 
 
 def missing() -> str:
@@ -67,12 +70,20 @@ def pinned(command: list[str], core: int | None) -> list[str]:
 def run(url: str, load: Load, seconds: int, pid: int, core: int | None = 1) -> Measured:
     """Send a load to a server, whose first process is ``pid``."""
     with tempfile.TemporaryDirectory() as folder:
-        body, script = Path(folder, "body"), Path(folder, "load.lua")
+        body = Path(folder, "body")
         body.write_bytes(load.body)
         headers = list(load.headers) if load.keep_alive else [*load.headers, ("Connection", "close")]
         lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers)
-        script.write_text(_SCRIPT.format(body=body, headers=lines), encoding="utf-8")
-        command = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
+        script = _SCRIPT.format(body=body, headers=lines)
+        return run_script(url, script, load.connections, seconds, pid, core)
+
+
+def run_script(url: str, script: str, connections: int, seconds: int, pid: int, core: int | None = 1) -> Measured:
+    """Send what a script of wrk's makes to ``/webhook``."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as file:
+        file.write(script + _DONE)
+        file.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", file.name]
         before = cpu_seconds(pid)
         output = subprocess.run(  # noqa: S603
             pinned([*command, f"{url}/webhook"], core), capture_output=True, text=True, check=True
@@ -84,7 +95,8 @@ def run(url: str, load: Load, seconds: int, pid: int, core: int | None = 1) -> M
     result = json.loads(found[1])
     count = max(1, result["requests"])
     rate = result["requests"] / result["us"] * 1e6
-    return Measured(rate, result["p50"], result["p99"], used / count * 1e6, rss_kb(pid), result["errors"])
+    cost = used / count * 1e6
+    return Measured(rate, result["p50"], result["p99"], cost, rss_kb(pid), result["errors"], count)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -27,6 +27,7 @@ from tests.actions.reliability.cells import LOOKS, OWN, SHARED, WORKS
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host, hosts
 from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
+from tests.actions.reliability.walks import can_walk_on, walk_on
 from tests.actions.transport.fault_proxy import proxy_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
@@ -40,6 +41,9 @@ TITLES = {
 }
 _NOTHING = "nothing breaks"
 _USED = "nothing breaks; a server that has been used"
+_WALKS = "people edit, searches lag, answers are lost: random walks"
+# In each round.
+_WALKS_EACH = 25
 # The same call on two replicas at once, and again: what breaks, the ledger, and whether a replica is killed.
 _COPIES = (
     (f"the same call on two replicas at once, and again; {SHARED}", SHARED, False),
@@ -80,6 +84,8 @@ class Report:
 def _said(row: str, number: int) -> str:
     if row in (title for title, *_ in _COPIES):
         return f"0 of {number} differ"
+    if row == _WALKS:
+        return f"{number} walks"
     return f"{number} {'deaths' if row in _DEATHS.values() else 'races'}"
 
 
@@ -115,6 +121,12 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
                 report.count(f"{name}; {ledger}", system.name, partial(broken, ledger, seed, name))
     for work in WORKS:
         report.count(_DEATHS[work], system.name, partial(killed, work))
+
+
+def measure_walks(report: Report, system: str, rounds: int) -> None:
+    """Fill the cell of a system's walks, which begin on an empty one each."""
+    if can_walk_on(system):
+        report.count(_WALKS, system, partial(walk_on, system, _WALKS_EACH * rounds))
 
 
 def measure_copies(report: Report, running: Sequence[Host], system: System, calls: int) -> None:
@@ -180,6 +192,8 @@ def main() -> int:
                     measure_copies(report, running, system, arguments.copies)
                     if not arguments.only_copies:
                         measure(report, running, system, arguments.rounds)
+                if not arguments.only_copies:
+                    measure_walks(report, name, arguments.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for problem in report.problems:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from action_server.protocol import calls
-from benchmarks import bench, payloads, plot, report
+from benchmarks import bench, growth, growth_report, payloads, plot, report
+from benchmarks.points import Point, exponent, faults
 from benchmarks.servers import KINDS
 
 ACTIONS = ("action_noop", "validate_bench_form")
@@ -84,3 +85,41 @@ def test_the_plot_is_svg_with_a_bar_for_each_server() -> None:
     assert {"ours", "rasa <sdk>", "41,000", "0.0", "S"} <= set(texts)
     bars = [element for element in drawn.iter() if element.tag.endswith("rect")]
     assert len(bars) == 3
+
+
+def growing(power: float, later: float | None = None, server: str = "ours") -> list[Point]:
+    sizes = (10, 100, 1000, 10_000)
+    return [Point("slots", "call", server, size, 0.02 * size**power, 100.0, later) for size in sizes]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
+def test_the_exponent_is_the_power_of_the_size(power: float) -> None:
+    """Fitted over all sizes; one that is over 1.1 fails, and so does memory that grows."""
+    assert exponent(growing(power)) == pytest.approx(power)
+    assert bool(faults(growing(power))) is (power > 1.1)
+    assert len(faults(growing(0.0, later=130.0))) == 4
+    assert faults(growing(0.0, later=101.0)) == []
+
+
+def test_ten_dimensions_are_measured_at_four_sizes_each() -> None:
+    """The table would say little with fewer."""
+    assert len(growth.MEASURES) == 10
+    assert all(len(counts) >= 4 and sorted(counts) == list(counts) for _, counts in growth.MEASURES.values())
+
+
+def test_what_grows_becomes_a_table_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row and a line for each server; what stands around the table stays; only this server's growth is a fault."""
+    page, drawn = tmp_path / "page.md", tmp_path / "growth.svg"
+    page.write_text(f"before\n{growth_report.BEGIN}\nold\n{growth_report.END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(growth_report, "PAGE", page)
+    monkeypatch.setattr(growth_report, "PLOT", drawn)
+    points = [*growing(1.0), *growing(2.0, server="rasa-sdk")]
+    growth_report.publish(points, {**bench.about(0.0, 1, 1), "load_least": 0.5, "load_most": 1.5})
+    text = page.read_text(encoding="utf-8")
+
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+    assert "| slots | call | ours | 10: 0.2 ms, 100: 2 ms, 1k: 20 ms, 10k: 200 ms | 100 to 100 | 1.00 | 1.00 |" in text
+    assert drawn.read_text(encoding="utf-8").count("<polyline") == 2
+    assert growth_report.faults_of(points) == []

@@ -37,7 +37,7 @@ CLINIC_TIERS: list[dict[str, set[str]]] = [
     {"words": {"errors", "wallclock", "zone_data", "tables", "scheduling.models", "crm.models"}},
     {
         "ports": {"scheduling.port", "scheduling.remote", "crm.port"},
-        "database": {"database", "migrations"},
+        "database": {"database", "migrations", "indexes"},
         "transport": {"transport"},
         "dates": {"dates", "moments"},
     },

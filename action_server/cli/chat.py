@@ -20,6 +20,7 @@ from action_server.errors import ActionServerError, SettingsError
 from action_server.findings.escaping import escape_controls
 from action_server.findings.output import print_line
 from action_server.flows.player.player import Player
+from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
 from action_server.flows.session.failures import FailureLog, capture_failures
@@ -101,8 +102,8 @@ async def _talk(
     async with open_stage(project, settings, environment, options) as stage:
         # What actions print is none of the transcript.
         with contextlib.redirect_stdout(sys.stderr):
-            async with stage.webhook() as webhook:
-                chat = Chat(args, stage, webhook, log, _writer(out, is_json=args.json))
+            async with stage.webhook() as webhook, stage.tools(webhook) as tools:
+                chat = Chat(args, stage, webhook, tools, log, _writer(out, is_json=args.json))
                 lines = _read_terminal(out) if is_terminal else sys.stdin
                 if is_terminal and not args.json:
                     chat.write([Line(f"{project.root}, understood {args.understand[0]}; /help lists commands", "dim")])
@@ -117,12 +118,14 @@ class Chat:
         args: argparse.Namespace,
         stage: Stage,
         webhook: Webhook,
+        tools: Tools | None,
         log: FailureLog,
         write: Callable[[Iterable[Line]], None],
     ) -> None:
         self._args = args
         self._stage = stage
         self._webhook = webhook
+        self._tools = tools
         self._log = log
         self.write = write
         self._buttons: list[Button] = []
@@ -165,7 +168,8 @@ class Chat:
 
     def _begin(self) -> None:
         sender = self._args.sender or f"chat-{uuid.uuid4().hex[:12]}"
-        self._player = Player(self._stage.project, self._webhook, sender_id=sender, channel=self._args.channel)
+        stage, channel = self._stage, self._args.channel
+        self._player = Player(stage.project, self._webhook, sender_id=sender, channel=channel, tools=self._tools)
         self._understanding = self._stage.understanding()
         self._buttons = []
 

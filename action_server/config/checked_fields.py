@@ -30,7 +30,7 @@ class CheckedFields(BaseModel):
     def _are_levels(cls, value: object) -> object:
         return {name: cls._is_a_level(level) for name, level in value.items()} if isinstance(value, dict) else value
 
-    @field_validator("cors", "trusted_proxies", mode="before", check_fields=False)
+    @field_validator("cors", "trusted_proxies", "record_mask", mode="before", check_fields=False)
     @classmethod
     def _is_a_list(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value

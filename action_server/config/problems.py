@@ -28,6 +28,7 @@ class Checked(Protocol):
     database: str | None
     database_password: Secrets
     grpc: bool
+    record: Path | None
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -50,6 +51,9 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     if settings.logging_config_file is not None and settings.log_file is not None:
         problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
         raise SettingsError(origins.get("log_file", "log_file"), problem)
+    for name in ("record_sample", "record_on_error", "record_files", "record_mask"):
+        if settings.record is None and name in origins:
+            raise SettingsError(origins[name], "does nothing without --record, the folder to write calls to")
     problem = _problem_of_password(settings.database or "") if settings.database_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)

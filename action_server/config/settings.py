@@ -20,6 +20,7 @@ from action_server.config.problems import refuse_incomplete, refuse_useless_over
 from action_server.config.sources import Found, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
+from action_server.runtime.disconnects import OnDisconnect
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.tool_options import McpSettings
@@ -27,6 +28,7 @@ from action_server.security.auth import AuthSettings
 from action_server.security.secrets import Secrets, one_text
 from action_server.security.tls import TlsFiles, complete_tls
 from action_server.telemetry.logs import LogFormat, LogSettings
+from action_server.telemetry.record_settings import RecordSettings
 
 DEFAULT_ENDPOINTS = "endpoints.yml"
 
@@ -165,6 +167,11 @@ class Settings(CheckedFields, BaseModel):
         Flag(("--timeout",)),
         Field(gt=0, le=300, description="seconds an action may take, waiting included; engines give up after 300"),
     ] = 30.0
+    on_disconnect: Annotated[
+        OnDisconnect,
+        Flag(("--on-disconnect",)),
+        Field(description="what a running action does when its caller leaves: `finish`, or `cancel` if it is async"),
+    ] = "finish"
     max_calls: Annotated[
         int, Flag(("--max-calls",)), Field(ge=1, description="calls that run at once, in each worker")
     ] = 500
@@ -216,6 +223,23 @@ class Settings(CheckedFields, BaseModel):
     database_password: Annotated[
         Secrets, Field(description="password of a PostgreSQL `database`, a text or `file: <path>`; not in the URL then")
     ] = ()
+    record: Annotated[
+        Path | None, Flag(("--record",)), Field(description="write calls into this folder, to replay them; masked")
+    ] = None
+    record_sample: Annotated[
+        float, Flag(("--sample",)), Field(gt=0, le=1, description="the part of calls that is recorded, such as 0.1")
+    ] = 1.0
+    record_on_error: Annotated[bool, Flag(("--on-error",)), Field(description="record only calls that fail (5xx)")] = (
+        False
+    )
+    record_files: Annotated[
+        int, Flag(("--record-files",)), Field(ge=1, description="recorded calls to keep; the oldest go first")
+    ] = 1000
+    record_mask: Annotated[
+        tuple[str, ...],
+        Flag(("--record-mask",)),
+        Field(description="slots whose values are hidden in recordings, beside those of `privacy: rules:`"),
+    ] = ()
     action_options: Annotated[
         dict[str, ActionOptions],
         Field(description="options of single actions by name or pattern; written `actions:` in endpoints.yml"),
@@ -229,7 +253,6 @@ class Settings(CheckedFields, BaseModel):
         # Tokens stand in it.
         Field(repr=False, description="settings of the actions' own services; handed to the package's lifespan"),
     ] = {}
-
     domain: Annotated[
         Path | None,
         Flag(("--domain",)),
@@ -242,7 +265,6 @@ class Settings(CheckedFields, BaseModel):
 
     # Not a setting: what `--set` gave of those of the services.
     _given_services: Mapping[str, Any] = PrivateAttr(default_factory=dict)
-
     # Not a setting: nobody sets blocks by a flag or a variable, they come with the file.
     _blocks: Endpoints = PrivateAttr(default_factory=Endpoints)
 
@@ -298,7 +320,13 @@ class Settings(CheckedFields, BaseModel):
     @property
     def options(self) -> OptionsTable:
         """The options of every action."""
-        return OptionsTable(ActionOptions(timeout=self.timeout), self.action_options)
+        return OptionsTable(ActionOptions(timeout=self.timeout, on_disconnect=self.on_disconnect), self.action_options)
+
+    @property
+    def recording(self) -> RecordSettings | None:
+        """What is recorded of calls, if anything is."""
+        how = (self.record_sample, self.record_on_error, self.record_files, self.record_mask)
+        return RecordSettings(self.record, *how) if self.record else None
 
     @property
     def logs(self) -> LogSettings:

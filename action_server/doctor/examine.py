@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action_server.config.settings import Settings
-from action_server.doctor import endpoint_checks, probes, server_checks, storage_checks, tls
+from action_server.doctor import endpoint_checks, mcp_checks, probes, server_checks, storage_checks, tls
 from action_server.doctor.endpoint import Endpoint
 from action_server.doctor.endpoints_file import endpoints_file_of
 from action_server.findings.finding import Finding, by_severity
@@ -54,6 +54,7 @@ def examine(
     findings += [loaded] if isinstance(loaded, Finding) else []
     findings += server_checks.check_timeouts(settings, file, package)
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
+    findings += mcp_checks.check_mcp_servers(settings, file, endpoint)
     findings += storage_checks.check_storage(settings, file, package, environment)
     opened = probes.OpenedServices()
     if online and package is not None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from action_server.doctor import endpoint_rules, server_rules, storage_rules, tls_rules
+from action_server.doctor import endpoint_rules, mcp_rules, server_rules, storage_rules, tls_rules
 from action_server.findings.rule import Rule
 
-RULES: dict[str, Rule] = {**endpoint_rules.RULES, **tls_rules.RULES, **server_rules.RULES, **storage_rules.RULES}
+RULES: dict[str, Rule] = {
+    **endpoint_rules.RULES,
+    **tls_rules.RULES,
+    **server_rules.RULES,
+    **mcp_rules.RULES,
+    **storage_rules.RULES,
+}

@@ -53,7 +53,7 @@ def check_tool_timeouts(
     servers = settings.blocks.mcp_servers.written
     for index, entry in enumerate(servers if isinstance(servers, list) else ()):
         target = target_of(str(entry.get("url", ""))) if isinstance(entry, dict) else None
-        if target is None or not _is_this_server(target, endpoint, settings):
+        if target is None or not is_this_server(target, endpoint, settings):
             continue
         patience = entry.get("tool_timeout", _TOOL_TIMEOUT)
         if isinstance(patience, (int, float)) and longest > patience:
@@ -61,7 +61,8 @@ def check_tool_timeouts(
             yield Finding.of(rules.TIMEOUT_TOOL, at, seconds=f"{longest:g}", patience=f"{patience:g}")
 
 
-def _is_this_server(target: Target, endpoint: Endpoint, settings: Settings) -> bool:
+def is_this_server(target: Target, endpoint: Endpoint, settings: Settings) -> bool:
+    """Tell whether an address is that of this server: the one of `action_endpoint`, or its port on this machine."""
     called = endpoint.target
     same = called is not None and (target.host, target.port) == (called.host, called.port)
     return same or (target.is_local and target.port == settings.port)

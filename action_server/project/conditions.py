@@ -50,6 +50,20 @@ def render_template(text: str, values: Mapping[str, Any]) -> str:
     return _template(text).render(values)
 
 
+def evaluate_expression(text: str, values: Mapping[str, Any]) -> Any:
+    """Return the value of a Jinja expression; a name that is not there is None. Raises whatever Jinja raises."""
+    return _JINJA.compile_expression(text)(**values)
+
+
+def error_of_expression(text: str) -> str:
+    """Say why a text is no Jinja expression; empty if it is one."""
+    try:
+        _JINJA.compile_expression(text)
+    except TemplateError as exc:
+        return _one_line(exc)
+    return ""
+
+
 @lru_cache(maxsize=1024)
 def _template(text: str) -> Template:
     return _JINJA.from_string(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from rasa_sdk import Tracker
 
@@ -23,6 +23,11 @@ class ToolCall(Call):
     """
 
     missed: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def ask_for_conversation(self) -> NoReturn:
+        """Refuse the call: without a conversation, two people would be taken for one."""
+        self.missed.add(CONVERSATION)
+        raise ActionRejectedError("this action needs a conversation, and the call names none", self.action)
 
 
 class _Absent:
@@ -61,14 +66,13 @@ class ToolTracker(Tracker):
 
 
 class _Conversation(_Absent):
-    """The conversation's id. Without one, two people would be taken for one: whoever reads it is refused."""
+    """The conversation's id; without one, whoever reads it is refused."""
 
-    def __get__(self, tracker: ToolTracker | None, owner: object = None) -> Any:
+    def __get__(self, tracker: ToolTracker | None, _: object = None) -> Any:
         found = self if tracker is None else vars(tracker)[self._name]
         if tracker is None or found or tracker._call is None:
             return found
-        super().__get__(tracker, owner)
-        raise ActionRejectedError("this action needs a conversation, and the call names none", tracker._call.action)
+        return tracker._call.ask_for_conversation()
 
 
 for _name in HISTORY:

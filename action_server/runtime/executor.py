@@ -29,17 +29,20 @@ from action_server.protocol.answers import Answer, answer_of
 from action_server.protocol.calls import Call
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.domains import Domains
+from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
 from action_server.runtime import validation
 from action_server.runtime.admission import Admission
+from action_server.runtime.disconnects import Disconnects
 from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
-from action_server.telemetry.calls import Observation
-from action_server.telemetry.logs import CallContext, calling
+from action_server.source import place_of_failure
+from action_server.telemetry.calls import Observation, facts
+from action_server.telemetry.logs import CallContext, NobodysContext, calling
 from action_server.telemetry.masking import Privacy, hiding
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
@@ -47,6 +50,7 @@ from action_server.telemetry.tracing import Tracing
 if TYPE_CHECKING:
     # A server without actions that run once need not pay for SQLAlchemy.
     from action_server.idempotency.store import IdempotencyStore
+    from action_server.telemetry.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,11 @@ class _Running:
     seen: Observation
     # Seconds.
     timeout: float | None
+    # Its task; empty where it is to be cancelled when its caller leaves.
+    finishing: list[asyncio.Task[Any]]
+    has_begun: bool = False
+    # Where the author's code was when the call was cancelled or its time was up.
+    place: str | None = None
 
 
 class Executor:
@@ -85,9 +94,12 @@ class Executor:
         domain_files: DomainFiles | None = None,
         threads: Threads | None = None,
     ) -> None:
+        # What writes calls down, for whoever decodes them.
+        self.recorder: Recorder | None = None
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
+        self.disconnects = Disconnects()
         self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
@@ -127,7 +139,7 @@ class Executor:
             ActionTimeoutError: the action took longer than its options allow.
             ActionFailedError: the action raised anything else; the details are in the log.
         """
-        context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
+        context = _context_of(call, transport, request_id, size, client)
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
         if masker is None:
@@ -151,12 +163,20 @@ class Executor:
         timeout = options.timeout
         if patience is not None and (timeout is None or patience < timeout):
             timeout = patience
-        running = _Running(call, action, options, domain, dispatcher, seen, timeout)
+        task = None if options.on_disconnect == "cancel" else asyncio.current_task()
+        finishing = [] if task is None else [task]
+        running = _Running(call, action, options, domain, dispatcher, seen, timeout, finishing)
         try:
             return await within(timeout, self._run_when_admitted(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
+        except asyncio.CancelledError:
+            if running.has_begun:
+                problem = "nobody waits for the call any more"
+                logger.warning("action.cancelled", extra=facts(problem=problem, place=running.place))
+            raise
         finally:
+            self.disconnects.finishing.difference_update(finishing)
             if self._metrics.enabled:
                 self._metrics.queued(self.admission.waiting)
                 self._metrics.threads(self.threads.running, self.threads.limit)
@@ -185,6 +205,7 @@ class Executor:
             return await self._run_action(running, call)
         except asyncio.CancelledError as exc:
             if _is_cancelled_from_outside():
+                running.place = place_of_failure(exc)
                 raise
             return self._after_failure(running, exc)
         except BaseException as exc:
@@ -206,17 +227,27 @@ class Executor:
         dispatcher = running.dispatcher
         action = running.action
         try:
+            if action.is_async:
+                running.has_begun = True
+                self.disconnects.finishing.update(running.finishing)
             if action.is_async and not self.threads.takes_coroutines:
                 returned = await action.run(dispatcher, tracker_of(call), running.domain)
             else:
                 self.threads.carry_stream(dispatcher)
-                returned = await self.threads.call(action.run, dispatcher, tracker_of(call), running.domain)
+                run = action.run if action.is_async else partial(self._begin_and_run, running)
+                returned = await self.threads.call(run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:
                 logger.warning("stream.left_open")
                 await dispatcher.stream_end()
             return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
             current_threads.reset(token)
+
+    def _begin_and_run(self, running: _Running, *args: object) -> object:
+        """Run a synchronous action, on its thread: one that waits for a thread has not begun."""
+        running.has_begun = True
+        self.disconnects.finishing.update(running.finishing)
+        return running.action.run(*args)
 
     def _note(self, what: str, action: str, event: str) -> None:
         if what == "dropped":
@@ -231,8 +262,10 @@ class Executor:
         if not error.is_failure:
             raise error from exc
         policy = policy or running.options.policy_for(exc)
-        facts = {"error_id": error.error_id, "then": policy.then}
-        logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
+        told = facts(error_id=error.error_id, then=policy.then)
+        if isinstance(exc, DeadlinePassed):
+            told |= facts(place=running.place)
+        logger.error("action.failed", extra=told, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
         running.seen.note_failure(error)
         if policy.then == "reject":
             raise ActionRejectedError(error.message, error.action) from exc
@@ -244,6 +277,12 @@ class Executor:
         messages = running.dispatcher.messages
         answer = answer_of(running.call.action, events, messages, running.call.version, self._note)
         return replace(answer, failure=error)
+
+
+def _context_of(call: Call, transport: str, request_id: str, size: int, client: str) -> CallContext:
+    if isinstance(call, ToolCall) and not call.sender_id:
+        return NobodysContext(call.action, "", transport, request_id, size, client, call.ask_for_conversation)
+    return CallContext(call.action, call.sender_id, transport, request_id, size, client)
 
 
 def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:

@@ -7,13 +7,13 @@ server would keep its address in use. What runs another program (``subprocess``)
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+from action_server.serving.grpc.sockets import descriptors, port_of
 
 # The listening sockets of the worker that serves in this process; None while nothing serves.
 _listening: set[int] | None = None
@@ -38,11 +38,6 @@ def isolate_children(sock: socket.socket | None) -> Iterator[set[int]]:
         _listening = None
 
 
-def listening_sockets() -> frozenset[int]:
-    """Return the descriptors of this process's sockets that listen, also those of libraries written in C."""
-    return frozenset(number for number in _descriptors() if _listens(number))
-
-
 def ignore_signal(*_: object) -> None:
     """Do nothing. Unlike ``SIG_IGN``, which programs started from here would inherit, it ends with this one."""
 
@@ -63,38 +58,10 @@ def _reset_child() -> None:
 
 def _close_sockets(listening: set[int]) -> None:
     """Close what listens, and the connections that were accepted from it: their callers wait for their end."""
-    ports = {_port(number) for number in listening} - {None}
+    ports = {port_of(number) for number in listening} - {None}
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for number in _descriptors():
-        if number in listening or _port(number) in ports:
+    for number in descriptors():
+        if number in listening or port_of(number) in ports:
             # Replaced by nothing: objects that know the number would close whatever gets it next.
             os.dup2(nothing, number, inheritable=False)
     os.close(nothing)
-
-
-def _descriptors() -> list[int]:
-    for folder in ("/proc/self/fd", "/dev/fd"):
-        if os.path.isdir(folder):
-            return [int(name) for name in os.listdir(folder)]
-    return []
-
-
-def _listens(number: int) -> bool:
-    with suppress(OSError), _copy_of(number) as copy:
-        return bool(copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    return False
-
-
-def _port(number: int) -> int | None:
-    """Return the port a socket of IP is bound to; None for anything else."""
-    with suppress(OSError), _copy_of(number) as copy:
-        if copy.family in (socket.AF_INET, socket.AF_INET6):
-            return int(copy.getsockname()[1]) or None
-    return None
-
-
-def _copy_of(number: int) -> socket.socket:
-    """Return a second descriptor of a socket, to ask it things. Raises ``OSError`` if it is none, or gone by now."""
-    if not stat.S_ISSOCK(os.fstat(number).st_mode):
-        raise OSError(errno.ENOTSOCK, "no socket")
-    return socket.socket(fileno=os.dup(number))

@@ -28,6 +28,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
+from action_server.serving.grpc.sockets import listening_sockets
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
@@ -119,6 +120,7 @@ class HttpServer:
     def __init__(self, assembly: Assembly, app: SanicApp, server: AsyncioServer, sock: socket.socket) -> None:
         self._readiness = assembly.readiness
         self._grace = assembly.settings.grace
+        self._disconnects = assembly.executor.disconnects
         self._app = app
         self._server = server
         self._sock = sock
@@ -147,10 +149,14 @@ class HttpServer:
             for connection in list(connections):
                 connection.close_if_idle()
             await asyncio.sleep(_DRAIN_INTERVAL)
+        await self._disconnects.drain(deadline - loop.time())
+        cut = await self._disconnects.cut()
         for connection in list(connections):
             if not connection.close_if_idle(math.inf):
-                logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
+                cut += 1
                 connection.abort()
+        for _ in range(cut):
+            logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
         if self._closed is not None:
             await self._closed
         await self._server.before_stop()
@@ -237,14 +243,14 @@ async def _serve(
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
         stopping.arm()
-        before = forks.listening_sockets() if sock is None else frozenset[int]()
+        before = listening_sockets() if sock is None else frozenset[int]()
         serving: AbstractAsyncContextManager[_Server] = (
             _serve_grpc(assembly) if sock is None else serve_http(assembly, sock)
         )
         async with serving as server:
             if sock is None:
                 # gRPC opens its sockets itself.
-                sockets |= forks.listening_sockets() - before
+                sockets |= listening_sockets() - before
             assembly.watch()
             ready()
             way = await stopping.wait()

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -64,6 +64,26 @@ class CallContext(msgspec.Struct, frozen=True):
     size: int = 0
     client: str = ""
 
+    def for_authors(self) -> CallContext:
+        """Return what an action gets to see of this."""
+        return self
+
+
+class NobodysContext(CallContext, frozen=True):
+    """The context of a call that belongs to no conversation; ``ask`` is told when an action asks for it, and raises."""
+
+    ask: Callable[[], NoReturn] | None = None
+
+    def for_authors(self) -> CallContext:
+        """Return the same with a ``sender_id`` that cannot be read: two people would be taken for one."""
+        return _ForAuthors(self.action, "", self.transport, self.request_id, self.size, self.client, self.ask)
+
+
+class _ForAuthors(NobodysContext, frozen=True):
+    def __getattribute__(self, name: str) -> Any:
+        ask = super().__getattribute__("ask") if name == "sender_id" else None
+        return super().__getattribute__(name) if ask is None else ask()
+
 
 _current: ContextVar[CallContext] = ContextVar("action_server_call")
 
@@ -75,7 +95,7 @@ def current_call() -> CallContext:
         NoCallError: no action is running here.
     """
     try:
-        return _current.get()
+        return _current.get().for_authors()
     except LookupError:
         raise NoCallError from None
 

@@ -348,17 +348,18 @@ def _mask_field(value: object, masker: Masker) -> object:
         plain = jsonable(value)
     except ValueError:
         plain = text
-    hidden = _mask_plain(plain, masker)
+    hidden = mask_plain(plain, masker)
     if hidden != plain:
         return hidden
     return value if masked == text else masked
 
 
-def _mask_plain(plain: object, masker: Masker) -> object:
+def mask_plain(plain: object, masker: Masker) -> object:
+    """Return a JSON value with every value hidden that the masker knows, in keys as well."""
     if isinstance(plain, dict):
-        return {masker.apply(key): _mask_plain(item, masker) for key, item in plain.items()}
+        return {masker.apply(key): mask_plain(item, masker) for key, item in plain.items()}
     if isinstance(plain, list):
-        return [_mask_plain(item, masker) for item in plain]
+        return [mask_plain(item, masker) for item in plain]
     if plain is None or isinstance(plain, bool):
         return plain
     text = str(plain)

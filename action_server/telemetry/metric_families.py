@@ -106,6 +106,10 @@ class Families:
             "action_server_events_repaired_total", "counter", ("action", "event"), "Events whose fields were put right"
         ),
     ]
+    recordings: Annotated[
+        Series,
+        Family("action_server_recordings_total", "counter", ("result",), "Calls that were to be recorded, by outcome"),
+    ]
     outbound_requests: Annotated[
         Series,
         Family("action_server_outbound_requests_total", "counter", ("host", "outcome"), "HTTP requests of actions"),

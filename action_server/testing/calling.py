@@ -107,7 +107,7 @@ class Calling:
         folder = stack.enter_context(TemporaryDirectory(prefix="action-server-test-", ignore_cleanup_errors=True))
         database = str(Path(folder) / "server.sqlite3")
         # Not the user's own: what a test does once is done once for that test.
-        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0}
+        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0, "record": None}
         settings = self.project.settings.model_copy(update=own)
         prepared = prepare(settings)
         package = prepared.package

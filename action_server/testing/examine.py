@@ -110,7 +110,14 @@ async def served_here(settings: Settings) -> AsyncIterator[str]:
     with TemporaryDirectory(prefix="action-server-") as folder:
         database = str(Path(folder) / "server.sqlite3")
         own = {"host": "127.0.0.1", "port": 0, "auth": AuthSettings(), "database": database, "database_password": ()}
-        plain = {"ssl_certificate": None, "ssl_keyfile": None, "ssl_password": None, "ssl_ca_file": None, "grpc": False}
+        plain = {
+            "ssl_certificate": None,
+            "ssl_keyfile": None,
+            "ssl_password": None,
+            "ssl_ca_file": None,
+            "grpc": False,
+            "record": None,
+        }
         async with assemble(settings.model_copy(update={**own, **plain, "drain_delay": 0.0})) as assembly:
             sock = listen("127.0.0.1", 0)
             name = f"served_here_{uuid4().hex}"

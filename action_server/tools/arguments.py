@@ -34,7 +34,7 @@ class ReadArguments:
     unknown: tuple[str, ...] = ()
 
 
-class _UnfitError(Exception):
+class _Unfit(Exception):  # noqa: N818 - a signal inside of this module
     """A value is not of its shape; the text says what it has to be, and nothing of what it is."""
 
 
@@ -48,7 +48,7 @@ def read_arguments(arguments: Iterable[Argument], given: Mapping[str, Any]) -> R
         slots[argument.slot] = None
         try:
             value = slots[argument.slot] = read_value(argument.shape, given.get(argument.name))
-        except _UnfitError as exc:
+        except _Unfit as exc:
             problems.append(f"{argument.name} has to be {exc}")
             continue
         if argument.is_required and value is None:
@@ -57,7 +57,7 @@ def read_arguments(arguments: Iterable[Argument], given: Mapping[str, Any]) -> R
 
 
 def read_value(shape: Shape, value: Any) -> Any:
-    """Return a value as the slot holds it. Raises :class:`_UnfitError`."""
+    """Return a value as the slot holds it. Raises :class:`_Unfit`."""
     if value is None:
         return None
     if shape.kind == "categorical":
@@ -88,12 +88,12 @@ def _read_category(shape: Shape, value: Any) -> Any:
             return known
     if wanted in _NOTHING:
         return None
-    raise _UnfitError(f"one of {', '.join(shape.texts)}")
+    raise _Unfit(f"one of {', '.join(shape.texts)}")
 
 
 def _read_text(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        raise _UnfitError("a text")
+        raise _Unfit("a text")
     return _plain(value)
 
 
@@ -110,20 +110,20 @@ def _read_bool(value: Any) -> bool:
         return True
     if text in ("false", "0", "0.0"):
         return False
-    raise _UnfitError("true or false")
+    raise _Unfit("true or false")
 
 
 def _read_number(shape: Shape, value: Any) -> int | float:
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else _number_of(value)
     if number is None or not math.isfinite(number):
-        raise _UnfitError(_kind_of_number(shape))
+        raise _Unfit(_kind_of_number(shape))
     if shape.kind == "integer" and isinstance(number, float):
         if not number.is_integer():
-            raise _UnfitError(_kind_of_number(shape))
+            raise _Unfit(_kind_of_number(shape))
         number = int(number)
     is_low = shape.minimum is not None and number < shape.minimum
     if is_low or (shape.maximum is not None and number > shape.maximum):
-        raise _UnfitError(_kind_of_number(shape))
+        raise _Unfit(_kind_of_number(shape))
     return number
 
 
@@ -147,7 +147,7 @@ def _read_json(value: Any, kind: type, what: str) -> Any:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise _UnfitError(what) from None
+            raise _Unfit(what) from None
     if not isinstance(value, kind):
-        raise _UnfitError(what)
+        raise _Unfit(what)
     return value

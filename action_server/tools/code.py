@@ -36,6 +36,8 @@ class CodeFacts:
     may_ask_for_conversation: bool = False
     # Classes of slots that were read, and which of their fields were.
     slot_classes: dict[type[Slots], None] = field(default_factory=dict)
+    # The last words of all that is called.
+    calls: frozenset[str] = frozenset()
 
 
 def read_code(run: Callable[..., Any]) -> CodeFacts:
@@ -100,6 +102,7 @@ class _Reader:
     def _read_call(self, node: ast.Call, module: ModuleType) -> None:
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        self.facts.calls |= {name}
         if name == "SlotSet":
             self._add(_argument(node, "key"), module, reads=False)
         elif isinstance(function, ast.Attribute):

@@ -70,7 +70,9 @@ def sentence(text: str) -> str:
 def sentences(shape: Shape) -> list[str]:
     """Say what a schema says of a value, and what it cannot say."""
     found: list[str] = []
-    if shape.kind == "categorical":
+    if shape.kind == "text":
+        found.append("A text.")
+    elif shape.kind == "categorical":
         found.append(_one_of(shape.texts))
     elif shape.kind == "bool":
         found.append("True or false.")
@@ -80,6 +82,8 @@ def sentences(shape: Shape) -> list[str]:
         found += ["A list.", *(f"Each item: {s[0].lower()}{s[1:]}" for s in sentences(shape.items))]
     elif shape.kind == "object":
         found.append("A text that holds a JSON object.")
+    elif shape.kind == "any" and not shape.words:
+        found.append("A text, a number, true or false, or a list.")
     return [*found, *shape.words]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
+from actions.errors import InvalidRequestError
 from actions.scheduling.ledger import Ledger
+from actions.scheduling.models import AppointmentType, Slot
 from actions.scheduling.records import Record, State
-from actions.scheduling.remote import AttentiveCalendar, Entry, RemoteCalendar, Seen
+from actions.scheduling.remote import FREE, TAKEN, AttentiveCalendar, Entry, RemoteCalendar, Seen
 
 _logger = logging.getLogger(__name__)
 
@@ -29,6 +32,16 @@ class Entries:
             return await self.attentive.look(entry)
         return Seen(entry.slot) if await self._calendar.find(entry) else None
 
+    async def explain(self, kind: AppointmentType, candidates: Sequence[Slot]) -> Sequence[str]:
+        """Return for each candidate what it is, here and in the calendar, in a word or two."""
+        here = set(await self._ledger.free(candidates))
+        if self.attentive:
+            words = await self.attentive.explain(kind.name, candidates)
+        else:
+            free = set(await self._calendar.free(candidates))
+            words = [FREE if slot in free else TAKEN for slot in candidates]
+        return [word if slot in here else TAKEN for slot, word in zip(candidates, words, strict=True)]
+
     async def follow(self, record: Record, seen: Seen) -> Record | None:
         """Return the record with what people made of its entry; None if it is no booking any more."""
         if record.is_as(seen):
@@ -40,11 +53,22 @@ class Entries:
             _logger.info("booking.moved_elsewhere", extra={"reference": record.entry.reference})
         return followed
 
+    async def follow_unless_begun(self, record: Record, seen: Seen) -> Record | None:
+        """Do what `follow` does; raises `InvalidRequestError` if the patient came, or did not."""
+        if seen.has_begun:
+            raise InvalidRequestError("the appointment has begun or is over in the calendar: it is left as it is")
+        return await self.follow(record, seen)
+
     async def end(self, record: Record) -> Record | None:
-        """Cancel a booking whose entry is gone; return it as it is if it is a booking all the same."""
+        """End a booking that people ended; return it as it is if it is a booking all the same.
+
+        It is `cancelling` if what is left of its entry is ours to clear away: a cancelled event that keeps its name.
+        """
         if self._is_unproven(record):
             return record
-        if await self._ledger.cancel(record, untold=True):
+        is_ours_to_clear = self.attentive is not None and not self.attentive.is_freed_by_people
+        end = self._ledger.begin_cancel if is_ours_to_clear else self._ledger.cancel
+        if await end(record, untold=True):
             _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
             return None
         return await self.current(record)

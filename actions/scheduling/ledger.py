@@ -249,12 +249,15 @@ class Ledger:
         """Let a pending record end as soon as its entry is known to be gone: it keeps its time until then."""
         return await self._advance(record, State.CANCELLING)
 
-    async def begin_cancel(self, record: Record) -> Record | None:
-        """Begin to cancel a confirmed booking: its key is free, its time is not."""
-        return await self._end(record, State.CANCELLING)
+    async def begin_cancel(self, record: Record, *, untold: bool = False) -> Record | None:
+        """Begin to cancel a confirmed booking: its key is free, its time is not.
+
+        `untold`: its patient does not know yet.
+        """
+        return await self._end(record, State.CANCELLING, untold=untold)
 
     async def cancel(self, record: Record, *, untold: bool = False) -> Record | None:
-        """Cancel a confirmed booking that has no entry, or none any more; `untold`: its patient does not know yet."""
+        """Cancel a confirmed booking that has no entry, or none any more; `untold` as in `begin_cancel`."""
         return await self._end(record, State.CANCELLED, untold=untold)
 
     async def tell_cancelled(self, conversation: str, now: datetime) -> list[Record]:

@@ -182,12 +182,13 @@ async def hand_over_claims(connection: AsyncConnection, old: Record, new: Record
 
 
 async def move(connection: AsyncConnection, record: Record, slot: Slot, now: datetime, **values: Any) -> Record | None:
-    """Give a record another time, which it has whoever else has claimed a part of it; None as `advance`.
+    """Give a record another time or resource, which it has whoever else has claimed a part of it; None as `advance`.
 
     It leaves the key it was booked under, so that another booking can be made there.
     """
     key = hashlib.sha256(f"{record.entry.uid} {slot.start.isoformat()}".encode()).hexdigest()
-    moved = await advance(connection, record, record.state, now, start=slot.start, end=slot.end, key=key, **values)
+    values |= {"resource": slot.resource, "start": slot.start, "end": slot.end, "key": key}
+    moved = await advance(connection, record, record.state, now, **values)
     if moved is None:
         return None
     await connection.execute(delete(claims).where(claims.c.booking_id == record.id))

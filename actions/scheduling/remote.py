@@ -91,7 +91,13 @@ class RemoteCalendar(Protocol):
 
 @runtime_checkable
 class AttentiveCalendar(RemoteCalendar, Protocol):
-    """A calendar that tells what people made of an entry, and for which appointment types a time is."""
+    """A calendar that tells what people made of an entry, and for which appointment types a time is.
+
+    `is_freed_by_people` says whose it is to give back the time of an entry that people ended: theirs, as with a Slot,
+    whose state they set; or ours, as with a name that stands for the time and is of no use to anybody.
+    """
+
+    is_freed_by_people: bool
 
     async def look(self, entry: Entry) -> Seen | None:
         """Return how the entry stands there, wherever people moved it; None if nobody is expected any more.

@@ -18,7 +18,7 @@ from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import AppointmentType, Booking, BookingKey, PastChange, Patient, Slot, Window
 from actions.scheduling.other_hosts import is_wide
 from actions.scheduling.records import Record, State, past_change
-from actions.scheduling.remote import FREE, TAKEN, RemoteCalendar, Written
+from actions.scheduling.remote import RemoteCalendar, Written
 from actions.scheduling.steps import Steps
 from actions.scheduling.week import coming_week, week_lines
 
@@ -176,17 +176,8 @@ class SyncedBackend:
     async def describe(self) -> Sequence[str]:
         """Return the coming week as it is understood, here and in the calendar, and what a person should know of it."""
         week = coming_week(self._ledger.clock(), self._hours.zone)
-        lines = await week_lines(self._kinds, self._hours, week, self._explain)
+        lines = await week_lines(self._kinds, self._hours, week, self._entries.explain)
         return [*lines, *(await self._attentive.remarks(self._kinds, week) if self._attentive else ())]
-
-    async def _explain(self, kind: AppointmentType, candidates: Sequence[Slot]) -> Sequence[str]:
-        here = set(await self._ledger.free(candidates))
-        if self._attentive:
-            words = await self._attentive.explain(kind.name, candidates)
-        else:
-            free = set(await self._calendar.free(candidates))
-            words = [FREE if slot in free else TAKEN for slot in candidates]
-        return [word if slot in here else TAKEN for slot, word in zip(candidates, words, strict=True)]
 
     async def list_unsettled(self, age: timedelta | None = None) -> list[Record]:
         """Return what has been pending or cancelling for so long (`settle_after`), the oldest first."""
@@ -298,8 +289,8 @@ class SyncedBackend:
                 if await self._ledger.cancel(record):
                     return record.booking
                 continue
-            await self._refuse_if_begun(record)
-            if ending := await self._ledger.begin_cancel(record):
+            standing = await self._unless_begun(record)
+            if standing and (ending := await self._ledger.begin_cancel(standing)):
                 return await self._steps.remove_or_restore(ending)
         # A repeat of a cancellation whose outcome was unknown.
         began = await self._ledger.being_cancelled(key)
@@ -313,7 +304,9 @@ class SyncedBackend:
                 continue
             if booked.slot == slot:
                 return booked.booking
-            await self._refuse_if_begun(booked)
+            booked = await self._unless_begun(booked)
+            if booked is None:
+                continue
             claimed = await self._ledger.claim_move(booked, slot, self._system)
             if claimed is None:
                 continue
@@ -337,14 +330,19 @@ class SyncedBackend:
         except BackendError as exc:
             _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
             return record
-        return await (self._entries.follow(record, seen) if seen else self._entries.end(record))
+        if seen is not None:
+            return await self._entries.follow(record, seen)
+        if kept := await self._entries.end(record):
+            return kept
+        await self._steps.tidy_up(record.id)
+        return None
 
-    async def _refuse_if_begun(self, record: Record) -> None:
+    async def _unless_begun(self, record: Record) -> Record | None:
+        """Return the record as people have it, so that what they made of it is what goes; None if it ended."""
         if self._attentive is None or record.system != self._system:
-            return
+            return record
         seen = await self._steps.ask(self._attentive.look(record.entry))
-        if seen is not None and seen.has_begun:
-            raise InvalidRequestError("the appointment has begun or is over in the calendar: it is left as it is")
+        return await self._entries.follow_unless_begun(record, seen) if seen else record
 
     async def _in_turn(self, key: BookingKey, work: Callable[[], Awaitable[T]]) -> T:
         """Do one work after the other for a conversation, each to its end though its caller is cancelled."""

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 
 from action_server import Database
 from actions.crm.tables import outbox
@@ -105,6 +105,58 @@ async def test_the_tables_are_those_of_the_metadata(prepare: Callable[[Connectio
         "one_live_booking_per_key ['key'] partial",
         "one_booking_per_reference ['reference'] partial",
     } <= await seen(database_url, guards)  # type: ignore[operator]
+
+
+LATE = {"bookings_asked_for", "bookings_of_a_resource", "crm_outbox_by_time", "ix_crm_leases_until"}
+
+
+def indexes(connection: Connection) -> set[str]:
+    tables = inspect(connection)
+    return {str(index["name"]) for table in tables.get_table_names() for index in tables.get_indexes(table)}
+
+
+async def test_large_tables_get_their_indexes_outside_of_the_migrations_transaction(database_url: str) -> None:
+    """Calls would wait for all of them; so each is built by itself, and on PostgreSQL nobody waits at all."""
+    await (await Database.open(database_url, upgrade)).close()
+    assert LATE.isdisjoint(await seen(database_url, indexes))  # type: ignore[arg-type]
+
+    statements: list[str] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await (await open_database(database_url)).close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert await seen(database_url, indexes) >= LATE  # type: ignore[operator]
+    built = [at for at, statement in enumerate(statements) if statement.startswith("CREATE INDEX")]
+    assert len(built) == len(LATE)
+    if "postgresql" in database_url:
+        assert all(statements[at].startswith("CREATE INDEX CONCURRENTLY") for at in built)
+    else:
+        assert not [one for one in statements[built[0] : built[-1]] if one.startswith("BEGIN")]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_an_index_whose_building_was_cut_off_is_built_anew(database_url: str) -> None:
+    """PostgreSQL keeps it, and uses it for nothing."""
+    await (await open_database(database_url)).close()
+    await prepared(
+        database_url,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('bookings_of_a_resource')",
+    )
+
+    await (await open_database(database_url)).close()
+
+    def valid(connection: Connection) -> object:
+        return connection.scalar(
+            text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('bookings_of_a_resource')")
+        )
+
+    assert await seen(database_url, valid) is True
 
 
 async def test_bookings_of_version_0_1_0_are_kept(database_url: str) -> None:

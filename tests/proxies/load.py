@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -61,11 +62,19 @@ class Books:
 
 
 async def call_while(
-    url: str, marks: Path, work: Callable[[], Awaitable[None]], *, callers: int = 8, body_bytes: int = 0
+    url: str,
+    marks: Path,
+    work: Callable[[], Awaitable[None]],
+    *,
+    callers: int = 8,
+    body_bytes: int = 0,
+    packed: bool = False,
+    version: aiohttp.HttpVersion = aiohttp.HttpVersion11,
 ) -> Books:
     """Send calls one after another from each caller, on kept connections, until ``work`` is done.
 
-    ``marks`` is the file of the actions; what is in it from before does not count.
+    ``marks`` is the file of the actions; what is in it from before does not count. ``body_bytes`` are added to each
+    body, which is ``packed`` with gzip.
     """
     marks.write_bytes(b"")  # noqa: ASYNC240 (nothing runs yet)
     books = Books()
@@ -76,9 +85,9 @@ async def call_while(
         while not done.is_set():
             name = f"{number}-{count}"
             count += 1
-            await _call(session, f"{url}/webhook", name, books, body_bytes)
+            await _call(session, f"{url}/webhook", name, books, body_bytes, packed)
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), version=version) as session:
         tasks = [asyncio.create_task(caller(number, session)) for number in range(callers)]
         try:
             await work()
@@ -89,11 +98,16 @@ async def call_while(
     return books
 
 
-async def _call(session: aiohttp.ClientSession, url: str, name: str, books: Books, body_bytes: int) -> None:
+async def _call(
+    session: aiohttp.ClientSession, url: str, name: str, books: Books, body_bytes: int, packed: bool
+) -> None:
     tracker = {"sender_id": name, "slots": {"padding": "x" * body_bytes}}
-    body = json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker})
+    body = json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker}).encode()
+    headers = {"Content-Type": "application/json"}
+    if packed:
+        body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
     try:
-        async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
+        async with session.post(url, data=body, headers=headers) as response:
             text = await response.text()
     except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as exc:
         books.refused[name] = type(exc).__name__

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,13 @@ def free_port() -> int:
 @contextmanager
 def proxy(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[str]:
     """Run a proxy in front of two ports within the block; gives its URL once it answers."""
+    with proxy_process(kind, replicas, folder) as (url, _):
+        yield url
+
+
+@contextmanager
+def proxy_process(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run a proxy as :func:`proxy` does; gives its URL, and what makes it read its configuration again."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     text = (CONFIGURATIONS / kind.file).read_text(encoding="utf-8")
@@ -72,7 +80,7 @@ def proxy(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[str]:
     try:
         url = f"http://127.0.0.1:{port}"
         _await(url, process, folder / "proxy.log")
-        yield url
+        yield url, lambda: _reload(kind, process)
     finally:
         process.terminate()
         try:
@@ -110,8 +118,14 @@ def _command(kind: Kind, text: str, folder: Path) -> list[str]:
         return [program, "-f", str(file), "-DFOREGROUND"]
     file.write_text(text, encoding="utf-8")
     if kind.name == "haproxy":
-        return [program, "-f", str(file), "-db"]
+        # A master process, as Debian's service has one: it can read its configuration again.
+        return [program, "-W", "-f", str(file), "-p", str(folder / "haproxy.pid")]
     return [program, "run", "--config", str(file), "--adapter", "caddyfile"]
+
+
+def _reload(kind: Kind, process: subprocess.Popen[bytes]) -> None:
+    """Have the proxy read its configuration again, as its package does it; Caddy's has no way with ``admin off``."""
+    process.send_signal({"nginx": signal.SIGHUP, "apache": signal.SIGUSR1, "haproxy": signal.SIGUSR2}[kind.name])
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

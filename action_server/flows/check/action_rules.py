@@ -120,6 +120,9 @@ def _check_called(subject: Subject, action: KnownAction) -> bool:
     """Report an action whose name only engines call, where no engine does; tell whether there was one."""
     name = action.name
     reason = None
+    if subject.domain.lists(name) and _runs_in_a_step(subject, name):
+        # Whatever it is called, a flow calls it.
+        return False
     if name.startswith("validate_"):
         reason = _why_not_validated(subject, name.removeprefix("validate_"), name)
     elif name.startswith("action_ask_"):
@@ -131,6 +134,11 @@ def _check_called(subject: Subject, action: KnownAction) -> bool:
     why, fix = reason
     subject.findings.add(catalogue.UNCALLED_ACTION, action.at, f"{name!r} is never called: {why}", fix)
     return True
+
+
+def _runs_in_a_step(subject: Subject, name: str) -> bool:
+    steps = (step for flow in subject.project.all_flows.values() for step in flow.steps)
+    return any(isinstance(step, ActionStep) and step.action == name for step in steps)
 
 
 def _why_not_validated(subject: Subject, name: str, action: str) -> tuple[str, str] | None:

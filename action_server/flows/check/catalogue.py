@@ -84,7 +84,8 @@ UNKNOWN_SLOT = Rule(
     "error",
     "a slot that a flow, a condition, a response, a form, a rule, a button or the code names, "
     "and the domain does not have",
-    why="reading it gives null, setting it is dropped with an error in the engine's log, a condition on it is false",
+    why="reading it gives null, setting it is dropped with an error in the engine's log, and in a condition it is "
+    "undefined: `is not null` and `!=` are true, all else is false",
     section=NAMES,
 )
 UNKNOWN_RESPONSE = Rule(
@@ -99,6 +100,13 @@ UNKNOWN_FLOW = Rule(
     "error",
     "a `link`, a `call`, a button or a slot's mapping names a flow that does not exist",
     why="`rasa train` refuses the project, or the button does nothing",
+    section=NAMES,
+)
+UNKNOWN_MCP_SERVER = Rule(
+    "unknown-mcp-server",
+    "error",
+    "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have",
+    why="the engine refuses the project, or the flow ends in `pattern_internal_error`",
     section=NAMES,
 )
 UNKNOWN_INTENT = Rule(
@@ -170,9 +178,9 @@ THREAD_BOUND = Rule(
 )
 UNREACHABLE_STEP = Rule(
     "unreachable-step",
-    "warning",
+    "error",
     "a step that no path of its flow leads to",
-    why="it never runs",
+    why="it never runs, and `rasa train` refuses the project",
     section=FLOWS,
 )
 CONDITION_SYNTAX = Rule(
@@ -207,15 +215,39 @@ ENDLESS_FLOW = Rule(
     "endless-flow",
     "error",
     "steps, `link`s or `call`s that lead back to where they began without asking for anything",
-    why="the turn does not end by itself; the engine breaks it off after 250 steps",
+    why="the turn does not end by itself; the engine breaks it off after 250 steps without an action, or 1,000 actions",
+    section=FLOWS,
+)
+TOOL_MAPPING = Rule(
+    "tool-mapping",
+    "error",
+    "a `call` with `mcp_server` whose `mapping` is missing, has no `output`, names a parameter or a slot twice, "
+    "or has a value that is no Jinja expression",
+    why="the flow ends in `pattern_internal_error`, whatever the tool answers",
     section=FLOWS,
 )
 IMPOSSIBLE_VALUE = Rule(
     "impossible-value",
     "error",
     "a comparison with, or a setting to, a value that a slot cannot have: one that a categorical slot does not list, "
-    'or in a condition one of another type (`"true"` for a bool)',
+    'or in a condition one of another type (`"true"` for a bool, `true` for a text)',
     why="the comparison is always the same; the slot is not set",
+    section=FLOWS,
+)
+ENGINE_REFUSES = Rule(
+    "engine-refuses",
+    "error",
+    "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, a pattern "
+    "that is called, one intent that triggers two flows, slots that are persisted and not used, a step named START, "
+    "two flows of one name or description, mappings that do not go together, and others of this kind",
+    why="`rasa train` or `rasa data validate` refuses the project",
+    section=FLOWS,
+)
+REJECTION_OF_OTHERS = Rule(
+    "rejection-of-others",
+    "warning",
+    "a rejection that looks at another slot than its own",
+    why="the engine shows it its own slot only: the other one is undefined, and the rule hardly ever rejects",
     section=FLOWS,
 )
 FORM_SLOT_WITHOUT_MAPPING = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from action_server.flows.check import catalogue
 from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.subject import Subject
+from action_server.flows.check.tool_rules import check_tool_call
 from action_server.project.fields import did_you_mean
 from action_server.project.flows import (
     END,
@@ -59,10 +60,16 @@ def _check_step(subject: Subject, flow: Flow, step: Step) -> None:
         if step.link:
             subject.report_flow(step.link, _key_place(subject, step, "link"), "the step links to")
     elif isinstance(step, CallStep):
-        for condition in step.exit_if:
-            check_condition(subject, condition)
-        if step.call and not step.mcp_server and not step.exit_if:
-            subject.report_flow(step.call, _key_place(subject, step, "call"), "the step calls")
+        _check_call(subject, step)
+
+
+def _check_call(subject: Subject, step: CallStep) -> None:
+    for condition in step.exit_if:
+        check_condition(subject, condition)
+    if step.mcp_server:
+        check_tool_call(subject, step)
+    elif step.call and not step.exit_if:
+        subject.report_flow(step.call, _key_place(subject, step, "call"), "the step calls")
 
 
 def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
@@ -72,7 +79,7 @@ def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
         return
     if name.startswith("utter_"):
         subject.report_response(name, at, "the step says", in_pattern=flow.is_pattern)
-    elif subject.knows_actions and name in subject.code.names:
+    elif subject.knows_actions and (name in subject.code.names or subject.code.path is None) and not flow.is_pattern:
         subject.findings.add(
             catalogue.ACTION_NOT_LISTED,
             at,

@@ -209,8 +209,8 @@ class Subject:
             )
 
     def report_form(self, name: str, at: Place, what: str) -> None:
-        """Report a form, if the domain lacks it. Other loops than forms are listed as actions."""
-        if self.knows_forms and name not in self.domain.forms and not self.domain.lists(name):
+        """Report a form, if the domain lacks it. Other loops than forms are listed as actions, or are the engine's."""
+        if self.knows_forms and not self.domain.lists(name) and not is_default_action(name):
             hint = did_you_mean(name, self.domain.forms)
             self.findings.add(
                 catalogue.UNKNOWN_FORM,

@@ -14,6 +14,7 @@ from action_server.errors import ActionServerError, FixtureError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
 from action_server.flows.player.player import Player
+from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
@@ -84,8 +85,8 @@ async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Re
     problem, at = "", None
     log.take()
     try:
-        async with stage.webhook() as webhook:
-            await _converse(case, stage, StubbedWebhook(webhook, case.stubs), log, done)
+        async with stage.webhook() as webhook, stage.tools(webhook) as tools:
+            await _converse(case, stage, StubbedWebhook(webhook, case.stubs), tools, log, done)
     except StartupError:
         raise
     except ActionServerError as exc:
@@ -120,10 +121,12 @@ async def play_all(
     return results
 
 
-async def _converse(case: Case, stage: Stage, webhook: Webhook, log: FailureLog, done: list[PlayedTurn]) -> None:
+async def _converse(
+    case: Case, stage: Stage, webhook: Webhook, tools: Tools | None, log: FailureLog, done: list[PlayedTurn]
+) -> None:
     # As engines make it. Servers elsewhere, and actions that keep files by it, remember conversations of earlier runs.
     sender = f"{case.name}_{datetime.now():%Y-%m-%dT%H:%M:%S}_{uuid.uuid4().hex[:12]}"
-    player = Player(stage.project, webhook, sender_id=sender)
+    player = Player(stage.project, webhook, sender_id=sender, tools=tools)
     understanding = stage.understanding()
     unknown = player.set_slots(case.slots)
     if unknown:

@@ -41,6 +41,8 @@ class Actions:
         self._responses = dialogue.responses
         self._dialogue = dialogue
         self._webhook = webhook
+        # How many there were in the conversation.
+        self.executed = 0
         self._digest = domain_digest(self._domain.raw)
 
     def exists(self, name: str) -> bool:
@@ -109,6 +111,7 @@ class Actions:
         return Outcome.GO_ON
 
     def _emit_executed(self, name: str) -> None:
+        self.executed += 1
         self._events.emit_stack()
         self._events.emit(
             {"event": "action", "name": name, "policy": "FlowPolicy", "confidence": 1.0, "action_text": None}

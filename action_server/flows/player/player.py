@@ -12,9 +12,10 @@ from action_server.flows.player.actions import Actions
 from action_server.flows.player.buttons import ButtonPayload, read_button_payload
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.policy import MOST_STEPS, Policy
+from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, Policy
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import State
+from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.view import Views
 from action_server.flows.player.webhook import Webhook
@@ -27,7 +28,8 @@ class Player:
     """One conversation.
 
     ``seed`` decides which of several variations of a response is said, and the frames' ids. ``clock`` gives seconds
-    since 1970. ``channel`` is the channel's name, for responses that depend on it.
+    since 1970. ``channel`` is the channel's name, for responses that depend on it. Without
+    ``tools``, a step that calls one of an MCP server is not played.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Player:
         seed: int = 0,
         clock: Callable[[], float] = time.time,
         most_steps: int = MOST_STEPS,
+        most_actions: int = MOST_ACTIONS,
+        tools: Tools | None = None,
     ) -> None:
         self.project = project
         self._dialogue = Dialogue(project, sender_id=sender_id, channel=channel, seed=seed, clock=clock)
         self._views = Views(self._dialogue.flows, self._dialogue.domain)
         self._actions = Actions(self._dialogue, webhook)
-        self._policy = Policy(self._dialogue, self._actions, most_steps)
+        self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools)
         self._messages = 0
         self._has_started = False
 

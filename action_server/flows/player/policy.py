@@ -9,7 +9,8 @@ from action_server.flows.player.default_actions import start_linked_flow
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.endings import end_flow, fail_flow
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
-from action_server.flows.player.trace import StepTaken
+from action_server.flows.player.tools import Tools, arguments_of, error_of, slots_of
+from action_server.flows.player.trace import ActionCall, StepTaken
 from action_server.project.conditions import render_template
 from action_server.project.flows import (
     END,
@@ -23,15 +24,25 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.project.places import UnsupportedError
+from action_server.project.tool_mapping import read_mapping
 
-# What engines allow in one turn.
+# What Rasa Pro 3.21.0 allows: so many steps from one action to the next (MAX_NUMBER_OF_STEPS of its flow executor), and
+# so many actions in a turn (MAX_NUMBER_OF_PREDICTIONS_CALM of its processor, a variable of its environment).
 MOST_STEPS = 250
+MOST_ACTIONS = 1000
 
 
 class Policy:
     """Plays the stack of a dialogue."""
 
-    def __init__(self, dialogue: Dialogue, actions: Actions, most_steps: int = MOST_STEPS) -> None:
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        actions: Actions,
+        most_steps: int = MOST_STEPS,
+        most_actions: int = MOST_ACTIONS,
+        tools: Tools | None = None,
+    ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
         self._recorder = dialogue.recorder
@@ -43,6 +54,8 @@ class Policy:
         self._responses = dialogue.responses
         self._actions = actions
         self._most_steps = most_steps
+        self._tools = tools
+        self._most_actions = most_actions
 
     async def run(self) -> None:
         """Take steps until an action listens, nothing is left to do, or the conversation is paused or over.
@@ -50,12 +63,21 @@ class Policy:
         Raises:
             UnsupportedError: a step that the player does not play.
         """
-        for _ in range(self._most_steps):
+        first = executed = self._actions.executed
+        steps = 0
+        while executed - first < self._most_actions:
             if self._state.is_paused or self._state.has_ended:
                 return
             if await self._take_step() is Outcome.LISTEN:
                 return
-        self._stop_endless_turn()
+            # An action begins the count of steps anew, as each is a prediction of its own.
+            steps = steps + 1 if self._actions.executed == executed else 0
+            executed = self._actions.executed
+            if steps >= self._most_steps:
+                self._stop_endless_steps()
+                return
+        # Engines predict no more, say nothing, and leave the stack as it is.
+        self._note_endless(f"{self._most_actions} actions")
 
     async def _take_step(self) -> Outcome:
         self._events.emit_stack()
@@ -143,7 +165,7 @@ class Policy:
         if isinstance(step, LinkStep):
             return self._follow_link(frame, step)
         if isinstance(step, CallStep):
-            return self._call_flow(frame, step)
+            return await self._call_tool(frame, step) if step.mcp_server else self._call_flow(frame, step)
         return Outcome.GO_ON
 
     async def _run_action(self, frame: Frame, step: ActionStep, taken: StepTaken) -> Outcome:
@@ -207,11 +229,31 @@ class Policy:
         start_linked_flow(self._frames, flow.id)
         return Outcome.GO_ON
 
+    async def _call_tool(self, frame: Frame, step: CallStep) -> Outcome:
+        if self._tools is None:
+            raise UnsupportedError(f"the tool {step.call!r}: no endpoints file names MCP servers", step.at)
+        mapping, before = read_mapping(step.mapping), dict(self._state.slots)
+        reply = await self._tools.call(step.mcp_server, step.call, arguments_of(mapping, before), before)
+        problem = reply.problem or error_of(reply.result)
+        if not problem and not mapping.outputs:
+            problem = "the step has no `output`, for which engines have no other end"
+        try:
+            found = {} if problem else slots_of(mapping, reply.result)
+        except ValueError as exc:
+            found, problem = {}, str(exc)
+        for name, value in found.items():
+            self._events.set_slot(name, value)
+        status = 0 if reply.problem else 200
+        name = f"{step.mcp_server}:{step.call}"
+        self._recorder.add_call(
+            ActionCall(name, status, reply.milliseconds, before, dict(self._state.slots), problem=problem)
+        )
+        if problem:
+            self._recorder.add_failure(f"the tool {name} failed: {problem}", step.at, frame)
+            return fail_flow(self._frames, frame)
+        return Outcome.GO_ON
+
     def _call_flow(self, frame: Frame, step: CallStep) -> Outcome:
-        if step.mcp_server:
-            raise UnsupportedError(
-                f"the tool {step.call!r} of the MCP server {step.mcp_server!r} is not called", step.at
-            )
         flow = self._flows.get(step.call)
         if flow is None:
             sub_agent = "there is no such flow, and sub agents (a language model each) are not played"
@@ -219,16 +261,19 @@ class Policy:
         self._frames.push(self._frames.make(flow.id, "call"))
         return Outcome.GO_ON
 
-    def _stop_endless_turn(self) -> None:
-        """End a turn that does not end by itself, as engines do: by the pattern for errors."""
+    def _note_endless(self, limit: str) -> None:
         counted = Counter(
             (s.flow, s.step, s.at) for s in self._recorder.turn.steps if not s.flow.startswith("pattern_")
         )
         often = [entry for entry, _ in counted.most_common(3)]
         steps = ", ".join(f"{step} of {flow} ({at})" for flow, step, at in often) or "none of a flow"
         self._recorder.add_failure(
-            f"the turn did not end within {self._most_steps} steps; taken again and again: {steps}",
+            f"the turn did not end within {limit}, which is what engines allow; taken most: {steps}",
             often[0][2] if often else None,
         )
+
+    def _stop_endless_steps(self) -> None:
+        """End a turn in which nothing runs any more, as engines do: by the pattern for errors."""
+        self._note_endless(f"{self._most_steps} steps without an action")
         self._stack.clear()
         self._responses.utter_response("utter_internal_error_rasa", None, "pattern_internal_error")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
@@ -19,6 +19,9 @@ from action_server.errors import UnreachableError
 from action_server.flows.player.trace import LogLine
 from action_server.telemetry.durations import milliseconds_since
 from action_server.webhook_client import Reply, open_session, post_call
+
+if TYPE_CHECKING:
+    from action_server.tools.calling import ToolCaller
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,14 @@ class Webhook(Protocol):
 
 
 class InProcess:
-    """The actions of this process: a body takes the road of one that came over HTTP."""
+    """The actions of this process: a body takes the road of one that came over HTTP.
 
-    def __init__(self, calls: CallHandler) -> None:
+    ``tools`` are those of them that are offered as tools, None if none is.
+    """
+
+    def __init__(self, calls: CallHandler, tools: ToolCaller | None = None) -> None:
         self._calls = calls
+        self.tools = tools
 
     @property
     def actions(self) -> frozenset[str]:
@@ -82,7 +89,7 @@ async def in_process(settings: Settings) -> AsyncIterator[InProcess]:
         StartupError: an action or a service cannot be made.
     """
     async with assemble(settings) as assembly:
-        yield InProcess(assembly.calls)
+        yield InProcess(assembly.calls, assembly.tools)
 
 
 @asynccontextmanager

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from action_server.config.merge import merge
 from action_server.config.settings import Settings
-from action_server.endpoints import replace_texts
+from action_server.endpoints import Block, endpoints_of, replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
-from action_server.flows.player.webhook import Webhook, in_process, over_http
+from action_server.flows.player.tools import Tools
+from action_server.flows.player.webhook import InProcess, Webhook, in_process, over_http
 from action_server.flows.session.command_generator import choose_command_generator
 from action_server.project.project import Project
 from action_server.yaml_file import read_yaml
@@ -54,6 +57,7 @@ class Stage:
     given: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    mcp_servers: Block = field(default_factory=Block)
 
     @asynccontextmanager
     async def webhook(self) -> AsyncIterator[Webhook]:
@@ -69,6 +73,25 @@ class Stage:
         with tempfile.TemporaryDirectory(prefix="action-server-") as folder:
             async with in_process(self._settings_in(folder)) as local:
                 yield local
+
+    @asynccontextmanager
+    async def tools(self, webhook: Webhook) -> AsyncIterator[Tools | None]:
+        """Open the MCP servers of the project's endpoints file; None if it names none.
+
+        Where the actions run in this process, so do the tools of the project's own server.
+        """
+        if not self.mcp_servers.written:
+            yield None
+            return
+        # Here, as most projects have none.
+        from action_server.flows.player.mcp_servers import McpServers, OwnServer, address_of
+
+        own = None
+        if isinstance(webhook, InProcess):
+            found = {address_of(self.project.webhook_url), ("localhost", self.settings.port)}
+            own = OwnServer(frozenset(address for address in found if address is not None), webhook.tools)
+        async with aiohttp.ClientSession() as session:
+            yield McpServers(self.mcp_servers, session, own)
 
     def _settings_in(self, folder: str) -> Settings:
         services = fill_temporary(merge(self.settings.services, self.services), folder)
@@ -99,6 +122,7 @@ async def open_stage(
             given=options.services,
             url=options.url,
             headers=options.headers,
+            mcp_servers=endpoints_of(project.endpoints, project.endpoints_file, environment).mcp_servers,
         )
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from actions.errors import (
@@ -50,7 +50,8 @@ from actions.scheduling.caldav.content import (
 )
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.listed import reference_in, written_as
-from actions.scheduling.caldav.series import counts
+from actions.scheduling.caldav.search import EventSearch, as_known, is_own, names_of
+from actions.scheduling.caldav.series import is_cancelled
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -65,6 +66,8 @@ _log = logging.getLogger(__name__)
 _TRIES = 4
 # A server may mean whole days and times without a zone in another zone than the clinic; none is further away.
 _ANY_ZONE = timedelta(days=1)
+# How long a search may need to know of what was written, in steps: seconds.
+_LAG_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 # Longer than any writer takes, its retries and a sweeper's work after its death included.
 _ABANDONED = timedelta(minutes=15)
 # An appointment has not more; a whole day has, and is not looked at cell by cell.
@@ -77,21 +80,26 @@ class CalDavCalendar:
     The transport's base URL is the server's origin: calendars are called by their whole addresses.
     """
 
+    is_freed_by_people = False
+
     def __init__(
         self,
         settings: CalDavSettings,
         transport: Transport,
         zone: tzinfo,
         clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._grid = Grid(settings.cell_minutes)
         self._zone = zone
         self._expanded = ExpandedObjects(zone)
         self._clock = clock
+        self._sleep = sleep
         self._collections = {
             resource: Collection(transport, resource, settings.address(resource)) for resource in settings.calendars
         }
+        self._search = EventSearch(tuple(self._collections), self._collection)
         # With `create`: calendars that are known to be there.
         self._made: set[str] = set()
 
@@ -153,40 +161,36 @@ class CalDavCalendar:
             if claimed:
                 await self._give_back(collection, entry, exc)
             raise
-        return Seen(entry.slot, self._names_of(entry))
+        return Seen(entry.slot, self._known_names(entry))
 
     async def look(self, entry: Entry) -> Seen | None:
-        """Return when the entry's event is now, also if people moved it or deleted its claims; None if it is gone.
+        """Return when the entry's event is now, wherever people put it and however they show it; None if it is gone.
 
         One whose writer was killed before it could look is there only as a whole: see `find`.
         """
-        collection = await self._collection(entry.slot.resource)
-        own = await self._event(collection, entry)
-        if own is None or own.status == TENTATIVE:
-            return Seen(entry.slot, self._names_of(entry)) if own and await self.find(entry) else None
+        found = await self._search.find(entry, self._names_of(entry))
+        if found is None:
+            return None
+        if found.stored.status == TENTATIVE and not entry.names:
+            return Seen(entry.slot, self._known_names(entry)) if await self.find(entry) else None
+        names = self._known_names(entry, found.stored.name)
         try:
-            event = events_in(own.content)[0]
-            if not counts(event):
+            if is_cancelled(event := events_in(found.stored.content)[0]):
                 return None
             span = span_of(event, self._zone)
         except UNREADABLE:
             # It is there, whatever some program has made of it.
-            return Seen(entry.slot, self._names_of(entry))
-        at = Slot(entry.slot.resource, span.start, max(span.end, span.start + self._grid.length / 2))
-        return Seen(at, self._names_of(entry))
+            return Seen(entry.slot, names)
+        at = Slot(found.resource, span.start, max(span.end, span.start + self._grid.length / 2))
+        return Seen(at, names)
 
-    async def _event(self, collection: Collection, entry: Entry) -> StoredObject | None:
-        """Return the entry's event: under its name, or wherever at its time some program has put it."""
-        for name in reversed(self._names_of(entry)):
-            stored = await collection.get(name)
-            if stored is not None and stored.uid == entry.uid:
-                return stored
-        start, end = entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE
-        return next((one for one in await collection.query(start, end) if one.uid == entry.uid), None)
+    def _known_names(self, entry: Entry, event: str | None = None) -> tuple[str, ...]:
+        *claims, usual = self._names_of(entry)
+        return tuple(as_known(name) for name in (*claims, event or usual))
 
-    def _names_of(self, entry: Entry) -> tuple[str, ...]:
+    def _names_of(self, entry: Entry) -> Sequence[str]:
         """Return the names of the entry's objects, the event's at the end; an entry that moved keeps those it had."""
-        return entry.names or tuple(part.name for part in parts_of(entry, self._grid))
+        return names_of(entry) or [part.name for part in parts_of(entry, self._grid)]
 
     async def find(self, entry: Entry) -> bool:
         """Return whether the whole entry is there, at its time.
@@ -213,11 +217,8 @@ class CalDavCalendar:
     async def written(self, within: Slot) -> Sequence[Written]:
         """Return the events of this and other hosts at the time, and the claims of those that are being written."""
         collection = await self._collection(within.resource)
-        found = {
-            one.uid: one
-            for stored in await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
-            if (one := written_as(stored, within.resource, self._zone)) and _overlap(one.slot, within)
-        }
+        stored_then = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
+        found = {one.uid: one for stored in stored_then if (one := written_as(stored, within, self._zone))}
         cells = self._grid.cells_of(within)
         for cell in cells if len(cells) <= _MOST_CELLS else ():
             stored = await collection.get(name_of(cell))
@@ -227,12 +228,16 @@ class CalDavCalendar:
         return list(found.values())
 
     async def remove(self, entry: Entry) -> None:
-        """Remove what there is of the entry, also if people moved its event to another time of the day."""
+        """Remove what there is of the entry, also if people moved its event to another time, name or calendar."""
         collection = await self._collection(entry.slot.resource)
-        if not await self._remove_parts(collection, entry):
-            # Written on another grid, or renamed by some program: it is found by its time.
-            for stored in await collection.query(entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE):
-                await self._remove_own(collection, entry, stored)
+        if await self._remove_parts(collection, entry):
+            return
+        # Written on another grid: its parts are found by its time.
+        for stored in await collection.query(entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE):
+            await self._remove_own(collection, entry, stored)
+        found = await self._search.find(entry, ())
+        if found is not None:
+            await self._remove_own(await self._collection(found.resource), entry, found.stored)
 
     async def ping(self) -> None:
         """Return if every calendar is there and can be written, raise what is wrong if not."""
@@ -305,8 +310,7 @@ class CalDavCalendar:
         """
         slot = entry.slot
         for _ in range(_TRIES):
-            stored = await collection.query(slot.start - _ANY_ZONE, slot.end + _ANY_ZONE)
-            own, taken = await asyncio.to_thread(self._seen, entry, stored)
+            own, taken = await self._look_once(collection, entry)
             if own is None:
                 raise OutcomeUnknownError(f"{collection.words}: an entry was removed while it was written")
             if own.status != TENTATIVE:
@@ -315,6 +319,28 @@ class CalDavCalendar:
                 raise SlotTakenError(slot)
             if await self._confirm(collection, own):
                 return
+
+    async def _look_once(self, collection: Collection, entry: Entry) -> tuple[StoredObject | None, bool]:
+        """Return the entry's own event, and whether somebody else has its time.
+
+        A search that does not know of the event yet may not know of somebody else's either: it is asked again. That
+        the event is gone is the word of its own name alone.
+        """
+        start, end = entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE
+        for pause in (*_LAG_PAUSES, None):
+            own, taken = await asyncio.to_thread(self._seen, entry, await collection.query(start, end))
+            if own is not None:
+                return own, taken
+            stored = await collection.get(self._names_of(entry)[-1])
+            if stored is None or stored.uid != entry.uid:
+                return None, taken
+            if taken:
+                break
+            if pause is None:
+                _log.warning("caldav.search_lags", extra={"resource": entry.slot.resource})
+            else:
+                await self._sleep(pause)
+        return stored, taken
 
     async def _confirm(self, collection: Collection, own: StoredObject) -> bool:
         """Confirm an event that nobody else's overlaps; return False if it has changed since the look."""
@@ -352,7 +378,7 @@ class CalDavCalendar:
         """Remove an object if it is the entry's; people may change it while it is removed."""
         own: StoredObject | None = stored
         for _ in range(_TRIES):
-            if own is None or own.uid is None or entry_uid(own.uid) != entry.uid:
+            if own is None or not is_own(own, entry):
                 return False
             if await collection.delete(own):
                 return True
@@ -362,13 +388,9 @@ class CalDavCalendar:
     def _is_at(self, stored: StoredObject, slot: Slot) -> bool:
         try:
             event = events_in(stored.content)[0]
-            return counts(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
+            return not is_cancelled(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
         except UNREADABLE:
             return False
-
-
-def _overlap(one: Slot, other: Slot) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def _end(candidates: Sequence[Slot]) -> datetime:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 from actions.scheduling.models import Slot
 
+_NAME = re.compile(r"cell-\d{8}T\d{4}Z\.ics")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -32,3 +34,8 @@ class Grid:
 def name_of(cell: datetime) -> str:
     """Return the name of the object that claims a cell: the same for everybody who wants it."""
     return f"cell-{cell:%Y%m%dT%H%MZ}.ics"
+
+
+def is_name_of_a_cell(name: str) -> bool:
+    """Say whether a name is one that `name_of` makes."""
+    return _NAME.fullmatch(name) is not None

@@ -153,6 +153,11 @@ class Collection:
         # What changed between two of the answers is in both; either is as good as one answer alone.
         return list({one.name: one for answer in answers for one in self._objects(answer)}.values())
 
+    async def search(self, name: str, text: str) -> Sequence[StoredObject]:
+        """Return the objects with an event that has `text` in a property, whenever it is, and some that may not."""
+        answer = await self._report(events_with(name, text), accept=_REFUSED)
+        return self._objects(await self._report(all_events()) if answer.status in _REFUSED else answer)
+
     async def _report(self, question: bytes, accept: Sequence[int] = ()) -> Response:
         headers = {**_XML, "Depth": "1"}
         return await self._send("REPORT", self._url, headers=headers, data=question, accept=accept, name=_CALENDAR)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from icalendar import Calendar, Event
 
 from actions.scheduling.caldav.cells import Grid, name_of
+from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.remote import Entry
 
 _PRODUCT = "-//action-server//clinic//EN"
@@ -106,12 +107,26 @@ def confirm_text(text: str) -> bytes:
     return "\r\n".join([*lines, ""]).encode()
 
 
+def mentions(text: str, entry: Entry) -> bool:
+    """Say whether an event has the words that were written into the entry's own, whatever else became of it."""
+    try:
+        events = events_in(text)
+    except UNREADABLE:
+        return False
+    words = _description(plain(entry.reference))
+    return any(words in str(event.get("DESCRIPTION", "")) for event in events)
+
+
+def _description(reference: str) -> str:
+    return f"Booked by the assistant. Reference: {reference}"
+
+
 def _appointment(entry: Entry, with_name: bool) -> Event:
     name = plain(entry.patient.name or "") if with_name else ""
     kind, reference = plain(entry.appointment_type), plain(entry.reference)
     event = Event()
     event.add("summary", f"{kind}: {name} ({reference})" if name else f"{kind} ({reference})")
-    event.add("description", f"Booked by the assistant. Reference: {reference}")
+    event.add("description", _description(reference))
     event.add("dtstart", entry.slot.start)
     event.add("dtend", entry.slot.end)
     event.add("status", TENTATIVE)

@@ -8,7 +8,8 @@ from datetime import tzinfo
 from actions.scheduling.caldav.busy import span_of
 from actions.scheduling.caldav.collection import StoredObject
 from actions.scheduling.caldav.content import TENTATIVE
-from actions.scheduling.caldav.series import counts
+from actions.scheduling.caldav.series import is_cancelled
+from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Written
@@ -26,8 +27,8 @@ def reference_in(stored: StoredObject) -> str | None:
     return match[1] if match else None
 
 
-def written_as(stored: StoredObject, resource: str, zone: tzinfo) -> Written | None:
-    """Return the entry that an event is; None if it is somebody else's, or is cancelled.
+def written_as(stored: StoredObject, within: Slot, zone: tzinfo) -> Written | None:
+    """Return the entry that an event is; None if it is somebody else's, is cancelled, or is at another time.
 
     A tentative one is not whole: its writer has not looked yet whether anybody else has the time.
     """
@@ -36,11 +37,11 @@ def written_as(stored: StoredObject, resource: str, zone: tzinfo) -> Written | N
         return None
     try:
         event = events_in(stored.content)[0]
-        if not counts(event):
+        if is_cancelled(event):
             return None
         span = span_of(event, zone)
     except UNREADABLE:
         return None
-    if span.start >= span.end:
+    if span.start >= span.end or not span.overlaps(Span(within.start, within.end)):
         return None
-    return Written(uid, Slot(resource, span.start, span.end), reference, is_whole=stored.status != TENTATIVE)
+    return Written(uid, Slot(within.resource, span.start, span.end), reference, is_whole=stored.status != TENTATIVE)

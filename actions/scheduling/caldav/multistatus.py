@@ -59,10 +59,12 @@ def events_between(start: datetime, end: datetime) -> bytes:
     return _bytes(root)
 
 
-def events_with(name: str) -> bytes:
-    """Return the question for all events that have a property of that name, whenever they are."""
+def events_with(name: str, text: str | None = None) -> bytes:
+    """Return the question for all events that have a property of that name, with `text` in it, whenever they are."""
     root, event = _calendar_query()
-    SubElement(event, f"{CALDAV}prop-filter", name=name)
+    property_ = SubElement(event, f"{CALDAV}prop-filter", name=name)
+    if text is not None:
+        SubElement(property_, f"{CALDAV}text-match").text = text
     return _bytes(root)
 
 

@@ -27,7 +27,12 @@ Place = Mapping[str, str] | None
 
 def counts(event: Event) -> bool:
     """Say whether an event keeps anybody busy: it is neither cancelled nor transparent."""
-    return str(event.get("STATUS", "")).upper() != "CANCELLED" and str(event.get("TRANSP", "")).upper() != "TRANSPARENT"
+    return not is_cancelled(event) and str(event.get("TRANSP", "")).upper() != "TRANSPARENT"
+
+
+def is_cancelled(event: Event) -> bool:
+    """Say whether an event stands there as one that does not take place."""
+    return str(event.get("STATUS", "")).upper() == "CANCELLED"
 
 
 def spans_of(events: Sequence[Event], zone: tzinfo, within: Span, place: Place) -> Iterator[Span]:

@@ -56,6 +56,8 @@ from actions.wallclock import utc_now
 class FhirCalendar:
     """Keeps entries as Slots and Appointments of a FHIR server; `transport` leads to `settings.url`."""
 
+    is_freed_by_people = True
+
     def __init__(
         self,
         settings: FhirSettings,

@@ -57,10 +57,10 @@ def test_the_open_door_everybody_begins_with_is_no_finding_until_it_matters(bot:
 
 
 TOOLS: list[tuple[str, Mapping[str, Any], list[str]]] = [
-    ("of this server", {"url": "http://localhost:5055/mcp"}, ["timeout-tool"]),
-    ("with more time", {"url": "http://localhost:5055/mcp", "tool_timeout": 30}, []),
-    ("of another server", {"url": "http://localhost:8000/mcp"}, []),
-    ("of no server", {"name": "x"}, []),
+    ("of this server", {"type": "http", "url": "http://localhost:5055/mcp"}, ["timeout-tool"]),
+    ("with more time", {"type": "http", "url": "http://localhost:5055/mcp", "tool_timeout": 30}, []),
+    ("of another server", {"type": "http", "url": "http://localhost:8000/mcp"}, []),
+    ("of no server", {"name": "x", "type": "http"}, []),
 ]
 
 

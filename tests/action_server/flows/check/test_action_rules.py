@@ -131,6 +131,15 @@ def test_nothing_is_found_where_it_only_looks_so(tmp_path: Path, name: str) -> N
     assert lines_of(check_files(tmp_path, edit(CALM_AND_MORE, *NEAR_MISSES[name]))) == []
 
 
+def test_an_action_that_a_step_runs_is_called_whatever_its_name(tmp_path: Path) -> None:
+    """`validate_plate` may be a step of a flow, without a slot of that name."""
+    files = edit(CALM, CODE, '"action_send"', '"validate_plate"')
+    files = edit(files, DOMAIN, "  - action_send\n", "  - validate_plate\n")
+    files = edit(files, FLOWS, "action: action_send", "action: validate_plate")
+
+    assert lines_of(check_files(tmp_path, files)) == []
+
+
 def test_a_close_name_is_suggested(tmp_path: Path) -> None:
     """A finding says what was probably meant, and what to do."""
     report = check_files(tmp_path, edit(CALM, FLOWS, "action: action_send", "action: action_sned"))

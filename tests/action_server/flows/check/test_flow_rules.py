@@ -16,6 +16,9 @@ from tests.action_server.flows.check.sample_projects import (
     lines_of,
 )
 
+MAPPING = "{input: [{slot: kind, param: kind}], output: [{slot: amount, value: result.structuredContent.degrees}]}"
+TOOL = f"call: get_weather\n        mcp_server: weather\n        mapping: {MAPPING}"
+
 # File, text, what it becomes, findings.
 FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "a slot a flow collects": (FLOWS, "collect: kind", "collect: kid", ["unknown-slot data/flows.yml:7"]),
@@ -39,9 +42,20 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
         FLOWS,
         "collect: amount",
         "collect: sent",
-        ["nothing-asks data/flows.yml:16", "uncalled-action ACTS/send.py:15", "uncalled-action ACTS/send.py:23"],
+        [
+            "nothing-asks data/flows.yml:16",
+            "rejection-of-others data/flows.yml:18",
+            "uncalled-action ACTS/send.py:15",
+            "uncalled-action ACTS/send.py:23",
+        ],
     ),
     "a link": (FLOWS, "link: other", "link: otter", ["unknown-flow data/flows.yml:22"]),
+    "a pattern that no flow may link to": (
+        FLOWS,
+        "link: other",
+        "link: pattern_completed",
+        ["engine-refuses data/flows.yml:22"],
+    ),
     "a call": (FLOWS, "link: other", "call: otter", ["unknown-flow data/flows.yml:22"]),
     "a step": (FLOWS, "then: amount", "then: amonut", ["unknown-step data/flows.yml:9"]),
     "a step nothing leads to": (
@@ -73,8 +87,7 @@ NEAR_MISSES: dict[str, tuple[str, str, str]] = {
     "an action of the engine's": (FLOWS, "action: utter_done", "action: action_hangup"),
     "an action by a name that Jinja makes": (FLOWS, "action: utter_done", 'action: "{context.utter}"'),
     "a flow of the engine's": (FLOWS, "link: other", "link: pattern_human_handoff"),
-    "a pattern that is not known here": (FLOWS, "link: other", "link: pattern_of_next_year"),
-    "a tool": (FLOWS, "link: other", "call: get_weather\n        mcp_server: weather"),
+    "a tool": (FLOWS, "link: other", TOOL),
     "a step inside of a branch": (
         FLOWS,
         "then: amount",
@@ -119,3 +132,35 @@ def test_a_misspelled_response_of_a_pattern_is_found(tmp_path: Path) -> None:
     assert lines_of(check_files(tmp_path, {**CALM, "data/patterns.yml": pattern})) == [
         "unknown-response data/patterns.yml:5"
     ]
+
+
+TOOL_FAULTS: dict[str, tuple[str, str, list[str]]] = {
+    "no mapping": (f"\n        mapping: {MAPPING}", "", ["tool-mapping data/flows.yml:22"]),
+    "no output": ("output: [{slot: amount, value: result.structuredContent.degrees}]", "", ["tool-mapping"]),
+    "a parameter twice": ("param: kind}]", "param: kind}, {slot: amount, param: kind}]", ["tool-mapping"]),
+    "a slot twice": ("degrees}]", "degrees}, {slot: amount, value: result}]", ["tool-mapping"]),
+    "a value that is no expression": ("result.structuredContent.degrees", '"{{ result }}"', ["tool-mapping"]),
+    "a slot that is sent": ("{slot: kind", "{slot: kid", ["unknown-slot"]),
+    "a slot that is set": ("{slot: amount", "{slot: amuont", ["unknown-slot"]),
+    "a server": ("mcp_server: weather", "mcp_server: wether", ["unknown-mcp-server data/flows.yml:23"]),
+}
+
+
+@pytest.mark.parametrize("fault", TOOL_FAULTS.values(), ids=list(TOOL_FAULTS))
+def test_a_fault_in_the_call_of_a_tool_is_found(tmp_path: Path, fault: tuple[str, str, list[str]]) -> None:
+    """With rule, file and line: of the mapping, or of the slot in it."""
+    old, new, expected = fault
+    endpoints = {"endpoints.yml": "mcp_servers: [{name: weather, url: 'http://w/mcp', type: http}]\n"}
+    files = edit(CALM, FLOWS, "link: other", TOOL.replace(old, new)) | endpoints
+
+    found = lines_of(check_files(tmp_path, files))
+
+    assert len(found) == len(expected)
+    assert all(line.startswith(start) for line, start in zip(found, expected, strict=True))
+
+
+def test_a_tool_of_a_server_that_is_there_is_no_fault(tmp_path: Path) -> None:
+    """Of its address nothing is asked."""
+    endpoints = {"endpoints.yml": "mcp_servers: [{name: weather, url: 'http://w/mcp', type: http}]\n"}
+
+    assert lines_of(check_files(tmp_path, edit(CALM, FLOWS, "link: other", TOOL) | endpoints)) == []

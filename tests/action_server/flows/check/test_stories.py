@@ -65,6 +65,14 @@ def test_a_planted_fault_is_found_in_a_classic_project(tmp_path: Path, fault: tu
     assert sorted(lines_of(check_files(tmp_path, edit(CLASSIC, *edited)))) == sorted(expected)
 
 
+def test_a_loop_of_the_engine_s_own_is_no_form(tmp_path: Path) -> None:
+    """The two-stage fallback is a loop that no domain lists."""
+    loop = "      - action: action_two_stage_fallback\n      - active_loop: action_two_stage_fallback\n"
+    files = edit(CLASSIC, RULES_FILE, "      - action: action_restart\n", loop)
+
+    assert lines_of(check_files(tmp_path, files)) == []
+
+
 def test_a_form_whose_slot_nothing_fills_is_found(tmp_path: Path) -> None:
     """A classic form asks for ever for a slot without mappings."""
     files = edit(CLASSIC, DOMAIN, "      - size\n", "      - size\n      - weight\n")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,12 @@ from action_server.flows.commands.command import (
     SetSlot,
     StartFlow,
 )
+from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
 from action_server.project.places import UnsupportedError
-from tests.action_server.flows.bots import Chat, sent_by, webhook
+from action_server.project.project_reader import read_project
+from tests.action_server.flows.bots import NOON, Chat, sent_by, webhook
+from tests.projects import project
 
 ASKED_AGAIN = ["pattern_completed", "pattern_collect_information"]
 
@@ -216,25 +222,55 @@ async def test_no_branch_fits() -> None:
 
 
 async def test_a_flow_without_end_is_stopped_and_named() -> None:
-    chat = Chat("shop", most_steps=30)
+    chat = Chat("shop", most_actions=30)
 
     turn = await chat.say("x", StartFlow("for_ever"))
 
     (failure,) = turn.failures
-    assert "the turn did not end within 30 steps" in failure.what
+    assert "the turn did not end within 30 actions" in failure.what
     assert "one of for_ever" in failure.what
     assert "two of for_ever" in failure.what
     assert failure.at is not None
     assert failure.at.file.endswith("shop/data/flows.yml")
-    assert turn.responses[-1] == "utter_internal_error_rasa"
-    # The conversation goes on.
+    assert turn.responses == ["utter_small"] * 30
+    # The conversation goes on, as it would with an engine: the flow lies there still.
     assert (await chat.say("items", StartFlow("items"))).texts[0] == "Large."
+
+
+async def test_steps_that_run_nothing_are_stopped_by_the_pattern_for_errors(tmp_path: Path) -> None:
+    """From one action to the next there may be 250 steps: the 250th that runs nothing ends the turn."""
+    player = long_flow(tmp_path, {"noop": True}, 300)
+
+    turn = await player.turn("x", [StartFlow("long")])
+
+    assert ["250 steps without an action" in failure.what for failure in turn.failures] == [True]
+    assert turn.responses == ["utter_internal_error_rasa"]
+
+
+async def test_a_flow_of_three_hundred_actions_runs_to_its_end(tmp_path: Path) -> None:
+    """Each action is a prediction of its own, for which an engine begins to count anew; it allows 1,000 of them."""
+    player = long_flow(tmp_path, {"action": "utter_done"}, 300)
+
+    turn = await player.turn("x", [StartFlow("long")])
+
+    assert turn.failures == []
+    assert turn.responses.count("utter_done") == 301
+
+
+def long_flow(folder: Path, step: dict[str, Any], count: int) -> Player:
+    """Return a player of a flow that has the step so many times."""
+    steps = [{**step, "id": f"s{number}", "next": f"s{number + 1}"} for number in range(count)]
+    steps += [{"id": f"s{count}", "action": "utter_done"}]
+    flows = {"flows": {"long": {"description": "Long.", "steps": steps}}}
+    domain = {"responses": {"utter_done": [{"text": "Done."}]}}
+    files = {"domain.yml": json.dumps(domain), "data/flows.yml": json.dumps(flows)}
+    return Player(read_project(project(folder, files)), webhook(), clock=lambda: NOON)
 
 
 @pytest.mark.parametrize(
     ("flow", "line", "sentence"),
     [
-        ("tool", 177, "the tool 'look_up' of the MCP server 'shop' is not called"),
+        ("tool", 177, "the tool 'look_up': no endpoints file names MCP servers"),
         ("agent", 186, "sub agents (a language model each) are not played"),
         ("searching", 193, "action_trigger_search needs the Enterprise Search policy"),
     ],

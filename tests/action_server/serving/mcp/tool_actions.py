@@ -10,7 +10,7 @@ from rasa_sdk import Action, ActionExecutionRejection, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_server import action_options, idempotent
+from action_server import action_options, current_call, idempotent
 
 Domain = dict[str, Any]
 
@@ -101,6 +101,21 @@ class ActionHelped(Action):
         return []
 
 
+class ActionAsksTheCall(Action):
+    """Ask the running call whose conversation it is."""
+
+    def name(self) -> str:
+        return "action_asks_the_call"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Any]:
+        dispatcher.utter_message(text=_of_call())
+        return []
+
+
+def _of_call() -> str:
+    return f"you are {current_call().sender_id}"
+
+
 class ActionHistory(Action):
     """Count what was said."""
 
@@ -182,6 +197,16 @@ class ValidateForm(Action):
 
 
 ALL: tuple[type[Action], ...] = (
-    *(ActionEcho, ActionReject, ActionFail, ActionFailSoftly, ActionWait, ActionWho, ActionHelped, ActionHistory),
+    *(
+        ActionEcho,
+        ActionReject,
+        ActionFail,
+        ActionFailSoftly,
+        ActionWait,
+        ActionWho,
+        ActionHelped,
+        ActionHistory,
+        ActionAsksTheCall,
+    ),
     *(ActionOrder, ActionOrderInTurn, ActionStrange, ActionChangesDomain, ActionLong, ValidateForm),
 )

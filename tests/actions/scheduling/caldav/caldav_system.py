@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -85,14 +86,16 @@ class CalDavSystem:
     session: aiohttp.ClientSession
     path: str
     clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    resource: str = "practice"
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def settings(self, **changes: object) -> CalDavSettings:
         """Return the settings for the calendar."""
         known = {"username": self.server.user, "password": PASSWORD} if self.server.user else {}
-        values = {"type": "caldav", "url": self.server.url, "calendars": {"practice": self.path}, **known, **changes}
+        values = {"type": "caldav", "url": self.server.url, "calendars": {self.resource: self.path}, **known, **changes}
         return CalDavSettings.model_validate(values)
 
-    async def open(self, transport: type[Transport] = Transport, **changes: object) -> CalDavCalendar:
+    async def open(self, transport: type[Transport] = Transport, /, **changes: object) -> CalDavCalendar:
         """Return one more calendar, as another process has one."""
         settings = self.settings(**changes)
         own = transport(
@@ -102,7 +105,7 @@ class CalDavSystem:
             credentials=credentials(settings),
             settings=settings.transport,
         )
-        return CalDavCalendar(settings, own, BERLIN, self.clock)
+        return CalDavCalendar(settings, own, BERLIN, self.clock, self.sleep)
 
     async def occupy(self, slot: Slot) -> None:
         """Give the time to somebody else."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actions.scheduling.models import AppointmentType, BookingKey, Slot, Window
 from actions.scheduling.synced import SyncedBackend
+from actions.transport import Response, Transport
 from tests.actions.clinic import NOW, open_synced, slot_at
 from tests.actions.scheduling.caldav.caldav_system import CalDavSystem, edit
 from tests.actions.scheduling.calendar_contract import HALF_PAST_TEN, TEN, TEN_TO_ELEVEN, entry_at
@@ -75,3 +78,127 @@ async def test_an_event_that_people_renamed_or_cancelled(system: CalDavSystem, b
     system.server.put(f"{system.path}renamed.ics", text.replace("STATUS:CONFIRMED", "STATUS:CANCELLED"))
     assert await backend.get(key_of("c")) is None
     assert list(await backend.cancelled_elsewhere("c", NOW)) == [booking]
+
+
+MARKS: dict[str, Callable[[str], str]] = {
+    "shown as free": lambda text: text.replace("TRANSP:OPAQUE", "TRANSP:TRANSPARENT"),
+    "tentative": lambda text: text.replace("STATUS:CONFIRMED", "STATUS:TENTATIVE"),
+    "tentative, and moved": lambda text: at_two(text.replace("STATUS:CONFIRMED", "STATUS:TENTATIVE")),
+}
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+async def test_an_event_is_the_booking_however_people_show_it(
+    mark: str, system: CalDavSystem, backend: SyncedBackend
+) -> None:
+    """It stands there with the patient's name; and it goes when the patient cancels."""
+    booking = await backend.book(key_of("c"), TEN)
+    (uid,) = await system.holders(TEN)
+    edit(system, replace(entry_at(TEN), uid=uid), MARKS[mark])
+
+    [found] = await backend.upcoming("c", NOW)
+    assert found.reference == booking.reference
+    assert await backend.cancel(key_of("c", Window.at(found.slot.start))) == found
+    assert system.objects() == {}
+
+
+def a_week_later(text: str) -> str:
+    return text.replace("20261124T", "20261201T")
+
+
+REWRITTEN: dict[str, Callable[[str], str]] = {
+    "under another name, a week later": a_week_later,
+    "under another uid": lambda text: text.replace("UID:", "UID:copy-"),
+    "under another uid, a week later": lambda text: a_week_later(text.replace("UID:", "UID:copy-")),
+}
+
+
+@pytest.mark.parametrize("how", list(REWRITTEN))
+async def test_an_event_that_people_made_anew_is_the_booking(
+    how: str, system: CalDavSystem, backend: SyncedBackend
+) -> None:
+    """Cut out and pasted, or read in again from an export: asked ten times, and cancelled without a look before."""
+    booking = await backend.book(key_of("c"), TEN)
+    [(path, text)] = system.objects().items()
+    system.server.request("DELETE", path)
+    system.server.put(f"{system.path}by people.ics".replace(" ", "%20"), REWRITTEN[how](text))
+
+    for _ in range(10):
+        [found] = await backend.upcoming("c", NOW)
+    assert found.reference == booking.reference
+    assert found.slot.start - TEN.start == timedelta(days=7 if "week" in how else 0)
+    assert await backend.cancel(key_of("c", Window.at(found.slot.start))) == found
+    assert system.objects() == {}
+
+
+async def test_a_copy_goes_though_nobody_looked_before_the_patient_cancelled(
+    system: CalDavSystem, backend: SyncedBackend
+) -> None:
+    """What people made of the event is looked at before it is removed."""
+    booking = await backend.book(key_of("c"), TEN)
+    [(path, text)] = system.objects().items()
+    system.server.request("DELETE", path)
+    system.server.put(f"{system.path}pasted.ics", text.replace("UID:", "UID:copy-"))
+
+    assert await backend.cancel(key_of("c")) == booking
+    assert system.objects() == {}
+
+
+async def test_an_event_in_a_colleagues_calendar_is_the_booking_there(system: CalDavSystem, database: Path) -> None:
+    """The time it had is free; the colleague's is not."""
+    other = replace(system, path=system.server.make_calendar(f"{system.path.rstrip('/').rpartition('/')[2]}-other"))
+    calendars = {"practice": system.path, "specialist": other.path}
+    backend = await open_synced(database, await system.open(calendars=calendars))
+    booking = await backend.book(key_of("c"), TEN)
+    [(path, text)] = system.objects().items()
+    system.server.request("DELETE", path)
+    system.server.put(f"{other.path}handed-over.ics", text)
+
+    there = replace(TEN, resource="specialist")
+    assert [one.slot for one in await backend.upcoming("c", NOW)] == [there]
+    assert await try_to_book(backend, "another", TEN) == "booked"
+    assert await backend.cancel(key_of("c")) == replace(booking, slot=there)
+    assert other.objects() == {}
+    await backend.close()
+
+
+async def test_the_time_of_an_event_that_people_cancelled_can_be_booked(
+    system: CalDavSystem, backend: SyncedBackend
+) -> None:
+    """The event keeps the name that stands for its time, and goes when it is seen."""
+    booking = await backend.book(key_of("c"), TEN)
+    [(path, text)] = system.objects().items()
+    system.server.put(path, text.replace("STATUS:CONFIRMED", "STATUS:CANCELLED"))
+
+    assert list(await backend.upcoming("c", NOW)) == []
+    assert list(await backend.cancelled_elsewhere("c", NOW)) == [booking]
+    assert await try_to_book(backend, "another", TEN) == "booked"
+
+
+class Lagging(Transport):
+    """A server whose searches answer three times as if nothing had been written."""
+
+    left = 3
+
+    async def request(self, method: str, path: str, **rest: Any) -> Response:
+        answer = await super().request(method, path, **rest)
+        if method != "REPORT" or self.left < 1 or b"cell-" not in answer.body:
+            return answer
+        self.left -= 1
+        return replace(answer, body=b'<multistatus xmlns="DAV:"/>')
+
+
+async def test_a_search_that_lags_behind_does_not_undo_a_booking(system: CalDavSystem, database: Path) -> None:
+    """Whether the event is there says its own name; the search is asked again until it knows of it."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    backend = await open_synced(database, await replace(system, sleep=sleep).open(Lagging))
+
+    booking = await backend.book(key_of("c"), TEN)
+
+    assert list(await backend.upcoming("c", NOW)) == [booking]
+    assert pauses
+    await backend.close()

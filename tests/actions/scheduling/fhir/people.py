@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import combinations, count
+from itertools import count
 from random import Random
 
 from actions.scheduling.fhir.resources import instant
 from actions.scheduling.models import Slot
-from tests.actions.scheduling.fhir.fhir_clinic import FIRST, uids_of
+from tests.actions.scheduling.fhir.fhir_clinic import uids_of
 from tests.actions.scheduling.fhir.fhir_servers import HALF_AN_HOUR, Json, slot_resource
 from tests.actions.scheduling.fhir.variants import VariedServer
+from tests.actions.scheduling.walk import FIRST, TIMES, Kept
 
 SCHEDULE = "Schedule/practice"
-TIMES = [Slot("practice", FIRST + n * HALF_AN_HOUR, FIRST + (n + 1) * HALF_AN_HOUR) for n in range(8)]
 _LIVE = ("booked", "pending", "proposed", "arrived", "checked-in", "fulfilled", "noshow")
 
 
@@ -48,10 +48,16 @@ class Truth:
 
     slots: Sequence[Json]
     appointments: Sequence[Json]
+    made: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, server: VariedServer) -> Truth:
-        return cls(server.all("Slot"), [one for one in server.all("Appointment") if is_live(one)])
+    def of(cls, server: VariedServer, made: Mapping[str, datetime] | None = None) -> Truth:
+        return cls(server.all("Slot"), [one for one in server.all("Appointment") if is_live(one)], made or {})
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """All Appointments of which somebody is expected."""
+        return [Kept(*moments(one), patient_of(one), self.made.get(one["id"])) for one in self.appointments]
 
     def is_closed(self, slot: Slot) -> bool:
         """Say whether people closed a part of the time."""
@@ -69,21 +75,11 @@ class Truth:
         """Return the Slot of exactly that time."""
         return next((one for one in self.slots if moments(one) == (slot.start, slot.end)), None)
 
-    def of_patient(self, name: str) -> set[datetime]:
-        """Return when somebody's Appointments are."""
-        return {moments(one)[0] for one in self.appointments if patient_of(one) == name}
-
-    def overlapping(self) -> Iterator[tuple[Json, Json]]:
-        """Return the pairs of Appointments that share time."""
-        for one, other in combinations(self.appointments, 2):
-            if overlap(one, Slot("practice", *moments(other))):
-                yield one, other
-
-    def hanging(self) -> list[Json]:
+    def hanging(self) -> Sequence[str]:
         """Return the Slots that are busy for nobody."""
         uids = set().union(*(uids_of(one) for one in self.appointments))
         return [
-            one
+            f"{one['start']} is busy for nobody"
             for one in self.slots
             if one["status"] == "busy" and not (uids_of(one) & uids) and not self.is_taken(Slot("", *moments(one)))
         ]

@@ -1,0 +1,69 @@
+"""The verb `new`: makes a project that passes its checks at once, or adds what is missing to one that exists."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from action_server.cli.console import make_console
+from action_server.errors import SettingsError
+
+DESCRIPTION = """\
+Make a project: an action, its domain, a flow, tests, endpoints.yml, Dockerfile, CI and a pre-commit hook. `check`,
+`flows test` and `pytest` pass in it at once.
+
+With --from an existing Rasa project gets a test, CI, a hook and a Dockerfile; none of its files is changed.
+
+Exit code 2: the folder is not empty, or there is no project to adopt."""
+EXAMPLES = """\
+examples:
+  action-server new party
+  action-server new --from ."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="the folder of the new project")
+    parser.add_argument("--from", metavar="DIR", dest="adopted", type=Path, help="a Rasa project that exists")
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Write the files.
+
+    Raises:
+        SettingsError: the folder cannot be used.
+    """
+    from action_server.testing.new_project import files_beside, new_files, write_missing
+
+    if (args.folder is None) == (args.adopted is None):
+        raise SettingsError("new", "needs the folder of a new project, or --from DIR for one that exists")
+    if args.adopted is not None:
+        written, kept = write_missing(args.adopted, files_beside(_actions_of(args.adopted)))
+        folder = args.adopted
+    else:
+        folder = args.folder
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SettingsError(str(folder), "is not empty; name another folder, or adopt it with --from")
+        written, kept = write_missing(folder, new_files())
+    console = make_console()
+    for name in written:
+        console.print(f"wrote {folder / name}")
+    for name in kept:
+        console.print(f"left  {folder / name}")
+    sys.stdout.flush()
+    return 0
+
+
+def _actions_of(folder: Path) -> list[str]:
+    """Return the actions that the domain of a project lists."""
+    from action_server.project.engine_names import DEFAULT_ACTIONS
+    from action_server.project.location import holds_project
+    from action_server.project.project_reader import read_project
+
+    if not folder.is_dir() or not holds_project(folder):
+        raise SettingsError("--from", f"there is no Rasa project in {folder}: no domain and no flows")
+    domain = read_project(folder).domain
+    return [name for name in domain.actions if name not in DEFAULT_ACTIONS and not name.startswith("utter_")]

@@ -1,0 +1,54 @@
+"""The verb `types`: writes a module of typed slots, made of the domain."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from action_server.cli.project_flags import add_project_flags, folder_of
+from action_server.errors import SettingsError
+
+DESCRIPTION = """\
+Write a module with the slots of the domain as typed fields, so that editors complete their names and mypy finds a
+misspelt one.
+
+Exit code 0: it is written, or with --check up to date; 1: with --check it is not; 2: there is no domain."""
+EXAMPLES = """\
+examples:
+  action-server types --write domain_slots.py
+  action-server types --check domain_slots.py"""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb."""
+    parser.epilog = EXAMPLES
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", metavar="FILE", type=Path, help="write the module to this file (default: print it)")
+    what.add_argument("--check", metavar="FILE", type=Path, help="write nothing; is this file up to date?")
+    add_project_flags(parser)
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Write the module. Returns 1 if one that is checked is out of date.
+
+    Raises:
+        SettingsError: there is no domain.
+    """
+    from action_server.project.project_reader import read_project
+    from action_server.project.typed_slots import typed_slots
+
+    project = read_project(folder_of(args), domain=args.domain)
+    if not project.domain_files:
+        raise SettingsError("--domain", "there is no domain to read slots from")
+    text = typed_slots(project.domain)
+    if args.check is not None:
+        is_current = args.check.is_file() and args.check.read_text(encoding="utf-8") == text
+        sys.stdout.write(f"{args.check} is {'up to date' if is_current else 'out of date'}\n")
+        return 0 if is_current else 1
+    if args.write is None:
+        sys.stdout.write(text)
+    else:
+        args.write.write_text(text, encoding="utf-8")
+    return 0

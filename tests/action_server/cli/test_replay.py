@@ -1,0 +1,112 @@
+"""Calls are recorded by a server, and replayed on changed code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from action_server.cli.command_line import main
+from tests.processes import PATIENCE, environment, run, server
+from tests.projects import project
+
+ACTIONS = """
+    from rasa_sdk import Action, ActionExecutionRejection
+    from rasa_sdk.events import SlotSet
+
+    class ActionGuests(Action):
+        def name(self):
+            return "action_guests"
+
+        def run(self, dispatcher, tracker, domain):
+            guests = tracker.get_slot("guests") or 0
+            if guests < 0:
+                raise ActionExecutionRejection("action_guests", "no")
+            if guests > 100:
+                raise ValueError("too many")
+            dispatcher.utter_message(text=f"That makes {guests + 1}.")
+            return [SlotSet("guests", guests + 1)]
+"""
+CALLS = ("guests=2", "guests=-1", "guests=200")
+
+
+@pytest.fixture
+def recorded(folder: Path) -> Path:
+    """A project with three recorded calls: one that answers, one that rejects and one that fails."""
+    project(folder, {"actions.py": ACTIONS, "endpoints.yml": "{}"})
+    with server(folder, "--record", "recordings") as running:
+        for slot in CALLS:
+            run(folder, ["call", "action_guests", slot, "--message", "hello", "--url", f"{running.url}/webhook"])
+    assert len(list((folder / "recordings").glob("*.json"))) == len(CALLS)
+    return folder
+
+
+def change(folder: Path) -> None:
+    text = (folder / "actions.py").read_text(encoding="utf-8")
+    (folder / "actions.py").write_text(text.replace("guests + 1", "guests + 10"), encoding="utf-8")
+
+
+def test_a_change_is_shown_and_accepted(recorded: Path) -> None:
+    """Nothing at first; then the diff and exit code 1; with --update it is what counts from then on."""
+    same = run(recorded, ["replay", "recordings"])
+    change(recorded)
+    changed = run(recorded, ["replay", "recordings"])
+    updated = run(recorded, ["replay", "recordings", "--update"])
+    again = run(recorded, ["replay", "recordings"])
+
+    assert [ended.returncode for ended in (same, changed, updated, again)] == [0, 1, 0, 0]
+    assert "3 calls, 0 changed" in same.stdout
+    assert "That makes 3." in changed.stdout
+    assert "That makes 12." in changed.stdout
+    assert "3 calls, 1 changed" in changed.stdout
+    assert "accepted" in updated.stdout
+
+
+def test_two_servers_are_compared(recorded: Path) -> None:
+    """The proof of a migration: the same calls to both, and where they differ."""
+    with server(recorded) as before:
+        change(recorded)
+        with server(recorded) as after:
+            urls = ["--url", f"{before.url}/webhook", "--against", f"{after.url}/webhook"]
+            ended = run(recorded, ["replay", "recordings", "--json", *urls])
+
+    found = json.loads(ended.stdout)
+    assert ended.returncode == 1
+    assert [one["changed"] for one in found] == [True, False, False]
+    assert [one["status"] for one in found] == [[200, 200], [400, 400], [500, 500]]
+
+
+def test_recorded_calls_become_tests_that_pass(recorded: Path) -> None:
+    """They read as if somebody had written them; an existing file is not overwritten."""
+    assert run(recorded, ["replay", "recordings", "--as-test", "test_recorded.py"]).returncode == 0
+    assert run(recorded, ["replay", "recordings", "--as-test", "test_recorded.py"]).returncode == 2
+
+    text = (recorded / "test_recorded.py").read_text(encoding="utf-8")
+    assert 'call_sync("action_guests", slots={"guests": 2}, said="hello")' in text
+    assert 'result.says("That makes 3.")' in text
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_recorded.py"],
+        cwd=recorded,
+        env=environment(PYTEST_ADDOPTS=""),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert "3 passed" in ended.stdout
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "[]"], ids=["no folder", "no JSON", "no call"])
+def test_what_is_no_recording_is_said_in_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    """With the file's name, and exit code 2."""
+    if content is not None:
+        project(folder, {"recordings/one.json": content})
+
+    assert main(["replay", "recordings"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

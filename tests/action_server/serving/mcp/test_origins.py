@@ -1,0 +1,68 @@
+"""Web pages do not come in: the checks of Host and Origin."""
+
+from __future__ import annotations
+
+import pytest
+from multidict import CIMultiDict
+
+from action_server.runtime.tool_options import McpSettings
+from action_server.security.auth import AuthSettings
+from action_server.serving.mcp.origins import Origins
+from tests.action_server.serving.mcp.tool_server import tool_server
+
+NAMED = McpSettings(allowed_hosts=("actions.clinic", "10.0.0.7:8080"), allowed_origins=("https://desk.clinic/",))
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+CASES: list[tuple[str, dict[str, str], bool, bool]] = [
+    ("localhost", {"Host": "localhost:5055"}, True, True),
+    ("an address of this machine", {"Host": "127.0.0.1:5055"}, True, True),
+    ("IPv6 of this machine", {"Host": "[::1]:5055"}, True, True),
+    ("another name", {"Host": "evil.example"}, False, True),
+    ("a name that only begins alike", {"Host": "localhost.evil.example"}, False, True),
+    ("an address of another machine", {"Host": "192.168.1.4:5055"}, False, True),
+    ("a name of the settings", {"Host": "actions.clinic:80"}, True, True),
+    ("a name of the settings in capitals", {"Host": "ACTIONS.clinic"}, True, True),
+    ("a name with its port", {"Host": "10.0.0.7:8080"}, True, True),
+    ("a name with another port", {"Host": "10.0.0.7:9090"}, False, True),
+    ("nobody's name", {"Host": ""}, False, True),
+    ("a page of this machine", {"Host": "localhost", "Origin": "http://localhost:6274"}, True, True),
+    ("a page of the settings", {"Host": "localhost", "Origin": "https://desk.clinic"}, True, True),
+    ("a page of anybody", {"Host": "localhost", "Origin": "http://evil.example"}, False, False),
+    ("a page of the settings without TLS", {"Host": "localhost", "Origin": "http://desk.clinic"}, False, False),
+    ("a page from a file", {"Host": "localhost", "Origin": "null"}, False, False),
+    ("an extension", {"Host": "localhost", "Origin": "chrome-extension://localhost"}, False, False),
+    ("no page, of Node", {"Host": "localhost", "Sec-Fetch-Mode": "cors"}, True, True),
+]
+
+
+@pytest.mark.parametrize(("headers", "is_open", "is_closed"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_who_may_come_in(headers: dict[str, str], is_open: bool, is_closed: bool) -> None:
+    """Without a credential, and with one: then any name will do, as in a cluster."""
+    sent: CIMultiDict[str] = CIMultiDict(headers)
+
+    assert (Origins(NAMED, is_closed=False).problem_of(sent) is None) is is_open
+    assert (Origins(NAMED, is_closed=True).problem_of(sent) is None) is is_closed
+
+
+async def test_a_foreign_page_gets_a_403() -> None:
+    """And learns nothing."""
+    async with tool_server() as tools:
+        status, answer = await tools.post(PING, Host="evil.example", Origin="http://evil.example")
+        good, _ = await tools.post(PING)
+
+    assert (status, good) == (403, 200)
+    assert "evil" not in str(answer)
+    assert "id" not in answer
+
+
+async def test_with_a_credential_a_name_in_a_cluster_is_fine() -> None:
+    """And without it nobody comes in."""
+    async with tool_server(
+        auth=AuthSettings.model_validate({"tokens": ["a-token-of-thirty-two-characters-x"]})
+    ) as tools:
+        refused, _ = await tools.post(PING, Host="clinic-actions:5055")
+        let_in, _ = await tools.post(
+            PING, Host="clinic-actions:5055", Authorization="Bearer a-token-of-thirty-two-characters-x"
+        )
+
+    assert (refused, let_in) == (401, 200)

@@ -1,0 +1,65 @@
+"""Actions whose code is read."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+from rasa_sdk import Action
+from rasa_sdk.events import SlotSet
+
+from action_server import Slots, current_call
+
+CITY = "city"
+ANSWERS = ("a", "b")
+
+
+class Named:
+    NAME = "of_a_class"
+
+
+def read_more(tracker: Any) -> Any:
+    return tracker.get_slot("of_a_helper"), current_call().sender_id
+
+
+class Base(Action):
+    def name(self) -> str:
+        return "action_base"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        return [SlotSet("of_the_base", tracker.slots["read_by_the_base"])]
+
+
+class ActionReads(Base):
+    """Read slots in every way that can be seen."""
+
+    def name(self) -> str:
+        return "action_reads"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        values = tracker.get_slot(CITY), tracker.get_slot(Named.NAME), tracker.slots.get("plain"), read_more(tracker)
+        for answer in ANSWERS:
+            tracker.get_slot(answer)
+        tracker.slots["set_by_hand"] = values
+        return [SlotSet(key="by_key", value=1), {"event": "slot", "name": "by_dict", "value": 2}]
+
+
+class Booking(Slots):
+    kind: Literal["in", "out"] | None = None
+    party_size: int = Field(1, alias="party-size", description="How many come")
+    unused: str | None = None
+    status: str | None = None
+
+    def total(self) -> int:
+        return self.party_size
+
+
+class ActionTyped(Action):
+    def name(self) -> str:
+        return "action_typed"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        slots = Booking.read(tracker)
+        if slots.kind:
+            slots.status = str(slots.total())
+        return [*slots.changed(), *Booking.new(tracker, unused="x").changed()]

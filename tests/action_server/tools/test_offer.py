@@ -1,0 +1,158 @@
+"""Which actions are tools, and what they are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field
+from rasa_sdk import Action, FormValidationAction
+
+from action_server import mcp
+from action_server.errors import SettingsError
+from action_server.runtime.options import ActionOptions, OptionsTable
+from action_server.runtime.registry import Registry
+from action_server.runtime.tool_options import McpSettings, ToolOptions
+from action_server.tools.names import answer_key, argument_name, tool_name
+from action_server.tools.offer import Offer, encode_listing, make_offer
+from tests.action_server.tools.code_actions import ActionReads, ActionTyped
+
+EVERYTHING = McpSettings(actions=("*",))
+
+
+def action(action_name: str, doc: str | None = None, **attributes: Any) -> type[Action]:
+    """An action of this name, which does nothing."""
+
+    def run(self: Action, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        return []
+
+    return type("Made", (Action,), {"name": lambda _: action_name, "run": run, "__doc__": doc, **attributes})
+
+
+def offer(*actions: type[Action], settings: McpSettings = EVERYTHING, domain: dict[str, Any] | None = None) -> Offer:
+    registry = Registry()
+    for cls in actions:
+        registry.register_action(cls)
+    return make_offer(registry, settings, OptionsTable(ActionOptions(), {}), domain)
+
+
+class ValidatePartyForm(FormValidationAction):
+    def name(self) -> str:
+        return "check_party_form"
+
+
+def test_what_is_about_a_turn_is_never_offered() -> None:
+    """Whatever pattern it fits, and under whatever name."""
+    turns = [action(name) for name in ("validate_city", "action_ask_city", "action_session_start")]
+
+    assert list(offer(action("action_book"), *turns, ValidatePartyForm).tools) == ["action_book"]
+
+
+def test_nothing_is_offered_unless_somebody_says_so() -> None:
+    """By a name, a pattern, or a mark of the class, which its subclasses do not have."""
+    marked = mcp(action("action_marked"))
+    below = type("Below", (marked,), {"name": lambda _: "action_below"})
+    actions = (action("action_a"), action("action_b"), marked, below)
+
+    assert list(offer(*actions, settings=McpSettings()).tools) == ["action_marked"]
+    assert list(offer(*actions, settings=McpSettings(actions=("*_a",))).tools) == ["action_a", "action_marked"]
+
+
+@pytest.mark.parametrize("where", ["actions", "tools"])
+@pytest.mark.parametrize(("name", "said"), [("action_bok", "action_book"), ("validate_x", "can be no tool")])
+def test_a_name_that_can_be_no_tool_does_not_start(where: str, name: str, said: str) -> None:
+    """A slip of the pen would offer nothing, silently."""
+    settings = McpSettings.model_validate({where: [name] if where == "actions" else {name: {}}})
+
+    with pytest.raises(SettingsError, match=said):
+        offer(action("action_book"), action("validate_x"), settings=settings)
+
+
+def test_two_tools_of_one_name_do_not_start() -> None:
+    """Clients would call one of them for the other."""
+    with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
+        offer(action("book now"), action("book.now"))
+
+
+def test_two_slots_that_would_be_one_argument_do_not_start() -> None:
+    """Neither may stand for the other."""
+    settings = McpSettings(actions=("*",), tools={"*": ToolOptions(reads=("größe", "grosse"))})
+
+    with pytest.raises(SettingsError, match="'grosse'"):
+        offer(action("action_book"), settings=settings)
+
+
+def test_many_tools_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Which says why."""
+    offer(*(action(f"action_{number}") for number in range(41)))
+
+    [line] = [r for r in caplog.records if r.message == "mcp.many_tools"]
+    assert "clients stop at 40" in vars(line)["problem"]
+
+
+def test_the_mark_and_the_settings_say_what_cannot_be_seen() -> None:
+    """The settings have the last word, and a plain name says more than a pattern."""
+    marked = mcp(name="book", description="Book it", reads=("day",), sets=("done",), read_only=True)(action("action_x"))
+    tools = {"action_*": ToolOptions(description="By a pattern"), "action_x": ToolOptions(sets=("reference", "status"))}
+
+    [tool] = offer(marked, settings=McpSettings(tools=tools)).tools.values()
+
+    assert (tool.name, tool.description) == ("book", "By a pattern")
+    assert list(tool.input_schema["properties"]) == ["day"]
+    assert list(tool.sets) == ["reference", "status"]
+    assert tool.listing["annotations"] == {"readOnlyHint": True, "idempotentHint": True}
+
+
+class Parameters(BaseModel):
+    day: str = Field(description="Which day")
+    guests: int = Field(1, alias="größe")
+
+
+class Result(BaseModel):
+    reference: str
+    result: int = 0
+
+
+def test_a_typed_function_brings_its_models() -> None:
+    """As attributes of its class."""
+    typed = action("action_book", __action_parameters__=Parameters, __action_result__=Result)
+
+    [tool] = offer(typed).tools.values()
+
+    assert {a.name: a.slot for a in tool.arguments} == {"day": "day", "grosse": "größe"}
+    assert tool.input_schema["required"] == ["day"]
+    assert tool.sets == {"reference": "reference", "result": "slot_result"}
+
+
+def test_the_domain_types_what_the_code_reads() -> None:
+    """What a class of slots says counts more."""
+    domain = {"slots": {"city": {"type": "categorical", "values": ["Ulm", True]}, "kind": {"type": "bool"}}}
+
+    found = offer(ActionReads, ActionTyped, domain=domain).tools
+
+    city = found["action_reads"].input_schema["properties"]["city"]
+    kind = found["action_typed"].input_schema["properties"]["kind"]
+    size = found["action_typed"].input_schema["properties"]["party-size"]
+    assert city["anyOf"][0] == {"type": "string", "enum": ["Ulm", "true"]}
+    assert kind["anyOf"][0] == {"type": "string", "enum": ["in", "out"]}
+    assert size["description"].startswith("How many come. A whole number.")
+
+
+def test_the_list_is_the_same_from_start_to_start() -> None:
+    """Whatever the order in which actions are found."""
+    first, second = offer(ActionReads, ActionTyped), offer(ActionTyped, ActionReads)
+
+    assert encode_listing(first) == encode_listing(second)
+
+
+def test_names_fit_every_client() -> None:
+    """The action's own where it will do; long ones stay apart."""
+    assert tool_name("action_book") == "action_book"
+    assert tool_name("_über.uns") == "uber_uns"
+    long = [tool_name(f"action_{'x' * 60}_{end}") for end in "ab"]
+    assert len(set(long)) == 2
+    assert all(len(name) <= 48 for name in long)
+    assert tool_name("予約").startswith("x_")
+    assert argument_name("party size") == "party_size"
+    assert argument_name("party-size.max") == "party-size.max"
+    assert answer_key("result") == "slot_result"
