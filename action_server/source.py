@@ -128,6 +128,16 @@ def place_of_failure(exc: BaseException) -> str | None:
     return deepest_of_author((frame.filename, frame.lineno or 0) for frame in frames)
 
 
+def place_of_thread(ident: int) -> str | None:
+    """Return the deepest line of the author's own code that a thread is at; None if it is in none."""
+    frames: list[tuple[str, int]] = []
+    frame = sys._current_frames().get(ident)
+    while frame is not None:
+        frames.append((frame.f_code.co_filename, frame.f_lineno or 0))
+        frame = frame.f_back
+    return deepest_of_author(frames)
+
+
 def deepest_of_author(frames: Iterable[tuple[str, int]]) -> str | None:
     """Return the first place in the author's own code, of files and lines with the deepest first; None if none is."""
     for file, line in frames:

@@ -17,9 +17,10 @@ from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_over_grpc, settings_error
-from action_server.config.sources import Found, find_in_block, find_in_environment
+from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
+from action_server.runtime.disconnects import OnDisconnect
 from action_server.runtime.limits import Limits, RequestLimits, SyncThread
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.tool_options import McpSettings
@@ -166,6 +167,11 @@ class Settings(CheckedFields, BaseModel):
         Flag(("--timeout",)),
         Field(gt=0, le=300, description="seconds an action may take, waiting included; engines give up after 300"),
     ] = 30.0
+    on_disconnect: Annotated[
+        OnDisconnect,
+        Flag(("--on-disconnect",)),
+        Field(description="what a running action does when its caller leaves: `finish`, or `cancel` if it is async"),
+    ] = "finish"
     max_calls: Annotated[
         int, Flag(("--max-calls",)), Field(ge=1, description="calls that run at once, in each worker")
     ] = 500
@@ -314,7 +320,7 @@ class Settings(CheckedFields, BaseModel):
     @property
     def options(self) -> OptionsTable:
         """The options of every action."""
-        return OptionsTable(ActionOptions(timeout=self.timeout), self.action_options)
+        return OptionsTable(ActionOptions(timeout=self.timeout, on_disconnect=self.on_disconnect), self.action_options)
 
     @property
     def recording(self) -> RecordSettings | None:
@@ -385,15 +391,7 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
 def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:
     """Read the file that a flag or a variable names; the default one may be missing."""
     origin, path = ("--endpoints", flag) if flag is not None else from_environment.get("endpoints", ("", None))
-    if path is not None and not _exists(Path(path)):
+    if path is not None and not file_exists(Path(path)):
         raise SettingsError(origin, f"there is no file {path}")
     file = Path(DEFAULT_ENDPOINTS) if path is None else Path(path)
-    return read_endpoints(file, environment) if _exists(file) else endpoints_of(None, str(file), environment)
-
-
-def _exists(file: Path) -> bool:
-    try:
-        return file.exists()
-    except (OSError, ValueError):
-        # A name no file can have: too long, or with a zero byte.
-        return False
+    return read_endpoints(file, environment) if file_exists(file) else endpoints_of(None, str(file), environment)

@@ -44,8 +44,8 @@ QUEUE_TIMEOUT = Rule(
 GRACE_KUBERNETES = Rule(
     "grace-kubernetes",
     "note",
-    "running calls may take longer at the end than the 30 s after which Kubernetes kills a container",
-    fix="set terminationGracePeriodSeconds of the pod above it",
+    "a stop may take <stop>, longer than the 30 s after which Kubernetes kills a container",
+    fix="set terminationGracePeriodSeconds of the pod 10 s above their sum",
     section=SETTINGS,
 )
 REQUEST_SIZE = Rule(

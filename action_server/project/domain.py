@@ -35,6 +35,9 @@ class SlotMapping(Frozen):
     # `run_action_every_turn`, or `action`, its old name.
     run_action_every_turn: str = ""
     conditions: tuple[Mapping[str, Any], ...] = ()
+    # About NLU beside a language model, and about two engines side by side: neither is played.
+    allow_nlu_correction: bool = False
+    coexistence_system: str = ""
 
     @property
     def active_flows(self) -> tuple[str, ...]:

@@ -61,8 +61,10 @@ class DomainReader:
                 self._problems.at(
                     node.keys[key], f"a domain has no key {key!r}{did_you_mean(key, DOMAIN_KEYS)}", "warning"
                 )
-        self._read_mapping(node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default)
-        self.add_responses(node, is_default=is_default)
+        self._read_mapping(
+            node, "slots", self._slots, lambda n, v, at: read_slot(n, v, at, self._problems), is_default, "error"
+        )
+        self._read_responses(node, is_default, severity="error")
         self._read_mapping(node, "forms", self._forms, self._read_form, is_default)
         self._read_list(node, "intents", self._intents, lambda name, at: at)
         self._read_list(node, "entities", self._entities, lambda name, at: at)
@@ -75,9 +77,17 @@ class DomainReader:
                 self._raw.setdefault(key, found.plain())
 
     def add_responses(self, node: Node, *, is_default: bool = False) -> None:
-        """Add the `responses:` of a file, which may be one of training data."""
+        """Add the `responses:` of a file of training data."""
+        self._read_responses(node, is_default, severity="warning")
+
+    def _read_responses(self, node: Node, is_default: bool, severity: Severity) -> None:
         self._read_mapping(
-            node, "responses", self._responses, lambda n, v, at: read_response(n, v, at, self._problems), is_default
+            node,
+            "responses",
+            self._responses,
+            lambda n, v, at: read_response(n, v, at, self._problems),
+            is_default,
+            severity,
         )
 
     def build(self) -> Domain:
@@ -100,7 +110,9 @@ class DomainReader:
         into: dict[str, T],
         read: Callable[[str, Node, Place], T],
         is_default: bool,
+        severity: Severity = "warning",
     ) -> None:
+        """Read a mapping of names. ``severity`` is how bad it is that a name stands in two files."""
         section = node.get(key)
         if section is None or section.value is None:
             return
@@ -111,7 +123,7 @@ class DomainReader:
             at = section.keys[name]
             if name in into:
                 if not is_default:
-                    self._note_duplicate(key, name, at, _place_of(into[name]))
+                    self._note_duplicate(key, name, at, _place_of(into[name]), severity)
                 continue
             found = read(name, value, at)
             into[name] = found.model_copy(update={"is_default": is_default}) if is_default else found  # type: ignore[attr-defined]
@@ -177,7 +189,11 @@ class DomainReader:
 
     def _note_duplicate(self, key: str, name: str, at: Place, first: Place, severity: Severity = "warning") -> None:
         what = _SINGULAR.get(key, key[:-1])
-        self._problems.at(at, f"{what} {name!r} also stands at {first}; that one counts", severity)
+        counts = "that one counts"
+        if key in ("slots", "responses") and first.file != at.file:
+            # The first was read, the other run.
+            counts = "rasa-pro 3.21 loads neither, Rasa 3.6 takes the one in the file that its folder lists first"
+        self._problems.at(at, f"{what} {name!r} also stands at {first}; {counts}", severity)
 
 
 def _entry_name(element: Node) -> str:

@@ -43,7 +43,9 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
         problems.at(at, f"the flow {name!r} has no description")
     # Every flow is shown to who generates commands.
     fields.check_flag("always_include_in_prompt")
-    fields.skip("metadata", "file_path")
+    # Other languages, and what an agent is told when the flow begins: neither is played.
+    fields.check_mapping("translation")
+    fields.skip("metadata", "file_path", "on_activate")
     fields.note_unknown_keys()
     return found
 

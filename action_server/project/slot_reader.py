@@ -74,10 +74,9 @@ def _read_mapping(node: Node, what: str, problems: Problems) -> SlotMapping:
         value=fields.plain("value"),
         run_action_every_turn=fields.text("run_action_every_turn") or old_name,
         conditions=tuple(c.plain() for c in fields.elements("conditions") if c.is_mapping),
+        allow_nlu_correction=fields.flag("allow_nlu_correction"),
+        coexistence_system=fields.text("coexistence_system"),
     )
-    # About NLU beside a language model, and about two engines side by side: neither is played.
-    fields.check_flag("allow_nlu_correction")
-    fields.check_text("coexistence_system")
     fields.note_unknown_keys("warning")
     return mapping
 

@@ -50,6 +50,15 @@ _TRACKER_FIELDS: tuple[tuple[str, type], ...] = (
     ("stack", list),
     ("user_id", str),
 )
+# What a domain's format says of these is all that actions and rasa-sdk's forms rely on.
+_DOMAIN_FIELDS: tuple[tuple[str, type], ...] = (
+    ("slots", dict),
+    ("responses", dict),
+    ("session_config", dict),
+    ("intents", list),
+    ("entities", list),
+    ("actions", list),
+)
 
 
 @dataclass(frozen=True)
@@ -287,6 +296,22 @@ def check_part(name: str, value: Any) -> None:
         message = value or {}
         _check_fields(message, (("entities", list),), "tracker.latest_message.")
         _check_objects(message.get("entities"), "tracker.latest_message.entities")
+
+
+def check_domain(domain: JsonObject) -> None:
+    """Check what is inside of a domain, as far as its format fixes it. Raises :class:`RequestError`.
+
+    https://rasa.com/docs/reference/config/domain; forms were a list once, and what else there is is not looked at.
+    """
+    forms = (("forms", list if isinstance(domain.get("forms"), list) else dict),)
+    _check_fields(domain, (*_DOMAIN_FIELDS, *forms), "domain.")
+    for key in ("slots", "forms"):
+        found = domain.get(key)
+        for name, value in found.items() if isinstance(found, dict) else ():
+            _check_fields({name: value}, ((name, dict),), f"domain.{key}.")
+    for name, variations in (domain.get("responses") or {}).items():
+        _check_fields({name: variations}, ((name, list),), "domain.responses.")
+        _check_objects(variations, f"domain.responses.{name}")
 
 
 def _check_fields(value: JsonObject, fields: Sequence[tuple[str, type]], prefix: str) -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from action_server.errors import MissingDomainError, RequestError
-from action_server.protocol.calls import Call
+from action_server.protocol.calls import Call, check_domain
 from action_server.protocol.domain_files import DomainFiles
 
 
@@ -68,12 +68,14 @@ class Domains:
         came_as = call.domain_bytes
         if not digest:
             # Undecoded still, a domain that nobody will read can stay so.
-            return call.domain or {} if needed or came_as is None else {}
+            return _read(call, needed=needed) or {} if needed or came_as is None else {}
         stored = self._stored.get(digest)
         if stored is not None and came_as is not None and stored.came_as == came_as:
             self._stored.move_to_end(digest)
             return stored.copy() if needed else {}
-        domain = call.domain or {}
+        domain = _read(call, needed=needed)
+        if domain is None:
+            return {}
         self._store(call, digest, domain, came_as)
         return domain
 
@@ -100,3 +102,15 @@ class Domains:
         store.move_to_end(digest)
         if len(store) > self._limit:
             store.popitem(last=False)
+
+
+def _read(call: Call, *, needed: bool) -> dict[str, Any] | None:
+    """Return the call's domain; None if it is malformed and nobody reads it."""
+    domain = call.domain or {}
+    try:
+        check_domain(domain)
+    except RequestError as exc:
+        if needed:
+            raise RequestError(str(exc), call.action) from None
+        return None
+    return domain

@@ -79,7 +79,11 @@ class Admission:
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
-        return len(self._all.waiting) + sum(len(gate.waiting) for gate in self._of_action.values())
+        # Each call asks, and a generator would cost it as much as a function.
+        count = len(self._all.waiting)
+        for gate in self._of_action.values():
+            count += len(gate.waiting)
+        return count
 
     @property
     def is_saturated(self) -> bool:

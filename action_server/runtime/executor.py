@@ -32,13 +32,15 @@ from action_server.protocol.domains import Domains
 from action_server.protocol.tracker import tracker_of
 from action_server.runtime import validation
 from action_server.runtime.admission import Admission
+from action_server.runtime.disconnects import Disconnects
 from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
-from action_server.telemetry.calls import Observation
+from action_server.source import place_of_failure
+from action_server.telemetry.calls import Observation, facts
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.masking import Privacy, hiding
 from action_server.telemetry.metrics import Metrics
@@ -66,6 +68,11 @@ class _Running:
     seen: Observation
     # Seconds.
     timeout: float | None
+    # Its task; empty where it is to be cancelled when its caller leaves.
+    finishing: list[asyncio.Task[Any]]
+    has_begun: bool = False
+    # Where the author's code was when the call was cancelled or its time was up.
+    place: str | None = None
 
 
 class Executor:
@@ -91,6 +98,7 @@ class Executor:
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
+        self.disconnects = Disconnects()
         self._domains = Domains(limits.max_domains, domain_files)
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
@@ -154,12 +162,20 @@ class Executor:
         timeout = options.timeout
         if patience is not None and (timeout is None or patience < timeout):
             timeout = patience
-        running = _Running(call, action, options, domain, dispatcher, seen, timeout)
+        task = None if options.on_disconnect == "cancel" else asyncio.current_task()
+        finishing = [] if task is None else [task]
+        running = _Running(call, action, options, domain, dispatcher, seen, timeout, finishing)
         try:
             return await within(timeout, self._run_when_admitted(running))
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
+        except asyncio.CancelledError:
+            if running.has_begun:
+                problem = "nobody waits for the call any more"
+                logger.warning("action.cancelled", extra=facts(problem=problem, place=running.place))
+            raise
         finally:
+            self.disconnects.finishing.difference_update(finishing)
             if self._metrics.enabled:
                 self._metrics.queued(self.admission.waiting)
                 self._metrics.threads(self.threads.running, self.threads.limit)
@@ -188,6 +204,7 @@ class Executor:
             return await self._run_action(running, call)
         except asyncio.CancelledError as exc:
             if _is_cancelled_from_outside():
+                running.place = place_of_failure(exc)
                 raise
             return self._after_failure(running, exc)
         except BaseException as exc:
@@ -209,17 +226,27 @@ class Executor:
         dispatcher = running.dispatcher
         action = running.action
         try:
+            if action.is_async:
+                running.has_begun = True
+                self.disconnects.finishing.update(running.finishing)
             if action.is_async and not self.threads.takes_coroutines:
                 returned = await action.run(dispatcher, tracker_of(call), running.domain)
             else:
                 self.threads.carry_stream(dispatcher)
-                returned = await self.threads.call(action.run, dispatcher, tracker_of(call), running.domain)
+                run = action.run if action.is_async else partial(self._begin_and_run, running)
+                returned = await self.threads.call(run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:
                 logger.warning("stream.left_open")
                 await dispatcher.stream_end()
             return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
             current_threads.reset(token)
+
+    def _begin_and_run(self, running: _Running, *args: object) -> object:
+        """Run a synchronous action, on its thread: one that waits for a thread has not begun."""
+        running.has_begun = True
+        self.disconnects.finishing.update(running.finishing)
+        return running.action.run(*args)
 
     def _note(self, what: str, action: str, event: str) -> None:
         if what == "dropped":
@@ -234,8 +261,10 @@ class Executor:
         if not error.is_failure:
             raise error from exc
         policy = policy or running.options.policy_for(exc)
-        facts = {"error_id": error.error_id, "then": policy.then}
-        logger.error("action.failed", extra=facts, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
+        told = facts(error_id=error.error_id, then=policy.then)
+        if isinstance(exc, DeadlinePassed):
+            told |= facts(place=running.place)
+        logger.error("action.failed", extra=told, exc_info=None if isinstance(exc, DeadlinePassed) else exc)
         running.seen.note_failure(error)
         if policy.then == "reject":
             raise ActionRejectedError(error.message, error.action) from exc

@@ -1,4 +1,4 @@
-"""What is set for single actions: time limit, what happens when they fail, how many run at once, exactly-once.
+"""What is set for single actions: time limit, what happens when they fail or their caller leaves, how many run at once.
 
 Options come from the code (``@action_options``), and over it from ``action_server: actions:`` of endpoints.yml, where a
 name may be a pattern. The operator has the last word.
@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from action_server.idempotency.rules import Idempotent, OnCrash, rule_from, rule_of
+from action_server.runtime.disconnects import OnDisconnect
 
 T = TypeVar("T")
 _MARK = "__action_options__"
@@ -65,6 +66,8 @@ class ActionOptions(BaseModel):
     # By the exception's class name, with or without its module: `ConnectionError`, `requests.exceptions.ReadTimeout`.
     errors: dict[str, FailurePolicy] = {}
     max_calls: int | None = Field(default=None, ge=1)
+    # Whether what has begun finishes when its caller leaves.
+    on_disconnect: OnDisconnect | None = None
     # The rule by which repeats get the first answer; False switches off what the code says.
     idempotent: Idempotent | Literal[False] | None = None
 

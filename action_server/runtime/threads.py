@@ -14,9 +14,12 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, NoReturn, Protocol
 
 from rasa_sdk.executor import CollectingDispatcher
+
+from action_server.source import place_of_thread
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +79,8 @@ class ThreadPool:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         self.running += 1
-        work = self._pool.submit(context.run, attempt, function, args)
         watch = _Watch(self, loop, context)
+        work = self._pool.submit(context.run, watch.attempt, function, args)
         work.add_done_callback(watch.report)
         try:
             outcome = await watch.outcome
@@ -109,13 +112,20 @@ class _Watch:
         self._loop = loop
         self._context = context
         self._abandoned = False
+        self._thread = 0
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
+
+    def attempt(self, function: Callable[..., Any], args: tuple[object, ...]) -> Outcome:
+        """Call the function, on its thread."""
+        self._thread = get_ident()
+        return attempt(function, args)
 
     def abandon_if_running(self, work: Future[Any]) -> None:
         if work.running():
             self._abandoned = True
             self._threads.abandoned += 1
-            logger.warning("thread.abandoned", extra={"abandoned": self._threads.abandoned})
+            told = {"abandoned": self._threads.abandoned, "place": place_of_thread(self._thread) or "?"}
+            logger.warning("thread.abandoned", extra=told)
 
     def report(self, work: Future[Any]) -> None:
         # Called on the thread; a loop that is closed has nothing left to count.

@@ -119,6 +119,7 @@ class HttpServer:
     def __init__(self, assembly: Assembly, app: SanicApp, server: AsyncioServer, sock: socket.socket) -> None:
         self._readiness = assembly.readiness
         self._grace = assembly.settings.grace
+        self._disconnects = assembly.executor.disconnects
         self._app = app
         self._server = server
         self._sock = sock
@@ -147,10 +148,14 @@ class HttpServer:
             for connection in list(connections):
                 connection.close_if_idle()
             await asyncio.sleep(_DRAIN_INTERVAL)
+        await self._disconnects.drain(deadline - loop.time())
+        cut = await self._disconnects.cut()
         for connection in list(connections):
             if not connection.close_if_idle(math.inf):
-                logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
+                cut += 1
                 connection.abort()
+        for _ in range(cut):
+            logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
         if self._closed is not None:
             await self._closed
         await self._server.before_stop()

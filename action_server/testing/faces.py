@@ -88,7 +88,7 @@ class GrpcFace:
 
         executor = self._assembly.executor
         server = grpc.aio.server()
-        service = GRPCActionServerWebhook(SdkExecutor(executor), False, executor.tracing.provider)
+        service = GRPCActionServerWebhook(SdkExecutor(self._assembly.calls), False, executor.tracing.provider)
         action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(service, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -106,9 +106,9 @@ async def by_http(assembly: Assembly, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     fast: list[bytes] = []
     real = Webhook.answer
 
-    async def answer(self: Webhook, body: bytes | memoryview, head: Any, client: str = "") -> bytes:
+    async def answer(self: Webhook, body: bytes | memoryview, head: Any, *more: Any) -> bytes:
         fast.append(bytes(body))
-        return await real(self, body, head, client)
+        return await real(self, body, head, *more)
 
     monkeypatch.setattr(Webhook, "answer", answer)
     async with serving(assembly) as url, aiohttp.ClientSession() as session:

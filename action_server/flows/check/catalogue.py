@@ -84,7 +84,8 @@ UNKNOWN_SLOT = Rule(
     "error",
     "a slot that a flow, a condition, a response, a form, a rule, a button or the code names, "
     "and the domain does not have",
-    why="reading it gives null, setting it is dropped with an error in the engine's log, a condition on it is false",
+    why="reading it gives null, setting it is dropped with an error in the engine's log, and in a condition it is "
+    "undefined: `is not null` and `!=` are true, all else is false",
     section=NAMES,
 )
 UNKNOWN_RESPONSE = Rule(
@@ -170,9 +171,9 @@ THREAD_BOUND = Rule(
 )
 UNREACHABLE_STEP = Rule(
     "unreachable-step",
-    "warning",
+    "error",
     "a step that no path of its flow leads to",
-    why="it never runs",
+    why="it never runs, and `rasa train` refuses the project",
     section=FLOWS,
 )
 CONDITION_SYNTAX = Rule(
@@ -214,8 +215,24 @@ IMPOSSIBLE_VALUE = Rule(
     "impossible-value",
     "error",
     "a comparison with, or a setting to, a value that a slot cannot have: one that a categorical slot does not list, "
-    'or in a condition one of another type (`"true"` for a bool)',
+    'or in a condition one of another type (`"true"` for a bool, `true` for a text)',
     why="the comparison is always the same; the slot is not set",
+    section=FLOWS,
+)
+ENGINE_REFUSES = Rule(
+    "engine-refuses",
+    "error",
+    "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, a pattern "
+    "that is called, one intent that triggers two flows, slots that are persisted and not used, a step named START, "
+    "two flows of one name or description, mappings that do not go together, and others of this kind",
+    why="`rasa train` or `rasa data validate` refuses the project",
+    section=FLOWS,
+)
+REJECTION_OF_OTHERS = Rule(
+    "rejection-of-others",
+    "warning",
+    "a rejection that looks at another slot than its own",
+    why="the engine shows it its own slot only: the other one is undefined, and the rule hardly ever rejects",
     section=FLOWS,
 )
 FORM_SLOT_WITHOUT_MAPPING = Rule(

@@ -16,6 +16,8 @@ from action_server.flows.check.entity_rules import check_entities
 from action_server.flows.check.flow_rules import check_flows
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.reading import check_reading
+from action_server.flows.check.refused_domain import check_refused_domain
+from action_server.flows.check.refused_flows import check_refused_flows
 from action_server.flows.check.response_rules import check_responses, check_slots
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
@@ -32,6 +34,8 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_reading,
     check_flows,
     check_endless_flows,
+    check_refused_flows,
+    check_refused_domain,
     check_responses,
     check_slots,
     check_stories,

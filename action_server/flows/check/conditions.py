@@ -58,12 +58,12 @@ def _check(subject: Subject, condition: Condition) -> None:
             )
     for slot, value in _comparisons(tree_of(text)):
         subject.report_value(slot, value, at, "the condition compares", exact=True)
-    for slot, constant in _compared_texts(tree_of(text)):
+    for slot, constant in _compared_constants(tree_of(text)):
         check_type(subject, slot, constant, at)
 
 
 def check_type(subject: Subject, name: str, value: object, at: Place) -> None:
-    """Report a constant that a bool or a number is never equal to. Engines compare without converting."""
+    """Report a constant that a bool, a number or a text is never equal to. Engines compare without converting."""
     slot = subject.slot(name)
     if slot is None or not isinstance(value, (str, bool, int, float)) or (isinstance(value, str) and "{" in value):
         return
@@ -71,6 +71,8 @@ def check_type(subject: Subject, name: str, value: object, at: Place) -> None:
         fix = "write `true` or `false`, without quotes"
     elif slot.type == "float" and isinstance(value, str):
         fix = "write a number, without quotes"
+    elif slot.type == "text" and isinstance(value, bool):
+        fix = "compare with a text in quotes, or make it a bool"
     else:
         return
     subject.findings.add(
@@ -122,16 +124,18 @@ def _comparisons(node: Any) -> Iterator[tuple[str, str]]:
             yield from _comparisons(child)
 
 
-def _compared_texts(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield slots and the quoted texts they are compared with."""
+def _compared_constants(node: Any) -> Iterator[tuple[str, str | bool]]:
+    """Yield slots and the quoted texts, or true and false, that they are compared with."""
     if isinstance(node, ast.CompareOperator) and node.type in _EQUAL:
         for one, other in ((node.left, node.right), (node.right, node.left)):
             text = _constant(other) if isinstance(other, ast.Literal) else None
             if _slot(one) and text is not None:
                 yield _slot(one), text
+            elif _slot(one) and isinstance(other, ast.Constant) and isinstance(other.value, bool):
+                yield _slot(one), other.value
     elif isinstance(node, ast.Node):
         for child in (getattr(node, "left", None), getattr(node, "right", None)):
-            yield from _compared_texts(child)
+            yield from _compared_constants(child)
 
 
 def _slot(node: Any) -> str:

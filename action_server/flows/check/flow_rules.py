@@ -72,7 +72,7 @@ def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
         return
     if name.startswith("utter_"):
         subject.report_response(name, at, "the step says", in_pattern=flow.is_pattern)
-    elif subject.knows_actions and name in subject.code.names:
+    elif subject.knows_actions and (name in subject.code.names or subject.code.path is None) and not flow.is_pattern:
         subject.findings.add(
             catalogue.ACTION_NOT_LISTED,
             at,

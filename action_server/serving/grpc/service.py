@@ -6,8 +6,11 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import unquote
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -18,7 +21,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
 from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
 
-from action_server.assembly import Assembly
+from action_server.assembly import Assembly, CallHandler
 from action_server.config.settings import Settings
 from action_server.errors import (
     ActionNotFoundError,
@@ -29,11 +32,13 @@ from action_server.errors import (
     UnauthorizedError,
 )
 from action_server.protocol.calls import call_from, encode_error, encode_reply
-from action_server.runtime.executor import Executor
+from action_server.runtime.disconnects import Disconnects
 from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
 from action_server.security.watched_files import WatchedFiles
+from action_server.serving.http.client_addresses import ClientAddresses
+from action_server.serving.http.refusals import client_gone_error
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,9 @@ _SDK_EXCEPTIONS: dict[type, Callable[[str, str], Exception]] = {
 
 Sink = asyncio.Queue[dict[str, Any]]
 
+# The address of who called, of the RPC that runs here: rasa-sdk's service does not hand it on.
+_client: ContextVar[str] = ContextVar("action_server_grpc_client", default="")
+
 
 class SdkExecutor:
     """What rasa-sdk's gRPC service takes for its ``ActionExecutor``: the same methods, run by ours.
@@ -56,8 +64,9 @@ class SdkExecutor:
     values, so that its text may travel.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, calls: CallHandler) -> None:
+        self._calls = calls
+        self._executor = calls.executor
 
     async def run(
         self,
@@ -69,8 +78,18 @@ class SdkExecutor:
         if not action_call.get("next_action"):
             logger.warning("call.without_action")
             return None
+        # A task of its own: gRPC cancels the one it called this from when the caller leaves.
+        task = asyncio.ensure_future(self._run(action_call, sink, dispatcher or CollectingDispatcher()))
         try:
-            result = await self._run(action_call, sink, dispatcher or CollectingDispatcher())
+            result = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if dispatcher is not None and dispatcher.is_streaming_cancelled:
+                # The user interrupted it, and it streams on for too long: nobody has left.
+                task.cancel()
+            elif not task.done():
+                self._executor.disconnects.leave(task)
+                task.add_done_callback(partial(self._note_unheard, client=_client.get()))
+            raise
         except Exception as exc:
             if sink is not None:
                 await sink.put({"event": "stream_error", "exception": exc})
@@ -104,13 +123,16 @@ class SdkExecutor:
             with self._executor.tracing.call() as span:
                 call = call_from(action_call)
                 span.about(call)
-                answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher)
+                answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher, client=_client.get())
         except CallError as exc:
             known = next((_SDK_EXCEPTIONS[cls] for cls in type(exc).__mro__ if cls in _SDK_EXCEPTIONS), None)
             if known is None:
                 raise
             raise known(exc.action, exc.message) from exc
         return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
+
+    def _note_unheard(self, _: object, client: str) -> None:
+        self._calls.note_error(client_gone_error(), client=client)
 
     def list_actions(self) -> list[ActionName]:
         """List the registered actions."""
@@ -121,6 +143,52 @@ def _reply_of(exc: Exception) -> tuple[int, bytes]:
     """Return what HTTP would have answered: recordings are of one form for both."""
     cause = exc if isinstance(exc, CallError) else exc.__cause__
     return (cause.status, encode_error(cause)) if isinstance(cause, CallError) else (500, b"")
+
+
+class _Caller(Protocol):
+    """What an RPC's context tells of who called."""
+
+    def peer(self) -> str:
+        """Return the address in gRPC's words: family, address, port."""
+        ...
+
+    def invocation_metadata(self) -> Any:
+        """Return names and values."""
+        ...
+
+
+class _Service(GRPCActionServerWebhook):
+    """rasa-sdk's service, which also knows who calls."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        super().__init__(SdkExecutor(assembly.calls), False, assembly.executor.tracing.provider)
+        self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
+
+    async def Webhook(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
+        """Run an action."""
+        # Each RPC has a context of its own.
+        _client.set(caller_of(context, self._addresses))
+        return await super().Webhook(request, context)
+
+    async def WebhookStream(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:  # noqa: N802
+        """Run an action, and send its chunks as they come."""
+        _client.set(caller_of(context, self._addresses))
+        async with aclosing(super().WebhookStream(request, context)) as events:
+            async for event in events:
+                yield event
+
+
+def caller_of(context: _Caller, addresses: ClientAddresses) -> str:
+    """Return the address an RPC came from: the connection's, or what a trusted proxy says of it in the metadata."""
+    family, _, address = unquote(context.peer() or "").partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    peer = address.rpartition(":")[0].strip("[]")
+    if not addresses.is_proxy(peer):
+        return peer
+    told: CIMultiDict[Any] = CIMultiDict(context.invocation_metadata() or ())
+    names = ("forwarded", "x-forwarded-for")
+    return addresses.client(peer, {name: ", ".join(map(str, told.getall(name, []))) for name in names})
 
 
 class _Authentication(grpc.aio.ServerInterceptor):
@@ -161,10 +229,13 @@ def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHand
 class GrpcServer:
     """Serves gRPC on sockets of its own."""
 
-    def __init__(self, server: grpc.aio.Server, checks: health.aio.HealthServicer, grace: float) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, checks: health.aio.HealthServicer, grace: float, disconnects: Disconnects
+    ) -> None:
         self._server = server
         self._checks = checks
         self._grace = grace
+        self._disconnects = disconnects
         self._stopped: asyncio.Future[None] | None = None
 
     async def announce(self, *, others_serve: bool) -> None:
@@ -178,8 +249,13 @@ class GrpcServer:
 
     async def drain(self) -> None:
         """Take no more calls; clients get a GOAWAY. Running ones get the grace."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._grace
         await self._checks.enter_graceful_shutdown()
         await (self._stopped or self._server.stop(self._grace))
+        await self._disconnects.drain(deadline - loop.time())
+        for _ in range(await self._disconnects.cut()):
+            logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
 
 
 @asynccontextmanager
@@ -195,15 +271,14 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
         compression=grpc.Compression.Gzip,
         options=[("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)],
     )
-    service = GRPCActionServerWebhook(SdkExecutor(executor), False, executor.tracing.provider)
-    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(service, server)
+    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(_Service(assembly), server)
     checks = health.aio.HealthServicer()
     for name in ("", GRPC_ACTION_SERVER_NAME):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     _listen(server, settings)
     await server.start()
-    serving = GrpcServer(server, checks, settings.grace)
+    serving = GrpcServer(server, checks, settings.grace, executor.disconnects)
     try:
         yield serving
     finally:

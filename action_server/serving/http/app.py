@@ -64,6 +64,7 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
     )
     # Of both ways in.
     app.ctx.byte_budget = ByteBudget(limits.max_bytes_in_flight)
+    app.ctx.disconnects = assembly.executor.disconnects
     if settings.cors:
         configure_cors(app, list(settings.cors))
     if assembly.authenticator is not None:

@@ -58,6 +58,7 @@ class Webhook:
         self.heads = Heads(self.limits.max_header_bytes)
         self.addresses = ClientAddresses(self.assembly.settings.trusted_proxies)
         self.budget: ByteBudget = self.app.ctx.byte_budget
+        self.disconnects = self.assembly.executor.disconnects
         # Calls that the metrics do not know yet: telling them of each one would cost every one.
         self.uncounted = 0
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
@@ -85,14 +86,19 @@ class Webhook:
         """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
         return head.keep_alive and bool(self._config["KEEP_ALIVE"])
 
-    async def answer(self, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
-        """Return the whole answer of HTTP. ``client`` is the caller's address."""
+    async def answer(
+        self, body: bytes | memoryview, head: Head, client: str = "", has_left: Callable[[], bool] = bool
+    ) -> bytes:
+        """Return the answer as HTTP has it. ``client`` is the caller's address, ``has_left`` tells if it is gone."""
         request_id = request_id_of(head.headers.get("x-request-id", ""))
         try:
             status, reply, error = await self.calls.answer(
                 body, headers=head.headers, request_id=request_id, client=client
             )
+            is_gone = has_left()
         except asyncio.CancelledError:
+            is_gone = True
+        if is_gone:
             error = self.calls.note_error(client_gone_error(), request_id, client)
             status, reply = error.status, encode_error(error)
         # Only now: the server may have been told to stop while the action ran.
@@ -191,11 +197,11 @@ class WebhookProtocol(asyncio.Protocol):
         self._transport.resume_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End; nobody waits for the answer any more."""
+        """End; nobody waits for the answer any more, though its action may go on."""
         self._connections.discard(self)
         self._release()
         if self._task is not None:
-            self._task.cancel()
+            self._webhook.disconnects.leave(self._task)
 
     def close_if_idle(self, now: float | None = None) -> bool:
         """Close the connection if no request is on it, on its way or about to come; tell whether it is closed."""
@@ -249,8 +255,8 @@ class WebhookProtocol(asyncio.Protocol):
     async def _answer(self, body: bytes | memoryview, head: Head) -> None:
         peer = self._peer
         client = self._webhook.addresses.client(peer, head.headers) if self._is_proxy else peer
-        answer = await self._webhook.answer(body, head, client)
         transport = self._transport
+        answer = await self._webhook.answer(body, head, client, transport.is_closing)
         self._task = self._head = None
         if self._share is not None:
             self._release()

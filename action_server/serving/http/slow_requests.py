@@ -7,6 +7,7 @@ Handing a protocol to ``create_server`` is Sanic's documented way to change that
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 from sanic.http.constants import Stage
@@ -35,6 +36,8 @@ class _Impatient:
 
     HTTP_CLASS = StrictHttp
 
+    _task: asyncio.Task[Any] | None
+
     def connection_made(self: Any, transport: Any) -> None:
         """Begin."""
         self._made = self.loop.time()
@@ -57,6 +60,14 @@ class _Impatient:
             self.abort()
             return
         super().data_received(data)  # type: ignore[misc]
+
+    def connection_lost(self: Any, exc: BaseException | None) -> None:
+        """End; a call whose action has begun may go on."""
+        # Sanic would cancel the task that it finds.
+        if self._task is not None:
+            self.app.ctx.disconnects.leave(self._task)
+            self._task = None
+        super().connection_lost(exc)  # type: ignore[misc]
 
     def close_if_idle(self: Any, now: float | None = None) -> bool:
         """Close the connection if no request is on it, on its way or about to come; tell whether it is closed."""

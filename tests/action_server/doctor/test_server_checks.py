@@ -33,7 +33,9 @@ SETTINGS: list[tuple[str, Mapping[str, Any], list[str]]] = [
     ("a long timeout", {"timeout": 61}, ["timeout-lock"]),
     ("a long timeout of one", {"action_options": {"action_*": {"timeout": 61}}}, ["timeout-lock"]),
     ("a long queue", {"queue_timeout": 31}, ["queue-timeout"]),
-    ("a long grace", {"grace": 31}, ["grace-kubernetes"]),
+    ("a long grace", {"grace": 26}, ["grace-kubernetes"]),
+    ("a long delay before it", {"drain_delay": 6.0, "grace": 25}, ["grace-kubernetes"]),
+    ("both within half a minute", {"drain_delay": 5.0, "grace": 25}, []),
     ("small requests", {"max_request_bytes": 1_000_000}, ["request-size"]),
 ]
 

@@ -331,11 +331,11 @@ async def test_an_action_cannot_change_the_domain_of_another_call() -> None:
     """Each call has its own copy, so code that changes it works and nobody else sees it."""
 
     def run(_: object, tracker: object, domain: dict[str, Any]) -> Any:
-        domain["slots"]["count"] += 1
-        return SlotSet("seen", domain["slots"]["count"])
+        domain["slots"]["count"]["min"] += 1
+        return SlotSet("seen", domain["slots"]["count"]["min"])
 
     executor = executor_with(run)
-    await executor.run(a_call(domain_digest="a", domain={"slots": {"count": 0}}))
+    await executor.run(a_call(domain_digest="a", domain={"slots": {"count": {"min": 0}}}))
 
     seen = [(await executor.run(a_call(domain_digest="a"))).events[0]["value"] for _ in range(3)]
 

@@ -59,7 +59,6 @@ NEAR_MISSES = {
     "nested JSON": """          payload: '/inform{{"size": {{"a": [1]}}}}'\n""",
     "a confidence": """          payload: '/inform@0.9{{"size": "big"}}'\n""",
     "no entities": "          payload: /inform\n",
-    "empty entities": "          payload: '/inform{}'\n",
     "Jinja": """          payload: '/inform{{ slots.size }}'\n""",
     "words": "          payload: 'A {big} \"one\"'\n",
     "words that begin with a slash": "          payload: '/ or nothing'\n",

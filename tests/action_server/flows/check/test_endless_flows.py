@@ -54,7 +54,9 @@ def findings_of(folder: Path, one: str, two: str) -> list[tuple[str, str]]:
     flows = f"flows:\n  one: {{description: d, steps: {one}}}\n  two: {{description: d, steps: {two}}}\n"
     project(folder, {"domain.yml": DOMAIN, "data/flows.yml": flows, "own_actions.py": ""})
     report = check(Request(Path(), "own_actions", load=False))
-    return [(finding.rule.id, f"data/flows.yml:{finding.place.line}") for finding in report.findings]
+    # That two flows have one description is none of what is looked for here.
+    findings = [finding for finding in report.findings if finding.rule.id != "engine-refuses"]
+    return [(finding.rule.id, f"data/flows.yml:{finding.place.line}") for finding in findings]
 
 
 @pytest.fixture(autouse=True)

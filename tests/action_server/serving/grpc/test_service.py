@@ -16,6 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from action_server.serving.grpc.service import caller_of
+from action_server.serving.http.client_addresses import ClientAddresses
 from tests.processes import PATIENCE, server
 from tests.projects import project
 
@@ -215,3 +217,29 @@ async def test_a_grpc_server_ends_by_a_signal(tmp_path: Path) -> None:
             await stub.Actions(pb.ActionsRequest(), wait_for_ready=True)
 
         assert await asyncio.to_thread(running.stop) == 0
+
+
+class _Context:
+    """An RPC from ``address``; everybody says that the call is somebody else's."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def peer(self) -> str:
+        return self._address
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("user-agent", "grpc"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9"))
+
+
+def test_the_callers_address_is_the_connections_or_what_a_trusted_proxy_says() -> None:
+    """Anybody can write into the metadata."""
+    contexts = {
+        "ipv4:192.0.2.7:4711": "192.0.2.7",
+        "ipv6:%5B2001:db8::1%5D:4711": "2001:db8::1",
+        "ipv4:10.0.0.1:4711": "203.0.113.9",
+        "unix:": "",
+    }
+    addresses = ClientAddresses(["10.0.0.0/8"])
+
+    assert {peer: caller_of(_Context(peer), addresses) for peer in contexts} == contexts

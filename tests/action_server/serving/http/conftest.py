@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -23,9 +23,11 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     bodies: list[bytes] = []
     real = Webhook.answer
 
-    async def answer(self: Webhook, body: bytes | memoryview, head: Head, client: str = "") -> bytes:
+    async def answer(
+        self: Webhook, body: bytes | memoryview, head: Head, client: str, has_left: Callable[[], bool]
+    ) -> bytes:
         bodies.append(bytes(body))
-        return await real(self, body, head, client)
+        return await real(self, body, head, client, has_left)
 
     monkeypatch.setattr(Webhook, "answer", answer)
     return bodies

@@ -67,8 +67,9 @@ async def serving(**settings: Any) -> AsyncIterator[int]:
     registry = Registry()
     for function in (echo, reject, fail, wait, large):
         registry.register_function(f"action_{function.__name__}", function)
-    executor = Executor(registry, limits=Limits(sync_workers=2))
-    assembly = Assembly(Settings(max_request_bytes=LIMIT, grace=0, **settings), executor, Readiness())
+    read = Settings(max_request_bytes=LIMIT, grace=0, **settings)
+    executor = Executor(registry, limits=Limits(sync_workers=2), options=read.options)
+    assembly = Assembly(read, executor, Readiness())
     sock = listen("127.0.0.1", 0)
     try:
         async with worker.serve_http(assembly, sock, f"test-{uuid4().hex}", only_one=False):

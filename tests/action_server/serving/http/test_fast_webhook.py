@@ -154,20 +154,21 @@ async def test_a_body_that_stops_is_left_to_the_plain_route() -> None:
         assert await connection.is_closed()
 
 
-async def test_a_client_that_goes_away_ends_its_call(port: int, caplog: pytest.LogCaptureFixture) -> None:
-    """The action is cancelled, and the log says so, as on the plain route."""
+async def test_a_client_that_goes_away_ends_its_call(caplog: pytest.LogCaptureFixture) -> None:
+    """Where that is chosen. The action is cancelled, and the log says so, as on the plain route."""
     lines = []
-    for header in ([], [PLAIN]):
-        caplog.clear()
-        gate.started.clear()
-        async with connected(port) as connection:
-            connection.send(request(body_of("action_wait"), *header))
-            await gate.started.wait()
-        for _ in range(500):
-            await asyncio.sleep(0.01)
-            if "call.refused" in caplog.messages:
-                break
-        lines.append([(r.msg, vars(r).get("status")) for r in caplog.records if r.msg == "call.refused"])
+    async with serving(on_disconnect="cancel") as port:
+        for header in ([], [PLAIN]):
+            caplog.clear()
+            gate.started.clear()
+            async with connected(port) as connection:
+                connection.send(request(body_of("action_wait"), *header))
+                await gate.started.wait()
+            for _ in range(500):
+                await asyncio.sleep(0.01)
+                if "call.refused" in caplog.messages:
+                    break
+            lines.append([(r.msg, vars(r).get("status")) for r in caplog.records if r.msg == "call.refused"])
     assert lines == [[("call.refused", 499)]] * 2
 
 

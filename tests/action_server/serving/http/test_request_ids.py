@@ -72,7 +72,7 @@ async def test_a_refused_credential_has_an_id() -> None:
 
 async def test_a_slow_body_and_a_client_that_is_gone_have_ids(caplog: pytest.LogCaptureFixture) -> None:
     """Their lines in the log are all that is left to look for."""
-    async with serving(header_timeout=0.2, body_timeout=0.2) as port:
+    async with serving(header_timeout=0.2, body_timeout=0.2, on_disconnect="cancel") as port:
         async with connected(port) as connection:
             connection.send(request(GOOD, "X-Request-ID: slow")[:-5])
             assert (await connection.answer())[1]["x-request-id"] == "slow"

@@ -1,0 +1,121 @@
+"""What `rasa train` and `rasa data validate` refuse in a domain, beyond what cannot be read (rasa-pro 3.21.0, read)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from action_server.flows.check import catalogue
+from action_server.flows.check.subject import Subject
+from action_server.project.conditions import names_in
+from action_server.project.domain import CONTROLLED, Response, Slot, Variation
+from action_server.source import Place
+
+_NLU_MAPPINGS = ("from_entity", "from_text", "from_intent", "from_trigger_intent")
+_NOTHING_IN_BRACES = re.compile(r"\{\s*\}")
+_SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
+_MOST_SLOTS = 10
+
+
+def check_refused_domain(subject: Subject) -> None:
+    """Report what the engine does not take."""
+    for slot in subject.domain.slots.values():
+        if not slot.is_default:
+            _check_bounds(subject, slot)
+            if subject.project.flows:
+                _check_mappings(subject, slot)
+    for response in subject.domain.responses.values():
+        if not response.is_default:
+            for variation in response.variations:
+                _check_variation(subject, response, variation)
+
+
+def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
+    subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
+
+
+def _check_bounds(subject: Subject, slot: Slot) -> None:
+    low, high = slot.min_value, slot.max_value
+    if slot.type != "float" or low is None or high is None:
+        return
+    if low >= high:
+        _refuse(subject, slot.at, f"the slot {slot.name!r} has a `min_value` that is not below its `max_value`", "swap")
+    elif isinstance(slot.initial_value, (int, float)) and not low <= slot.initial_value <= high:
+        _refuse(subject, slot.at, f"the slot {slot.name!r} starts with a value out of its bounds", "widen them")
+
+
+def _check_mappings(subject: Subject, slot: Slot) -> None:
+    uses_nlu = any(mapping.type in _NLU_MAPPINGS for mapping in slot.mappings)
+    for mapping in slot.mappings:
+        action = mapping.run_action_every_turn
+        if action and mapping.type not in CONTROLLED:
+            what = f"a mapping of {slot.name!r} runs {action!r} every turn and is no `controlled` one"
+            _refuse(subject, mapping.at, what, "make its type `controlled`")
+        if mapping.coexistence_system and mapping.type not in CONTROLLED:
+            what = f"a mapping of {slot.name!r} has a `coexistence_system` and is no `controlled` one"
+            _refuse(subject, mapping.at, what, "make its type `controlled`")
+        if mapping.coexistence_system not in ("", "SHARED") and slot.shared_for_coexistence:
+            what = f"{slot.name!r} is `shared_for_coexistence`, and a mapping is {mapping.coexistence_system}'s"
+            _refuse(subject, mapping.at, what, "make its `coexistence_system` SHARED")
+        if mapping.allow_nlu_correction and (mapping.type != "from_llm" or not uses_nlu):
+            what = f"`allow_nlu_correction` of {slot.name!r} stands without a `from_llm` and an NLU mapping beside it"
+            _refuse(subject, mapping.at, what, "take it away, or have both mappings")
+    systems = {mapping.coexistence_system for mapping in slot.mappings if mapping.coexistence_system}
+    if len(systems) > 1:
+        _refuse(subject, slot.at, f"the mappings of {slot.name!r} belong to several systems", "choose one")
+    if uses_nlu and not _has_adapter(subject.project.config):
+        _refuse(
+            subject,
+            slot.at,
+            f"the slot {slot.name!r} is filled by NLU, and the pipeline has no NLUCommandAdapter",
+            "add it to `pipeline` of config.yml, or fill the slot `from_llm`",
+        )
+
+
+def _has_adapter(config: Any) -> bool:
+    pipeline = config.get("pipeline")
+    if not isinstance(pipeline, list):
+        # There is no config, or one of another engine.
+        return True
+    return any(isinstance(part, dict) and part.get("name") == "NLUCommandAdapter" for part in pipeline)
+
+
+def _check_variation(subject: Subject, response: Response, variation: Variation) -> None:
+    parts = (
+        variation.text,
+        variation.image,
+        variation.custom,
+        variation.buttons,
+        variation.attachment,
+        variation.quick_replies,
+    )
+    if any(_holds_empty_braces(part) for part in parts):
+        what = f"a variation of {response.name!r} has braces with nothing in them"
+        _refuse(subject, variation.at, what, "write the slot's name into them, or take them away")
+    if variation.condition is not None and "{" not in variation.condition.text:
+        first = {name.partition(".")[0] for name in names_in(variation.condition.text)}
+        if "context" in first:
+            what = f"the condition of a variation of {response.name!r} looks at the context"
+            _refuse(subject, variation.condition.at, what, "it sees slots alone")
+    for button in variation.buttons:
+        _check_button(subject, response, variation, str(button.get("payload") or ""))
+
+
+def _check_button(subject: Subject, response: Response, variation: Variation, payload: str) -> None:
+    found = _SET_SLOTS.fullmatch(payload.strip())
+    if not found:
+        return
+    names = [part.partition("=")[0].strip() for part in found[1].split(",") if "=" in part]
+    if payload.count("=") > _MOST_SLOTS:
+        what = f"a button of {response.name!r} sets more than {_MOST_SLOTS} slots"
+        _refuse(subject, variation.at, what, "engines set none of them: let an action do it")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        _refuse(subject, variation.at, f"a button of {response.name!r} sets {name!r} twice", "set it once")
+
+
+def _holds_empty_braces(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(_NOTHING_IN_BRACES.search(value))
+    if isinstance(value, dict):
+        return any(map(_holds_empty_braces, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_empty_braces, value))

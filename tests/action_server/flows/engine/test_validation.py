@@ -1,0 +1,287 @@
+"""What `rasa train` and `rasa data validate` refuse in a project, and what they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from action_server.flows.check.checking import Request, check
+from tests.action_server.flows.engine.rows import Row, each
+from tests.projects import project
+
+SLOTS = """
+slots:
+  kind: {type: categorical, values: [big, small]}
+  amount: {type: float}
+  ok: {type: bool}
+  word: {type: text}
+  items: {type: list, mappings: [{type: controlled}]}
+"""
+RESPONSES = """
+responses:
+  utter_ask_kind: [{text: Which kind?}]
+  utter_ask_amount: [{text: How much?}]
+  utter_ask_ok: [{text: All right?}]
+  utter_ask_word: [{text: Your word?}]
+  utter_ask_items: [{text: Which?}]
+  utter_hi: [{text: Hi.}]
+"""
+CONFIG = "recipe: default.v1\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
+OTHER = "other: {description: Another one., steps: [{action: utter_hi}]}"
+
+
+def flow(steps: str, more: str = "") -> str:
+    return f"main: {{description: The main one., {more}steps: [{steps}]}}"
+
+
+def branch(condition: str) -> str:
+    return flow(f'{{noop: true, next: [{{if: "{condition}", then: END}}, {{else: END}}]}}')
+
+
+# Flows, one in a line; whether an engine takes them.
+FLOWS = [
+    Row("a plain flow", [flow("{collect: kind}, {action: utter_hi}")], True),
+    Row("a called flow that links", [flow("{call: calls}"), "calls: {description: d, steps: [{link: other}]}"], False),
+    Row("a called flow that does not", [flow("{call: other}")], True),
+    Row("a list that is collected", [flow("{collect: items}")], False),
+    Row("a list that is set", [flow("{set_slots: [{items: [a]}]}")], False),
+    Row("a pattern that is called", [flow("{call: pattern_search}")], False),
+    Row("a link to small talk", [flow("{link: pattern_chitchat}")], False),
+    Row("a link to a person", [flow("{link: pattern_human_handoff}")], True),
+    Row("a link to the search", [flow("{link: pattern_search}")], True),
+    Row("a link to the question how it was", [flow("{link: pattern_customer_satisfaction}")], True),
+    Row("a link to another pattern", [flow("{link: pattern_completed}")], False),
+    Row(
+        "a pattern that links to small talk",
+        ["pattern_cannot_handle: {description: d, steps: [{link: pattern_chitchat}]}"],
+        True,
+    ),
+    Row(
+        "a pattern that links to a pattern",
+        ["pattern_chitchat: {description: d, steps: [{link: pattern_completed}]}"],
+        False,
+    ),
+    Row("a pattern that links to a flow", ["pattern_chitchat: {description: d, steps: [{link: other}]}"], True),
+    Row("a pattern that calls", ["pattern_chitchat: {description: d, steps: [{call: other}]}"], False),
+    Row("the pattern for errors links", ["pattern_internal_error: {description: d, steps: [{link: other}]}"], False),
+    Row("a link to nowhere", [flow("{link: nowhere}")], False),
+    Row("a link with a next", [flow("{link: other, next: END}")], False),
+    Row(
+        "one intent for two flows",
+        [
+            flow("{action: utter_hi}", "nlu_trigger: [{intent: hi}], "),
+            "b: {description: b, nlu_trigger: [{intent: hi}], steps: [{action: utter_hi}]}",
+        ],
+        False,
+    ),
+    Row("two intents for one flow", [flow("{action: utter_hi}", "nlu_trigger: [{intent: a}, {intent: b}], ")], True),
+    Row("persisted and collected", [flow("{collect: kind}", "persisted_slots: [kind], ")], True),
+    Row("persisted and set", [flow("{set_slots: [{ok: true}]}", "persisted_slots: [ok], ")], True),
+    Row("persisted and not used", [flow("{collect: kind}", "persisted_slots: [ok], ")], False),
+    Row("persisted and unknown", [flow("{collect: kind}", "persisted_slots: [nobody], ")], False),
+    Row(
+        "persisted in both ways",
+        [flow("{collect: kind, reset_after_flow_ends: false}", "persisted_slots: [kind], ")],
+        False,
+    ),
+    Row("persisted in the old way", [flow("{collect: kind, reset_after_flow_ends: false}")], True),
+    Row("a step named START", [flow("{id: START, action: utter_hi}")], False),
+    Row("a step named END", [flow("{id: END, action: utter_hi}")], False),
+    Row("a step named NEXT:x", [flow('{id: "NEXT:x", action: utter_hi}')], False),
+    Row("two steps of one id", [flow("{id: a, action: utter_hi}, {id: a, action: utter_hi}")], False),
+    Row("a step that is not reached", [flow("{action: utter_hi, next: END}, {action: utter_hi}")], False),
+    Row("a next to nowhere", [flow("{action: utter_hi, next: nowhere}")], False),
+    Row("an if without else", [flow("{noop: true, next: [{if: slots.ok, then: END}]}")], False),
+    Row(
+        "the end of a branch without next",
+        [flow("{noop: true, next: [{if: slots.ok, then: [{action: utter_hi}]}, {else: END}]}")],
+        False,
+    ),
+    Row("an empty branch", [flow("{noop: true, next: [{if: slots.ok, then: []}, {else: END}]}")], False),
+    Row("no steps", ["main: {description: d, steps: []}"], False),
+    Row("no description", ["main: {steps: [{action: utter_hi}]}"], False),
+    Row("an unknown key", [flow("{action: utter_hi}", "colour: red, ")], False),
+    Row("a translation", [flow("{action: utter_hi}", "translation: {de: {name: Haupt}}, ")], True),
+    Row("on_activate", [flow("{action: utter_hi}", "on_activate: Say hello., ")], True),
+    Row("metadata", [flow("{action: utter_hi}", "metadata: {a: 1}, ")], True),
+    Row("always in the prompt", [flow("{action: utter_hi}", "always_include_in_prompt: true, ")], True),
+    Row("an id with a space", ["'a b': {description: d, steps: [{action: utter_hi}]}"], False),
+    Row("an id that begins with a digit", ["1a: {description: d, steps: [{action: utter_hi}]}"], True),
+    Row(
+        "two flows of one name",
+        [flow("{action: utter_hi}", "name: same, "), "b: {name: same, description: b, steps: [{action: utter_hi}]}"],
+        False,
+    ),
+    Row(
+        "two flows of one description, but for its dots",
+        [flow("{action: utter_hi}"), "b: {description: The main one!, steps: [{action: utter_hi}]}"],
+        False,
+    ),
+    Row("a slot that is not there", [flow("{collect: nobody}")], False),
+    Row("an action that is not listed", [flow("{action: action_nobody}")], False),
+    Row("a response that is not there", [flow("{action: utter_nobody}")], False),
+    Row("exit_if at a flow", [flow("{call: other, exit_if: [slots.ok]}")], False),
+    Row("a rejection without a response", [flow("{collect: amount, rejections: [{if: slots.amount > 1}]}")], False),
+    Row("two kinds of one step", [flow("{collect: kind, action: utter_hi}")], False),
+]
+# A branch's condition; whether an engine takes it.
+CONDITIONS = [
+    Row("a bool alone", "slots.ok", True),
+    Row("a bool with true", "slots.ok is true", True),
+    Row("a bool with a text", "slots.ok == 'true'", False),
+    Row("a bool with a number", "slots.ok == 1", False),
+    Row("a bool with null", "slots.ok is null", False),
+    Row("a bool with null, not", "slots.ok is not null", False),
+    Row("a bool with null beside another", "slots.ok is not null and slots.kind", True),
+    Row("a bool that is not", "not slots.ok", True),
+    Row("a category", "slots.kind == 'big'", True),
+    Row("a category that is not listed", "slots.kind == 'huge'", False),
+    Row("a category with null", "slots.kind is not null", True),
+    Row("a number", "slots.amount > 5", True),
+    Row("a slot that is not there", "slots.nobody", False),
+    Row("a slot without its prefix", "kind == 'big'", False),
+    Row("a constant", "true", False),
+    Row("the context", "context.collect", True),
+    Row("half a condition", "slots.amount >", False),
+    Row("with Jinja over the context", "slots.{{context.collect}} is not null", True),
+]
+_SHARED = (
+    "slots: {{n: {{type: text, shared_for_coexistence: true, "
+    "mappings: [{{type: controlled, coexistence_system: {}}}]}}}}"
+)
+# Slots and responses over those above; whether an engine takes them.
+DOMAINS = [
+    Row("bounds", "slots: {n: {type: float, min_value: 1, max_value: 2}}", True),
+    Row("bounds the wrong way round", "slots: {n: {type: float, min_value: 2, max_value: 1}}", False),
+    Row("bounds with nothing between", "slots: {n: {type: float, min_value: 1, max_value: 1}}", False),
+    Row("one bound", "slots: {n: {type: float, min_value: 1}}", True),
+    Row("a start out of bounds", "slots: {n: {type: float, initial_value: 5, min_value: 1, max_value: 2}}", False),
+    Row("an unknown type", "slots: {n: {type: number}}", False),
+    Row("an unknown mapping", "slots: {n: {type: text, mappings: [{type: from_nobody}]}}", False),
+    Row("NLU without its adapter", "slots: {n: {type: text, mappings: [{type: from_text}]}}", False),
+    Row(
+        "an action every turn of another mapping",
+        "slots: {n: {type: text, mappings: [{type: from_llm, run_action_every_turn: utter_hi}]}}",
+        False,
+    ),
+    Row(
+        "a correction without NLU",
+        "slots: {n: {type: text, mappings: [{type: from_llm, allow_nlu_correction: true}]}}",
+        False,
+    ),
+    Row(
+        "another system's slot that is shared",
+        _SHARED.format("NLU"),
+        False,
+    ),
+    Row(
+        "a shared slot",
+        _SHARED.format("SHARED"),
+        True,
+    ),
+    Row(
+        "a system without a controlled mapping",
+        "slots: {n: {type: text, mappings: [{type: from_llm, coexistence_system: SHARED}]}}",
+        False,
+    ),
+    Row(
+        "a rule's response that is not there",
+        "slots: {n: {type: text, validation: {rejections: [{if: slots.n, utter: utter_nobody}]}}}",
+        False,
+    ),
+    Row(
+        "another response to ask again that is not there",
+        "slots: {n: {type: text, validation: {rejections: [{if: a, utter: utter_hi}], refill_utter: utter_x}}}",
+        False,
+    ),
+    Row("braces with nothing in them", 'responses: {utter_x: [{text: "Hi {}"}]}', False),
+    Row(
+        "braces with space in them, in a button",
+        'responses: {utter_x: [{text: a, buttons: [{title: "{ }", payload: /a}]}]}',
+        False,
+    ),
+    Row("no variation", "responses: {utter_x: []}", False),
+    Row("a button without a payload", "responses: {utter_x: [{text: a, buttons: [{title: b}]}]}", False),
+    Row(
+        "a button with an empty payload", "responses: {utter_x: [{text: a, buttons: [{title: b, payload: ''}]}]}", False
+    ),
+    Row(
+        "a button that sets a slot",
+        "responses: {utter_x: [{text: a, buttons: [{title: b, payload: /SetSlots(word=a)}]}]}",
+        True,
+    ),
+    Row(
+        "a button that sets one twice",
+        "responses: {utter_x: [{text: a, buttons: [{title: b, payload: '/SetSlots(word=a, word=b)'}]}]}",
+        False,
+    ),
+    Row(
+        "a button that sets no slot",
+        "responses: {utter_x: [{text: a, buttons: [{title: b, payload: /SetSlots(nobody=a)}]}]}",
+        False,
+    ),
+    Row("a button with words", "responses: {utter_x: [{text: a, buttons: [{title: b, payload: yes please}]}]}", True),
+    Row(
+        "a condition that does not parse",
+        'responses: {utter_x: [{text: a, condition: "slots.ok =="}, {text: b}]}',
+        False,
+    ),
+    Row(
+        "a condition on the context",
+        'responses: {utter_x: [{text: a, condition: "context.collect == 1"}, {text: b}]}',
+        False,
+    ),
+    Row(
+        "a condition on an unknown slot", "responses: {utter_x: [{text: a, condition: slots.nobody}, {text: b}]}", False
+    ),
+]
+# Parts of a domain in two files; whether an engine takes them.
+PARTS = [
+    Row("other slots", "slots: {n: {type: text}}", True),
+    Row("a slot once more", "slots: {word: {type: bool}}", False),
+    Row("the very same slot once more", "slots: {word: {type: text}}", False),
+    Row("a response once more", "responses: {utter_hi: [{text: Hello.}]}", False),
+    Row("other responses", "responses: {utter_ho: [{text: Ho.}]}", True),
+]
+
+
+def refusals(folder: Path, flows: list[str], *more: str, domain: str = SLOTS + RESPONSES) -> list[str]:
+    files = {
+        "domain/domain.yml": 'version: "3.1"\n' + domain,
+        "data/flows.yml": "flows:\n" + "".join(f"  {line}\n" for line in [*flows, OTHER]),
+        "config.yml": CONFIG,
+    }
+    files |= {f"domain/more_{number}.yml": text for number, text in enumerate(more)}
+    report = check(Request(project(folder, files), "no_such_package"))
+    # That a name in a condition has no `slots.` is a warning of ours, and refused by the engine.
+    return [str(f) for f in report.findings if f.severity == "error"]
+
+
+@pytest.fixture(autouse=True)
+def in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@each(FLOWS)
+def test_flows_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """And nothing else is an error."""
+    assert (refusals(tmp_path, row.given) == []) is row.engine
+
+
+@each(CONDITIONS)
+def test_conditions_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """Those of branches; `and` and `or` are not looked into for bools."""
+    assert (refusals(tmp_path, [branch(row.given)]) == []) is row.engine
+
+
+@each(DOMAINS)
+def test_domains_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """Slots with mappings and bounds, responses with buttons and conditions."""
+    assert (refusals(tmp_path, [flow("{collect: kind}")], row.given) == []) is row.engine
+
+
+@each(PARTS)
+def test_domains_in_parts_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """One name stands in one file."""
+    assert (refusals(tmp_path, [flow("{collect: kind}")], row.given) == []) is row.engine
