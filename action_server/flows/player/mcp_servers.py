@@ -14,7 +14,7 @@ import aiohttp
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
-from action_server.flows.player.tools import TIMEOUT, ToolReply
+from action_server.flows.player.tools import TIMEOUT, ToolReply, result_as_engines_have_it
 from action_server.nearest import did_you_mean
 from action_server.project.server_addresses import Address, address_of
 from action_server.protocol.jsonable import JsonObject
@@ -136,8 +136,7 @@ class McpServers:
         else:
             params: JsonObject = {"name": tool, "arguments": arguments, **({"_meta": meta} if meta else {})}
             result = await _call(_Connection(self._session, server), tool, params)
-        # As the engine's client has it: a key that did not come is there as well.
-        return {"meta": result.get("_meta"), "content": [], "structuredContent": None, "isError": False, **result}
+        return result_as_engines_have_it(result)
 
 
 async def _call(connection: _Connection, tool: str, params: JsonObject) -> JsonObject:
