@@ -49,7 +49,7 @@ class Player:
     ) -> None:
         self.project = project
         self._dialogue = Dialogue(project, sender_id=sender_id, channel=channel, seed=seed, clock=clock)
-        self._views = Views(self._dialogue.flows, self._dialogue.domain)
+        self._views = Views(self._dialogue.flows, self._dialogue.domain, project.nlu)
         self._actions = Actions(self._dialogue, webhook)
         self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools, sub_agents)
         self._messages = 0
