@@ -12,21 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.cases import (
-    ACTIONS,
-    GROUPS,
+from tests.hostile.case import (
     HEALTH,
     JWT_SECRET,
     MARKER,
     MAX_HEADER,
     MAX_REQUEST,
     PASSWORD,
-    SETTINGS,
     TIMEOUT,
     TOKEN,
     Case,
     request,
 )
+from tests.hostile.cases import ACTIONS, GROUPS, SETTINGS
 from tests.hostile.peer import Peer
 from tests.processes import PATIENCE, ServerProcess, server
 from tests.projects import project
