@@ -18,6 +18,7 @@ from action_server.flows.e2e.checks import (
     no_slot_event,
     slot_was_set,
 )
+from action_server.flows.e2e.stubs import SEPARATOR, STUBS, read_stubs
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node, Trees
@@ -26,7 +27,6 @@ from action_server.source import Place
 
 # Keys of a step that is not a message.
 _EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
-_SEPARATOR = "::"
 
 
 def read_cases(files: Sequence[Path], root: Path, trees: Trees) -> tuple[list[Case], Problems]:
@@ -108,7 +108,7 @@ class _File:
         self._cases = fields.elements("test_cases")
         self._fixtures = {**fixtures, **_read_named(fields.take("fixtures"), "fixture", problems)}
         self._metadata = _read_named(fields.take("metadata"), "metadata", problems)
-        self._stubs = self._read_stubs(fields.take("stub_custom_actions"))
+        self._stubs = read_stubs(fields.take(STUBS), problems)
         fields.skip("version")
         fields.note_unknown_keys("warning")
 
@@ -122,7 +122,7 @@ class _File:
             # Engines run both; stubs and results go by the name, so that nobody knows which of them is meant.
             yield case if first is case.at else replace(case, problem=f"a test of this name also stands at {first}")
         for key in self._stubs:
-            name = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else ""
+            name = key.partition(SEPARATOR)[0] if SEPARATOR in key else ""
             if name and name not in {spelling for case in seen for spelling in (case, case.replace(" ", "_"))}:
                 place = self._cases[0].place if self._cases else Place(file="")
                 self._problems.at(place, f"a stub is for the test case {name!r}, which there is not", "warning")
@@ -231,30 +231,12 @@ class _File:
             self._problems.at(node.place, f"there is no {what} {node.raw!r}{hint}")
         return known.get(node.raw, {})
 
-    def _read_stubs(self, node: Node | None) -> dict[str, Stub]:
-        found: dict[str, Stub] = {}
-        if node is not None and not node.is_mapping:
-            self._problems.at(node.place, "`stub_custom_actions` has to be a mapping of actions to answers")
-        for name, answer in node.items() if node is not None else ():
-            fields = Fields(answer, f"the stub {name!r}", self._problems)
-            parts = {key: [part.plain() for part in fields.elements(key)] for key in ("events", "responses")}
-            fields.note_unknown_keys()
-            for key, entries in parts.items():
-                if not all(isinstance(entry, dict) for entry in entries):
-                    self._problems.at(answer.place, f"{key!r} of the stub {name!r} has to list mappings")
-                    parts[key] = []
-            if any("event" not in event for event in parts["events"]):
-                self._problems.at(answer.place, f"an event of the stub {name!r} does not say which: `event: slot`")
-                parts["events"] = []
-            found[name] = Stub(parts["events"], parts["responses"])
-        return found
-
     def _stubs_of(self, case: str) -> dict[str, Stub]:
         """Return the stubs for all cases of the file, and over them those for this one."""
-        shared = {name: stub for name, stub in self._stubs.items() if _SEPARATOR not in name}
+        shared = {name: stub for name, stub in self._stubs.items() if SEPARATOR not in name}
         own: dict[str, Stub] = {}
         # Engines write the spaces of the name as underscores.
-        for prefix in (f"{case}{_SEPARATOR}", f"{case.replace(' ', '_')}{_SEPARATOR}"):
+        for prefix in (f"{case}{SEPARATOR}", f"{case.replace(' ', '_')}{SEPARATOR}"):
             own |= {name.removeprefix(prefix): stub for name, stub in self._stubs.items() if name.startswith(prefix)}
         return {**shared, **own}
 

@@ -1,0 +1,37 @@
+"""Reads `stub_custom_actions:` of a test file: what actions answer in its tests, instead of running."""
+
+from __future__ import annotations
+
+from action_server.flows.e2e.cases import Stub
+from action_server.project.fields import Fields
+from action_server.project.places import Problems
+from action_server.project.yaml_tree import Node
+
+STUBS = "stub_custom_actions"
+# Between the name of a test case and that of an action: a stub for this case alone.
+SEPARATOR = "::"
+
+
+def read_stubs(node: Node | None, problems: Problems) -> dict[str, Stub]:
+    """Return the stubs by their keys as they are written; what is wrong with one is noted."""
+    found: dict[str, Stub] = {}
+    if node is not None and not node.is_mapping:
+        problems.at(node.place, f"`{STUBS}` has to be a mapping of actions to answers")
+    for name, answer in node.items() if node is not None else ():
+        fields = Fields(answer, f"the stub {name!r}", problems)
+        parts = {key: [part.plain() for part in fields.elements(key)] for key in ("events", "responses")}
+        fields.note_unknown_keys()
+        for key, entries in parts.items():
+            if not all(isinstance(entry, dict) for entry in entries):
+                problems.at(answer.place, f"{key!r} of the stub {name!r} has to list mappings")
+                parts[key] = []
+        if any("event" not in event for event in parts["events"]):
+            problems.at(answer.place, f"an event of the stub {name!r} does not say which: `event: slot`")
+            parts["events"] = []
+        found[name] = Stub(parts["events"], parts["responses"])
+    return found
+
+
+def action_of(key: str) -> str:
+    """Return the action that a key of a stub is for."""
+    return key.rpartition(SEPARATOR)[2]
