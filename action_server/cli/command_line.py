@@ -70,6 +70,7 @@ VERBS = (
     Verb(("tools",), "show the actions that are offered as tools, as models see them", "tools"),
     Verb(("contract",), "examine a server, ours or any other, against what engines expect", "contract"),
     Verb(("replay",), "run recorded calls again and show what changed", "replay"),
+    Verb(("stubs",), "make stubs for end-to-end tests of recorded calls, and check them", "stubs"),
     Verb(("types",), "write a module of typed slots, made of the domain", "types"),
     Verb(("new",), "make a project, or add what is missing to one", "new"),
     Verb(("completion",), "print what lets a shell complete verbs and flags", "completion"),

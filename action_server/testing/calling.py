@@ -36,8 +36,9 @@ from action_server.testing.trackers import Turn, apply_reply, call_of, take_turn
 class Calling:
     """The actions of a project, opened with the first call; to be closed."""
 
-    def __init__(self, project: TestedProject) -> None:
+    def __init__(self, project: TestedProject, record: Path | None = None) -> None:
         self.project = project
+        self._record = record
         self.loop = BackgroundLoop()
         self.replaced = ReplacedServices()
         self.clock: FixedClock | None = None
@@ -107,8 +108,9 @@ class Calling:
         folder = stack.enter_context(TemporaryDirectory(prefix="action-server-test-", ignore_cleanup_errors=True))
         database = str(Path(folder) / "server.sqlite3")
         # Not the user's own: what a test does once is done once for that test.
-        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0, "record": None}
-        settings = self.project.settings.model_copy(update=own)
+        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0}
+        recording = {"record": self._record, "record_sample": 1.0, "record_on_error": False}
+        settings = self.project.settings.model_copy(update={**own, **recording})
         prepared = prepare(settings)
         package = prepared.package
         middlewares = (self._note_failure, self.replaced.middleware, *package.middlewares)
