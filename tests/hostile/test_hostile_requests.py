@@ -14,7 +14,6 @@ import pytest
 
 from tests.hostile.cases import (
     ACTIONS,
-    GROUPS,
     HEALTH,
     JWT_SECRET,
     MARKER,
@@ -27,11 +26,14 @@ from tests.hostile.cases import (
     Case,
     request,
 )
+from tests.hostile.cases import GROUPS as UNPACKED
+from tests.hostile.packed_cases import COMPRESSION
 from tests.hostile.peer import Peer
 from tests.processes import PATIENCE, ServerProcess, server
 from tests.projects import project
 
 ROOT = Path(__file__).parents[2]
+GROUPS = {**UNPACKED, "compression": COMPRESSION}
 
 # How the calls begin that are not sent slowly.
 USUAL_LINE = b"POST /webhook HTTP/1.1\r\n"
