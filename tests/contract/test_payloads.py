@@ -38,8 +38,8 @@ async def replay(url: str, exchange: dict[str, Any], more_headers: Mapping[str, 
     headers = {k: v for k, v in exchange["request_headers"] if k not in ("Host", "Content-Length", "Transfer-Encoding")}
     body = json.dumps(exchange["request_body"]).encode()
     headers.update(more_headers)
-    if "Content-Encoding" in headers:
-        body = {"deflate": zlib.compress, "gzip": gzip.compress}[headers["Content-Encoding"]](body)
+    encoding = headers.get("Content-Encoding")
+    body = zlib.compress(body) if encoding == "deflate" else gzip.compress(body) if encoding == "gzip" else body
     path = exchange["request_line"].split()[1]
     async with (
         aiohttp.ClientSession() as session,
