@@ -25,7 +25,8 @@ from action_server.testing import answers
 from action_server.testing import requirements as must
 from action_server.testing.background_loop import BackgroundLoop
 from action_server.testing.clock import FixedClock
-from action_server.testing.faces import Face, FaceReply, face_named
+from action_server.testing.face import Face, FaceReply
+from action_server.testing.faces import face_named
 from action_server.testing.replaced_services import ReplacedServices
 from action_server.testing.requirements import Violation
 from action_server.testing.result import CallAbout, CallResult, result_of

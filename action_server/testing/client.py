@@ -65,7 +65,7 @@ class ActionClient:
         ``slots`` are set before the call; ``said`` is what the user said last, with ``intent``, ``entities`` and
         ``metadata``; ``channel`` is where, ``stack`` the frames of CALM's flows, ``active_form`` the active form.
         ``tracker`` is what the conversation begins with: a file, an export, the request id of a recorded call.
-        ``face`` is the way in (webhook, grpc), ``version`` the engine's.
+        ``face`` is the way in (webhook, grpc, mcp), ``version`` the engine's.
 
         An action that fails raises here what it raised there; with ``raises=False`` the result has its ``error``.
 

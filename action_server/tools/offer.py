@@ -62,7 +62,7 @@ def make_offer(
     slots = slots_of(known)
     _refuse_wrong_names(registry, settings)
     chosen = [a for a in registry if can_be_a_tool(a) and (settings.offers(a.name) or mark_of(a.run) is not None)]
-    tools = [_make_tool(a, settings, options, slots) for a in sorted(chosen, key=lambda a: a.name)]
+    tools = [make_tool(a, settings, options, slots) for a in sorted(chosen, key=lambda a: a.name)]
     double = twice(tool.name for tool in tools)
     if double is not None:
         both = " and ".join(repr(tool.action) for tool in tools if tool.name == double)
@@ -101,9 +101,15 @@ def _refuse_wrong_names(registry: Registry, settings: McpSettings) -> None:
                 raise SettingsError(where, f"{name!r} is about a turn of a conversation, so it can be no tool")
 
 
-def _make_tool(
+def make_tool(
     action: RegisteredAction, settings: McpSettings, table: OptionsTable, slots: Mapping[str, DomainSlot]
 ) -> Tool:
+    """Make the tool of one action, whether it is offered or not.
+
+    Raises:
+        SettingsError: two of its arguments or slots share a name.
+        RegistrationError: the author's schema says what cannot be said to every client.
+    """
     chosen = settings.options_of(action.name, mark_of(action.run))
     options = table.of(action.name, action.run)
     name = chosen.name or tool_name(action.name)
