@@ -13,7 +13,6 @@ FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 # Lines a file has today, exactly. Splitting one is welcome; adding to one is not.
 LARGE_FILES: dict[str, int] = {
     "benchmarks/soak.py": 737,
-    "tests/hostile/cases.py": 665,
 }
 LARGE_FUNCTIONS: dict[str, int] = {}
 

@@ -1,11 +1,11 @@
-"""The table of hostile requests, continued: bodies that are packed, or say so."""
+"""The table of hostile requests: bodies that are packed, or say so."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
 
-from tests.hostile.cases import GOOD, MARKER, MAX_REQUEST, Case, request
+from tests.hostile.case import GOOD, MARKER, MAX_REQUEST, Case, request
 
 
 def deflated(plain: bytes) -> bytes:

@@ -12,28 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.cases import (
-    ACTIONS,
+from tests.hostile.case import (
     HEALTH,
     JWT_SECRET,
     MARKER,
     MAX_HEADER,
     MAX_REQUEST,
     PASSWORD,
-    SETTINGS,
     TIMEOUT,
     TOKEN,
     Case,
     request,
 )
-from tests.hostile.cases import GROUPS as UNPACKED
-from tests.hostile.packed_cases import COMPRESSION
+from tests.hostile.cases import ACTIONS, GROUPS, SETTINGS
 from tests.hostile.peer import Peer
 from tests.processes import PATIENCE, ServerProcess, server
 from tests.projects import project
 
 ROOT = Path(__file__).parents[2]
-GROUPS = {**UNPACKED, "compression": COMPRESSION}
 
 # How the calls begin that are not sent slowly.
 USUAL_LINE = b"POST /webhook HTTP/1.1\r\n"

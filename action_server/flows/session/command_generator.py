@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from action_server.config.settings import DEFAULT_ENDPOINTS
+from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.endpoints import endpoints_of
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
