@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,14 @@ FEATURES = (
     *("commit before", "commit before, as it was shipped"),
 )
 
+BEHIND_PROXIES = tuple(
+    f"{name}{proxy}" for name in ("ours", "rasa-sdk") for proxy in ("", " behind HAProxy", " behind nginx")
+)
+# As HAProxy writes names of headers, and as nginx speaks to its upstreams by default.
+BY_HAND = {
+    "small letters": Load(b"", line="POST /webhook HTTP/1.1"),
+    "HTTP/1.0": Load(b"", line="POST /webhook HTTP/1.0", headers=(("Connection", "keep-alive"),)),
+}
 WORKERS = ("ours", "ours, 2 workers", "rasa-sdk", "rasa-sdk, 2 workers")
 # rasa-sdk answers a handful of them in a second.
 LEAST_SECONDS = {"L": 2, "XL": 6}
@@ -61,6 +69,7 @@ def cases() -> Iterator[Case]:
     for size in ("S", "M"):
         unusual = Load(payloads.body(size, "action_noop"), headers=(("TE", "trailers"),))
         yield Case("plain route", size, unusual)
+    yield from proxied_cases()
     packed = (("Content-Encoding", "deflate"),)
     for size in ("S", "M"):
         deflated = payloads.deflated(size, "action_noop")
@@ -81,6 +90,17 @@ def cases() -> Iterator[Case]:
     yield Case("features", "S", Load(small, headers=(("Authorization", f"Bearer {TOKEN}"),)), FEATURES)
     for size in ("S", "M"):
         yield Case("workers", size, Load(payloads.body(size, "action_noop")), WORKERS)
+
+
+def proxied_cases() -> Iterator[Case]:
+    """Return what is measured of balancers, and of heads as they write them."""
+    for size in ("S", "M", "L"):
+        yield Case("behind a proxy", size, Load(payloads.body(size, "action_noop"), 16), BEHIND_PROXIES)
+    for size in ("S", "M"):
+        plain = Load(payloads.body(size, "action_noop"))
+        yield Case("other heads", f"as wrk writes them, {size}", plain, ("ours", "rasa-sdk"))
+        for name, given in BY_HAND.items():
+            yield Case("other heads", f"{name}, {size}", replace(given, body=plain.body), ("ours", "rasa-sdk"))
 
 
 def main() -> int:

@@ -22,6 +22,10 @@ file:close()
 wrk.headers["Content-Type"] = "application/json"
 {headers}
 """
+_BY_HAND = """
+local request_by_hand = "{line}\\r\\n{lines}content-length: " .. #wrk.body .. "\\r\\n\\r\\n" .. wrk.body
+request = function() return request_by_hand end
+"""
 _DONE = """
 function done(summary, latency, requests)
   local e = summary.errors
@@ -34,12 +38,16 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent: to ``/webhook``, over so many connections, for so long."""
+    """What is sent: to ``/webhook``, over so many connections, for so long.
+
+    With a ``line`` the request is written by hand: that request line, and names of headers in small letters.
+    """
 
     body: bytes
     connections: int = 64
     keep_alive: bool = True
     headers: tuple[tuple[str, str], ...] = ()
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,9 @@ def run(url: str, load: Load, seconds: int, pid: int, core: int | None = 1) -> M
         headers = list(load.headers) if load.keep_alive else [*load.headers, ("Connection", "close")]
         lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers)
         script = _SCRIPT.format(body=body, headers=lines)
+        if load.line:
+            given = [("host", "127.0.0.1"), ("content-type", "application/json"), *headers]
+            script += _BY_HAND.format(line=load.line, lines="".join(f"{n.lower()}: {v}\\r\\n" for n, v in given))
         return run_script(url, script, load.connections, seconds, pid, core)
 
 

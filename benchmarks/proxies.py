@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.proxy_cases import CASES, GRPC_CASES, GRPC_KILLS, KILLS, TWENTY, Case, reload_proxy
 from benchmarks.proxy_sites import Site, site_behind
+from benchmarks.proxy_times import TIMED, TIMED_CASES
 from tests.proxies.load import Books
 from tests.proxies.proxies import KINDS, missing
 
@@ -44,6 +45,12 @@ def measure(name: str, workers: int, folder: Path, wanted: str) -> Iterator[tupl
         with site_behind(name, workers, folder / str(speaks_grpc), speaks_grpc=speaks_grpc) as site:
             for title, case in chosen.items():
                 yield title, asyncio.run(_awaited(case, site))
+    for title, timed in TIMED_CASES.items() if workers == 1 else ():
+        if wanted in title:
+            its_folder = folder / title.replace(" ", "-")
+            changes = timed.changes.get(name, ())
+            with site_behind(name, 1, its_folder, actions=TIMED, changes=changes) as site:
+                yield title, asyncio.run(_awaited(timed.case, site))
 
 
 def _is_for(name: str, title: str, case: Case) -> bool:

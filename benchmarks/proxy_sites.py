@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +34,8 @@ class Replica:
         """Start, and return when it takes calls."""
         flags = ["--actions", "actions", "--port", str(self.port), "--workers", str(self.workers)]
         flags += ["--grpc"] if self.speaks_grpc else []
-        running = server(
-            self.folder, *flags, "--drain-delay", str(DRAIN_DELAY), variables={"MARKS": str(self.folder / "marks")}
-        )
+        flags += ["--drain-delay", str(DRAIN_DELAY), "--database", str(self.folder / "answers.sqlite3")]
+        running = server(self.folder, *flags, variables={"MARKS": str(self.folder / "marks")})
         self._running = self._stack.enter_context(running)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -68,19 +67,30 @@ class Site:
 
 
 @contextmanager
-def site_behind(name: str, workers: int, folder: Path, *, speaks_grpc: bool = False) -> Iterator[Site]:
-    """Run two replicas behind a proxy within the block."""
+def site_behind(
+    name: str,
+    workers: int,
+    folder: Path,
+    *,
+    speaks_grpc: bool = False,
+    actions: str = MARKING,
+    changes: Sequence[tuple[str, str]] = (),
+) -> Iterator[Site]:
+    """Run two replicas behind a proxy within the block.
+
+    ``changes`` are words of the proxy's file and what stands there instead.
+    """
     # Proxies may give up root's rights, and look for their files all the same.
     folder.mkdir(parents=True)
     folder.parent.chmod(0o755)
     folder.chmod(0o755)
-    project(folder, {"actions.py": MARKING, "endpoints.yml": AS_A_TOOL})
+    project(folder, {"actions.py": actions, "endpoints.yml": AS_A_TOOL})
     replicas = [Replica(folder, workers, speaks_grpc) for _ in range(2)]
     with ExitStack() as stack:
         for replica in replicas:
             stack.callback(replica.stop)
             replica.start()
         ports = [replica.port for replica in replicas]
-        process = proxy_process(KINDS[name], ports, folder / "proxy", speaks_grpc=speaks_grpc)
+        process = proxy_process(KINDS[name], ports, folder / "proxy", speaks_grpc=speaks_grpc, changes=changes)
         url, reload = stack.enter_context(process)
         yield Site(url, folder / "marks", replicas, reload)

@@ -22,6 +22,8 @@ TITLES = {
     "connections": "The same by number of connections",
     "one connection per call": "One connection for each call, as engines do it, 64 at once",
     "plain route": "The plain route, which everything unusual takes (here: a header `TE: trailers`)",
+    "behind a proxy": "Behind HAProxy and nginx as in deploy/proxies, 16 connections; CPU of the server alone",
+    "other heads": "Names of headers in small letters, and HTTP/1.0",
     "deflated": "Compressed requests",
     "actions": "Actions that do something, 64 connections",
     "waiting actions": "Actions that wait for 50 ms, 64 connections, 64 threads",
@@ -49,10 +51,20 @@ def main() -> int:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     tables = "\n".join([*about(result["about"]), *groups(result["samples"]), *once(result["once"])])
+    for path in sorted(args.result.parent.glob("result-*.json")):
+        tables += "\n" + "\n".join(more(json.loads(path.read_text(encoding="utf-8")), result["samples"]))
     PAGE.write_text(f"{before}{BEGIN}\n{tables}\n{END}{after}", encoding="utf-8")
     PLOT.write_text(plot.bars(medians(result["samples"], "noop")), encoding="utf-8")
     sys.stdout.write(f"{PAGE} and {PLOT} are written\n")
     return 0
+
+
+def more(result: dict[str, Any], known: Samples) -> Iterator[str]:
+    """Make the tables of a run of a few groups (``bench --only``), unless a whole run has measured them since."""
+    of_others = {sample["group"] for sample in known}
+    left = [sample for sample in result["samples"] if sample["group"] not in of_others]
+    if left:
+        yield from ("", *about(result["about"]), *groups(left))
 
 
 def about(facts: dict[str, Any]) -> Iterator[str]:

@@ -7,17 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.commits import BEFORE, checkout
 from benchmarks.load import pinned
+from tests.proxies.proxies import KINDS as PROXIES
+from tests.proxies.proxies import missing, proxy_process
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVED = Path(__file__).resolve().parent / "served"
@@ -33,11 +36,13 @@ class Kind:
     variables: Mapping[str, str] = field(default_factory=dict)
     core: int | None = 0
     commit: str = ""
+    # What stands in front of it, as deploy/proxies configures it.
+    proxy: str = ""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers. ``seconds`` is how long that took."""
+    """A server that answers. ``seconds`` is how long that took; ``url`` is its proxy's, if it has one."""
 
     url: str
     pid: int
@@ -57,6 +62,10 @@ def _ours(*flags: str, core: int | None = 0, **variables: str) -> Kind:
 
 def _rasa(core: int | None = 0, **variables: str) -> Kind:
     return Kind((sys.executable, "-m", "rasa_sdk", "--actions", "bench_actions", "-p", "{port}"), variables, core)
+
+
+def _behind(kind: Kind, proxy: str) -> Kind:
+    return replace(kind, proxy=proxy)
 
 
 def _before(kind: Kind) -> Kind:
@@ -80,6 +89,10 @@ KINDS: dict[str, Kind] = {
     "rasa-sdk": _rasa(),
     "bare Sanic": Kind((sys.executable, "limit.py", "{port}")),
     "Sanic + orjson": Kind((sys.executable, "limit.py", "{port}", "orjson")),
+    "ours behind HAProxy": _behind(_ours(), "haproxy"),
+    "ours behind nginx": _behind(_ours(), "nginx"),
+    "rasa-sdk behind HAProxy": _behind(_rasa(), "haproxy"),
+    "rasa-sdk behind nginx": _behind(_rasa(), "nginx"),
     "ours, 64 threads": _ours("--sync-workers", "64"),
     "with a token": _ours(auth__tokens=TOKEN),
     "with metrics": _ours(metrics="true"),
@@ -118,10 +131,26 @@ def started(kind: Kind) -> Iterator[Running]:
     try:
         url = f"http://127.0.0.1:{port}"
         _await(url, process)
-        yield Running(url, process.pid, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        with _in_front(kind.proxy, port) if kind.proxy else nullcontext(url) as front:
+            yield Running(front, process.pid, seconds)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def _in_front(name: str, port: int) -> Iterator[str]:
+    """Run a proxy in front of one server; gives its URL."""
+    kind = PROXIES[name]
+    if problem := missing(kind):
+        raise RuntimeError(problem)
+    # rasa-sdk has no `/ready`; nginx asks for none.
+    changes = (("GET /ready", "GET /health"),) if name == "haproxy" else ()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        with proxy_process(kind, [port, port], Path(folder, name), changes=changes, probe="/health") as (url, _):
+            yield url
 
 
 def post(url: str, body: bytes) -> int:

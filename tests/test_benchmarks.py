@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from action_server.protocol import calls
-from benchmarks import bench, growth, growth_report, payloads, plot, report
+from benchmarks import bench, growth, growth_report, payloads, plot, proxies, report
 from benchmarks.points import Point, exponent, faults
 from benchmarks.servers import KINDS
 
@@ -123,3 +123,27 @@ def test_what_grows_becomes_a_table_and_a_plot(tmp_path: Path, monkeypatch: pyte
     assert "| slots | call | ours | 10: 0.2 ms, 100: 2 ms, 1k: 20 ms, 10k: 200 ms | 100 to 100 | 1.00 | 1.00 |" in text
     assert drawn.read_text(encoding="utf-8").count("<polyline") == 2
     assert growth_report.faults_of(points) == []
+
+
+def test_a_part_of_the_table_of_proxies_is_measured_and_the_rest_stays(tmp_path: Path) -> None:
+    """What is written can be read again, cell by cell; what nobody measured is a dash."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{proxies.BEGIN}\n{proxies.END}\nafter\n", encoding="utf-8")
+    first, second = {("drain", "nginx"): "0 / 0 / 0 / 1 of 9"}, {("kill", "caddy"): "0 / 0 / 2 / 2 of 8"}
+    for cells in (first, second):
+        proxies.write(proxies.table_of(proxies.read_cells(page) | cells, ["nginx", "caddy"]), page)
+
+    assert proxies.read_cells(page) == first | second
+    assert page.read_text(encoding="utf-8").startswith("before\n")
+    assert page.read_text(encoding="utf-8").endswith("\nafter\n")
+
+
+def test_a_run_of_a_few_groups_is_told_beside_the_whole_one() -> None:
+    """Until a whole run has measured them, too."""
+    facts = {"when": "2026-01-01", "commit": "abc", "rounds": 1, "seconds": 1, "minutes": 1, "cores": 2}
+    facts |= {"processor": "x", "system": "y", "python": "3", "versions": {}, "load_before": 0.0}
+    sample = {"group": "other heads", "case": "S", "server": "ours", "requests_per_second": 1.0, "p50": 1, "p99": 1}
+    sample |= {"cpu": 1.0, "rss_kb": 1, "errors": 0}
+
+    assert any("HTTP/1.0" in line for line in report.more({"about": facts, "samples": [sample]}, []))
+    assert list(report.more({"about": facts, "samples": [sample]}, [sample])) == []

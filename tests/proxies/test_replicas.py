@@ -10,12 +10,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+import grpc
 import pytest
+from rasa_sdk.grpc_py import action_webhook_pb2 as pb
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from tests.processes import ServerProcess, server
 from tests.projects import project
 from tests.proxies.grpc_load import call_grpc_while
-from tests.proxies.load import AS_A_TOOL, MARKING, call_while
+from tests.proxies.load import AS_A_TOOL, MARKING, body_of, call_while
 from tests.proxies.proxies import KINDS, free_port, missing, proxy
 
 DRAIN_DELAY = "1.5"
@@ -86,3 +90,48 @@ def test_one_of_two_replicas_that_speak_grpc_stops_under_load_and_no_call_is_los
 
     assert books.answered
     assert (books.refused, books.doubled, books.lost) == ({}, [], [])
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["HTTP", "gRPC"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[int], bool]]:
+    """Two replicas, and whether they speak gRPC."""
+    folder = tmp_path_factory.mktemp("site")
+    project(folder, {"actions.py": MARKING, "endpoints.yml": AS_A_TOOL})
+    with two_replicas(folder, *(["--grpc"] if request.param else [])) as replicas:
+        yield ports_of(replicas), request.param
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_printed_configuration_carries_calls(site: tuple[list[int], bool], tmp_path: Path, name: str) -> None:
+    """Its proxy takes it as it is printed, and answers and refusals arrive as the server gave them."""
+    require(name)
+    tmp_path.chmod(0o755)
+    ports, speaks_grpc = site
+    with proxy(KINDS[name], ports, tmp_path / "proxy", speaks_grpc=speaks_grpc) as url:
+        found = answers_of_grpc(url.removeprefix("http://")) if speaks_grpc else asyncio.run(answers_of_http(url))
+
+    assert found == (["marked", "NOT_FOUND"] if speaks_grpc else ["marked", "404", "marked"])
+
+
+def answers_of_grpc(target: str) -> list[str]:
+    found = []
+    with grpc.insecure_channel(target) as channel:
+        stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+        for action in ("action_mark", "action_nobody"):
+            call = pb.WebhookRequest(next_action=action, version="3.21.0", tracker=pb.Tracker(sender_id="s"))
+            try:
+                found.append("marked" if "marked" in str(stub.Webhook(call, timeout=60)) else "?")
+            except grpc.RpcError as exc:
+                found.append(exc.code().name)
+    return found
+
+
+async def answers_of_http(url: str) -> list[str]:
+    found = []
+    async with aiohttp.ClientSession() as session:
+        odd = body_of("/webhook", "s").replace(b"action_mark", b"action_nobody")
+        for path, body in (("/webhook", body_of("/webhook", "s")), ("/webhook", odd), ("/mcp", body_of("/mcp", "s"))):
+            async with session.post(url + path, data=body) as response:
+                text = await response.text()
+                found.append("marked" if "marked" in text else str(response.status))
+    return found
