@@ -40,7 +40,7 @@ def measure(name: str, workers: int, folder: Path, wanted: str) -> Iterator[tupl
     """Run the cases that have ``wanted`` in their names behind a proxy."""
     for speaks_grpc, cases in ((False, CASES), (True, GRPC_CASES)):
         chosen = {title: case for title, case in cases.items() if wanted in title and _is_for(name, title, case)}
-        if not chosen:
+        if not chosen or (speaks_grpc and not KINDS[name].grpc_file):
             continue
         with site_behind(name, workers, folder / str(speaks_grpc), speaks_grpc=speaks_grpc) as site:
             for title, case in chosen.items():

@@ -29,7 +29,7 @@ _APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 @dataclass(frozen=True)
 class Kind:
-    """A proxy: its program, its Debian package, and its files in ``deploy/proxies``, for HTTP and for gRPC."""
+    """A proxy: its program, its Debian package, and its files in ``deploy/proxies``, for HTTP and for gRPC if it is fit."""
 
     name: str
     program: str
@@ -43,7 +43,7 @@ KINDS = {
     for kind in (
         Kind("nginx", "nginx", "nginx-light", "nginx.conf", "nginx-grpc.conf"),
         Kind("haproxy", "haproxy", "haproxy", "haproxy.cfg", "haproxy-grpc.cfg"),
-        Kind("apache", "apache2", "apache2", "apache.conf", "apache-grpc.conf"),
+        Kind("apache", "apache2", "apache2", "apache.conf", ""),
         Kind("caddy", "caddy", "caddy", "Caddyfile", "Caddyfile-grpc"),
     )
 }

@@ -92,7 +92,7 @@ def test_one_of_two_replicas_that_speak_grpc_stops_under_load_and_no_call_is_los
     assert (books.refused, books.doubled, books.lost) == ({}, [], [])
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["HTTP", "gRPC"])
+@pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[int], bool]]:
     """Two replicas, and whether they speak gRPC."""
     folder = tmp_path_factory.mktemp("site")
@@ -101,7 +101,12 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield ports_of(replicas), request.param
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [(kind.name, grpc) for kind in KINDS.values() for grpc in (False, True) if kind.grpc_file or not grpc],
+    indirect=["site"],
+    ids=lambda value: value if isinstance(value, str) else "gRPC" if value else "HTTP",
+)
 def test_every_printed_configuration_carries_calls(site: tuple[list[int], bool], tmp_path: Path, name: str) -> None:
     """Its proxy takes it as it is printed, and answers and refusals arrive as the server gave them."""
     require(name)
