@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action_server.config import settings
+from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.project.location import DEFAULT_PROJECT, project_folder
 
 
@@ -36,7 +37,7 @@ def read_settings(args: argparse.Namespace, environment: Mapping[str, str]) -> s
     """
     flags = vars(args)
     read = settings.read(flags, environment)
-    own = folder_of(args) / settings.DEFAULT_ENDPOINTS
-    if read.endpoints != Path(settings.DEFAULT_ENDPOINTS) or read.endpoints.exists() or not own.exists():
+    own = folder_of(args) / DEFAULT_ENDPOINTS
+    if read.endpoints != Path(DEFAULT_ENDPOINTS) or read.endpoints.exists() or not own.exists():
         return read
     return settings.read({**flags, "endpoints": own}, environment)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from action_server.config import settings
+from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.config.settings import Settings
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
 from action_server.project.location import holds_project, locate_project
@@ -41,7 +42,7 @@ def find_folder(start: Path, root: Path) -> Path:
     above = [start, *start.parents]
     folders = above[: above.index(root) + 1] if root in above else [start]
     for folder in folders:
-        if (folder / settings.DEFAULT_ENDPOINTS).is_file() or holds_project(folder):
+        if (folder / DEFAULT_ENDPOINTS).is_file() or holds_project(folder):
             return folder
     return next((f for f in folders if any((f / name).is_file() for name in _CODE)), root)
 
@@ -55,7 +56,7 @@ def read_tested_project(folder: Path, *, actions: str | None = None, domain: Pat
     # A file that tests import by its path has no folder on the path of imports.
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    endpoints = folder / settings.DEFAULT_ENDPOINTS
+    endpoints = folder / DEFAULT_ENDPOINTS
     flags = {"endpoints": endpoints if endpoints.exists() else None, "actions": actions}
     return TestedProject(folder, settings.read(flags), read_domain_in(folder, domain))
 
