@@ -189,11 +189,9 @@ def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> T
         return None
     # Here, as a server without tools need not pay for what reads code and schemas.
     from action_server.tools.calling import ToolCaller
-    from action_server.tools.domain import read_domain
-    from action_server.tools.offer import make_offer
+    from action_server.tools.offer import read_offer
 
-    domain = None if settings.domain is None else read_domain(settings.domain, "domain")
-    offer = make_offer(registry, settings.mcp, settings.options, domain)
+    offer = read_offer(registry, settings.mcp, settings.options, settings.domain)
     return ToolCaller(offer, calls.run, settings.mcp.conversation)
 
 

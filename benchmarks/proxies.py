@@ -12,142 +12,21 @@ import asyncio
 import os
 import platform
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
-
-from tests.processes import ServerProcess, server
-from tests.projects import project
-from tests.proxies.load import MARKING, Books, call_while
-from tests.proxies.proxies import KINDS, free_port, missing, proxy_process
+from benchmarks.proxy_cases import CASES, GRPC_CASES, GRPC_KILLS, KILLS, TWENTY, Case, reload_proxy
+from benchmarks.proxy_sites import Site, site_behind
+from tests.proxies.load import Books
+from tests.proxies.proxies import KINDS, missing
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- proxies: begin -->", "<!-- proxies: end -->"
-# Seconds. The delay is twice the longest time between two checks of deploy/proxies.
-DRAIN_DELAY = 2.0
-BETWEEN = 1.5
-KILLS = "kill -9 of one, which starts again"
-
-
-@dataclass
-class Replica:
-    """A server on a port of its own, which can be started again there."""
-
-    folder: Path
-    workers: int
-    port: int = field(default_factory=free_port)
-    _stack: ExitStack = field(default_factory=ExitStack)
-    _running: ServerProcess | None = None
-
-    def start(self) -> None:
-        """Start, and return when it takes calls."""
-        flags = ("--actions", "actions", "--port", str(self.port), "--workers", str(self.workers))
-        running = server(
-            self.folder, *flags, "--drain-delay", str(DRAIN_DELAY), variables={"MARKS": str(self.folder / "marks")}
-        )
-        self._running = self._stack.enter_context(running)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it with a signal, and return when it has ended."""
-        if self._running is not None:
-            self._running.stop(number)
-        self._stack.close()
-
-
-@dataclass
-class Site:
-    """Two replicas behind a proxy."""
-
-    url: str
-    marks: Path
-    replicas: list[Replica]
-    reload_proxy: Callable[[], None]
-
-    async def restart(self, number: int, by: signal.Signals = signal.SIGTERM) -> None:
-        """End a replica and start it again, and wait until the proxy has had time to see it."""
-        await asyncio.to_thread(self.replicas[number].stop, by)
-        await asyncio.to_thread(self.replicas[number].start)
-        await asyncio.sleep(BETWEEN)
-
-
-async def drain_one(site: Site) -> Books:
-    """Stop one replica, and start it again."""
-    return await call_while(site.url, site.marks, lambda: site.restart(0))
-
-
-async def drain_often(site: Site) -> Books:
-    """Stop the replicas by turns, eight times."""
-
-    async def work() -> None:
-        for number in range(8):
-            await site.restart(number % 2)
-
-    return await call_while(site.url, site.marks, work)
-
-
-async def kill_one(site: Site) -> Books:
-    """Kill a replica with all that it is doing."""
-    return await call_while(site.url, site.marks, lambda: site.restart(0, signal.SIGKILL))
-
-
-async def large_bodies(site: Site) -> Books:
-    """Send bodies of 2 MB while one replica is restarted."""
-    return await call_while(site.url, site.marks, lambda: site.restart(1), callers=2, body_bytes=2_000_000)
-
-
-async def packed_bodies(site: Site) -> Books:
-    """Send bodies that are packed while one replica is restarted."""
-    return await call_while(site.url, site.marks, lambda: site.restart(0), body_bytes=20_000, packed=True)
-
-
-async def old_version(site: Site) -> Books:
-    """Speak HTTP/1.0 while one replica is restarted."""
-    return await call_while(site.url, site.marks, lambda: site.restart(1), version=aiohttp.HttpVersion10)
-
-
-async def reload_proxy(site: Site) -> Books:
-    """Have the proxy read its configuration again, three times."""
-
-    async def work() -> None:
-        for _ in range(3):
-            site.reload_proxy()
-            await asyncio.sleep(BETWEEN)
-
-    return await call_while(site.url, site.marks, work)
-
-
-CASES: dict[str, Callable[[Site], Awaitable[Books]]] = {
-    "drain of one": drain_one,
-    "eight drains, by turns": drain_often,
-    KILLS: kill_one,
-    "2 MB, drain of one": large_bodies,
-    "gzip, drain of one": packed_bodies,
-    "HTTP/1.0, drain of one": old_version,
-    "the proxy reads its configuration again": reload_proxy,
-}
-
-
-@contextmanager
-def site_behind(name: str, workers: int, folder: Path) -> Iterator[Site]:
-    """Run two replicas behind a proxy within the block."""
-    # Proxies may give up root's rights, and look for their files all the same.
-    folder.mkdir()
-    folder.chmod(0o755)
-    project(folder, {"actions.py": MARKING})
-    replicas = [Replica(folder, workers) for _ in range(2)]
-    with ExitStack() as stack:
-        for replica in replicas:
-            stack.callback(replica.stop)
-            replica.start()
-        ports = [replica.port for replica in replicas]
-        url, reload = stack.enter_context(proxy_process(KINDS[name], ports, folder / "proxy"))
-        yield Site(url, folder / "marks", replicas, reload)
+Cells = dict[tuple[str, str], str]
+# Twenty drains take three minutes: of the proxy whose checks find out first.
+_OF_ONE_PROXY = {TWENTY: "haproxy"}
 
 
 def cell_of(books: Books) -> str:
@@ -156,21 +35,37 @@ def cell_of(books: Books) -> str:
     return f"{len(books.lost)} / {len(books.doubled)} / {len(books.ran_unanswered)} / {len(books.refused)} of {total:,}"
 
 
-def measure(name: str, workers: int, folder: Path) -> Iterator[tuple[str, Books]]:
-    """Run every case behind a proxy."""
-    with site_behind(name, workers, folder) as site:
-        for title, case in CASES.items():
-            if case is reload_proxy and name == "caddy":
-                # Its file has `admin off`: a change of it is a restart.
-                continue
-            yield title, asyncio.run(_awaited(case(site)))
+def measure(name: str, workers: int, folder: Path, wanted: str) -> Iterator[tuple[str, Books]]:
+    """Run the cases that have ``wanted`` in their names behind a proxy."""
+    for speaks_grpc, cases in ((False, CASES), (True, GRPC_CASES)):
+        chosen = {title: case for title, case in cases.items() if wanted in title and _is_for(name, title, case)}
+        if not chosen:
+            continue
+        with site_behind(name, workers, folder / str(speaks_grpc), speaks_grpc=speaks_grpc) as site:
+            for title, case in chosen.items():
+                yield title, asyncio.run(_awaited(case, site))
 
 
-async def _awaited(work: Awaitable[Books]) -> Books:
-    return await work
+def _is_for(name: str, title: str, case: Case) -> bool:
+    # Caddy's file has `admin off`: a change of it is a restart.
+    return _OF_ONE_PROXY.get(title, name) == name and not (case is reload_proxy and name == "caddy")
 
 
-def table_of(cells: dict[tuple[str, str], str], names: list[str]) -> str:
+async def _awaited(case: Case, site: Site) -> Books:
+    return await case(site)
+
+
+def read_cells(page: Path) -> Cells:
+    """Return what stands in the table of the page."""
+    table = page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    lines = [[part.strip() for part in line.strip("|").split(" | ")] for line in table.splitlines() if "|" in line]
+    if not lines:
+        return {}
+    (_, *names), _, *rows = lines
+    return {(row, name): cell for row, *cells in rows for name, cell in zip(names, cells, strict=True) if cell != "-"}
+
+
+def table_of(cells: Cells, names: list[str]) -> str:
     """Return the table in Markdown."""
     rows = [["lost / doubled / ran unanswered / failed", *names], ["---"] * (len(names) + 1)]
     rows += [[row, *(cells.get((row, name), "-") for name in names)] for row in dict.fromkeys(row for row, _ in cells)]
@@ -187,27 +82,29 @@ def write(table: str, page: Path) -> None:
 def main() -> int:
     """Measure and write; return the exit code."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--proxies", nargs="*", choices=KINDS, default=list(KINDS), help="only these, without a page")
+    parser.add_argument("--proxies", nargs="*", choices=KINDS, default=list(KINDS), help="only these")
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2], help="of each replica (default: 1 2)")
+    parser.add_argument("--cases", default="", help="only those that have this in their names")
     arguments = parser.parse_args()
     problems = [problem for name in arguments.proxies if (problem := missing(KINDS[name]))]
-    cells: dict[tuple[str, str], str] = {}
+    cells: Cells = {}
     folder = Path(tempfile.mkdtemp(prefix="proxies-"))
     folder.chmod(0o755)
     try:
         for name in arguments.proxies if not problems else ():
             for workers in arguments.workers:
-                for title, books in measure(name, workers, folder / f"{name}-{workers}"):
+                for title, books in measure(name, workers, folder / f"{name}-{workers}", arguments.cases):
                     row = f"{title}; {workers} worker{'s' if workers > 1 else ''}"
                     cells[row, name] = cell_of(books)
                     _tell(f"{name}: {row}: {books}")
-                    if books.doubled or books.lost or (books.ran_unanswered and title != KILLS):
+                    if books.doubled or books.lost or (books.ran_unanswered and title not in (KILLS, GRPC_KILLS)):
                         problems.append(f"{name}: {row}: {books}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _tell("\n".join(problems))
-    if not problems and set(arguments.proxies) == set(KINDS):
-        write(table_of(cells, arguments.proxies), PAGE)
+    if not problems:
+        # What was not measured this time stays what it was.
+        write(table_of(read_cells(PAGE) | cells, list(KINDS)), PAGE)
     return 1 if problems else 0
 
 

@@ -95,7 +95,7 @@ def test_the_ten_commands_work_on_a_wheel_in_an_empty_environment(tmp_path: Path
     shown = []
     try:
         for line in lines:
-            typed = line.replace('"action-server[flows]"', f"-q -c {ROOT}/constraints.txt '{wheel}[flows]'")
+            typed = line.replace('".[flows]"', f"-q -c {ROOT}/constraints.txt '{wheel}[flows]'")
             typed = typed.replace("python3", sys.executable).replace(":5055", f":{port}")
             shown.append(terminal.type(typed))
     finally:

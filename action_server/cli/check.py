@@ -26,6 +26,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_project_flags(parser)
     parser.add_argument("--strict-warnings", "--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument("--no-import", action="store_true", help="do not import the actions, only read their text")
+    parser.add_argument(
+        "--tools",
+        metavar="[SERVER=]FILE",
+        action="append",
+        default=[],
+        help="the tools of another MCP server, as `tools --json` prints them; without a name, of all others",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON for machines")
     form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0")
@@ -53,6 +60,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         data=args.data,
         endpoints=Path(args.endpoints) if args.endpoints else None,
         load=not args.no_import,
+        settings=settings,
+        tools=tuple(args.tools),
     )
     if args.migration:
         return _plan_migration(args, request)

@@ -70,6 +70,7 @@ VERBS = (
     Verb(("tools",), "show the actions that are offered as tools, as models see them", "tools"),
     Verb(("contract",), "examine a server, ours or any other, against what engines expect", "contract"),
     Verb(("replay",), "run recorded calls again and show what changed", "replay"),
+    Verb(("stubs",), "make stubs for end-to-end tests of recorded calls, and check them", "stubs"),
     Verb(("types",), "write a module of typed slots, made of the domain", "types"),
     Verb(("new",), "make a project, or add what is missing to one", "new"),
     Verb(("completion",), "print what lets a shell complete verbs and flags", "completion"),
@@ -127,11 +128,19 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     if not given[0].startswith("-") and given[0] not in {word[0] for word in words}:
         parser.error(f"there is no verb {given[0]!r}{did_you_mean(given[0], [word[0] for word in words])}")
     args, unknown = parser.parse_known_args(given)
+    if "slots" in args:
+        # argparse takes positional arguments up to the first flag only.
+        args.slots += [word for word in unknown if _is_slot(word)]
+        unknown = [word for word in unknown if not _is_slot(word)]
     if unknown:
         verb: Parser = args.verb_parser
         flag = unknown[0].partition("=")[0]
         verb.error(f"there is no {unknown[0]}{did_you_mean(flag, verb.flags)}")
     return args
+
+
+def _is_slot(word: str) -> bool:
+    return "=" in word and not word.startswith("-")
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
 from action_server.cli.flags import add_action_flags, add_json_flag
+from action_server.cli.tools_check import show_check
 from action_server.config import settings
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
@@ -19,12 +20,19 @@ if TYPE_CHECKING:
     from action_server.tools.offer import Offer
     from action_server.tools.tool import Tool
 
+# Those of `action_server.tools.model_views`, which needs not be imported to say them.
+_MODELS = ("gemini", "openai", "anthropic", "rasa", "mantle")
+
 DESCRIPTION = """\
 Show the actions that are offered as tools: arguments, and how many characters a model reads of each.
 
   action-server tools
   action-server tools action_book --domain domain.yml
-  action-server tools --for mantle --server clinic --url http://clinic-actions:5055/mcp"""
+  action-server tools action_book --as gemini
+  action-server tools --check
+  action-server tools --for mantle --server clinic --url http://clinic-actions:5055/mcp
+
+With --check exit code 1 says that a known caller would not take one of them."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +40,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one tool, with its schemas")
     add_action_flags(parser)
     settings.add_flag(parser, "domain")
+    parser.add_argument("--check", action="store_true", help="show what each known caller makes of each tool")
+    parser.add_argument("--as", dest="model", choices=_MODELS, help="print the tool as the model gets it")
     parser.add_argument("--for", dest="target", choices=["mantle"], help="print what a project of that engine needs")
     parser.add_argument("--server", metavar="NAME", help="with --for: the server's name there (default: actions)")
     parser.add_argument("--url", metavar="URL", help="with --for: where it is (default: http://localhost:5055/mcp)")
@@ -39,26 +49,29 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Import the actions and print those that are tools.
+    """Import the actions and print those that are tools. With ``--check`` returns 1 if a caller would lose one.
 
     Raises:
         StartupError: the settings are wrong, a module does not import, or an action that is offered can be no tool.
     """
     from action_server.runtime import loader
     from action_server.telemetry import logs
-    from action_server.tools.domain import read_domain
-    from action_server.tools.offer import make_offer
+    from action_server.tools.model_views import view_of
+    from action_server.tools.offer import read_offer
 
     _refuse_useless(args)
     read = settings.read(vars(args), environment)
     logs.configure(read.logs)
     registry = loader.load(read.actions, strict=read.strict).registry
-    domain = None if read.domain is None else read_domain(read.domain, "domain")
-    offer = make_offer(registry, read.mcp, read.options, domain)
+    offer = read_offer(registry, read.mcp, read.options, read.domain)
     if not offer.tools:
         problem = "no action is offered as a tool: name them in `action_server: mcp: actions:` of the endpoints file"
         raise SettingsError("mcp", problem)
-    if args.target is not None:
+    if args.check:
+        return show_check([_find(offer, args.name)] if args.name else list(offer.tools.values()), as_json=args.json)
+    if args.model is not None:
+        print_json(view_of(_find(offer, args.name), args.model))
+    elif args.target is not None:
         _show_for_mantle(args, registry, offer, needs_token=bool(read.auth.model_fields_set))
     elif args.name is not None:
         _show_one(args, _find(offer, args.name))
@@ -72,6 +85,11 @@ def _refuse_useless(args: argparse.Namespace) -> None:
         raise SettingsError("--server" if args.server else "--url", "does nothing without --for")
     if args.target is not None and (args.name or args.json):
         raise SettingsError("--json" if args.json else "NAME", "does nothing with --for")
+    if args.model is not None and args.name is None:
+        raise SettingsError("--as", "shows one tool: name it")
+    chosen = [flag for flag, value in (("--check", args.check), ("--as", args.model), ("--for", args.target)) if value]
+    if len(chosen) > 1:
+        raise SettingsError(chosen[0], f"does nothing with {chosen[1]}")
 
 
 def _find(offer: Offer, name: str) -> Tool:

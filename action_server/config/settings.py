@@ -21,7 +21,7 @@ from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_over_grpc, settings_error
 from action_server.config.server_fields import DEFAULT_ENDPOINTS, ServerFields
-from action_server.config.sources import Found, find_in_block, find_in_environment
+from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.runtime.limits import Limits
@@ -194,15 +194,7 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
 def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:
     """Read the file that a flag or a variable names; the default one may be missing."""
     origin, path = ("--endpoints", flag) if flag is not None else from_environment.get("endpoints", ("", None))
-    if path is not None and not _exists(Path(path)):
+    if path is not None and not file_exists(Path(path)):
         raise SettingsError(origin, f"there is no file {path}")
     file = Path(DEFAULT_ENDPOINTS) if path is None else Path(path)
-    return read_endpoints(file, environment) if _exists(file) else endpoints_of(None, str(file), environment)
-
-
-def _exists(file: Path) -> bool:
-    try:
-        return file.exists()
-    except (OSError, ValueError):
-        # A name no file can have: too long, or with a zero byte.
-        return False
+    return read_endpoints(file, environment) if file_exists(file) else endpoints_of(None, str(file), environment)

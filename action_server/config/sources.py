@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -96,3 +97,12 @@ def _set_nested(target: dict[str, Any], variable: str, path: str, value: str) ->
     if isinstance(target.get(last), dict):
         raise SettingsError(variable, "other variables give values below it, so it cannot have one itself")
     target[last] = value
+
+
+def file_exists(file: Path) -> bool:
+    """Tell whether there is a file of this name, also where no file can have it."""
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        # A name no file can have: too long, or with a zero byte.
+        return False

@@ -55,6 +55,7 @@ def examine(
     findings += server_checks.check_timeouts(settings, file, package)
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
     findings += mcp_checks.check_mcp_servers(settings, file, endpoint)
+    findings += mcp_checks.check_tools(settings, package)
     findings += storage_checks.check_storage(settings, file, package, environment)
     opened = probes.OpenedServices()
     if online and package is not None:

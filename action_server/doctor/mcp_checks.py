@@ -1,4 +1,4 @@
-"""Checks the entries of ``mcp_servers``: what keeps an engine (rasa-pro 3.21.0, read) from starting or from calling."""
+"""Checks tools: entries of ``mcp_servers`` that engines (rasa-pro 3.21.0, read) refuse, tools that a caller loses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from action_server.config.settings import Settings
 from action_server.doctor import mcp_rules as rules
 from action_server.doctor.endpoint import Endpoint, target_of
 from action_server.doctor.endpoints_file import EndpointsFile
-from action_server.doctor.server_checks import is_this_server
+from action_server.doctor.server_checks import is_this_server, place_in_code
 from action_server.findings.finding import Finding
+from action_server.runtime.loader import LoadedPackage
+from action_server.tools.offer import read_offer
+from action_server.tools.verdicts import verdicts_on
 
 _SECRETS = ("token", "api_key", "oauth.client_secret")
 _VARIABLE = re.compile(r"\$\{[^}]+\}")
@@ -35,6 +38,23 @@ def check_mcp_servers(settings: Settings, file: EndpointsFile, endpoint: Endpoin
         target = target_of(url)
         if target is not None and is_this_server(target, endpoint, settings) and not _is_route(url):
             yield Finding.of(rules.MCP_URL, file.at(f"{where}.url"))
+
+
+def check_tools(settings: Settings, package: LoadedPackage | None) -> Iterator[Finding]:
+    """Find the tools that a known caller would not take.
+
+    Raises:
+        StartupError: the tools cannot be made, so that the server does not start.
+    """
+    if package is None:
+        return
+    offer = read_offer(package.registry, settings.mcp, settings.options, settings.domain)
+    for tool in offer.tools.values():
+        for verdict in verdicts_on(tool):
+            for rule, found in verdict.refused:
+                what = "all tools" if rule.refuses == "all tools" else "it"
+                facts = {"caller": f"{verdict.caller.name} {verdict.caller.version}", "what": what, "tool": tool.name}
+                yield Finding.of(rules.TOOL_LOST, place_in_code(tool.place), **facts, why=found.trait.value)
 
 
 def _look_up(entry: Mapping[str, Any], key: str) -> Any:

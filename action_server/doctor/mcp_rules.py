@@ -27,5 +27,12 @@ MCP_URL = Rule(
     fix="write a url that ends in /mcp",
     section=TOOLS,
 )
+TOOL_LOST = Rule(
+    "tool-lost",
+    "error",
+    "<caller> would lose <what>, as the tool <tool> has <why>",
+    fix="mend its name, description or schema; `action-server tools --check` shows all callers",
+    section=TOOLS,
+)
 
 RULES = rules_in(globals())

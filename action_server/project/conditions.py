@@ -55,6 +55,12 @@ def evaluate_expression(text: str, values: Mapping[str, Any]) -> Any:
     return _JINJA.compile_expression(text)(**values)
 
 
+def parse_expression(text: str) -> nodes.Node:
+    """Return the tree of a Jinja expression. Raises ``TemplateError`` if it is none."""
+    found = _JINJA.parse(f"{{{{ ({text}) }}}}").body[0]
+    return next(iter(found.iter_child_nodes()))
+
+
 def error_of_expression(text: str) -> str:
     """Say why a text is no Jinja expression; empty if it is one."""
     try:

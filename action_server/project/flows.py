@@ -124,7 +124,7 @@ class LinkStep(Step):
 
 
 class CallStep(Step):
-    """Run another flow as a part of this one; or a tool (``mcp_server``), or a sub agent, which is not played."""
+    """Run another flow as a part of this one; or a tool (``mcp_server``), or a sub agent."""
 
     call: str
     mcp_server: str = ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from rasa_sdk import Tracker
 
 from action_server.errors import ActionRejectedError
+from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call
 
 CONVERSATION = "sender_id"
@@ -20,9 +22,11 @@ class ToolCall(Call):
     """A call without a history; without a conversation, too, if ``sender_id`` is empty.
 
     ``missed`` collects what the action looked for and could not find: names of :data:`HISTORY`, or ``sender_id``.
+    ``measure`` makes the tool's answer of the action's, and returns its length in characters.
     """
 
     missed: set[str] = field(default_factory=set, compare=False, repr=False)
+    measure: Callable[[Answer], int] | None = field(default=None, compare=False, repr=False)
 
     def ask_for_conversation(self) -> NoReturn:
         """Refuse the call: without a conversation, two people would be taken for one."""

@@ -142,11 +142,12 @@ class Executor:
         context = _context_of(call, transport, request_id, size, client)
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
+        told = dispatcher or CollectingDispatcher()
         if masker is None:
             with calling(context), use_services(self._services), observation as seen:
-                return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen, patience)
+                return _measure(call, await self._run_observed(call, told, seen, patience), seen)
         with calling(context), hiding(masker), use_services(self._services), observation as seen:
-            return await self._run_observed(call, dispatcher or CollectingDispatcher(), seen, patience)
+            return _measure(call, await self._run_observed(call, told, seen, patience), seen)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
@@ -277,6 +278,13 @@ class Executor:
         messages = running.dispatcher.messages
         answer = answer_of(running.call.action, events, messages, running.call.version, self._note)
         return replace(answer, failure=error)
+
+
+def _measure(call: Call, answer: Answer, seen: Observation) -> Answer:
+    """Take note of how much a model reads of the answer, for the call's line: here, as it is written right after."""
+    if isinstance(call, ToolCall) and call.measure is not None:
+        seen.note_characters(call.measure(answer))
+    return answer
 
 
 def _context_of(call: Call, transport: str, request_id: str, size: int, client: str) -> CallContext:

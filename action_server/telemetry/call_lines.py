@@ -39,6 +39,8 @@ class CallFacts(NamedTuple):
     request_id: str
     trace_id: str
     client: str = ""
+    # Of a tool's answer: a model reads all of them.
+    characters: int | None = None
 
 
 class CallLines:
@@ -102,13 +104,14 @@ class _Json:
         if microseconds >= 1_000_000:
             # It is rounded up to the next second.
             return self.line(float(second + 1), facts)
-        outcome, transport, waiting, ms, size, error_id, repeated, action, sender_id, request_id, trace_id, client = (
-            facts
-        )
+        outcome, transport, waiting, ms, size, error_id, repeated, *named, client, characters = facts
+        action, sender_id, request_id, trace_id = named
         line = (
             f"{self._begin}{microseconds // 1000:03d}{self._middle}{_quoted(outcome)}, "
             f'"transport": {_quoted(transport)}, "waiting_ms": {waiting!r}, "ms": {ms!r}, "bytes": {size!r}'
         )
+        if characters is not None:
+            line += f', "characters": {characters!r}'
         if error_id is not None:
             line += f', "error_id": {_quoted(error_id)}'
         if repeated:
@@ -142,13 +145,14 @@ class _Console:
             self._begin = time.strftime(logging.Formatter.default_time_format, time.localtime(second))
             self._middle = f" {logging.getLevelName(logging.INFO):<8} {LOGGER}  - {EVENT} outcome="
             self._second = second
-        outcome, transport, waiting, ms, size, error_id, repeated, action, sender_id, request_id, trace_id, client = (
-            facts
-        )
+        outcome, transport, waiting, ms, size, error_id, repeated, *named, client, characters = facts
+        action, sender_id, request_id, trace_id = named
         line = (
             f"{self._begin},{int((now - second) * 1000):03d}{self._middle}{plain(outcome)} "
             f"transport={plain(transport)} waiting_ms={waiting!r} ms={ms!r} bytes={size!r}"
         )
+        if characters is not None:
+            line += f" characters={characters!r}"
         if error_id is not None:
             line += f" error_id={plain(error_id)}"
         if repeated:

@@ -36,7 +36,18 @@ _REASONS = {
 class Observation:
     """One call, from its arrival to its end; a context manager around all of it."""
 
-    __slots__ = ("_arrived", "_context", "_failure", "_label", "_metrics", "_repeated", "_started", "_step", "_tracing")
+    __slots__ = (
+        "_arrived",
+        "_characters",
+        "_context",
+        "_failure",
+        "_label",
+        "_metrics",
+        "_repeated",
+        "_started",
+        "_step",
+        "_tracing",
+    )
 
     def __init__(self, context: CallContext, metrics: Metrics, tracing: Tracing) -> None:
         self._context = context
@@ -48,6 +59,7 @@ class Observation:
         self._started: float | None = None
         self._failure: CallError | None = None
         self._repeated = False
+        self._characters: int | None = None
 
     def note_action(self, action: str) -> None:
         """Take note that the action exists."""
@@ -67,6 +79,10 @@ class Observation:
     def note_repeat(self) -> None:
         """Take note that the answer is the one of an earlier call."""
         self._repeated = True
+
+    def note_characters(self, characters: int) -> None:
+        """Take note of how long a tool's answer is."""
+        self._characters = characters
 
     def note_failure(self, error: CallError) -> None:
         """Take note of a failure, also of one that is answered with 200."""
@@ -116,11 +132,14 @@ class Observation:
                     context.request_id,
                     trace_id(),
                     context.client,
+                    self._characters,
                 )
             )
             return
         fields: dict[str, object] = {"outcome": outcome, "transport": context.transport}
         fields |= {"waiting_ms": waiting_ms, "ms": ms, "bytes": context.size}
+        if self._characters is not None:
+            fields["characters"] = self._characters
         if error_id is not None:
             fields["error_id"] = error_id
         if self._repeated:

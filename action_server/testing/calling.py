@@ -25,7 +25,8 @@ from action_server.testing import answers
 from action_server.testing import requirements as must
 from action_server.testing.background_loop import BackgroundLoop
 from action_server.testing.clock import FixedClock
-from action_server.testing.faces import Face, FaceReply, face_named
+from action_server.testing.face import Face, FaceReply
+from action_server.testing.faces import face_named
 from action_server.testing.replaced_services import ReplacedServices
 from action_server.testing.requirements import Violation
 from action_server.testing.result import CallAbout, CallResult, result_of
@@ -36,8 +37,9 @@ from action_server.testing.trackers import Turn, apply_reply, call_of, take_turn
 class Calling:
     """The actions of a project, opened with the first call; to be closed."""
 
-    def __init__(self, project: TestedProject) -> None:
+    def __init__(self, project: TestedProject, record: Path | None = None) -> None:
         self.project = project
+        self._record = record
         self.loop = BackgroundLoop()
         self.replaced = ReplacedServices()
         self.clock: FixedClock | None = None
@@ -107,8 +109,9 @@ class Calling:
         folder = stack.enter_context(TemporaryDirectory(prefix="action-server-test-", ignore_cleanup_errors=True))
         database = str(Path(folder) / "server.sqlite3")
         # Not the user's own: what a test does once is done once for that test.
-        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0, "record": None}
-        settings = self.project.settings.model_copy(update=own)
+        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0}
+        recording = {"record": self._record, "record_sample": 1.0, "record_on_error": False}
+        settings = self.project.settings.model_copy(update={**own, **recording})
         prepared = prepare(settings)
         package = prepared.package
         middlewares = (self._note_failure, self.replaced.middleware, *package.middlewares)

@@ -27,15 +27,23 @@ class ActionClient:
     """Runs the actions of a project as a server does, in this process; a context manager.
 
     ``folder`` has the actions, endpoints.yml and the domain, ``actions`` is the package if it is another one than the
-    settings say, ``domain`` its domain if that is in no usual place. The actions, and the services their package opens,
+    settings say, ``domain`` its domain if that is in no usual place. Calls are written into the folder ``record``, as
+    `action-server run --record` does it. The actions, and the services their package opens,
     live on an event loop of their own, from the first call on.
 
     Raises:
         SettingsError: the project's settings are wrong.
     """
 
-    def __init__(self, folder: Path | str = ".", *, actions: str | None = None, domain: Path | None = None) -> None:
-        self._calling = Calling(read_tested_project(Path(folder), actions=actions, domain=domain))
+    def __init__(
+        self,
+        folder: Path | str = ".",
+        *,
+        actions: str | None = None,
+        domain: Path | None = None,
+        record: Path | None = None,
+    ) -> None:
+        self._calling = Calling(read_tested_project(Path(folder), actions=actions, domain=domain), record)
 
     def __enter__(self) -> ActionClient:
         return self
@@ -57,7 +65,7 @@ class ActionClient:
         ``slots`` are set before the call; ``said`` is what the user said last, with ``intent``, ``entities`` and
         ``metadata``; ``channel`` is where, ``stack`` the frames of CALM's flows, ``active_form`` the active form.
         ``tracker`` is what the conversation begins with: a file, an export, the request id of a recorded call.
-        ``face`` is the way in (webhook, grpc), ``version`` the engine's.
+        ``face`` is the way in (webhook, grpc, mcp), ``version`` the engine's.
 
         An action that fails raises here what it raised there; with ``raises=False`` the result has its ``error``.
 

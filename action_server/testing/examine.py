@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from action_server.assembly import assemble
+from action_server.assembly import Assembly, assemble
 from action_server.config.settings import Settings
 from action_server.project.domain import Domain
 from action_server.security.auth import AuthSettings
@@ -25,6 +25,7 @@ from action_server.testing import requirements as must
 from action_server.testing.answers import Answered
 from action_server.testing.examined_server import HttpReply, Server, webhook_url
 from action_server.testing.requirements import Requirement, Violation
+from action_server.testing.same_answers import Faces
 from action_server.testing.tested_project import TestedProject
 from action_server.testing.trackers import begin, call_of, learn_slots
 
@@ -98,15 +99,21 @@ async def examine_package(settings: Settings, request: Request) -> Report:
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    async with served_here(settings) as url:
+    async with served_here(settings) as (url, assembly):
         report = await examine_url(url, request)
+        async with Faces(assembly) as faces:
+            for name in report.called:
+                report.violations += [v async for v in faces.differing(call_in_first_turn(request, name))]
     report.target = settings.actions
     return report
 
 
 @asynccontextmanager
-async def served_here(settings: Settings) -> AsyncIterator[str]:
-    """Serve a package on a free port of this host within the block, without credentials; give the webhook's address."""
+async def served_here(settings: Settings) -> AsyncIterator[tuple[str, Assembly]]:
+    """Serve a package on a free port of this host within the block, without credentials.
+
+    Gives the webhook's address, and the open actions.
+    """
     with TemporaryDirectory(prefix="action-server-") as folder:
         database = str(Path(folder) / "server.sqlite3")
         own = {"host": "127.0.0.1", "port": 0, "auth": AuthSettings(), "database": database, "database_password": ()}
@@ -122,7 +129,17 @@ async def served_here(settings: Settings) -> AsyncIterator[str]:
             sock = listen("127.0.0.1", 0)
             name = f"served_here_{uuid4().hex}"
             async with serve_http(assembly, sock, name, only_one=False):
-                yield f"http://127.0.0.1:{sock.getsockname()[1]}/webhook"
+                yield f"http://127.0.0.1:{sock.getsockname()[1]}/webhook", assembly
+
+
+def call_in_first_turn(request: Request, name: str) -> dict[str, Any]:
+    """Return the call of an action in the first turn of a conversation of its own."""
+    project = request.project
+    state = begin(project, f"contract-{uuid4().hex[:12]}", time.time)
+    learn_slots(project, state, request.slots)
+    for slot, value in request.slots.items():
+        state.add({"event": "slot", "name": slot, "value": value})
+    return call_of(name, state, project, request.version)
 
 
 class _Examination:
@@ -135,7 +152,7 @@ class _Examination:
         await self._take(probes.pages(self._server), must.HEALTH, must.LISTED, must.NOT_FOUND)
         listed = probes.names_in(await self._server.get("actions")) or []
         names = listed if self._request.actions is None else self._request.actions
-        call = self._call(names[0] if names else probes.UNKNOWN)
+        call = call_in_first_turn(self._request, names[0] if names else probes.UNKNOWN)
         await self._take(
             probes.unknown_action(self._server, call), must.UNKNOWN_ACTION, must.COMPRESSION, must.NO_ACTION
         )
@@ -143,7 +160,9 @@ class _Examination:
         self._report.checked |= {must.CONTENT_TYPE, must.STRICT_JSON}
         answering = [name for name in names if await self._call_action(name)]
         if answering:
-            await self._take(probes.two_domains(self._server, self._call(answering[0])), must.TWO_DOMAINS)
+            await self._take(
+                probes.two_domains(self._server, call_in_first_turn(self._request, answering[0])), must.TWO_DOMAINS
+            )
         for name in self._request.once:
             await self._ask_again(name)
         return self._report
@@ -154,7 +173,7 @@ class _Examination:
 
     async def _call_action(self, name: str) -> bool:
         """Call an action and judge what it answers; tell whether it answered 200."""
-        call = self._call(name)
+        call = call_in_first_turn(self._request, name)
         reply, held_up = await probes.call_beside_health(self._server, json.dumps(call, default=str).encode())
         self._report.called.append(name)
         found = [Violation(v.requirement, v.problem, name) for v in probes.of_form(reply)]
@@ -175,7 +194,7 @@ class _Examination:
         return judged - {requirement for requirement, is_known in named.items() if not is_known}
 
     async def _ask_again(self, name: str) -> None:
-        body = json.dumps(self._call(name), default=str).encode()
+        body = json.dumps(call_in_first_turn(self._request, name), default=str).encode()
         first, second = await self._server.post(body), await self._server.post(body)
         self._report.checked.add(must.SAME_AGAIN)
         if (first.status, first.body) != (second.status, second.body):
@@ -184,12 +203,3 @@ class _Examination:
     def _answered(self, name: str, call: Mapping[str, Any], reply: HttpReply) -> Answered:
         domain: Domain = self._request.project.domain
         return Answered(name, reply.status, reply.body, call, domain, self._request.version)
-
-    def _call(self, name: str) -> dict[str, Any]:
-        """Return the request of a first turn, in a conversation of its own."""
-        project = self._request.project
-        state = begin(project, f"contract-{uuid4().hex[:12]}", time.time)
-        learn_slots(project, state, self._request.slots)
-        for slot, value in self._request.slots.items():
-            state.add({"event": "slot", "name": slot, "value": value})
-        return call_of(name, state, project, self._request.version)

@@ -1,6 +1,6 @@
 """Faces: the ways by which a call reaches an action. A test says which; each one is the server's own.
 
-A new face is a class with :meth:`Face.send`, and a line in :data:`FACES`.
+A new face is a :class:`Face`, and a line in :data:`FACES`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,14 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from action_server.assembly import Assembly
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
 from action_server.telemetry.durations import milliseconds_since
-from action_server.webhook_client import Reply
-
-
-@dataclass(frozen=True)
-class FaceReply(Reply):
-    """A reply, with the error it tells of where the face knows it: its cause is what the action raised."""
-
-    error: BaseException | None = None
-
-
-class Face(Protocol):
-    """One way in."""
-
-    async def send(self, call: Mapping[str, Any]) -> FaceReply:
-        """Send a request of an engine and return what came back; never raises for what the action does."""
-        ...
+from action_server.testing.face import Face, FaceReply
+from action_server.testing.mcp_face import McpFace
 
 
 class WebhookFace:
@@ -110,7 +95,11 @@ def _reply_of(error: Any, action: str, milliseconds: float) -> FaceReply:
     return FaceReply(404 if details["resource_type"] == "ACTION" else 449, body, milliseconds)
 
 
-FACES: dict[str, Callable[[Assembly, AsyncExitStack], Face]] = {"webhook": WebhookFace, "grpc": GrpcFace}
+FACES: dict[str, Callable[[Assembly, AsyncExitStack], Face]] = {
+    "webhook": WebhookFace,
+    "grpc": GrpcFace,
+    "mcp": McpFace,
+}
 
 
 def face_named(name: str) -> Callable[[Assembly, AsyncExitStack], Face]:

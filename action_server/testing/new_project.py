@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from action_server import __version__
+
 FILES: Mapping[str, str] = {
     "actions.py": '''\
 """The actions of the assistant."""
@@ -86,14 +88,18 @@ test_cases:
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 """,
-    "requirements.txt": """\
-action-server[flows]
+    "requirements.txt": f"""\
+# Nothing is published: in a clone of action-server, `pip wheel --no-deps --wheel-dir FOLDER .` makes
+# this file; put it into wheels/.
+./wheels/action_server-{__version__}-py3-none-any.whl[flows]
 pytest
 """,
     "Dockerfile": """\
 FROM python:3.11-slim
 WORKDIR /app
-RUN pip install --no-cache-dir action-server && useradd --create-home app
+COPY wheels wheels
+COPY requirements.txt ./
+RUN pip install --no-cache-dir -r requirements.txt && useradd --create-home app
 COPY actions.py endpoints.yml ./
 USER app
 EXPOSE 5055

@@ -33,7 +33,9 @@ SLOTS_KNOWN = Requirement("slots-known", "Every slot that is set is a slot of th
 SLOTS_FIT = Requirement("slots-fit", "The value of a slot fits the type the domain gives it.")
 RESPONSES_KNOWN = Requirement("responses-known", "Every response that is said by its name is one of the domain.")
 FOLLOWUPS_KNOWN = Requirement("followups-known", "Every action that is to follow is one of the domain, or built in.")
-SAME_OVER_FACES = Requirement("same-over-faces", "An answer is the same over each face: HTTP and gRPC.")
+SAME_OVER_FACES = Requirement(
+    "same-over-faces", "An answer is the same over each face: HTTP, gRPC and, of an action that is a tool, MCP."
+)
 SAME_AGAIN = Requirement("same-again", "The repeat of an action that runs once gets the same answer.")
 NOTHING_SECRET = Requirement("nothing-secret", "An error repeats nothing of the request, nor of the exception.")
 REJECTION = Requirement("rejection", "A 400 has `action_name` and `error`, which engines read without looking.")

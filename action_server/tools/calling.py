@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import marshal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -85,7 +85,13 @@ class ToolCaller:
         if read.problems:
             return refusal_of("; ".join(read.problems), tool.sets)
         slots = {**self._initial, **dict.fromkeys(tool.sets), **read.slots}
-        call = self._make_call(tool, conversation, slots)
+        made: list[ToolResult] = []
+
+        def measure(answer: Answer) -> int:
+            made.append(result_of(answer, tool.sets, self.offer.domain, slots))
+            return len(made[-1].text)
+
+        call = self._make_call(tool, conversation, slots, measure)
         answer, error = await self._run(
             call,
             transport="mcp",
@@ -100,15 +106,16 @@ class ToolCaller:
             return refusal_of(self._what_to_set(tool, "it reads the conversation's id"), tool.sets)
         if answer is None:
             return _failure(tool, error or CallError("the action failed", tool.action))
-        result = result_of(answer, tool.sets, self.offer.domain, slots)
-        self._note_length(tool, len(result.text))
-        return result
+        self._note_length(tool, len(made[-1].text))
+        return made[-1]
 
-    def _make_call(self, tool: Tool, conversation: str, slots: dict[str, Any]) -> ToolCall:
+    def _make_call(
+        self, tool: Tool, conversation: str, slots: dict[str, Any], measure: Callable[[Answer], int]
+    ) -> ToolCall:
         # As a turn, for the rules of actions that run once: the same arguments in the same conversation.
         events = [{"event": "slot", "timestamp": None, "name": name, "value": value} for name, value in slots.items()]
         domain = marshal.loads(self._domain) if tool.reads_domain and self.offer.domain else None  # noqa: S302 - ours
-        return ToolCall(tool.action, conversation, {"slots": slots, "events": events}, domain)
+        return ToolCall(tool.action, conversation, {"slots": slots, "events": events}, domain, measure=measure)
 
     def _conversation_of(self, tool: Tool, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
         """Return the conversation's id, "" for none. Never the credential's: behind one are many people."""
@@ -144,7 +151,6 @@ class ToolCaller:
             logger.warning("mcp.missed", extra=facts)
 
     def _note_length(self, tool: Tool, characters: int) -> None:
-        logger.debug("mcp.answered", extra={"action": tool.action, "tool": tool.name, "characters": characters})
         if characters > LONG_ANSWER and self._is_first(tool, "long"):
             facts = {"action": tool.action, "tool": tool.name, "characters": characters}
             logger.warning(

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rasa_sdk.interfaces import Action
@@ -21,7 +22,7 @@ from action_server.runtime.tool_options import McpSettings, ToolOptions, mark_of
 from action_server.tools.arguments import Argument
 from action_server.tools.authors import Property, properties_of
 from action_server.tools.code import CodeFacts, read_code
-from action_server.tools.domain import DomainSlot, slots_of
+from action_server.tools.domain import DomainSlot, read_domain, slots_of
 from action_server.tools.models import Model, models_of, schema_of_model
 from action_server.tools.names import answer_key, argument_name, tool_name, twice
 from action_server.tools.shapes import Shape
@@ -61,7 +62,7 @@ def make_offer(
     slots = slots_of(known)
     _refuse_wrong_names(registry, settings)
     chosen = [a for a in registry if can_be_a_tool(a) and (settings.offers(a.name) or mark_of(a.run) is not None)]
-    tools = [_make_tool(a, settings, options, slots) for a in sorted(chosen, key=lambda a: a.name)]
+    tools = [make_tool(a, settings, options, slots) for a in sorted(chosen, key=lambda a: a.name)]
     double = twice(tool.name for tool in tools)
     if double is not None:
         both = " and ".join(repr(tool.action) for tool in tools if tool.name == double)
@@ -70,6 +71,11 @@ def make_offer(
         problem = f"clients stop at {MANY_TOOLS}, 80 or 128 tools, and models choose worse the more there are"
         logger.warning("mcp.many_tools", extra={"tools": len(tools), "problem": problem})
     return Offer({tool.name: tool for tool in sorted(tools, key=lambda t: t.name)}, known)
+
+
+def read_offer(registry: Registry, settings: McpSettings, options: OptionsTable, domain: Path | None) -> Offer:
+    """Make the tools with the domain of this file or folder. Raises as :func:`make_offer` does."""
+    return make_offer(registry, settings, options, None if domain is None else read_domain(domain, "domain"))
 
 
 def can_be_a_tool(action: RegisteredAction) -> bool:
@@ -95,9 +101,15 @@ def _refuse_wrong_names(registry: Registry, settings: McpSettings) -> None:
                 raise SettingsError(where, f"{name!r} is about a turn of a conversation, so it can be no tool")
 
 
-def _make_tool(
+def make_tool(
     action: RegisteredAction, settings: McpSettings, table: OptionsTable, slots: Mapping[str, DomainSlot]
 ) -> Tool:
+    """Make the tool of one action, whether it is offered or not.
+
+    Raises:
+        SettingsError: two of its arguments or slots share a name.
+        RegistrationError: the author's schema says what cannot be said to every client.
+    """
     chosen = settings.options_of(action.name, mark_of(action.run))
     options = table.of(action.name, action.run)
     name = chosen.name or tool_name(action.name)

@@ -73,7 +73,7 @@ def sentences(shape: Shape) -> list[str]:
     if shape.kind == "text":
         found.append("A text.")
     elif shape.kind == "categorical":
-        found.append(_one_of(shape.texts))
+        found.append(_one_of([text for text in shape.texts if text]) if any(shape.texts) else "A text.")
     elif shape.kind == "bool":
         found.append("True or false.")
     elif shape.kind in ("number", "integer"):
@@ -104,7 +104,9 @@ def _range(what: str, shape: Shape) -> str:
 def _options(shape: Shape) -> list[JsonObject]:
     """Return the types a value may have, null aside."""
     if shape.kind == "categorical":
-        return [{"type": "string", "enum": list(shape.texts)}]
+        # An empty text is no value to Gemini, which then refuses all tools; whoever means it says null.
+        texts = [text for text in shape.texts if text]
+        return [{"type": "string", "enum": texts}] if texts else [{"type": "string"}]
     if shape.kind == "list":
         return [{"type": "array", "items": _item(shape.items)}]
     if shape.kind == "record":

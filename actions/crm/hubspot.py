@@ -1,7 +1,8 @@
 """HubSpot as the CRM: a contact for each patient, and a meeting on its timeline for whatever became of an appointment.
 
 Both are found again by properties of ours that HubSpot keeps unique, never by its search, which lags behind what was
-written. https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
+written. Where even those do not know yet what was just written, its refusal of a second one does: that is believed.
+https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class HubSpotCrm:
         answer = await self._request("POST", "meetings", json=meeting)
         if answer.status == 201:
             return
-        if _says_it_exists(answer) and await self._is_logged(activity.id):
+        if _says_it_exists(answer) and await self._is_logged(activity.id, answer):
             return
         raise _refusal("the activity", answer)
 
@@ -163,7 +164,8 @@ class HubSpotCrm:
             return None
         has: JsonObject = answer.json().get("properties") or {}
         if has.get(ours) == key:
-            return None
+            # Ours already: made by an earlier try a moment ago, and not found by its key yet.
+            return await self._bring_up_to_date(contact_id, details)
         if has.get("firstname") or has.get("lastname"):
             details = without(details, {"firstname", "lastname"})
         missing = {name: value for name, value in details.items() if not has.get(name)}
@@ -176,8 +178,30 @@ class HubSpotCrm:
         _without_refused(missing, answer)
         return await self._adopt(contact_id, key, {})
 
-    async def _is_logged(self, activity_id: str) -> bool:
-        by_id = {"idProperty": self._settings.activity_property}
+    async def _bring_up_to_date(self, contact_id: str, details: Mapping[str, str]) -> str | None:
+        if not details:
+            return contact_id
+        answer = await self._request("PATCH", f"contacts/{contact_id}", json={"properties": details})
+        if answer.status == 200:
+            return _id(answer)
+        if "email" in details and _says_it_exists(answer):
+            _logger.warning("crm.email_of_another_contact")
+            return await self._bring_up_to_date(contact_id, without(details, {"email"}))
+        if answer.status == 404:
+            return None
+        return await self._bring_up_to_date(contact_id, _without_refused(details, answer))
+
+    async def _is_logged(self, activity_id: str, refusal: Response) -> bool:
+        """Say whether the refusal of a second meeting means that this very activity has one."""
+        ours = self._settings.activity_property
+        if (ours, _NOT_UNIQUE) in _invalid(refusal):
+            return True
+        existing = _EXISTING.search(refusal.text)
+        if existing:
+            answer = await self._request("GET", f"meetings/{existing[1]}", params={"properties": ours})
+            has: JsonObject = (answer.json().get("properties") or {}) if answer.status == 200 else {}
+            return has.get(ours) == activity_id
+        by_id = {"idProperty": ours}
         answer = await self._request("GET", f"meetings/{quote(activity_id, safe='')}", params=by_id)
         return answer.status == 200
 

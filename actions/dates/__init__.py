@@ -25,6 +25,7 @@ __all__ = ["DateOrder", "DateReader"]
 
 # Nobody says a date in more characters, and the patterns below never see a novel.
 _LONGEST = 120
+_FORTNIGHT = re.compile(r"\b(?:a )?fortnight\b")
 _THIS_PART = re.compile(r"\bthis (morning|lunchtime|afternoon|evening)\b")
 _FIRST_THING = re.compile(r"\b(?:at )?first thing(?: in the morning)?\b(?!.*\bmorning\b)")
 # "December first", "the first of December": beside a month an ordinal number is a day.
@@ -131,6 +132,7 @@ def _ordinal(match: re.Match[str]) -> str:
 
 
 def _parts(text: str) -> tuple[DayTime | None, str]:
+    text = _FORTNIGHT.sub("two weeks", text.replace("lunch time", "lunchtime"))
     text = _WORDS_OF_MONTH.sub(_ordinal, _DAY_IN_WORDS.sub(_ordinal, text))
     text = _FIRST_THING.sub("in the morning", text).replace("first thing ", "")
     day_time, words = split_time(_THIS_PART.sub(r"today \1", text.replace("tonight", "today evening")))

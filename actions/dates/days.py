@@ -18,10 +18,11 @@ _WEEK = timedelta(weeks=1)
 # "As soon as possible" is within a week: who waits longer than that wants to be asked.
 _SOON = 7 * _DAY
 
-_WEEKDAY = rf"(?P<weekday>{'|'.join(WEEKDAYS)}|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)"
+_WEEKDAY = rf"(?P<weekday>{'|'.join(WEEKDAYS)}|mon|tues?|weds?|thu(?:rs?)?|fri|sat|sun)"
 _MONTH = rf"(?P<month>{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 _DAY_NUMBER = r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
+_WEEKS = r"(?:(?:(?:a|one) )?week|two weeks)"
 _COUNT = rf"(?P<count>\d{{1,3}}|an?|{NUMBER}) (?P<unit>day|week|month)s?"
 
 
@@ -87,10 +88,16 @@ def _weekday_next_week(match: re.Match[str], today: date) -> Days:
     return _one(_monday(today) + _WEEK + weekday(match["weekday"]) * _DAY)
 
 
-def _weekday_in_a_week(match: re.Match[str], today: date) -> Days:
+def _weekday_in_weeks(match: re.Match[str], today: date) -> Days:
     # "Monday week" is a week after the Monday that "Monday" is.
     wanted = weekday(match["weekday"] or match["other"])
-    return _one(today + ((wanted - today.weekday() - 1) % 7 + 1) * _DAY + _WEEK)
+    weeks = 2 if "two weeks" in match[0] else 1
+    return _one(today + ((wanted - today.weekday() - 1) % 7 + 1) * _DAY + weeks * _WEEK)
+
+
+def _day_in_weeks(match: re.Match[str], today: date) -> Days:
+    weeks = 2 if "two weeks" in match[0] else 1
+    return _one(today + weeks * _WEEK + (_DAY if "tomorrow" in match[0] else timedelta()))
 
 
 def _week(match: re.Match[str], today: date) -> Days:
@@ -163,17 +170,18 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"yesterday", lambda _match, today: _one(today - _DAY)),
     _rule(r"(?:the )?day before yesterday", lambda _match, today: _one(today - 2 * _DAY)),
     _rule(
-        r"asap|as (?:soon|early) as possible|(?:the )?(?:earliest|soonest|(?:first|next) (?:available|free))"
+        r"asap|as (?:soon|early) as possible|(?:the )?(?:earliest|soonest|(?:first|next) (?:available|free|possible))"
         r"(?: possible)?(?: (?:date|day|time|slot|appointment))?|any ?time|whenever",
         lambda _match, today: Days(today, today + _SOON),
     ),
     _rule(rf"(?:(?P<which>this|next|last) |(?:this )?coming )?{_WEEKDAY}", _weekday),
     _rule(rf"{_WEEKDAY},? (?:of )?next week", _weekday_next_week),
-    _rule(rf"{_WEEKDAY} week|(?:a|one) week (?:on|from) {_WEEKDAY.replace('weekday', 'other')}", _weekday_in_a_week),
     _rule(
-        r"(?P<day>today|tomorrow) week|(?:a|one) week (?:from )?(?P<other>today|tomorrow)",
-        lambda match, today: _one(today + _WEEK + (_DAY if "tomorrow" in match[0] else timedelta())),
+        rf"{_WEEKDAY}(?:,? in)? {_WEEKS}"
+        rf"|(?:(?:a|one) week|two weeks) (?:on|from) {_WEEKDAY.replace('weekday', 'other')}",
+        _weekday_in_weeks,
     ),
+    _rule(rf"(?:today|tomorrow)(?:,? in)? {_WEEKS}|{_WEEKS} (?:from )?(?:today|tomorrow)", _day_in_weeks),
     _rule(rf"next week,? (?:on )?{_WEEKDAY}", _weekday_next_week),
     _rule(r"(?P<which>last|this|next) week|the week after next", _week),
     _rule(r"(?:(?P<which>this|next) |at the |the )?weekend", _weekend),

@@ -25,13 +25,23 @@ _SHIFTS = {"half past": 30, "half to": -30, "half": 30, "quarter past": 15, "qua
 _MINUTES = {"oh five": 5, "fifteen": 15, "twenty": 20, "twenty five": 25, "thirty": 30, "thirty five": 35}
 _MINUTES |= {"forty": 40, "forty five": 45, "fifty": 50, "fifty five": 55}
 
+# "Ten to eleven" is 10:50 after "at"; elsewhere it may be from ten to eleven, if nobody says minutes.
+_STEPS = {"five": 5, "ten": 10, "twenty": 20, "twenty five": 25}
+_STEP = r"(?:five|ten|twenty(?:[ -]five)?)"
+
 _HOUR = rf"(?:\d{{1,2}}|{NUMBER})"
-_SHIFT = rf"(?:{'|'.join(_SHIFTS)})"
+# "Five minutes to half to ten" is 9:25, which is how some languages count.
+_SURE_SHIFT = (
+    rf"(?:(?:(?:{_STEP}|\d{{1,2}}) minutes? (?:past|to)|{_STEP} past|twenty(?:[ -]five)? to)(?: half to)?"
+    rf"|(?:a )?(?:{'|'.join(_SHIFTS)}))"
+)
+_SHIFT = rf"(?:{_SURE_SHIFT}|{_STEP} to)"
+_SHIFT_PARTS = re.compile(r"(?P<step>.+?)(?: minutes?)? (?P<side>past|to)(?P<half> half to)?", re.ASCII)
 _MINUTE = rf"(?:{'|'.join(sorted(_MINUTES, key=len, reverse=True))})".replace(" ", "[ -]")
 # After "at", "before" and the like a bare number is a time of day; elsewhere it must look like one.
 _CLOCK = rf"(?:noon|midday|(?:{_SHIFT} )?(?:{NUMBER} {_MINUTE}(?!\w)|{_HOUR}(?:[:.]\d\d)?)(?: ?[ap]m)?(?: ?o'?clock)?)"
 _PLAIN_CLOCK = (
-    rf"(?:noon|midday|{_SHIFT} {_HOUR}(?: ?[ap]m)?|\d{{1,2}}:\d\d(?: ?[ap]m)?|\d{{1,2}}\.\d\d ?[ap]m"
+    rf"(?:noon|midday|{_SURE_SHIFT} {_HOUR}(?: ?[ap]m)?|{_HOUR}:\d\d(?: ?[ap]m)?|\d{{1,2}}\.\d\d ?[ap]m"
     rf"|{NUMBER} {_MINUTE}(?: ?[ap]m)?|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
 )
 # A range must look like one of times: 2-4pm, 14:00-16:00, and not like a date.
@@ -137,7 +147,21 @@ def _minutes(clock: str, part: str | None) -> int:
         hour += 12
     if hour > 23 or minute > 59:
         raise ValueError("no such time of day")
-    return hour * 60 + minute + (_SHIFTS[match["shift"]] if match["shift"] else 0)
+    return hour * 60 + minute + (_shift(match["shift"]) if match["shift"] else 0)
+
+
+def _shift(said: str) -> int:
+    """Return how many minutes after the hour (before it if negative) "ten past" or "quarter to" is."""
+    words = said.removeprefix("a ").replace("-", " ")
+    if words in _SHIFTS:
+        return _SHIFTS[words]
+    match = _SHIFT_PARTS.fullmatch(words)
+    if match is None:
+        raise ValueError("no such part of an hour")
+    step = _STEPS[match["step"]] if match["step"] in _STEPS else int(match["step"])
+    if step > 29:
+        raise ValueError("nobody counts more than half an hour from an hour")
+    return (step if match["side"] == "past" else -step) - (30 if match["half"] else 0)
 
 
 def _is_after_noon(written: str, hour: int, part: str | None) -> bool:

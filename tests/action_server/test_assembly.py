@@ -30,8 +30,8 @@ from action_server.telemetry.metrics import Metrics
 
 Answered = tuple[int, bytes]
 Send = Callable[[bytes], Awaitable[Answered]]
-# Not what engines send, but read as the same: such a request is the plain route's.
-TO_THE_PLAIN_ROUTE = {"Content-Encoding": "identity"}
+# Not what engines send, and of no meaning here: such a request is the plain route's.
+TO_THE_PLAIN_ROUTE = {"TE": "trailers"}
 
 
 class Trackers:

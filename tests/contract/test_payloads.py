@@ -5,6 +5,7 @@ The replies were recorded from rasa-sdk 3.21.1. Where ours differs on purpose, d
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -36,9 +37,9 @@ async def replay(url: str, exchange: dict[str, Any], more_headers: Mapping[str, 
     """Send a request byte for byte as the engine did, compressed and chunked where it was."""
     headers = {k: v for k, v in exchange["request_headers"] if k not in ("Host", "Content-Length", "Transfer-Encoding")}
     body = json.dumps(exchange["request_body"]).encode()
-    if headers.get("Content-Encoding") == "deflate":
-        body = zlib.compress(body)
     headers.update(more_headers)
+    encoding = headers.get("Content-Encoding")
+    body = zlib.compress(body) if encoding == "deflate" else gzip.compress(body) if encoding == "gzip" else body
     path = exchange["request_line"].split()[1]
     async with (
         aiohttp.ClientSession() as session,
@@ -59,7 +60,13 @@ def test_all_exchanges_are_here() -> None:
 
 
 # A header that usual requests do not have leads to Sanic's route.
-WAYS = {"as engines send it": {}, "through the plain route": {"TE": "trailers"}}
+WAYS = {
+    "as engines send it": {},
+    "through the plain route": {"TE": "trailers"},
+    "deflated": {"Content-Encoding": "deflate"},
+    "gzipped": {"Content-Encoding": "gzip"},
+    "gzipped, through the plain route": {"Content-Encoding": "gzip", "TE": "trailers"},
+}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.hostile.body_cases import BODIES, COMPRESSION
+from tests.hostile.body_cases import BODIES
 from tests.hostile.case import JWT_SECRET, PASSWORD, TOKEN
 from tests.hostile.credential_cases import CREDENTIALS
 from tests.hostile.http_cases import HEADERS, HTTP
 from tests.hostile.name_cases import NAMES, PATHS
+from tests.hostile.packed_cases import COMPRESSION
 from tests.hostile.slow_cases import SLOW
 
 GROUPS = {

@@ -28,6 +28,12 @@ MARKING = """
             os.write(FILE, (tracker.sender_id + "\\n").encode())
             return [SlotSet("marked", tracker.sender_id)]
 """
+# The action is a tool as well.
+AS_A_TOOL = """
+action_server:
+  mcp:
+    actions: [action_mark]
+"""
 
 
 @dataclass
@@ -70,11 +76,12 @@ async def call_while(
     body_bytes: int = 0,
     packed: bool = False,
     version: aiohttp.HttpVersion = aiohttp.HttpVersion11,
+    path: str = "/webhook",
 ) -> Books:
     """Send calls one after another from each caller, on kept connections, until ``work`` is done.
 
     ``marks`` is the file of the actions; what is in it from before does not count. ``body_bytes`` are added to each
-    body, which is ``packed`` with gzip.
+    body, which is ``packed`` with gzip. With the ``path`` ``/mcp`` the calls are those of a tool.
     """
     marks.write_bytes(b"")  # noqa: ASYNC240 (nothing runs yet)
     books = Books()
@@ -85,7 +92,7 @@ async def call_while(
         while not done.is_set():
             name = f"{number}-{count}"
             count += 1
-            await _call(session, f"{url}/webhook", name, books, body_bytes, packed)
+            await _call(session, url + path, name, books, body_of(path, name, body_bytes), packed)
 
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), version=version) as session:
         tasks = [asyncio.create_task(caller(number, session)) for number in range(callers)]
@@ -98,11 +105,16 @@ async def call_while(
     return books
 
 
-async def _call(
-    session: aiohttp.ClientSession, url: str, name: str, books: Books, body_bytes: int, packed: bool
-) -> None:
+def body_of(path: str, name: str, body_bytes: int = 0) -> bytes:
+    """Return the body of a call of the conversation ``name``."""
+    if path == "/mcp":
+        params = {"name": "action_mark", "arguments": {}, "_meta": {"conversation_id": name}}
+        return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
     tracker = {"sender_id": name, "slots": {"padding": "x" * body_bytes}}
-    body = json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker}).encode()
+    return json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker}).encode()
+
+
+async def _call(session: aiohttp.ClientSession, url: str, name: str, books: Books, body: bytes, packed: bool) -> None:
     headers = {"Content-Type": "application/json"}
     if packed:
         body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"

@@ -16,7 +16,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 CONFIGURATIONS = Path(__file__).parents[2] / "deploy" / "proxies"
 PATIENCE = 30
@@ -25,21 +29,22 @@ _APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 @dataclass(frozen=True)
 class Kind:
-    """A proxy: its program, its Debian package, and its file in ``deploy/proxies``."""
+    """A proxy: its program, its Debian package, and its files in ``deploy/proxies``, for HTTP and for gRPC."""
 
     name: str
     program: str
     package: str
     file: str
+    grpc_file: str
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("nginx", "nginx", "nginx-light", "nginx.conf"),
-        Kind("haproxy", "haproxy", "haproxy", "haproxy.cfg"),
-        Kind("apache", "apache2", "apache2", "apache.conf"),
-        Kind("caddy", "caddy", "caddy", "Caddyfile"),
+        Kind("nginx", "nginx", "nginx-light", "nginx.conf", "nginx-grpc.conf"),
+        Kind("haproxy", "haproxy", "haproxy", "haproxy.cfg", "haproxy-grpc.cfg"),
+        Kind("apache", "apache2", "apache2", "apache.conf", "apache-grpc.conf"),
+        Kind("caddy", "caddy", "caddy", "Caddyfile", "Caddyfile-grpc"),
     )
 }
 
@@ -59,27 +64,40 @@ def free_port() -> int:
 
 
 @contextmanager
-def proxy(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[str]:
+def proxy(kind: Kind, replicas: Sequence[int], folder: Path, *, speaks_grpc: bool = False) -> Iterator[str]:
     """Run a proxy in front of two ports within the block; gives its URL once it answers."""
-    with proxy_process(kind, replicas, folder) as (url, _):
+    with proxy_process(kind, replicas, folder, speaks_grpc=speaks_grpc) as (url, _):
         yield url
 
 
 @contextmanager
-def proxy_process(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Run a proxy as :func:`proxy` does; gives its URL, and what makes it read its configuration again."""
+def proxy_process(
+    kind: Kind,
+    replicas: Sequence[int],
+    folder: Path,
+    *,
+    speaks_grpc: bool = False,
+    changes: Sequence[tuple[str, str]] = (),
+    probe: str = "/ready",
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run a proxy as :func:`proxy` does; gives its URL, and what makes it read its configuration again.
+
+    ``changes`` are words of the configuration and what stands there instead, beside the addresses; ``probe`` is the
+    path that a replica answers when it can be called.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    text = (CONFIGURATIONS / kind.file).read_text(encoding="utf-8")
-    for printed, used in (("8080", port), ("5055", replicas[0]), ("5056", replicas[1])):
-        assert printed in text, f"{kind.file} names no port {printed}"
+    name = kind.grpc_file if speaks_grpc else kind.file
+    text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
+    for printed, used in (*changes, ("8080", port), ("5055", replicas[0]), ("5056", replicas[1])):
+        assert printed in text, f"{name} has no {printed}"
         text = text.replace(printed, str(used))
-    command = _command(kind, text, folder)
+    command = _command(kind, text, folder / name)
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "HOME": str(folder)})
     try:
         url = f"http://127.0.0.1:{port}"
-        _await(url, process, folder / "proxy.log")
+        _await(_answers_grpc if speaks_grpc else partial(_answers, probe), url, process, folder / "proxy.log")
         yield url, lambda: _reload(kind, process)
     finally:
         process.terminate()
@@ -90,9 +108,9 @@ def proxy_process(kind: Kind, replicas: Sequence[int], folder: Path) -> Iterator
             process.wait()
 
 
-def _command(kind: Kind, text: str, folder: Path) -> list[str]:
+def _command(kind: Kind, text: str, file: Path) -> list[str]:
     """Write the configuration, with what only a test needs around it, and return how the proxy is started with it."""
-    file = folder / kind.file
+    folder = file.parent
     program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or kind.program
     if kind.name == "nginx":
         temporary = "".join(
@@ -104,7 +122,7 @@ def _command(kind: Kind, text: str, folder: Path) -> list[str]:
     if kind.name == "apache":
         modules = [
             *("mpm_event", "authz_core", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer", "proxy_hcheck"),
-            *("lbmethod_bybusyness", "headers"),
+            *("lbmethod_bybusyness", "headers", "http2", "proxy_http2"),
         ]
         loads = "".join(f"LoadModule {name}_module {_APACHE_MODULES}/mod_{name}.so\n" for name in modules)
         around = (
@@ -128,14 +146,28 @@ def _reload(kind: Kind, process: subprocess.Popen[bytes]) -> None:
     process.send_signal({"nginx": signal.SIGHUP, "apache": signal.SIGUSR1, "haproxy": signal.SIGUSR2}[kind.name])
 
 
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(answers: Callable[[str], bool], url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the proxy ended: {log.read_text(errors='replace')}"
-        try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=2) as response:  # noqa: S310 (our own proxy)
-                if response.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        if answers(url):
+            return
+        time.sleep(0.05)
     raise AssertionError(f"the proxy does not answer: {log.read_text(errors='replace')}")
+
+
+def _answers(probe: str, url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}{probe}", timeout=2) as response:  # noqa: S310 (our own proxy)
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _answers_grpc(url: str) -> bool:
+    with grpc.insecure_channel(url.removeprefix("http://")) as channel:
+        try:
+            health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return True

@@ -64,6 +64,14 @@ ACTION_NOT_LISTED = Rule(
     why="`rasa train` refuses the project",
     section=ACTIONS,
 )
+REFUSED_TOOL = Rule(
+    "refused-tool",
+    "error",
+    "actions that cannot be offered as tools as it is set: one that is not there, two of one name, "
+    "arguments that cannot be said to every client",
+    why="the action server does not start",
+    section=ACTIONS,
+)
 UNUSED_ACTION = Rule(
     "unused-action",
     "warning",
@@ -107,6 +115,13 @@ UNKNOWN_MCP_SERVER = Rule(
     "error",
     "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have",
     why="the engine refuses the project, or the flow ends in `pattern_internal_error`",
+    section=NAMES,
+)
+UNKNOWN_TOOL = Rule(
+    "unknown-tool",
+    "error",
+    "a `call` of a tool that its MCP server does not offer: the project's own server, or one of `--tools`",
+    why="the flow ends in `pattern_internal_error`",
     section=NAMES,
 )
 UNKNOWN_INTENT = Rule(
@@ -224,6 +239,34 @@ TOOL_MAPPING = Rule(
     "a `call` with `mcp_server` whose `mapping` is missing, has no `output`, names a parameter or a slot twice, "
     "or has a value that is no Jinja expression",
     why="the flow ends in `pattern_internal_error`, whatever the tool answers",
+    section=FLOWS,
+)
+TOOL_PARAMETER = Rule(
+    "tool-parameter",
+    "error",
+    "a `call` that does not send what its tool cannot do without, or sends what the tool does not take",
+    why="the tool answers that something is missing, or passes over what it is sent",
+    section=FLOWS,
+)
+TOOL_RESULT = Rule(
+    "tool-result",
+    "error",
+    "a value of a `mapping` that looks for something which is not in the results of its tool",
+    why="the slot becomes null, and nobody says so",
+    section=FLOWS,
+)
+TOOL_TYPE = Rule(
+    "tool-type",
+    "warning",
+    "a slot that is sent to a tool, or set to its result, and is of another type; lists are set as JSON text",
+    why="the tool refuses the value, or conditions on the slot are false",
+    section=FLOWS,
+)
+SLOW_TOOL = Rule(
+    "slow-tool",
+    "warning",
+    "a `call` of a tool that may take over 10 s",
+    why="the flow ends in `pattern_internal_error` after 10 s, and the tool does its work nevertheless",
     section=FLOWS,
 )
 IMPOSSIBLE_VALUE = Rule(

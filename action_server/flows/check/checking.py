@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from action_server.errors import SettingsError
+from action_server.config.settings import Settings
+from action_server.errors import RegistrationError, SettingsError
 from action_server.findings.finding import Finding, Findings
+from action_server.flows.check import catalogue
 from action_server.flows.check.action_rules import check_actions
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
 from action_server.flows.check.endless_flows import check_endless_flows
 from action_server.flows.check.entity_rules import check_entities
 from action_server.flows.check.flow_rules import check_flows
+from action_server.flows.check.known_tools import KnownTools, own_tools, read_tools
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.refused_domain import check_refused_domain
@@ -25,10 +28,11 @@ from action_server.flows.check.subject import Subject
 from action_server.project.location import holds_project, project_folder
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
+from action_server.project.server_addresses import own_addresses
 from action_server.project.sources import Sources, read_sources
 from action_server.project.yaml_tree import Trees
 from action_server.runtime.registry import Registry
-from action_server.source import shorten
+from action_server.source import Place, parse_place, shorten
 
 _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_reading,
@@ -51,7 +55,8 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
 class Request:
     """What to check. ``domain``, ``data`` and ``endpoints`` are for projects that keep these elsewhere.
 
-    ``load`` imports the actions, as the server does; ``registry`` is for those that have done so.
+    ``load`` imports the actions, as the server does; ``registry`` is for those that have done so. ``settings`` are the
+    server's, which say what it offers as tools; ``tools`` are files with the tools of other servers, ``[NAME=]FILE``.
     """
 
     root: Path
@@ -61,6 +66,8 @@ class Request:
     endpoints: Path | None = None
     load: bool = True
     registry: Registry | None = None
+    settings: Settings | None = None
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def check(request: Request) -> Report:
     """Check a project.
 
     Raises:
-        SettingsError: there is no such folder, or the table in pyproject.toml is wrong.
+        SettingsError: there is no such folder, the table in pyproject.toml is wrong, or a file of tools is.
     """
     root = project_folder(request.root)
     for name in ("domain", "data", "endpoints"):
@@ -100,13 +107,37 @@ def check(request: Request) -> Report:
     sources = read_sources(project, root, request.domain, request.data, Path.cwd(), trees)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
     findings = Findings()
-    subject = Subject(project, sources, code, findings, root)
+    tools = _find_tools(request, project, code, findings)
+    subject = Subject(project, sources, code, findings, root, tools)
     for check_topic in _TOPICS:
         check_topic(subject)
     files = [*sources.trees, *_python_files(code)]
     comments = list(comments_in(files, trees.text))
     judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
     return Report(tuple(silence(findings.sorted(), comments, ignored, judged)), project, sources, code)
+
+
+def _find_tools(request: Request, project: Project, code: Code, findings: Findings) -> KnownTools:
+    """Return the tools that the steps may call: those of the project's own server, and those of files."""
+    others = read_tools(request.tools)
+    settings = request.settings
+    if settings is None:
+        return KnownTools(others=others)
+    addresses = own_addresses(project.webhook_url, settings.port)
+    own = None
+    try:
+        own = own_tools(settings, code.registry) if code.registry is not None else None
+    except RegistrationError as exc:
+        at = parse_place(exc.place) or Place(file=exc.place)
+        _report_refused(findings, at, str(exc).removeprefix(f"{exc.place}: "))
+    except SettingsError as exc:
+        _report_refused(findings, Place(str(settings.endpoints), key=f"action_server.{exc.where}"), exc.problem)
+    return KnownTools(own, addresses, others)
+
+
+def _report_refused(findings: Findings, at: Place, problem: str) -> None:
+    fix = "correct it; `action-server tools` shows what is offered"
+    findings.add(catalogue.REFUSED_TOOL, at, f"tools cannot be offered: {problem}", fix)
 
 
 def check_text(root: Path, actions: str, endpoints: Path | None = None) -> list[Finding]:

@@ -46,7 +46,8 @@ class Code:
     empty otherwise.
 
     ``thread_bound`` names objects that work only on the thread that imported it, as `place (type)`.
-    ``is_loaded``: the actions are those that the server registers, not those that the text alone tells.
+    ``is_loaded``: the actions are those that the server registers, not those that the text alone tells; ``registry``
+    holds them then.
     ``knows_all_names`` is false if there may be actions whose names nobody has found out.
     """
 
@@ -61,6 +62,7 @@ class Code:
     duplicates: tuple[DuplicateName, ...] = ()
     thread_bound: tuple[str, ...] = ()
     is_loaded: bool = False
+    registry: Registry | None = None
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -78,7 +80,9 @@ def read_code(package: str, folders: Sequence[Path], *, load: bool = True, regis
     if path is None:
         return Code(package, None, facts)
     if registry is not None:
-        return Code(package, path, facts, _actions_of(registry), knows_all_names=True, is_loaded=True)
+        return Code(
+            package, path, facts, _actions_of(registry), knows_all_names=True, is_loaded=True, registry=registry
+        )
     if not load:
         return _from_text(Code(package, path, facts))
     return _load(package, path, facts, folders)
@@ -120,6 +124,7 @@ def _load(package: str, path: Path, facts: PythonFacts, folders: Sequence[Path])
         duplicates=tuple(duplicates),
         thread_bound=tuple(loaded.thread_bound),
         is_loaded=True,
+        registry=loaded.registry,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from action_server.findings.finding import Findings
 from action_server.flows.check import catalogue
 from action_server.flows.check.code import Code
+from action_server.flows.check.known_tools import KnownTools
 from action_server.project.domain import Domain, Slot
 from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, UTTER, is_default_action
 from action_server.project.fields import did_you_mean
@@ -34,6 +35,7 @@ class Subject:
     code: Code
     findings: Findings
     root: Path
+    tools: KnownTools = field(default_factory=KnownTools)
 
     @property
     def domain(self) -> Domain:

@@ -11,11 +11,12 @@ from action_server.flows.commands.command import Command
 
 @dataclass(frozen=True)
 class FlowView:
-    """A flow that may be started now."""
+    """A flow that may be started now; ``examples`` are messages that its `nlu_trigger` was trained on."""
 
     id: str
     name: str
     description: str
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

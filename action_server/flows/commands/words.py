@@ -34,6 +34,33 @@ STOP_WORDS = frozenset(
 )
 
 
+# Words for one thing that people do with an assistant, in a row; a message may have another one than the flow's name.
+_SYNONYMS = tuple(
+    frozenset(row.split())
+    for row in (
+        "send transfer wire",
+        "book reserve",
+        "rent hire",
+        "renew extend prolong",
+        "buy order purchase",
+        "change update modify edit switch",
+        "show list view display",
+        "delete remove erase",
+        "find search locate",
+        "flight flights fly",
+        "luggage baggage",
+        "lost stolen",
+        "help assistance",
+    )
+)
+_SYNONYMS_OF = {word: tuple(sorted(row - {word})) for row in _SYNONYMS for word in row}
+
+
+def synonyms_of(word: str) -> tuple[str, ...]:
+    """Return other words for the same thing."""
+    return _SYNONYMS_OF.get(word, ())
+
+
 def content_words(text: str) -> list[str]:
     """Return the words that say what a text is about."""
     return [word for word in words(text) if word not in STOP_WORDS]

@@ -13,7 +13,7 @@ from action_server.source import Place
 
 @dataclass(frozen=True)
 class Stub:
-    """What a custom action answers in a test, instead of running."""
+    """What a custom action answers in a test, instead of running; or what a sub agent does until it is done."""
 
     events: Sequence[JsonObject] = ()
     responses: Sequence[JsonObject] = ()
@@ -38,6 +38,7 @@ class UserStep:
 class Case:
     """A test. ``opening`` has to hold before the user has said anything; ``slots`` are those of its fixtures.
 
+    ``stubs`` answer for actions and ``sub_agents`` for sub agents, by name; ``tools`` are results by `server:tool`.
     ``has_assertions`` tells the two forms of the format apart; ``problem`` is why the test cannot be played.
     """
 
@@ -48,5 +49,7 @@ class Case:
     slots: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     stubs: Mapping[str, Stub] = field(default_factory=dict)
+    tools: Mapping[str, JsonObject] = field(default_factory=dict)
+    sub_agents: Mapping[str, Stub] = field(default_factory=dict)
     has_assertions: bool = False
     problem: str = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from action_server.flows.e2e.assertions import read_assertions
-from action_server.flows.e2e.cases import Case, Stub, UserStep
+from action_server.flows.e2e.cases import Case, UserStep
 from action_server.flows.e2e.checks import (
     ANY_VALUE,
     Check,
@@ -18,6 +18,7 @@ from action_server.flows.e2e.checks import (
     no_slot_event,
     slot_was_set,
 )
+from action_server.flows.e2e.stub_reader import Stubs, for_case
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node, Trees
@@ -26,7 +27,6 @@ from action_server.source import Place
 
 # Keys of a step that is not a message.
 _EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
-_SEPARATOR = "::"
 
 
 def read_cases(files: Sequence[Path], root: Path, trees: Trees) -> tuple[list[Case], Problems]:
@@ -108,7 +108,7 @@ class _File:
         self._cases = fields.elements("test_cases")
         self._fixtures = {**fixtures, **_read_named(fields.take("fixtures"), "fixture", problems)}
         self._metadata = _read_named(fields.take("metadata"), "metadata", problems)
-        self._stubs = self._read_stubs(fields.take("stub_custom_actions"))
+        self._stubs = Stubs(fields, problems)
         fields.skip("version")
         fields.note_unknown_keys("warning")
 
@@ -121,11 +121,7 @@ class _File:
             first = seen.setdefault(case.name, case.at)
             # Engines run both; stubs and results go by the name, so that nobody knows which of them is meant.
             yield case if first is case.at else replace(case, problem=f"a test of this name also stands at {first}")
-        for key in self._stubs:
-            name = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else ""
-            if name and name not in {spelling for case in seen for spelling in (case, case.replace(" ", "_"))}:
-                place = self._cases[0].place if self._cases else Place(file="")
-                self._problems.at(place, f"a stub is for the test case {name!r}, which there is not", "warning")
+        self._stubs.note_strangers(seen, self._cases[0].place if self._cases else Place(file=""))
 
     def _case(self, node: Node) -> Case | None:
         fields = Fields(node, "the test case", self._problems)
@@ -149,7 +145,9 @@ class _File:
             opening=tuple(opening),
             slots=slots,
             metadata=self._lookup(metadata, self._metadata, "metadata") if metadata is not None else {},
-            stubs=self._stubs_of(name),
+            stubs=for_case(self._stubs.actions, name),
+            tools=for_case(self._stubs.tools, name),
+            sub_agents=for_case(self._stubs.sub_agents, name),
             has_assertions=any("assertions" in step.keys for step in steps),
         )
         fields.note_unknown_keys()
@@ -230,33 +228,6 @@ class _File:
             hint = did_you_mean(node.raw, known)
             self._problems.at(node.place, f"there is no {what} {node.raw!r}{hint}")
         return known.get(node.raw, {})
-
-    def _read_stubs(self, node: Node | None) -> dict[str, Stub]:
-        found: dict[str, Stub] = {}
-        if node is not None and not node.is_mapping:
-            self._problems.at(node.place, "`stub_custom_actions` has to be a mapping of actions to answers")
-        for name, answer in node.items() if node is not None else ():
-            fields = Fields(answer, f"the stub {name!r}", self._problems)
-            parts = {key: [part.plain() for part in fields.elements(key)] for key in ("events", "responses")}
-            fields.note_unknown_keys()
-            for key, entries in parts.items():
-                if not all(isinstance(entry, dict) for entry in entries):
-                    self._problems.at(answer.place, f"{key!r} of the stub {name!r} has to list mappings")
-                    parts[key] = []
-            if any("event" not in event for event in parts["events"]):
-                self._problems.at(answer.place, f"an event of the stub {name!r} does not say which: `event: slot`")
-                parts["events"] = []
-            found[name] = Stub(parts["events"], parts["responses"])
-        return found
-
-    def _stubs_of(self, case: str) -> dict[str, Stub]:
-        """Return the stubs for all cases of the file, and over them those for this one."""
-        shared = {name: stub for name, stub in self._stubs.items() if _SEPARATOR not in name}
-        own: dict[str, Stub] = {}
-        # Engines write the spaces of the name as underscores.
-        for prefix in (f"{case}{_SEPARATOR}", f"{case.replace(' ', '_')}{_SEPARATOR}"):
-            own |= {name.removeprefix(prefix): stub for name, stub in self._stubs.items() if name.startswith(prefix)}
-        return {**shared, **own}
 
 
 def _add_checks(step: UserStep, checks: Sequence[Check]) -> UserStep:

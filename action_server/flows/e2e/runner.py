@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from action_server.errors import ActionServerError, FixtureError, StartupError
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ABSENT, Check
 from action_server.flows.player.player import Player
-from action_server.flows.player.tools import Tools
+from action_server.flows.player.tools import ToolReply, Tools, result_as_engines_have_it
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailedCall, FailureLog
@@ -67,7 +67,28 @@ class StubbedWebhook:
         stub = self._stubs.get(json.loads(body).get("next_action"))
         if stub is None:
             return await self._webhook.post(body)
-        return ActionReply(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
+        return _reply_of(stub)
+
+
+def _reply_of(stub: Stub) -> ActionReply:
+    return ActionReply(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0.0)
+
+
+class StubbedTools:
+    """Tools of which some answer with what a test says. ``tools`` are the others; None if there are none."""
+
+    def __init__(self, tools: Tools | None, stubs: Mapping[str, JsonObject]) -> None:
+        self._tools = tools
+        self._stubs = stubs
+
+    async def call(self, server: str, tool: str, arguments: JsonObject, slots: Mapping[str, Any]) -> ToolReply:
+        """Answer for a tool, or pass the call on."""
+        stub = self._stubs.get(f"{server}:{tool}")
+        if stub is not None:
+            return ToolReply(result_as_engines_have_it(stub), 0.0)
+        if self._tools is None:
+            return ToolReply({}, 0.0, "no endpoints file names MCP servers, and the test has no stub for it")
+        return await self._tools.call(server, tool, arguments, slots)
 
 
 async def play(case: Case, stage: Stage, log: FailureLog, number: int = 1) -> Result:
@@ -126,7 +147,9 @@ async def _converse(
 ) -> None:
     # As engines make it. Servers elsewhere, and actions that keep files by it, remember conversations of earlier runs.
     sender = f"{case.name}_{datetime.now():%Y-%m-%dT%H:%M:%S}_{uuid.uuid4().hex[:12]}"
-    player = Player(stage.project, webhook, sender_id=sender, tools=tools)
+    stubbed = StubbedTools(tools, case.tools) if case.tools else tools
+    agents = {name: _reply_of(stub) for name, stub in case.sub_agents.items()}
+    player = Player(stage.project, webhook, sender_id=sender, tools=stubbed, sub_agents=agents)
     understanding = stage.understanding()
     unknown = player.set_slots(case.slots)
     if unknown:

@@ -91,7 +91,7 @@ def _add_forms(
         if name not in project.domain.forms:
             continue
         candidate = found[name]
-        if first and intents and position == 0:
+        if first and intents and all(is_default_action(action) for action in actions[:position]):
             candidate.intents.update(dict.fromkeys(intents))
         first = False
         after = tuple(a for a in actions[position + 1 :] if a != name and not is_default_action(a))

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from action_server.flows.migration.candidates import Candidate, Ending
-from action_server.project.domain import CONTROLLED, Domain, Form, Slot
+from action_server.project.domain import CONTROLLED, Domain, Slot
 from action_server.project.project import Project
 
 # In a domain the braces are written twice.
@@ -22,12 +22,16 @@ _MOST_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Draft:
-    """A flow made of a form. ``text`` stands below `flows:`; ``notes`` are what is left to do by hand."""
+    """A flow made of a form. ``text`` stands below `flows:`; ``notes`` are what is left to do by hand.
+
+    ``fault`` is why it does not play to its end, empty if it does.
+    """
 
     flow: str
     form: str
     text: str
     notes: tuple[str, ...]
+    fault: str = ""
 
 
 def flow_names(project: Project) -> dict[str, str]:
@@ -46,13 +50,32 @@ def flow_names(project: Project) -> dict[str, str]:
 def draft_flows(
     project: Project, candidates: Sequence[Candidate], methods: Mapping[str, Sequence[str]], classes: Collection[str]
 ) -> list[Draft]:
-    """Draft a flow for each form, in the order of the candidates.
+    """Draft a flow for each form, in the order of the candidates; one for forms that follow each other.
 
     ``methods`` are the slots that a form's class validates, ``classes`` the names of the actions there are.
     """
     names = flow_names(project)
-    forms = [c for c in candidates if c.form]
-    return [_FlowDrafter(project, names, methods.get(c.form, ()), classes, c).draft() for c in forms]
+    forms = {c.form: c for c in candidates if c.form}
+    parts = _only_parts(forms)
+    return [
+        _FlowDrafter(project, names, methods, classes, forms, found).draft()
+        for form, found in forms.items()
+        if form not in parts
+    ]
+
+
+def _only_parts(forms: Mapping[str, Candidate]) -> set[str]:
+    """Return the forms that no intent starts and that follow others: they are parts of these forms' flows."""
+    after = {form: {n for _, a in c.endings for n in a if n in forms and n != form} for form, c in forms.items()}
+    followers = {name for names in after.values() for name in names}
+    waiting = [form for form, found in forms.items() if found.intents or form not in followers]
+    reached: set[str] = set()
+    while waiting:
+        form = waiting.pop()
+        if form not in reached:
+            reached.add(form)
+            waiting += after[form]
+    return {form for form in reached & followers if not forms[form].intents}
 
 
 class _FlowDrafter:
@@ -60,36 +83,44 @@ class _FlowDrafter:
         self,
         project: Project,
         names: Mapping[str, str],
-        validated: Sequence[str],
+        methods: Mapping[str, Sequence[str]],
         classes: Collection[str],
+        forms: Mapping[str, Candidate],
         found: Candidate,
     ) -> None:
         self._classes = classes
         self._domain = project.domain
         self._nlu = project.nlu
         self._names = names
-        self._validated = validated
+        self._methods = methods
+        self._forms = forms
         self._found = found
-        self._form: Form = project.domain.forms[found.form]
         self._notes: list[str] = []
 
     def draft(self) -> Draft:
-        flow = self._names[self._form.name]
+        flow = self._names[self._found.form]
         lines = [
             f"{flow}:",
             f"  name: {_yaml_text(_readable(flow))}",
             f"  description: {_yaml_text(self._description(flow))}",
         ]
         lines.append("  steps:")
-        steps = [line for slot in self._form.required_slots for line in self._collect(slot)]
-        steps += self._ending()
+        steps = list(self._steps_of_form(self._found, _Path()))
         if not steps:
             self._notes.append(
                 "the form requires no slots in the domain: its class decides, so write the steps by hand"
             )
             steps = ["- noop: true", "  next: END"]
         lines += [f"    {line}" for line in steps]
-        return Draft(flow, self._form.name, "\n".join(lines) + "\n", tuple(self._notes))
+        return Draft(flow, self._found.form, "\n".join(lines) + "\n", tuple(dict.fromkeys(self._notes)))
+
+    def _steps_of_form(self, found: Candidate, path: _Path) -> Iterator[str]:
+        """Ask what a form requires and was not asked on the way to it, then do what follows the form."""
+        required = self._domain.forms[found.form].required_slots
+        for slot in required:
+            if slot not in path.slots:
+                yield from self._collect(slot, found.form)
+        yield from self._ending(found, path.after(found.form, required))
 
     def _description(self, flow: str) -> str:
         # One of each intent before a second one of any.
@@ -99,12 +130,12 @@ class _FlowDrafter:
         said = f" Users say, for example: {'; '.join(examples)}." if examples else ""
         return f"{_readable(flow).capitalize()}.{said}"
 
-    def _collect(self, name: str) -> Iterator[str]:
+    def _collect(self, name: str, form: str) -> Iterator[str]:
         slot = self._domain.slots.get(name)
         yield f"- collect: {name}"
         yield f"  description: {_yaml_text(_description_of_slot(name, slot))}"
-        of_form = f"utter_ask_{self._form.name}_{name}"
-        own_action = f"action_ask_{self._form.name}_{name}"
+        of_form = f"utter_ask_{form}_{name}"
+        own_action = f"action_ask_{form}_{name}"
         if own_action in self._domain.actions:
             self._notes.append(f"{own_action} becomes action_ask_{name}")
         elif of_form in self._domain.responses:
@@ -114,53 +145,75 @@ class _FlowDrafter:
         if slot is not None and _only_when_asked(slot):
             yield "  # In the form, only the answer to the question counted."
             yield "  ask_before_filling: true"
-        if name in self._validated:
-            there_is = " (there is one: list it in the domain)" if f"validate_{name}" in self._classes else ""
+        if name in self._methods.get(form, ()):
+            there_is = " (there is one, and the draft of the domain lists it)"
+            has_class = f"validate_{name}" in self._classes
             self._notes.append(
-                f"validate_{self._form.name}.validate_{name} becomes the action validate_{name}{there_is}"
+                f"validate_{form}.validate_{name} becomes the action validate_{name}{there_is if has_class else ''}"
             )
         if slot is None:
             self._notes.append(f"the domain has no slot {name}: the draft of the domain adds it as text")
 
-    def _ending(self) -> Iterator[str]:
-        endings = [ending for ending, _ in self._found.endings.most_common()]
+    def _ending(self, found: Candidate, path: _Path) -> Iterator[str]:
+        endings = [ending for ending, _ in found.endings.most_common()]
         branches = _branches(endings)
         if branches:
-            yield from self._write_branches(*branches)
+            yield from self._write_branches(*branches, path)
             return
-        for action in endings[0][1] if endings else ():
-            yield from self._action(action, action == endings[0][1][-1])
+        yield from self._actions(endings[0][1] if endings else (), path)
         for _, other in endings[1:]:
             yield f"# Elsewhere the form ends with: {', '.join(other)}"
         if len(endings) > 1:
             self._notes.append("rules and stories end in several ways: branch with `next` and `if`")
 
     def _write_branches(
-        self, by_actions: Mapping[tuple[str, ...], Sequence[str]], otherwise: tuple[str, ...]
+        self, by_actions: Mapping[tuple[str, ...], Sequence[str]], otherwise: tuple[str, ...], path: _Path
     ) -> Iterator[str]:
         yield from ("- noop: true", "  next:")
         for actions, conditions in by_actions.items():
             yield f"    - if: {' or '.join(conditions)}"
             yield "      then:"
-            yield from (f"        {line}" for line in self._steps_of_branch(actions))
+            yield from (f"        {line}" for line in self._steps_of_branch(actions, path))
         if not otherwise:
             yield "    - else: END"
             return
         yield "    - else:"
-        yield from (f"        {line}" for line in self._steps_of_branch(otherwise))
+        yield from (f"        {line}" for line in self._steps_of_branch(otherwise, path))
 
-    def _steps_of_branch(self, actions: Sequence[str]) -> Iterator[str]:
-        for number, action in enumerate(actions, 1):
-            lines = list(self._action(action, number == len(actions)))
-            yield from lines
-            if number == len(actions) and not lines[0].startswith("- link"):
-                yield "  next: END"
+    def _steps_of_branch(self, actions: Sequence[str], path: _Path) -> Iterator[str]:
+        lines = list(self._actions(actions, path)) or ["- noop: true"]
+        yield from lines
+        last = next(line for line in reversed(lines) if line.startswith("- "))
+        if last.startswith("- link") or (last.startswith("- noop") and lines[-1] != last):
+            return
+        yield "  next: END"
 
-    def _action(self, name: str, is_last: bool) -> Iterator[str]:
-        if name in self._names:
-            yield f"- {'link' if is_last else 'call'}: {self._names[name]}"
-        else:
-            yield f"- action: {name}"
+    def _actions(self, names: Sequence[str], path: _Path) -> Iterator[str]:
+        for number, name in enumerate(names, 1):
+            if name not in self._forms:
+                yield f"- action: {name}"
+            elif number < len(names):
+                # What follows it here follows.
+                required = self._domain.forms[name].required_slots
+                for slot in required:
+                    if slot not in path.slots:
+                        yield from self._collect(slot, name)
+                path = path.after(name, required)
+            elif name in path.forms:
+                yield f"- link: {self._names[self._found.form]}"
+            else:
+                yield from self._steps_of_form(self._forms[name], path)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """What was asked on the way through a flow, and in which forms."""
+
+    slots: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
+
+    def after(self, form: str, slots: Sequence[str]) -> _Path:
+        return _Path(self.slots | set(slots), self.forms | {form})
 
 
 def _branches(endings: Sequence[Ending]) -> tuple[dict[tuple[str, ...], list[str]], tuple[str, ...]] | None:
@@ -191,17 +244,19 @@ def _comparison(name: str, value: Any) -> str | None:
     return f"slots.{name} == '{value}'" if re.fullmatch(r"[\w .-]+", value) else None
 
 
-def draft_domain(project: Project, drafts: Sequence[Draft], used: Sequence[str], slots: Collection[str]) -> str:
+def draft_domain(project: Project, used: Sequence[str], slots: Collection[str], classes: Collection[str]) -> str:
     """Draft the domain that the flows need: what they ask, say and run, and their slots, filled by the language model.
 
-    ``used`` are the actions that they run, ``slots`` those that the code of these names.
+    ``used`` are the actions that they run, ``slots`` those that the code of these names, ``classes`` the
+    names of the actions there are.
     """
     domain = project.domain
-    forms = [domain.forms[draft.form] for draft in drafts]
+    forms = list(domain.forms.values())
     asked_for = dict.fromkeys(name for form in forms for name in form.required_slots)
     others = [name for name, slot in domain.slots.items() if name in slots or (not slot.is_default and _by_code(slot))]
     names = list({**asked_for, **dict.fromkeys(others)})
     asked = [action for name in asked_for if (action := f"action_ask_{name}") in domain.actions]
+    asked += [action for name in asked_for if (action := f"validate_{name}") in classes]
     actions = [name for name in dict.fromkeys(used) if name in domain.actions and not name.startswith("utter_")]
     wanted = [f"utter_ask_{form.name}_{name}" for form in forms for name in form.required_slots]
     wanted += [f"utter_ask_{name}" for name in asked_for] + list(used)
@@ -236,7 +291,7 @@ def _slot(slot: Slot | None) -> dict[str, Any]:
 
 
 def _by_code(slot: Slot) -> bool:
-    return all(mapping.type in CONTROLLED for mapping in slot.mappings)
+    return bool(slot.mappings) and all(mapping.type in CONTROLLED for mapping in slot.mappings)
 
 
 def _response_for_flows(variations: Any, domain: Domain) -> Any:

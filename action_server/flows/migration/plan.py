@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from action_server.flows.migration.candidates import Candidate, find_candidates
 from action_server.flows.migration.code import ActionVerdict, judge_actions, slots_named, validated_slots
 from action_server.flows.migration.conversations import Traffic, read_traffic
 from action_server.flows.migration.drafts import Draft, draft_domain, draft_flows
+from action_server.flows.migration.rehearsal import rehearse
 from action_server.source import shorten
 
 
@@ -30,9 +31,7 @@ class Plan:
     @property
     def flows(self) -> str:
         """Return the drafts as one file of flows; empty if there are no forms."""
-        if not self.drafts:
-            return ""
-        return "flows:\n" + "\n".join(_indent(draft) for draft in self.drafts)
+        return _as_flows(self.drafts) if self.drafts else ""
 
     def write(self, folder: Path) -> None:
         """Write the drafts as a small project: `domain.yml` and `data/flows.yml`.
@@ -77,7 +76,9 @@ class Plan:
                 for c in self.candidates
             ],
             "actions": [vars(action) for action in self.actions],
-            "drafts": [{"flow": d.flow, "form": d.form, "notes": list(d.notes)} for d in self.drafts],
+            "drafts": [
+                {"flow": d.flow, "form": d.form, "fault": d.fault or None, "notes": list(d.notes)} for d in self.drafts
+            ],
             "flows": self.flows,
             "domain": self.domain if self.drafts else "",
         }
@@ -111,7 +112,8 @@ class Plan:
             return
         yield "Drafts of flows (--drafts DIR writes them into files)"
         for draft in self.drafts:
-            yield f"      {draft.flow}, from {draft.form}"
+            end = f"does not play to its end: {draft.fault}" if draft.fault else "plays to its end"
+            yield f"      {draft.flow}, from {draft.form}: {end}"
             yield from (f"        - {note}" for note in draft.notes)
         yield from ("", "# data/flows.yml", self.flows, "# domain.yml", self.domain)
 
@@ -127,18 +129,25 @@ def plan(request: Request, conversations: Path | None = None) -> Plan:
     candidates = find_candidates(report.project, report.sources, traffic)
     drafts = draft_flows(report.project, candidates, validated_slots(report.project, report.code), report.code.names)
     used = [name for c in candidates if c.form for _, ending in c.endings for name in ending]
+    domain = draft_domain(report.project, used, slots_named(report.code, used), report.code.names)
+    faults = rehearse(_as_flows(drafts), domain) if drafts else {}
     return Plan(
         tuple(candidates),
-        tuple(drafts),
-        draft_domain(report.project, drafts, used, slots_named(report.code, used)),
+        tuple(replace(draft, fault=faults.get(draft.flow, "")) for draft in drafts),
+        domain,
         tuple(judge_actions(report.project, report.code)),
         traffic,
         report,
     )
 
 
+def _as_flows(drafts: Sequence[Draft]) -> str:
+    return "flows:\n" + "\n".join(_indent(draft) for draft in drafts)
+
+
 def _indent(draft: Draft) -> str:
-    notes = "".join(f"  # To do: {note}.\n" for note in draft.notes)
+    faults = [f"it does not play to its end: {draft.fault}"] if draft.fault else []
+    notes = "".join(f"  # To do: {note}.\n" for note in (*faults, *draft.notes))
     return notes + "".join(f"  {line}\n" for line in draft.text.splitlines())
 
 

@@ -88,6 +88,13 @@ class Actions:
             # Engines tolerate a failure here.
             self._record_call(name, reply, asked, before, problem)
 
+    def play_sub_agent(self, name: str, stub: ActionReply, frame: Frame) -> None:
+        """Say and set what a stub has a sub agent say and set until it is done."""
+        before = dict(self._state.slots)
+        body = stub.body or {}
+        self._apply_reply(name, body.get("events") or (), body.get("responses") or (), frame)
+        self._record_call(name, stub, False, before, "")
+
     def _is_trigger(self, name: str) -> bool:
         return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._flows
 

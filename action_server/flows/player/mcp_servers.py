@@ -9,20 +9,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
-from action_server.flows.player.tools import TIMEOUT, ToolReply
+from action_server.flows.player.tools import TIMEOUT, ToolReply, result_as_engines_have_it
 from action_server.nearest import did_you_mean
+from action_server.project.server_addresses import Address, address_of
 from action_server.protocol.jsonable import JsonObject
 from action_server.telemetry.durations import milliseconds_since
 from action_server.tools.calling import ToolCaller
 
 PROTOCOL = "2025-11-25"
-_LOCAL = ("127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
 _CLIENT = {"name": "action-server", "version": "1"}
 # Of a list; nobody offers more.
 _MOST_PAGES = 50
@@ -87,7 +86,7 @@ class OwnServer:
     ``tools`` is None if none of its actions is offered.
     """
 
-    addresses: frozenset[tuple[str, int]]
+    addresses: frozenset[Address]
     tools: ToolCaller | None
 
     def is_at(self, url: str) -> bool:
@@ -102,16 +101,6 @@ class OwnServer:
         if found is None:
             raise ValueError(f"the server has no tool {tool!r}{did_you_mean(tool, list(self.tools.offer.tools))}")
         return (await self.tools.call(found, arguments, meta)).as_json
-
-
-def address_of(url: str) -> tuple[str, int] | None:
-    """Return host and port of a URL, one name for all of this machine's; None if it is none."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        return None
-    return ("localhost" if host in _LOCAL else host, port) if host else None
 
 
 class McpServers:
@@ -147,8 +136,7 @@ class McpServers:
         else:
             params: JsonObject = {"name": tool, "arguments": arguments, **({"_meta": meta} if meta else {})}
             result = await _call(_Connection(self._session, server), tool, params)
-        # As the engine's client has it: a key that did not come is there as well.
-        return {"meta": result.get("_meta"), "content": [], "structuredContent": None, "isError": False, **result}
+        return result_as_engines_have_it(result)
 
 
 async def _call(connection: _Connection, tool: str, params: JsonObject) -> JsonObject:

@@ -18,7 +18,7 @@ from action_server.flows.player.state import State
 from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.view import Views
-from action_server.flows.player.webhook import Webhook
+from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.project import Project
 
 _SESSION_START = "action_session_start"
@@ -29,7 +29,8 @@ class Player:
 
     ``seed`` decides which of several variations of a response is said, and the frames' ids. ``clock`` gives seconds
     since 1970. ``channel`` is the channel's name, for responses that depend on it. Without
-    ``tools``, a step that calls one of an MCP server is not played.
+    ``tools``, a step that calls one of an MCP server is not played; one that calls a sub agent is where ``sub_agents``
+    says, by its name, what it does until it is done.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class Player:
         most_steps: int = MOST_STEPS,
         most_actions: int = MOST_ACTIONS,
         tools: Tools | None = None,
+        sub_agents: Mapping[str, ActionReply] | None = None,
     ) -> None:
         self.project = project
         self._dialogue = Dialogue(project, sender_id=sender_id, channel=channel, seed=seed, clock=clock)
-        self._views = Views(self._dialogue.flows, self._dialogue.domain)
+        self._views = Views(self._dialogue.flows, self._dialogue.domain, project.nlu)
         self._actions = Actions(self._dialogue, webhook)
-        self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools)
+        self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools, sub_agents)
         self._messages = 0
         self._has_started = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from action_server.flows.player.actions import Actions, Outcome
 from action_server.flows.player.default_actions import start_linked_flow
@@ -11,6 +12,7 @@ from action_server.flows.player.endings import end_flow, fail_flow
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
 from action_server.flows.player.tools import Tools, arguments_of, error_of, slots_of
 from action_server.flows.player.trace import ActionCall, StepTaken
+from action_server.flows.player.webhook import ActionReply
 from action_server.project.conditions import render_template
 from action_server.project.flows import (
     END,
@@ -42,6 +44,7 @@ class Policy:
         most_steps: int = MOST_STEPS,
         most_actions: int = MOST_ACTIONS,
         tools: Tools | None = None,
+        sub_agents: Mapping[str, ActionReply] | None = None,
     ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
@@ -55,6 +58,7 @@ class Policy:
         self._actions = actions
         self._most_steps = most_steps
         self._tools = tools
+        self._sub_agents = sub_agents or {}
         self._most_actions = most_actions
 
     async def run(self) -> None:
@@ -256,9 +260,22 @@ class Policy:
     def _call_flow(self, frame: Frame, step: CallStep) -> Outcome:
         flow = self._flows.get(step.call)
         if flow is None:
-            sub_agent = "there is no such flow, and sub agents (a language model each) are not played"
-            raise UnsupportedError(f"`call: {step.call}`: {sub_agent}", step.at)
+            return self._play_sub_agent(frame, step)
         self._frames.push(self._frames.make(flow.id, "call"))
+        return Outcome.GO_ON
+
+    def _play_sub_agent(self, frame: Frame, step: CallStep) -> Outcome:
+        stub = self._sub_agents.get(step.call)
+        if stub is None:
+            sub_agent = (
+                "there is no such flow, and sub agents (a language model each) are played by stubs of a test only"
+            )
+            raise UnsupportedError(f"`call: {step.call}`: {sub_agent}", step.at)
+        self._actions.play_sub_agent(step.call, stub, frame)
+        exits = [self._conditions.evaluate(condition, frame, END) for condition in step.exit_if]
+        if exits and not any(decision.value for decision in exits):
+            problem = "after what its stub does, none of `exit_if` is true, so that the agent would go on talking"
+            raise UnsupportedError(f"`call: {step.call}`: {problem}", step.at)
         return Outcome.GO_ON
 
     def _note_endless(self, limit: str) -> None:

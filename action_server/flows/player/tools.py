@@ -37,6 +37,11 @@ class Tools(Protocol):
         ...
 
 
+def result_as_engines_have_it(result: Mapping[str, Any]) -> JsonObject:
+    """Return a result with every key that engines' expressions may look at; one that did not come is there as well."""
+    return {"meta": result.get("_meta"), "content": [], "structuredContent": None, "isError": False, **result}
+
+
 def arguments_of(mapping: ToolMapping, slots: Mapping[str, Any]) -> JsonObject:
     """Return what a tool is sent. A slot without a value is sent as null, it is not left out."""
     return {entry.param: slots.get(entry.slot) for entry in mapping.inputs}

@@ -17,11 +17,14 @@ _MOST_STATES = 16
 class Views:
     """Makes the views of one conversation. What a thousand flows ask for is the same in each turn, and made once."""
 
-    def __init__(self, flows: Mapping[str, Flow], domain: Domain) -> None:
+    def __init__(self, flows: Mapping[str, Flow], domain: Domain, nlu: Mapping[str, tuple[str, ...]]) -> None:
         self._flows = flows
         self._domain = domain
         self._own = [flow for flow in flows.values() if not flow.is_pattern]
-        self._flow_views = {flow.id: FlowView(flow.id, flow.readable_name, flow.description) for flow in self._own}
+        self._flow_views = {
+            flow.id: FlowView(flow.id, flow.readable_name, flow.description, tuple(_examples(flow, nlu)))
+            for flow in self._own
+        }
         self._shown: tuple[FlowView, ...] = ()
         self._asked: dict[str, list[tuple[str, str]]] = {}
         # By the ids of the flows that collect; without values.
@@ -90,6 +93,10 @@ class Views:
     def _is_filled_by_words(self, step: CollectStep) -> bool:
         slot = self._domain.slots.get(step.collect)
         return slot is not None and not slot.is_controlled and slot.type != "list"
+
+
+def _examples(flow: Flow, nlu: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    return (text for trigger in flow.nlu_trigger for text in nlu.get(trigger.intent, ()))
 
 
 def _collect_steps(flow: Flow, flows: Mapping[str, Flow]) -> list[CollectStep]:

@@ -21,6 +21,7 @@ from action_server.flows.player.tools import Tools
 from action_server.flows.player.webhook import InProcess, Webhook, in_process, over_http
 from action_server.flows.session.command_generator import choose_command_generator
 from action_server.project.project import Project
+from action_server.project.server_addresses import own_addresses
 from action_server.yaml_file import read_yaml
 
 # In values of settings: a folder that is new for each conversation, and gone after it.
@@ -84,12 +85,11 @@ class Stage:
             yield None
             return
         # Here, as most projects have none.
-        from action_server.flows.player.mcp_servers import McpServers, OwnServer, address_of
+        from action_server.flows.player.mcp_servers import McpServers, OwnServer
 
         own = None
         if isinstance(webhook, InProcess):
-            found = {address_of(self.project.webhook_url), ("localhost", self.settings.port)}
-            own = OwnServer(frozenset(address for address in found if address is not None), webhook.tools)
+            own = OwnServer(own_addresses(self.project.webhook_url, self.settings.port), webhook.tools)
         async with aiohttp.ClientSession() as session:
             yield McpServers(self.mcp_servers, session, own)
 

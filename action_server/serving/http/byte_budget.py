@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from action_server.serving.http.refusals import too_many_bytes_error
+from action_server.serving.http.refusals import client_gone_error, too_many_bytes_error
 
 # Of each body so much is not counted: calls of that size are what --max-calls and the connections limit.
 UNCOUNTED = 64 * 1024
@@ -32,24 +32,37 @@ class ByteBudget:
 
 
 class Share:
-    """What one request has of the budget, from its first byte to its answer."""
+    """What one request has of the budget, from its first byte to its answer. May be used from any thread.
 
-    __slots__ = ("_budget", "_size")
+    A body is inflated in a thread that nobody can stop: it may go on for a step when the request is already over.
+    """
+
+    __slots__ = ("_budget", "_is_over", "_lock", "_size")
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
+        self._lock = threading.Lock()
         self._size = 0
+        self._is_over = False
 
     def take(self, size: int) -> None:
-        """Count bytes of this request. Raises RequestError, a 503, if all requests together have too many."""
-        before = self._size
-        after = before + size
-        if after > UNCOUNTED:
-            self._budget.take(size if before >= UNCOUNTED else after - UNCOUNTED)
-        self._size = after
+        """Count bytes of this request.
+
+        Raises RequestError: a 503, if all requests together have too many; a 499, if the request is over.
+        """
+        with self._lock:
+            if self._is_over:
+                raise client_gone_error()
+            before = self._size
+            after = before + size
+            if after > UNCOUNTED:
+                self._budget.take(size if before >= UNCOUNTED else after - UNCOUNTED)
+            self._size = after
 
     def release(self) -> None:
-        """Give everything back."""
-        if self._size > UNCOUNTED:
-            self._budget.give_back(self._size - UNCOUNTED)
-        self._size = 0
+        """Give everything back; from now on there is nothing to be taken."""
+        with self._lock:
+            self._is_over = True
+            if self._size > UNCOUNTED:
+                self._budget.give_back(self._size - UNCOUNTED)
+            self._size = 0

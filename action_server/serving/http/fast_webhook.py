@@ -1,9 +1,9 @@
 """Answers ``POST /webhook`` as it arrives, without Sanic's handling of a request, which takes twice as long as a call.
 
 A protocol of our own, handed to Sanic as its ``protocol``. It answers nothing but the request engines send: whole
-headers of the usual kind, a body of a known length. On anything else it hands the connection over to Sanic's protocol,
-with every byte that was received: errors of HTTP, other paths, compressed, chunked and pipelined requests and slow
-clients are Sanic's and the plain route's business. With the next usual request the connection comes back. What a
+headers of the usual kind, a body of a known length, as it is or packed. On anything else it hands the connection over
+to Sanic's protocol, with every byte that was received: errors of HTTP, other paths, chunked and pipelined requests and
+slow clients are Sanic's and the plain route's business. With the next usual request the connection comes back. What a
 request means and what is answered is decided in ``assembly.py`` for both; ``tests/contract`` and ``tests/hostile`` send
 everything both ways.
 """
@@ -13,18 +13,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from multidict import CIMultiDict
 from sanic.headers import format_http1_response
 
-from action_server.assembly import Assembly
+from action_server.assembly import Assembly, Decompress
 from action_server.errors import RequestError, UnauthorizedError
 from action_server.protocol.calls import encode_error
 from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
 from action_server.serving.http.byte_budget import UNCOUNTED, ByteBudget, Share
 from action_server.serving.http.client_addresses import ClientAddresses, peer_of
+from action_server.serving.http.compression import inflate_aside
 from action_server.serving.http.heads import without_empty_lines
 from action_server.serving.http.refusals import client_gone_error
 from action_server.serving.http.request_ids import request_id_of
@@ -86,14 +88,25 @@ class Webhook:
         """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
         return head.keep_alive and bool(self._config["KEEP_ALIVE"])
 
+    def decompress_of(self, head: Head, share: Share) -> Decompress | None:
+        """Return what inflates a body, within the limits of every body; None for one that travels as it is."""
+        if not head.encoding:
+            return None
+        return partial(inflate_aside, encoding=head.encoding, limit=self.limits.max_bytes, take=share.take)
+
     async def answer(
-        self, body: bytes | memoryview, head: Head, client: str = "", has_left: Callable[[], bool] = bool
+        self,
+        body: bytes | memoryview,
+        head: Head,
+        client: str = "",
+        has_left: Callable[[], bool] = bool,
+        decompress: Decompress | None = None,
     ) -> bytes:
         """Return the answer as HTTP has it. ``client`` is the caller's address, ``has_left`` tells if it is gone."""
         request_id = request_id_of(head.headers.get("x-request-id", ""))
         try:
             status, reply, error = await self.calls.answer(
-                body, headers=head.headers, request_id=request_id, client=client
+                body, headers=head.headers, request_id=request_id, client=client, decompress=decompress
             )
             is_gone = has_left()
         except asyncio.CancelledError:
@@ -141,7 +154,7 @@ class WebhookProtocol(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._missing = self._body_at = 0
         self._early: list[bytes] = []
-        # What a large body has of the budget.
+        # What a large body has of the budget, or one that may become large.
         self._share: Share | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -172,7 +185,7 @@ class WebhookProtocol(asyncio.Protocol):
                 return
             self._head, self._body_at, length = found
             head, self._missing = self._head, self._body_at + length
-            if length > UNCOUNTED:
+            if length > UNCOUNTED or head.encoding:
                 self._share = Share(webhook.budget)
         self._missing -= len(data)
         if self._missing < 0 or (self._share is not None and not _has_room(self._share, len(data))):
@@ -256,7 +269,8 @@ class WebhookProtocol(asyncio.Protocol):
         peer = self._peer
         client = self._webhook.addresses.client(peer, head.headers) if self._is_proxy else peer
         transport = self._transport
-        answer = await self._webhook.answer(body, head, client, transport.is_closing)
+        decompress = None if self._share is None else self._webhook.decompress_of(head, self._share)
+        answer = await self._webhook.answer(body, head, client, transport.is_closing, decompress)
         self._task = self._head = None
         if self._share is not None:
             self._release()

@@ -1,4 +1,4 @@
-"""The heads of usual calls, which the fast way answers: ``POST /webhook`` with a body of a known length.
+"""The heads of usual calls, which the fast way answers: ``POST /webhook`` with a body of a known length, packed or not.
 
 Read once and remembered: an engine's differ in nothing but that length. Whoever else writes them, a balancer that
 spells names in small letters or speaks HTTP/1.0, is usual as well.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from action_server.errors import RequestError
+from action_server.errors import EncodingError, RequestError
+from action_server.serving.http.compression import known_encoding
 from action_server.serving.http.heads import RequestHead, parse_head
 
 _PATHS = frozenset({"/webhook", "/webhook/"})
@@ -20,18 +21,22 @@ _ANY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*", re.IGNORECASE)
 # How many different ones are remembered. With a trace or an id of its own each request is different.
 _MOST_HEADS = 256
 # With one of these a request is not the usual one.
-_UNUSUAL = frozenset({"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
+_UNUSUAL = frozenset({"expect", "te", "trailer", "transfer-encoding", "upgrade"})
 # Balancers in a row add one each; of any other header a second one makes a request unusual.
 _LISTS = frozenset({"forwarded", "via", "x-forwarded-for"})
 _CONNECTIONS = frozenset({"", "close", "keep-alive"})
 
 
 class Head(NamedTuple):
-    """What the headers of a usual request say. ``headers`` are by lower-case name, ``query`` is the URL's."""
+    """What the headers of a usual request say.
+
+    ``headers`` are by lower-case name, ``query`` is the URL's, ``encoding`` how the body travels: empty for as it is.
+    """
 
     headers: dict[str, str]
     keep_alive: bool
     query: str = ""
+    encoding: str = ""
 
 
 class Heads:
@@ -93,8 +98,13 @@ def _usual(parsed: RequestHead) -> Head | None:
     connection = headers.get("connection", "").lower()
     if connection not in _CONNECTIONS or not _UNUSUAL.isdisjoint(headers):
         return None
+    try:
+        encoding = known_encoding(headers.get("content-encoding", ""))
+    except EncodingError:
+        # Sanic's route tells the client, before it has read the body.
+        return None
     # HTTP/1.0 closes unless somebody asks for more.
-    return Head(headers, connection == "keep-alive" or (parsed.minor == 1 and not connection), query)
+    return Head(headers, connection == "keep-alive" or (parsed.minor == 1 and not connection), query, encoding)
 
 
 def _start_of_length(data: bytes, end: int) -> int:

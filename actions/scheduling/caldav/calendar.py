@@ -50,7 +50,7 @@ from actions.scheduling.caldav.content import (
 )
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.listed import reference_in, written_as
-from actions.scheduling.caldav.search import EventSearch, as_known, is_own, names_of
+from actions.scheduling.caldav.search import LAG_PAUSES, EventSearch, as_known, is_own, names_of
 from actions.scheduling.caldav.series import is_cancelled
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
@@ -66,8 +66,6 @@ _log = logging.getLogger(__name__)
 _TRIES = 4
 # A server may mean whole days and times without a zone in another zone than the clinic; none is further away.
 _ANY_ZONE = timedelta(days=1)
-# How long a search may need to know of what was written, in steps: seconds.
-_LAG_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 # Longer than any writer takes, its retries and a sweeper's work after its death included.
 _ABANDONED = timedelta(minutes=15)
 # An appointment has not more; a whole day has, and is not looked at cell by cell.
@@ -99,7 +97,7 @@ class CalDavCalendar:
         self._collections = {
             resource: Collection(transport, resource, settings.address(resource)) for resource in settings.calendars
         }
-        self._search = EventSearch(tuple(self._collections), self._collection)
+        self._search = EventSearch(tuple(self._collections), self._collection, sleep)
         # With `create`: calendars that are known to be there.
         self._made: set[str] = set()
 
@@ -156,7 +154,7 @@ class CalDavCalendar:
             for part in parts_of(entry, self._grid):
                 await self._claim(collection, entry, part)
                 claimed = True
-            await self._look(collection, entry)
+            await self._look(collection, entry, is_new=True)
         except (SlotTakenError, InvalidRequestError, AuthFailedError, UnavailableError) as exc:
             if claimed:
                 await self._give_back(collection, entry, exc)
@@ -302,7 +300,7 @@ class CalDavCalendar:
         except UNREADABLE:
             return False
 
-    async def _look(self, collection: Collection, entry: Entry) -> None:
+    async def _look(self, collection: Collection, entry: Entry, *, is_new: bool = False) -> None:
         """Make the entry's event a confirmed one; raises `SlotTakenError` if anybody else has an event at its time.
 
         One that is confirmed has won: whoever writes at its time after that does so knowingly. Raises
@@ -310,7 +308,7 @@ class CalDavCalendar:
         """
         slot = entry.slot
         for _ in range(_TRIES):
-            own, taken = await self._look_once(collection, entry)
+            own, taken = await self._look_once(collection, entry, is_new)
             if own is None:
                 raise OutcomeUnknownError(f"{collection.words}: an entry was removed while it was written")
             if own.status != TENTATIVE:
@@ -320,20 +318,23 @@ class CalDavCalendar:
             if await self._confirm(collection, own):
                 return
 
-    async def _look_once(self, collection: Collection, entry: Entry) -> tuple[StoredObject | None, bool]:
+    async def _look_once(self, collection: Collection, entry: Entry, is_new: bool) -> tuple[StoredObject | None, bool]:
         """Return the entry's own event, and whether somebody else has its time.
 
         A search that does not know of the event yet may not know of somebody else's either: it is asked again. That
         the event is gone is the word of its own name alone.
         """
         start, end = entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE
-        for pause in (*_LAG_PAUSES, None):
+        for pause in (*LAG_PAUSES, None):
             own, taken = await asyncio.to_thread(self._seen, entry, await collection.query(start, end))
             if own is not None:
+                if is_new and pause == LAG_PAUSES[0]:
+                    self._search.note_lag(False)
                 return own, taken
             stored = await collection.get(self._names_of(entry)[-1])
             if stored is None or stored.uid != entry.uid:
                 return None, taken
+            self._search.note_lag(True)
             if taken:
                 break
             if pause is None:

@@ -12,6 +12,9 @@ from actions.scheduling.caldav.collection import Collection, StoredObject
 from actions.scheduling.caldav.content import entry_uid, mentions
 from actions.scheduling.remote import Entry
 
+# How long a search may need to know of what was written, in steps: seconds.
+LAG_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+
 
 @dataclass(frozen=True)
 class FoundEvent:
@@ -26,14 +29,37 @@ class EventSearch:
 
     People drag events to other weeks, cut them out and paste them, hand them to a colleague. Their programs keep the
     uid then, or make another one; what they keep in any case is the text.
+
+    That a search finds nothing is believed at once only where searches were seen to know what had just been written.
     """
 
-    def __init__(self, resources: Sequence[str], collection_of: Callable[[str], Awaitable[Collection]]) -> None:
+    def __init__(
+        self,
+        resources: Sequence[str],
+        collection_of: Callable[[str], Awaitable[Collection]],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
         self._resources = resources
         self._collection_of = collection_of
+        self._sleep = sleep
+        self._lags: bool | None = None
+
+    def note_lag(self, lags: bool) -> None:
+        """Take note of whether a search knew of an event that had just been written; once it did not, it may not."""
+        self._lags = lags or self._lags is True
 
     async def find(self, entry: Entry, names: Sequence[str]) -> FoundEvent | None:
         """Return the entry's event, by one of its `names` if it is there, else wherever it is; None if it is gone."""
+        found = await self._find_once(entry, names)
+        # People may have given it another name a moment ago. Nobody could have done so to what was never there.
+        for pause in LAG_PAUSES if entry.names and self._lags is not False else ():
+            if found is not None:
+                break
+            await self._sleep(pause)
+            found = await self._find_once(entry, names)
+        return found
+
+    async def _find_once(self, entry: Entry, names: Sequence[str]) -> FoundEvent | None:
         own = entry.slot.resource
         collection = await self._collection_of(own)
         for name in reversed(names):

@@ -57,7 +57,9 @@ class Times:
     def at(self, wall: datetime, length: Length | None = None) -> Span:
         """Return the span that starts at `wall`, as long as the event is or as `length`."""
         length = self.length if length is None else length
-        return Span(instant_of(wall, self.zone), instant_of(wall + length.by_the_clock, self.zone) + length.real)
+        one, other = instant_of(wall, self.zone), instant_of(wall + length.by_the_clock, self.zone) + length.real
+        # Some programs write the end first; somebody is busy all the same.
+        return Span(min(one, other), max(one, other))
 
 
 def length_of(duration: timedelta, *, in_hours: bool) -> Length:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from action_server.cli import check
+from action_server.errors import SettingsError
 from action_server.flows.check.catalogue import RULES
 from tests.action_server.flows.check.sample_projects import (
     BLOCKING_CALL,
@@ -152,3 +153,17 @@ def test_the_command_runs_as_a_process(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"] == 1
     assert done.stderr.strip() == "imported"
+
+
+def test_tools_of_other_servers_come_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A step that calls what is not among them is a fault; a file that holds none is wrong usage."""
+    step = "call: rain\n        mcp_server: weather\n        mapping: {output: [{slot: amount, value: result.isError}]}"
+    files = edit(CALM, FLOWS, "link: other", step)
+    files |= {"endpoints.yml": "mcp_servers: [{name: weather, url: 'http://w/mcp', type: http}]\n"}
+    files |= {"tools.json": '{"tools": [{"name": "sun", "inputSchema": {"type": "object"}}]}'}
+
+    assert run(tmp_path, files) == 0
+    assert run(tmp_path, files, "--tools", "tools.json") == 1
+    assert "unknown-tool" in capsys.readouterr().out
+    with pytest.raises(SettingsError, match="--tools"):
+        run(tmp_path, files, "--tools", "weather=domain.yml")

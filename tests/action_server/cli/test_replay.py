@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf.json_format import ParseDict
+from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
 
 from action_server.cli.command_line import main
+from action_server.errors import SettingsError
+from action_server.testing import ActionClient
 from tests.processes import PATIENCE, environment, run, server
 from tests.projects import project
 
@@ -98,6 +104,53 @@ def test_recorded_calls_become_tests_that_pass(recorded: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout
     assert "3 passed" in ended.stdout
+
+
+def test_a_call_over_grpc_is_recorded_and_replayed(folder: Path) -> None:
+    """With its face; it gets the same answer on the code in place, and a change is seen."""
+    project(folder, {"actions.py": ACTIONS, "endpoints.yml": "{}"})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with server(folder, "--grpc", "--port", str(port), "--record", "recordings"):
+        codes = [call_over_grpc(f"127.0.0.1:{port}", guests) for guests in (2, -1)]
+    recorded = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("recordings/*.json"))]
+    same = run(folder, ["replay", "recordings"])
+    change(folder)
+    changed = run(folder, ["replay", "recordings"])
+
+    assert codes == ["OK", "INTERNAL"]
+    assert [(one["face"], one["status"]) for one in recorded] == [("grpc", 200), ("grpc", 400)]
+    assert (same.returncode, changed.returncode) == (0, 1), same.stdout
+    assert "2 calls, 0 changed" in same.stdout
+    assert "2 calls, 1 changed" in changed.stdout
+
+
+def call_over_grpc(address: str, guests: int) -> str:
+    """Call the action and return the status code."""
+    tracker = {"sender_id": "ann", "slots": {"guests": guests}, "events": []}
+    call = {"next_action": "action_guests", "sender_id": "ann", "tracker": tracker, "domain": {}, "version": "3.21.0"}
+    with grpc.insecure_channel(address) as channel:
+        stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+        try:
+            stub.Webhook(ParseDict(call, action_webhook_pb2.WebhookRequest()), timeout=PATIENCE)
+        except grpc.RpcError as exc:
+            return str(exc.code().name)
+    return "OK"
+
+
+def test_a_request_id_of_the_log_is_a_tracker(recorded: Path) -> None:
+    """The recorded call of that id is where a test begins; ids that nobody recorded are refused."""
+    [first, *_] = sorted((recorded / "recordings").glob("*.json"))
+    request_id = json.loads(first.read_text(encoding="utf-8"))["request_id"]
+
+    with ActionClient(recorded) as client:
+        result = client.call_sync("action_guests", tracker=request_id)
+        with pytest.raises(SettingsError, match=r"no call in .* was recorded under that request id"):
+            client.call_sync("action_guests", tracker=request_id[:-1])
+
+    assert request_id
+    result.sets(guests=3).says("That makes 3.")
 
 
 @pytest.mark.parametrize("content", [None, "no JSON", "[]"], ids=["no folder", "no JSON", "no call"])

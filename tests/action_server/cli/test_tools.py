@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from action_server.cli import tools
+from action_server.tools.model_views import MODELS
 from tests.processes import run
 from tests.projects import project
 
@@ -85,6 +87,32 @@ def test_the_bridge_to_mantle_says_what_has_no_counterpart(tmp_path: Path) -> No
     assert "is about a turn of a conversation" in ended.stdout
 
 
+def test_the_check_fits_80_columns_and_exits_for_ci(tmp_path: Path) -> None:
+    """0 while no caller loses a tool, whatever else is lost; 1 as soon as one does."""
+    fine = run(bot(tmp_path), ["tools", "--check"], COLUMNS="80")
+    long = f"action_server: {{mcp: {{actions: [action_book], tools: {{action_book: {{description: {'x' * 1100}}}}}}}}}"
+    (tmp_path / "endpoints.yml").write_text(long, encoding="utf-8")
+    lost = run(tmp_path, ["tools", "--check", "action_book"], COLUMNS="80")
+    machine = run(tmp_path, ["tools", "--check", "--json"])
+
+    assert (fine.returncode, lost.returncode, machine.returncode) == (0, 1, 1)
+    assert "no caller loses a tool" in fine.stdout
+    assert "lost to a caller: action_book" in lost.stdout
+    assert max(len(line) for text in (fine.stdout, lost.stdout) for line in text.splitlines()) <= 80
+    by_caller = {entry["caller"]: entry for entry in json.loads(machine.stdout)}
+    assert [e["rule"] for e in by_caller["litellm openai"]["refused"]] == ["long-description"]
+    assert by_caller["litellm anthropic"]["refused"] == []
+
+
+def test_a_tool_is_printed_as_the_model_gets_it(tmp_path: Path) -> None:
+    """As JSON; the names of the models are those there are views for."""
+    shown = run(bot(tmp_path), ["tools", "action_book", "--as", "gemini", "--domain", "domain.yml"])
+
+    [option] = json.loads(shown.stdout)["parameters"]["properties"]["grosse"]["anyOf"]
+    assert option["nullable"] is True
+    assert tools._MODELS == MODELS
+
+
 def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
     """With exit code 2, and the name that may have been meant."""
     folder = bot(tmp_path)
@@ -92,8 +120,12 @@ def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
     useless = run(folder, ["tools", "--server", "clinic"])
     (folder / "endpoints.yml").write_text("{}", encoding="utf-8")
     nothing = run(folder, ["tools"])
+    unnamed = run(folder, ["tools", "--as", "gemini"])
+    both = run(folder, ["tools", "--check", "--for", "mantle"])
 
-    assert [misspelt.returncode, useless.returncode, nothing.returncode] == [2, 2, 2]
+    assert {ended.returncode for ended in (misspelt, useless, nothing, unnamed, both)} == {2}
+    assert "name it" in unnamed.stderr
+    assert "--check: does nothing with --for" in both.stderr
     assert "action_book" in misspelt.stderr
     assert "--for" in useless.stderr
     assert "mcp: actions:" in nothing.stderr

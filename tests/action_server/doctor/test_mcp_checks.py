@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from action_server.findings.finding import Finding
 from tests.action_server.doctor.bots import OPEN, examine_bot, ids
 
 GOOD = {"name": "clinic", "type": "http", "url": "http://localhost:5055/mcp", "tool_timeout": 60}
@@ -35,3 +36,18 @@ def test_in_an_mcp_server_the_doctor_finds(bot: Path, changes: Mapping[str, Any]
 
     assert ids(found) == rules
     assert SECRET not in str(found)
+
+
+def test_the_doctor_names_a_tool_that_a_caller_would_lose(bot: Path) -> None:
+    """With the caller, its version and why, at the action; a tool that all take is not mentioned."""
+
+    def found(description: str) -> list[Finding]:
+        offer = {"actions": ["*"], "tools": {"*": {"description": description}}}
+        every = examine_bot(bot, {"action_endpoint": OPEN, "action_server": {"mcp": offer}})
+        return [finding for finding in every if finding.rule.id == "tool-lost"]
+
+    assert found("Short.") == []
+    lost = found("x" * 1100)
+    assert {finding.severity for finding in lost} == {"error"}
+    assert any("litellm openai 1.101.0 would lose all tools" in finding.message for finding in lost)
+    assert all(finding.place.line for finding in lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,13 +24,15 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
+from action_server.runtime.tool_options import McpSettings
 from action_server.serving import worker
 from action_server.serving.grpc.service import serve_grpc
 from action_server.serving.server import listen
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.http.raw_calls import PLAIN, body_of, connected, request
 
-WAYS = ["fast", "plain", "grpc", "grpc stream"]
+HTTP_WAYS = ["fast", "plain", "mcp"]
+WAYS = [*HTTP_WAYS, "grpc", "grpc stream"]
 PATIENCE = 20.0
 
 Leave = Callable[[], None]
@@ -76,7 +79,9 @@ async def until(is_so: Callable[[], object]) -> None:
     await asyncio.wait_for(poll(), PATIENCE)
 
 
-def assembly_of(job: Job, settings: Settings, mark: Callable[[Any], Any] | None = None) -> Assembly:
+def assembly_of(
+    job: Job, settings: Settings, mark: Callable[[Any], Any] | None = None, second: Job | None = None
+) -> Assembly:
     async def run_async(*arguments: Any) -> list[Any]:
         return await job.run_async(*arguments)
 
@@ -86,8 +91,11 @@ def assembly_of(job: Job, settings: Settings, mark: Callable[[Any], Any] | None 
     registry = Registry()
     for name, run in (("action_async", run_async), ("action_sync", run_sync)):
         registry.register_function(name, mark(run) if mark is not None else run)
+    if second is not None:
+        registry.register_function("action_second", second.run_sync)
     executor = Executor(registry, limits=Limits(sync_workers=2), options=settings.options)
-    return Assembly(settings, executor, Readiness())
+    # Set here, as each test has settings of its own.
+    return Assembly(settings.model_copy(update={"mcp": McpSettings(actions=("*",))}), executor, Readiness())
 
 
 @asynccontextmanager
@@ -108,9 +116,18 @@ async def called(way: str, assembly: Assembly, action: str) -> AsyncIterator[Lea
         worker.serve_http(assembly, sock, name, only_one=False),
         connected(sock.getsockname()[1]) as connection,
     ):
-        connection.send(request(body_of(action), *([PLAIN] if way == "plain" else [])))
+        connection.send(sent(way, action))
         yield connection.writer.close
     sock.close()
+
+
+def sent(way: str, action: str) -> bytes:
+    """A request that calls an action, over MCP as its tool."""
+    if way != "mcp":
+        return request(body_of(action), *([PLAIN] if way == "plain" else []))
+    params = {"name": action, "arguments": {}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return request(json.dumps(message).encode(), line="POST /mcp HTTP/1.1").replace(b"Host: x", b"Host: localhost")
 
 
 async def _ended(rpc: Any) -> None:
@@ -169,7 +186,7 @@ async def test_an_action_says_itself_that_it_finishes(job: Job) -> None:
     assert job.outcome == ["ended"]
 
 
-@pytest.mark.parametrize("way", ["fast", "plain", "grpc"])
+@pytest.mark.parametrize("way", [*HTTP_WAYS, "grpc"])
 async def test_a_server_that_stops_waits_for_what_goes_on_without_its_caller(job: Job, way: str) -> None:
     """Its services close only then, and its connection is no longer there to be waited for."""
     assembly = assembly_of(job, Settings(grace=PATIENCE, host="127.0.0.1", port=free_port()))
@@ -182,7 +199,7 @@ async def test_a_server_that_stops_waits_for_what_goes_on_without_its_caller(job
     assert job.outcome == ["ended"]
 
 
-@pytest.mark.parametrize("way", ["fast", "plain", "grpc"])
+@pytest.mark.parametrize("way", [*HTTP_WAYS, "grpc"])
 async def test_what_goes_on_longer_than_the_grace_is_cut(job: Job, way: str, caplog: pytest.LogCaptureFixture) -> None:
     """And the log says where it was."""
     assembly = assembly_of(job, Settings(grace=0.2, host="127.0.0.1", port=free_port()))
@@ -195,11 +212,11 @@ async def test_what_goes_on_longer_than_the_grace_is_cut(job: Job, way: str, cap
     assert {"call.cut", "action.cancelled"} <= {record.msg for record in caplog.records}
 
 
-async def test_what_waits_for_a_thread_never_begins(job: Job) -> None:
+@pytest.mark.parametrize("way", HTTP_WAYS)
+async def test_what_waits_for_a_thread_never_begins(job: Job, way: str) -> None:
     """Whoever left has perhaps asked elsewhere by then."""
-    assembly = assembly_of(job, Settings(grace=PATIENCE, host="127.0.0.1", port=free_port()))
     second = Job()
-    assembly.executor.registry.register_function("action_second", second.run_sync)
+    assembly = assembly_of(job, Settings(grace=PATIENCE, host="127.0.0.1", port=free_port()), second=second)
     executor = assembly.executor
     executor.threads.close()
     executor.threads = type(executor.threads)(1)  # type: ignore[call-arg]
@@ -209,7 +226,7 @@ async def test_what_waits_for_a_thread_never_begins(job: Job) -> None:
         async with connected(port) as first, connected(port) as other:
             first.send(request(body_of("action_sync")))
             await until(job.begun.is_set)
-            other.send(request(body_of("action_second")))
+            other.send(sent(way, "action_second"))
             await until(lambda: executor.threads.running == 2)
             other.writer.close()
             await until(lambda: executor.threads.running == 1)

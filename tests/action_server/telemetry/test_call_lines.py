@@ -41,6 +41,7 @@ FACTS = st.builds(
     request_id=ANY_TEXT,
     trace_id=st.just("") | st.just("f" * 32),
     client=st.just("") | ANY_TEXT,
+    characters=st.none() | st.integers(0, 10**6),
 )
 MOMENTS = st.floats(0, 4e9) | st.integers(0, 2**31).map(lambda second: second + 0.9999996)
 FORMATTERS: dict[LogFormat, logging.Formatter] = {"json": JsonFormatter(), "console": ConsoleFormatter()}
@@ -50,6 +51,7 @@ def by_record(formatter: logging.Formatter, now: float, facts: CallFacts) -> str
     """The line as logging makes it."""
     fields: dict[str, Any] = {"outcome": facts.outcome, "transport": facts.transport}
     fields |= {"waiting_ms": facts.waiting_ms, "ms": facts.ms, "bytes": facts.size}
+    fields |= {"characters": facts.characters} if facts.characters is not None else {}
     fields |= {"error_id": facts.error_id} if facts.error_id is not None else {}
     fields |= {"repeated": True} if facts.repeated else {}
     fields |= {"client": facts.client} if facts.client else {}
@@ -79,6 +81,7 @@ def finish(context: CallContext = ANN, *, failed: bool = False) -> None:
         if failed:
             seen.note_failure(ActionFailedError(context.action, "0a1b"))
             seen.note_repeat()
+            seen.note_characters(17)
 
 
 def without_times(line: dict[str, Any]) -> dict[str, Any]:

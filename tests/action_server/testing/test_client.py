@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
@@ -16,7 +17,7 @@ from action_server.errors import SettingsError
 from action_server.testing import ActionClient
 from tests.action_server.testing.guest_project import guest_project
 
-FACES = ("webhook", "grpc")
+FACES = ("webhook", "grpc", "mcp")
 PAYLOADS = Path(__file__).parents[2] / "contract" / "payloads"
 
 
@@ -36,6 +37,30 @@ async def test_an_action_is_called_and_its_answer_read(guests: ActionClient, fac
     assert result.status == 200
     assert [event["event"] for event in result.events] == ["slot", "followup"]
     result.sets(guests=4).keeps_contract()
+
+
+async def test_a_tools_call_has_what_a_client_can_say(guests: ActionClient) -> None:
+    """Slots that are its arguments, and nothing of a turn; an action that is about one can be no tool."""
+    with pytest.raises(KeyError, match="intent"):
+        await guests.call("action_say", said="hello", intent="greet", face="mcp")
+    with pytest.raises(SettingsError, match="so it can be no tool"):
+        await guests.call("validate_party_form", face="mcp")
+
+
+async def test_calls_over_mcp_at_the_same_time_are_told_apart(guests: ActionClient) -> None:
+    """One that fails is not taken for one that answers."""
+    calls = [guests.call(name, face="mcp", raises=False) for name in ("action_fail", "action_once", "action_reject")]
+
+    assert [result.status for result in await asyncio.gather(*calls)] == [500, 200, 400]
+
+
+async def test_what_runs_once_runs_once_over_all_faces(guests: ActionClient) -> None:
+    """A conversation of a tool's client is one like any other."""
+    talk = guests.conversation()
+
+    answers = [await talk.call("action_once", face=face) for face in ("mcp", "mcp")]
+
+    assert [answer.slots for answer in answers] == [{"guests": 1}] * 2
 
 
 def test_a_test_need_not_be_async(guests: ActionClient) -> None:

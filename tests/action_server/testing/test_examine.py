@@ -93,6 +93,55 @@ async def test_a_package_is_served_and_keeps_the_contract(folder: Path) -> None:
     ]
 
 
+FACED = """
+    import itertools
+    from rasa_sdk import Action
+    from rasa_sdk.events import SlotSet
+    from action_server import mcp
+
+    calls = itertools.count()
+
+    @mcp
+    class ActionHistory(Action):
+        def name(self):
+            return "action_history"
+
+        def run(self, dispatcher, tracker, domain):
+            return [SlotSet("size", "large" if tracker.events else "small")]
+
+    @mcp
+    class ActionSteady(Action):
+        def name(self):
+            return "action_steady"
+
+        def run(self, dispatcher, tracker, domain):
+            dispatcher.utter_message(response="utter_dish")
+            dispatcher.utter_message(text="x", json_message={"n": 1.5}, buttons=[{"title": "a", "payload": "/b"}])
+            return [SlotSet("guests", tracker.get_slot("guests")), SlotSet("email", None)]
+
+    class ActionNever(Action):
+        def name(self):
+            return "action_never"
+
+        def run(self, dispatcher, tracker, domain):
+            return [SlotSet("guests", next(calls))]
+"""
+
+
+async def test_answers_of_a_package_are_compared_over_each_face(folder: Path) -> None:
+    """What a tool's call lacks changes an answer; an action that never answers the same is not blamed on its faces."""
+    project(folder, {"actions.py": FACED, "domain.yml": DOMAIN})
+    read = TestedProject(folder, Settings(), read_domain_in(folder))
+    actions = ["action_history", "action_never", "action_steady"]
+
+    report = await examine_package(Settings(), Request(read, {"guests": 3}, actions))
+
+    assert report.called == actions
+    assert [(v.requirement.id, v.action, v.problem) for v in report.violations] == [
+        ("same-over-faces", "action_history", "as a tool its events are other ones than over HTTP")
+    ]
+
+
 SLOW_AND_WRONG = """
     import time
     from rasa_sdk import Action

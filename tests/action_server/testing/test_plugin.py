@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from action_server.testing.recordings import read_recordings
 from tests.action_server.testing.guest_project import guest_project
 from tests.processes import PATIENCE, environment
 from tests.projects import project
@@ -84,6 +85,21 @@ def test_a_snapshot_is_written_and_holds(tmp_path: Path) -> None:
     assert "That makes 3." in text, created.stdout
     assert "duration" not in text
     assert compared.returncode == 0, compared.stdout
+
+
+def test_calls_of_tests_are_recorded_if_pytest_is_told(tmp_path: Path) -> None:
+    """In the form of `run --record`, in a folder that is named from where pytest was started."""
+    guest_project(tmp_path)
+    project(tmp_path, {"tests/test_guests.py": TEST, "pyproject.toml": "[tool.pytest.ini_options]"})
+
+    ended = run_pytest(tmp_path, "tests", "--record-actions", "recordings")
+
+    assert ended.returncode == 0, ended.stdout
+    [call] = read_recordings(tmp_path / "recordings")
+    assert (call.action, call.status, call.reply["responses"][0]["text"]) == (
+        *("action_count_guests", 200),
+        "That makes 3.",
+    )
 
 
 def test_the_plugin_imports_next_to_nothing_when_pytest_starts() -> None:

@@ -63,13 +63,18 @@ class Record:
 
 
 class HubSpot:
-    """Holds what was written. `conflict_status` is how a value that must be unique is refused: 400 or 409."""
+    """Holds what was written.
+
+    `conflict_status` is how a value that must be unique is refused: 400 or 409. While `lags`, nothing is found by a
+    property of ours, though its values are unique all the time.
+    """
 
     def __init__(self, log: Path | None = None) -> None:
         self.switches = Switches()
         self.token = TOKEN
         self.scopes = {"crm.objects.contacts.read", "crm.objects.contacts.write"}
         self.conflict_status = 400
+        self.lags = False
         self.records: dict[str, dict[str, Record]] = {"contacts": {}, "meetings": {}}
         self.custom = {"contacts": {CONTACT_KEY}, "meetings": {ACTIVITY_ID}}
         self._numbers = count(101)
@@ -161,7 +166,8 @@ class HubSpot:
         kind, value, by = request.match_info["kind"], request.match_info["id"], request.query.get("idProperty")
         if by is not None and by not in {"email"} & set(UNIQUE[kind]) | self.custom[kind]:
             return error(400, "VALIDATION_ERROR", f"Property {by} is not a unique property")
-        for record in self.records[kind].values():
+        lag = self.lags and by is not None
+        for record in () if lag else self.records[kind].values():
             if value == (record.properties.get(by) if by else record.id):
                 return record
         return error(404, "OBJECT_NOT_FOUND", "resource not found")

@@ -169,6 +169,62 @@ async def test_who_loses_the_race_for_a_new_contact_brings_it_up_to_date(
     assert [contact.properties["phone"] for contact in hubspot.fake.contacts] == ["2"]
 
 
+async def test_what_was_just_written_is_known_where_it_is_not_found_yet(hubspot: HubSpotSystem) -> None:
+    """HubSpot refuses a second record long before it finds the first one: nothing is made twice, nothing waits."""
+    hubspot.fake.lags = True
+    contact_id = await hubspot.backend.upsert_contact(ERIKA)
+    await hubspot.backend.log_activity(contact_id, BOOKED)
+
+    later = Contact(ERIKA.key, "Erika Geheim", ERIKA.email, "+49 30 1")
+    assert await hubspot.backend.upsert_contact(later) == contact_id
+    await hubspot.backend.log_activity(contact_id, BOOKED)
+    assert [contact.properties["phone"] for contact in hubspot.fake.contacts] == ["+49 30 1"]
+    assert len(hubspot.fake.meetings) == 1
+
+
+async def test_a_meeting_that_is_not_found_yet_is_known_by_the_refusal_of_a_second_one(hubspot: HubSpotSystem) -> None:
+    """Whichever way HubSpot refuses it."""
+    contact_id = await hubspot.backend.upsert_contact(ERIKA)
+    await hubspot.backend.log_activity(contact_id, BOOKED)
+    hubspot.fake.lags, hubspot.fake.conflict_status = True, 409
+
+    await hubspot.backend.log_activity(contact_id, BOOKED)
+    assert len(hubspot.fake.meetings) == 1
+
+
+async def test_a_contact_of_ours_that_is_not_found_yet_keeps_out_the_address_of_another(hubspot: HubSpotSystem) -> None:
+    """As it would if it were found."""
+    await hubspot.backend.upsert_contact(ERIKA)
+    mine = await hubspot.backend.upsert_contact(SOMEBODY)
+    hubspot.fake.lags, hubspot.fake.conflict_status = True, 409
+
+    assert await hubspot.backend.upsert_contact(Contact(SOMEBODY.key, phone="2")) == mine
+    assert [c.properties.get("phone") for c in hubspot.fake.contacts] == [ERIKA.phone, "2"]
+
+
+async def test_a_contact_that_people_deleted_is_made_anew(hubspot: HubSpotSystem) -> None:
+    """Also between its upsert and its activity: the next delivery has a contact again."""
+    contact_id = await hubspot.backend.upsert_contact(ERIKA)
+    del hubspot.fake.records["contacts"][contact_id]
+    with pytest.raises(InvalidRequestError):
+        await hubspot.backend.log_activity(contact_id, BOOKED)
+
+    again = await hubspot.backend.upsert_contact(ERIKA)
+    await hubspot.backend.log_activity(again, BOOKED)
+    assert [c.id for c in hubspot.fake.contacts] == [again] == hubspot.fake.meetings[0].contacts
+
+
+async def test_a_contact_that_people_merged_into_another_is_found_by_its_address(hubspot: HubSpotSystem) -> None:
+    """The one that is left has the address and no key of ours; what people wrote there stays."""
+    merged = await hubspot.backend.upsert_contact(ERIKA)
+    left = await hubspot.backend.upsert_contact(SOMEBODY)
+    contacts = hubspot.fake.records["contacts"]
+    contacts[left].properties |= {"email": contacts.pop(merged).properties["email"], "lastname": "Dr. Geheim"}
+
+    assert await hubspot.backend.upsert_contact(ERIKA) == left
+    assert [c.properties["lastname"] for c in hubspot.fake.contacts] == ["Dr. Geheim"]
+
+
 async def test_an_address_that_another_contact_has_is_left_with_it(hubspot: HubSpotSystem) -> None:
     """Two contacts that exist are not merged, and the activity has one to go to."""
     other = await hubspot.backend.upsert_contact(ERIKA)

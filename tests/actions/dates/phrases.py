@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 INSTANTS = {
+    "a quarter past nine tomorrow": "2026-11-23T09:15",
+    "five past ten on monday": "2026-11-23T10:05",
+    "twenty past two on friday": "2026-11-27T14:20",
+    "twenty-five to four on tuesday": "2026-11-24T15:35",
+    "weds at 2": "2026-11-25T14:00",
+    "at ten to nine tomorrow": "2026-11-23T08:50",
+    "tomorrow at five minutes to half to ten": "2026-11-23T09:25",
     "nine thirty tomorrow": "2026-11-23T09:30",
     "ten thirty on monday": "2026-11-23T10:30",
     "half ten tomorrow": "2026-11-23T10:30",
@@ -58,6 +65,14 @@ INSTANTS = {
 }
 
 WINDOWS = {
+    "in a fortnight": ("2026-12-06", "2026-12-07"),
+    "a fortnight today": ("2026-12-06", "2026-12-07"),
+    "a fortnight on friday": ("2026-12-11", "2026-12-12"),
+    "two weeks on tuesday": ("2026-12-08", "2026-12-09"),
+    "two weeks from monday": ("2026-12-07", "2026-12-08"),
+    "week tomorrow": ("2026-11-30", "2026-12-01"),
+    "next possible appointment": ("2026-11-22", "2026-11-29"),
+    "tomorrow lunch time": ("2026-11-23T12:00", "2026-11-23T14:00"),
     "tuesday 2-4pm": ("2026-11-24T14:00", "2026-11-24T16:00"),
     "tuesday 2 - 4 pm": ("2026-11-24T14:00", "2026-11-24T16:00"),
     "tuesday 11-1pm": ("2026-11-24T11:00", "2026-11-24T13:00"),
@@ -174,6 +189,7 @@ NOT_UNDERSTOOD = (
     *("", " ", "no", "ok", "a", "at", "10", "12", "24", "in 5", "never", "yes please", "soon", "Monday never", "\x00"),
     *("\N{SLIGHTLY SMILING FACE}", "\N{ARABIC-INDIC DIGIT ONE}0am tomorrow\N{COMBINING ACUTE ACCENT}", "x" * 100_000),
     *("end of the month", "end of next week", "beginning of December", "in 0 hours", "2 days", "nine ten tomorrow"),
+    *("ten to eleven tomorrow", "10 to 11 tomorrow", "tomorrow at forty minutes past nine", "in two weeks on tuesday"),
     *("not tomorrow", "tomorrow or Friday", "Tuesday and Friday", "after Friday", "by Friday", "every Monday"),
     *("Monday 24 November", "Thursday 25th", "Wednesday 25", "tomorrow 11", "tomorrow 23", "November 24 25"),
     *("tomorrow EST", "2026-13-01", "2026-02-30T10:00", "2027-03-28T02:30", "9999-12-31", "0001-01-01"),
@@ -247,5 +263,5 @@ FOREIGN_WINDOWS = {
 FOREIGN_NOT_UNDERSTOOD = (
     *("so", "die", "mit", "nie", "ja", "nein", "oui", "non", "si", "guten Morgen", "buenas tardes", "bonjour"),
     *("Montag, 24. November", "avant mardi", "mardi 24", "Dezember 10h", "hasta mañana", "Ende des Monats"),
-    *("morgen oder übermorgen", "vor zwei Wochen", "nach Freitag", "fin de mes", "fin du mois", "ein", "un", "a"),
+    *("morgen oder Freitag", "vor zwei Wochen", "nach Freitag", "fin de mes", "fin du mois", "ein", "un", "a"),
 )

@@ -72,7 +72,11 @@ def copies(running: Sequence[Host], system: System, ledger: str, seed: int, work
     """
     day, ledgers = system.next_day(), ledgers_in(system.folder, ledger)
     # A day's wish leaves it to chance who gets which time: only a booking may be wished for so.
-    calls: dict[str, Any] = {"work": work, "count": COPIES[work], "wide": work == "book" and seed % 2 == 0}
+    calls: dict[str, Any] = {
+        "work": work,
+        "count": COPIES[work],
+        "wide": work == "book" and ledger == SHARED and seed % 2 == 0,
+    }
     step = random.Random(seed).randint(1, _LAST_STEP) if killed else None  # noqa: S311 (not a secret)
     if work != "book":
         before = {**calls, "work": "book"}

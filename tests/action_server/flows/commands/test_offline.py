@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +139,59 @@ async def test_what_is_already_so_is_no_correction() -> None:
     seen = view("a general one on Tuesday", "preferred_date", BOOK, kind="general")
 
     assert await understood(seen) == [SetSlot("preferred_date", "a general one on Tuesday")]
+
+
+async def test_an_open_question_is_answered_though_a_flow_has_the_word() -> None:
+    """Somebody may tell of a checking account where another flow checks a balance."""
+    flows = (FlowView("check_balance", "check balance", ""), FlowView("report", "report a fault", ""))
+    slots = (SlotView("details", "text", "", flows=("report",)), SlotView("account", "text", "", flows=("report",)))
+    asked = DialogueView("checking", (), flows, slots, "report", ("details", "account"), "account")
+
+    assert await understood(asked) == [SetSlot("account", "checking")]
+    said = "I wanted to check my balance and it froze"
+    assert await understood(replace(asked, message=said, asked_slot="details")) == [SetSlot("details", said)]
+    assert await understood(replace(asked, message="check my balance")) == [StartFlow("check_balance")]
+
+
+async def test_examples_of_a_trigger_start_its_flow() -> None:
+    """Word by word before anything else, and as evidence otherwise."""
+    flows = (
+        FlowView("a", "first thing", "", ("my screen stays black", "no picture")),
+        FlowView("b", "second thing", ""),
+    )
+
+    assert await understood(DialogueView("the screen is black", flows=flows)) == [StartFlow("a")]
+    assert await understood(DialogueView("no picture", flows=flows)) == [StartFlow("a")]
+
+
+async def test_the_name_of_a_flow_is_no_small_talk() -> None:
+    """Nor a phrase for anything else."""
+    flows = (FlowView("say_goodbye", "goodbye", ""),)
+
+    assert await understood(DialogueView("Goodbye!", flows=flows)) == [StartFlow("say_goodbye")]
+
+
+@pytest.mark.parametrize(
+    ("message", "commands"),
+    [
+        ("sorry, I meant 6 people", [SetSlot("people", 6)]),
+        ("change the size to small", [SetSlot("size", "small")]),
+        ("change the street to Mill Lane please", [SetSlot("street", "Mill Lane")]),
+        ("make that 4 people", [SetSlot("people", 4)]),
+        ("no, I meant 3 people", [CannotHandle()]),
+    ],
+)
+async def test_an_earlier_number_or_text_is_corrected(message: str, commands: list[Command]) -> None:
+    """After a word that corrects; what is already so is no correction."""
+    slots = (
+        SlotView("people", "float", "number of people", 3, (), ("order",)),
+        SlotView("size", "categorical", "", "large", ("small", "large"), ("order",)),
+        SlotView("street", "text", "", "Oak Street", (), ("order",)),
+        SlotView("outside", "bool", "", None, (), ("order",)),
+    )
+    flows = (FlowView("order", "order a table", ""),)
+
+    assert await understood(DialogueView(message, (), flows, slots, "order", (), "outside")) == commands
 
 
 async def test_it_says_why() -> None:

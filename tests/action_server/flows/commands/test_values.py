@@ -18,6 +18,18 @@ from action_server.flows.commands.values import read_boolean, read_category, rea
         ("yes and no", None),
         ("perhaps", None),
         ("yes I want to cancel the appointment", None),
+        ("I'm not sure", None),
+        ("I don't know", None),
+        ("not ok", False),
+        ("not really", False),
+        ("I don't think so", False),
+        ("we don't need one", False),
+        ("I'd rather sit inside, no", False),
+        ("no problem", True),
+        ("go ahead", True),
+        ("that would be lovely", True),
+        ("I do", True),
+        ("I don't", False),
     ],
 )
 def test_a_yes_or_a_no(text: str, value: bool | None) -> None:
@@ -55,11 +67,20 @@ CARE = SlotView("care", "categorical", "", None, ("general", "general practice",
         ("in general practice please", "general practice"),
         ("urgent or general", None),
         ("neither", None),
+        ("an urgnet one", "urgent"),
+        ("generally speaking", None),
+        ("not urgent", None),
     ],
 )
 def test_the_one_category_of_a_text(text: str, value: str | None) -> None:
     """The longer of two names that stand in each other; of two that do not, none."""
     assert read_category(CARE, text) == value
+
+
+@pytest.mark.parametrize("text", ["check it", "checked", "I save", "saver"])
+def test_a_category_is_no_stem(text: str) -> None:
+    """A value is a word: who checks something has no checking account."""
+    assert read_category(SlotView("account", "categorical", "", None, ("checking", "savings")), text) is None
 
 
 @pytest.mark.parametrize(

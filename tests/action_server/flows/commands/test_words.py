@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.flows.commands.words import alike, contains_phrase, content_words, stem, words
+from action_server.flows.commands.words import alike, contains_phrase, content_words, stem, synonyms_of, words
 
 
 def test_words_are_in_lower_case_and_keep_their_apostrophes() -> None:
@@ -45,3 +45,10 @@ def test_a_phrase_stands_in_a_text_in_its_order() -> None:
     assert contains_phrase(["general", "practice"], words("a general practise"))
     assert not contains_phrase(["practice", "general"], words("a general practice"))
     assert not contains_phrase([], words("a"))
+
+
+def test_there_is_more_than_one_word_for_what_people_do() -> None:
+    """Either way round; most words stand alone."""
+    assert "transfer" in synonyms_of("send")
+    assert "send" in synonyms_of("transfer")
+    assert synonyms_of("teapot") == ()

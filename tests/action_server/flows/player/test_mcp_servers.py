@@ -12,7 +12,7 @@ from aiohttp import web
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
-from action_server.flows.player.mcp_servers import McpServers, address_of, find_server
+from action_server.flows.player.mcp_servers import McpServers, find_server
 from action_server.flows.player.tools import ToolReply
 from tests.action_server.flows.player.mcp_peers import Answer, result, sdk_server, stream, told_server
 
@@ -164,10 +164,3 @@ def test_a_server_that_is_not_there_is_named_with_the_nearest() -> None:
         find_server(block(), "clinics")
     with pytest.raises(SettingsError, match=r"has no server 'clinic'$"):
         find_server(Block("x", {"a": 1}), "clinic")
-
-
-def test_addresses_of_this_machine_are_one() -> None:
-    """With the scheme's port; what is no address is none."""
-    assert address_of("http://127.0.0.1:5055/mcp") == address_of("http://localhost:5055/") == ("localhost", 5055)
-    assert address_of("https://h/mcp") == ("h", 443)
-    assert [address_of(url) for url in ("", "mcp", "http://h:port/")] == [None, None, None]

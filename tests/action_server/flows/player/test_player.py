@@ -271,7 +271,7 @@ def long_flow(folder: Path, step: dict[str, Any], count: int) -> Player:
     ("flow", "line", "sentence"),
     [
         ("tool", 177, "the tool 'look_up': no endpoints file names MCP servers"),
-        ("agent", 186, "sub agents (a language model each) are not played"),
+        ("agent", 186, "sub agents (a language model each) are played by stubs of a test only"),
         ("searching", 193, "action_trigger_search needs the Enterprise Search policy"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from action_server.assembly import Decompress
 from action_server.serving.http.fast_webhook import Webhook
 from action_server.serving.http.usual_heads import Head
 from tests.action_server.serving.http.raw_calls import serving
@@ -24,10 +25,15 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     real = Webhook.answer
 
     async def answer(
-        self: Webhook, body: bytes | memoryview, head: Head, client: str, has_left: Callable[[], bool]
+        self: Webhook,
+        body: bytes | memoryview,
+        head: Head,
+        client: str,
+        has_left: Callable[[], bool],
+        decompress: Decompress | None,
     ) -> bytes:
         bodies.append(bytes(body))
-        return await real(self, body, head, client, has_left)
+        return await real(self, body, head, client, has_left, decompress)
 
     monkeypatch.setattr(Webhook, "answer", answer)
     return bodies

@@ -42,13 +42,14 @@ async def test_bodies_beyond_the_budget_are_asked_to_come_again(way: list[str]) 
         assert (await exchange(port, request(LARGE, *way)))[0][9:12] == "200"
 
 
-async def test_what_is_inflated_counts_and_is_given_back() -> None:
+@pytest.mark.parametrize("way", [[], [PLAIN]], ids=["fast", "plain"])
+async def test_what_is_inflated_counts_and_is_given_back(way: list[str]) -> None:
     """A few kilobytes that become megabytes are what they become, one after the other as often as one likes."""
     packed = gzip.compress(body_of(text="x" * 3 * MIB))
     for limit, status in (2 * MIB, "503"), (4 * MIB, "200"):
         async with serving(max_bytes_in_flight=limit) as port:
             for _ in range(3):
-                found = await exchange(port, request(packed, "Content-Encoding: gzip"))
+                found = await exchange(port, request(packed, "Content-Encoding: gzip", *way))
                 assert found[0][9:12] == status
 
 
@@ -65,6 +66,18 @@ async def test_a_client_that_is_gone_holds_no_bytes() -> None:
                 return
             await asyncio.sleep(0.01)
     pytest.fail("the bytes of clients that are gone are still counted")
+
+
+def test_a_share_that_is_over_takes_nothing() -> None:
+    """A thread that still inflates the body of a client that is gone stops there, and leaves nothing counted."""
+    budget = ByteBudget(10**9)
+    share = Share(budget)
+    share.take(2 * UNCOUNTED)
+    share.release()
+
+    with pytest.raises(RequestError, match="went away"):
+        share.take(2 * UNCOUNTED)
+    assert budget.used == 0
 
 
 @given(st.lists(st.integers(0, 3 * UNCOUNTED), max_size=8))

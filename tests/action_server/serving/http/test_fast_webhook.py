@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import logging
+import zlib
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -45,15 +48,44 @@ CALLS = {
     "no JSON": (b"{", []),
     "no call": (b"[]", []),
 }
+DEFLATE, GZIP = "Content-Encoding: deflate", "Content-Encoding: gzip"
+CALLS |= {
+    "a deflated reply": (zlib.compress(GOOD), [DEFLATE]),
+    "a raw deflated reply": (zlib.compress(GOOD)[2:-4], [DEFLATE]),
+    "a gzipped reply": (gzip.compress(GOOD), ["content-encoding: GZIP", "X-Request-ID: abc"]),
+    "another name of gzip": (gzip.compress(GOOD), ["Content-Encoding: x-gzip"]),
+    "a name for nothing": (GOOD, ["Content-Encoding: identity"]),
+    "an encoding without a name": (GOOD, ["Content-Encoding:"]),
+    "a deflated failure of the last one": (zlib.compress(body_of("action_fail")), [DEFLATE, "Connection: close"]),
+    "a deflated body that is none": (GOOD, [DEFLATE]),
+    "a gzipped body that is cut": (gzip.compress(GOOD)[:-3], [GZIP]),
+    "a gzipped body with a tail": (gzip.compress(GOOD) + b"{}", [GZIP]),
+    "no JSON in a gzipped body": (gzip.compress(b"{"), [GZIP]),
+    "a deflated body that grows too large": (zlib.compress(bytes(LIMIT + 1)), [DEFLATE]),
+    "a deflated body of another size": (zlib.compress(body_of(text="x" * 3_000_000)), [DEFLATE]),
+}
+
+
+def lines_of(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, object]]]:
+    """The lines since the last time, without what differs between two calls."""
+    told = ("action", "bytes", "client", "outcome", "problem", "status", "transport")
+    lines = [(r.msg, {name: vars(r)[name] for name in told if name in vars(r)}) for r in caplog.records]
+    caplog.clear()
+    return lines
 
 
 @pytest.mark.parametrize("case", CALLS)
-async def test_both_routes_answer_the_same(port: int, case: str, answered: list[bytes]) -> None:
-    """Status, headers and body, but for ids that are made anew and an empty header of Sanic's."""
+async def test_both_routes_answer_the_same(
+    port: int, case: str, answered: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Status, headers, body and lines of the log, but for ids that are made anew and an empty header of Sanic's."""
+    caplog.set_level(logging.INFO, "action_server")
     body, headers = CALLS[case]
 
     mine = await exchange(port, request(body, *headers))
+    my_lines = lines_of(caplog)
     plain = await exchange(port, request(body, *headers, PLAIN))
+    assert lines_of(caplog) == my_lines
 
     assert answered == [body]
     given = any(header.startswith("X-Request-ID: abc") for header in headers)
@@ -76,6 +108,27 @@ async def test_calls_follow_each_other_on_a_connection(port: int, answered: list
             connection.send(request(b"", line="GET /health HTTP/1.1", framed=False))
             assert (await connection.answer())[2] == {"status": "ok"}
     assert len(answered) == 9
+
+
+async def test_packed_calls_follow_each_other_on_a_connection(port: int, answered: list[bytes]) -> None:
+    """And plain ones between them are not inflated: each has its own encoding."""
+    async with connected(port) as connection:
+        for body, headers in [(zlib.compress(GOOD), [DEFLATE]), (GOOD, []), (gzip.compress(GOOD), [GZIP]), (GOOD, [])]:
+            connection.send(request(body, *headers))
+            assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
+    assert len(answered) == 4
+
+
+async def test_a_packed_body_may_come_in_pieces(port: int, answered: list[bytes]) -> None:
+    """Its headers first, as aiohttp sends them."""
+    packed = zlib.compress(GOOD)
+    async with connected(port) as connection:
+        for piece in (request(b"", DEFLATE, f"Content-Length: {len(packed)}", framed=False), packed[:20], packed[20:]):
+            connection.send(piece)
+            await connection.writer.drain()
+            await asyncio.sleep(0.001)
+        assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
+    assert answered == [packed]
 
 
 @pytest.mark.parametrize("size", [1, 70_000, 3_000_000])
@@ -106,6 +159,10 @@ UNUSUAL: dict[str, tuple[bytes, str]] = {
     "an empty body": (request(b""), "400 Bad Request"),
     "too much": (request(b"", f"Content-Length: {LIMIT + 1}", framed=False), "413 Request Entity Too Large"),
     "another encoding": (request(GOOD, "Content-Encoding: br"), "415 Unsupported Media Type"),
+    "two encodings": (request(GOOD, "Content-Encoding: deflate, gzip"), "415 Unsupported Media Type"),
+    "an encoding twice": (request(GOOD, GZIP, DEFLATE), "415 Unsupported Media Type"),
+    "a packed body that is empty": (request(b"", GZIP), "400 Bad Request"),
+    "too much that is packed": (request(b"", GZIP, f"Content-Length: {LIMIT + 1}", framed=False), "413 Request Entity"),
 }
 
 

@@ -217,6 +217,19 @@ async def test_a_long_answer_is_said_once(tools: ToolServer, caplog: pytest.LogC
     assert vars(line)["characters"] > 20_000
 
 
+async def test_the_line_of_a_call_says_how_much_a_model_reads(
+    tools: ToolServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The characters of the text, at the level of every call; of one without an answer nothing."""
+    caplog.set_level(logging.INFO)
+    result = await tools.call("action_echo", city="Ulm")
+    await tools.call("action_fail")
+
+    first, second = (vars(r) for r in caplog.records if r.message == "action.finished")
+    assert first["characters"] == len(result["content"][0]["text"])
+    assert "characters" not in second
+
+
 async def test_the_domain_gives_types_and_responses(tmp_path: Path) -> None:
     """A value that does not fit is told in a result, without the value; responses are rendered."""
     domain = tmp_path / "domain.yml"

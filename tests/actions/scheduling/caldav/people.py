@@ -50,6 +50,12 @@ def _instant(text: str) -> datetime:
     return datetime.strptime(text, UTC).replace(tzinfo=timezone.utc)
 
 
+def _claimed_for(text: str) -> str:
+    """Return the reference of the booking that an object is a claim of; empty if it is none."""
+    part = re.search(r"^SUMMARY:Part \d+ of \d+ of (\S+)", text, re.MULTILINE)
+    return part[1] if part and "RELATED-TO" in text else ""
+
+
 def _events(system: CalDavSystem) -> list[Event]:
     objects = system.objects().items()
     return [Event(system, path, text) for path, text in objects if f"DESCRIPTION:{_OURS}" in text]
@@ -60,7 +66,9 @@ class Truth:
     """What the calendars have, at one moment: events of ours, and what people keep for themselves."""
 
     events: Sequence[Event]
+    # The references of the bookings that have claims, and the text of all events of ours, also outside of the clinic.
     claims: Sequence[str]
+    everything: Sequence[str]
     by_hand: Sequence[Kept]
     closed: Sequence[Kept]
 
@@ -76,8 +84,9 @@ class Truth:
         return not self.is_closed(slot) and not any(one.overlaps(slot) for one in self.kept)
 
     def hanging(self) -> Sequence[str]:
-        """Return the claims of which there is no event; that of one that people have deleted or copied is theirs."""
-        return []
+        """Return the claims of which there is no event any more, under whatever uid and in whichever calendar."""
+        there = " ".join(self.everything)
+        return [f"a claim of {one}" for one in self.claims if f"Reference: {one}" not in there]
 
 
 @dataclass
@@ -98,7 +107,14 @@ class People:
     def truth(self) -> Truth:
         events = [*_events(self.practice), *_events(self.specialist)]
         series = [self._series] if self._series else []
-        return Truth(events, [], [*self._by_hand.values(), *series], [*self._closed.values()])
+        claims = [
+            reference
+            for system in (self.practice, self.specialist)
+            for text in system.objects().values()
+            if (reference := _claimed_for(text))
+        ]
+        everything = [one.text for one in (*events, *_events(self.private))]
+        return Truth(events, claims, everything, [*self._by_hand.values(), *series], [*self._closed.values()])
 
     def settle(self) -> None: ...
 

@@ -176,7 +176,7 @@ async def test_the_time_of_an_event_that_people_cancelled_can_be_booked(
 
 
 class Lagging(Transport):
-    """A server whose searches answer three times as if nothing had been written."""
+    """A server whose searches answer a few times as if nothing had been written."""
 
     left = 3
 
@@ -201,4 +201,56 @@ async def test_a_search_that_lags_behind_does_not_undo_a_booking(system: CalDavS
 
     assert list(await backend.upcoming("c", NOW)) == [booking]
     assert pauses
+    await backend.close()
+
+
+def unaware_of(*paths: str) -> tuple[type[Transport], Callable[[float], Any]]:
+    """Return a server whose searches do not know these objects until somebody has waited a second, and the wait."""
+    waited: list[float] = []
+
+    class Unaware(Transport):
+        async def request(self, method: str, path: str, **rest: Any) -> Response:
+            answer = await super().request(method, path, **rest)
+            if method != "REPORT" or sum(waited) >= 1 or not any(one.encode() in answer.body for one in paths):
+                return answer
+            return replace(answer, body=b'<multistatus xmlns="DAV:"/>')
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    return Unaware, sleep
+
+
+@pytest.mark.parametrize("change", [str, lambda text: text.replace("UID:", "UID:copy-")], ids=["renamed", "pasted"])
+async def test_an_event_with_another_name_is_not_gone_because_a_search_lags(
+    change: Callable[[str], str], system: CalDavSystem, backend: SyncedBackend, database: Path
+) -> None:
+    """Its own name is gone, and the search that would find the other one is asked again before that is believed."""
+    booking = await backend.book(key_of("c"), TEN)
+    [(path, text)] = system.objects().items()
+    system.server.request("DELETE", path)
+    system.server.put(f"{system.path}new-name.ics", change(text))
+
+    transport, sleep = unaware_of("new-name.ics")
+    other = await open_synced(database, await replace(system, sleep=sleep).open(transport))
+    assert list(await other.upcoming("c", NOW)) == [booking]
+    assert await other.cancel(key_of("c")) == booking
+    assert system.objects() == {}
+    await other.close()
+
+
+async def test_where_searches_know_at_once_a_deletion_is_believed_at_once(system: CalDavSystem, database: Path) -> None:
+    """What was just written was found by the first search, so that nobody waits for what is gone."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    backend = await open_synced(database, await replace(system, sleep=sleep).open())
+    await backend.book(key_of("c"), TEN)
+    [path] = system.objects()
+    system.server.request("DELETE", path)
+
+    assert list(await backend.upcoming("c", NOW)) == []
+    assert pauses == []
     await backend.close()

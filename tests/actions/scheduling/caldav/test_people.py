@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -11,6 +13,7 @@ from actions.errors import (
 )
 from tests.actions.clinic import NOW, FixedClock
 from tests.actions.scheduling.caldav.caldav_system import CalDavSystem, doing, edit, value_of
+from tests.actions.scheduling.caldav.people import People
 from tests.actions.scheduling.calendar_contract import TEN, TEN_TO_ELEVEN, entry_at, try_to_write
 
 pytest_plugins = ["tests.actions.scheduling.caldav.caldav_servers"]
@@ -126,3 +129,23 @@ async def test_an_entry_that_was_renamed_is_not_written_twice(system: CalDavSyst
         await calendar.write(entry)
     await calendar.remove(entry)
     assert system.objects() == {}
+
+
+async def test_the_walks_tell_a_claim_that_is_left_over(system: CalDavSystem) -> None:
+    """One whose event is gone; people may have given that another uid, or taken it to another calendar."""
+    other, private = (
+        replace(system, path=system.server.make_calendar(f"{system.path.strip('/').rpartition('/')[2]}-{one}"))
+        for one in ("other", "private")
+    )
+    people = People(system, other, private, Random(0))  # noqa: S311 (not a secret)
+    calendar = await system.open()
+    await calendar.write(entry_at(TEN_TO_ELEVEN))
+    assert list(people.truth().hanging()) == []
+
+    assert people.copy_and_delete()
+    assert list(people.truth().hanging()) == []
+    assert people.take_out_of_the_clinic()
+    assert list(people.truth().hanging()) == []
+    for path in private.objects():
+        system.server.request("DELETE", path)
+    assert list(people.truth().hanging()) == [f"a claim of {entry_at(TEN_TO_ELEVEN).reference}"]

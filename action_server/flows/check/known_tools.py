@@ -1,0 +1,110 @@
+"""The tools of MCP servers, as far as they are known: those of the project's own server, and those of files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from action_server.config.settings import Settings
+from action_server.errors import SettingsError
+from action_server.project.server_addresses import Address, address_of
+from action_server.protocol.jsonable import JsonObject
+from action_server.runtime.registry import Registry
+from action_server.tools.offer import read_offer
+from action_server.yaml_file import read_text
+
+
+@dataclass(frozen=True)
+class KnownTool:
+    """A tool. ``output_schema`` is None if it has none; ``seconds`` is how long a call may take, None if nobody says.
+
+    ``is_lenient``: it is one of ours, which read a number from a text, and whose answers may have further keys.
+    """
+
+    name: str
+    input_schema: JsonObject
+    output_schema: JsonObject | None = None
+    seconds: float | None = None
+    is_lenient: bool = False
+
+
+@dataclass(frozen=True)
+class KnownTools:
+    """Tools by server. ``own`` are those of the server at one of ``addresses``, None if nobody knows them.
+
+    ``others`` are by the server's name; those of the name "" are any other server's.
+    """
+
+    own: Mapping[str, KnownTool] | None = None
+    addresses: frozenset[Address] = frozenset()
+    others: Mapping[str, Mapping[str, KnownTool]] = field(default_factory=dict)
+
+    def of(self, server: str, url: str) -> Mapping[str, KnownTool] | None:
+        """Return the tools of a server, None if nobody knows them."""
+        if server in self.others:
+            return self.others[server]
+        return self.own if self.is_own(url) else self.others.get("")
+
+    def is_own(self, url: str) -> bool:
+        """Tell whether an address is the project's own server's."""
+        return address_of(url) in self.addresses
+
+
+def own_tools(settings: Settings, registry: Registry) -> dict[str, KnownTool]:
+    """Return the tools of the project's own server.
+
+    Raises:
+        StartupError: one cannot be made, so that the server does not start.
+    """
+    offer = read_offer(registry, settings.mcp, settings.options, settings.domain)
+    limits = {action.name: settings.options.of(action.name, action.run).timeout for action in registry}
+    found = {}
+    for tool in offer.tools.values():
+        seconds = [s for s in (tool.patience, limits.get(tool.action)) if s is not None]
+        least = min(seconds, default=None)
+        found[tool.name] = KnownTool(tool.name, tool.input_schema, tool.output_schema, least, is_lenient=True)
+    return found
+
+
+def read_tools(texts: Iterable[str]) -> dict[str, dict[str, KnownTool]]:
+    """Return tools by server from texts ``[NAME=]FILE``; without a name they are any other server's.
+
+    Raises:
+        SettingsError: a file is no list of tools.
+    """
+    found: dict[str, dict[str, KnownTool]] = {}
+    for text in texts:
+        server, equals, file = text.partition("=")
+        found.setdefault(server if equals else "", {}).update(_read_tools(Path(file if equals else text)))
+    return found
+
+
+def _read_tools(path: Path) -> dict[str, KnownTool]:
+    """Read what `action-server tools --json` printed, or the result of `tools/list`."""
+    try:
+        found = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as exc:
+        raise SettingsError("--tools", f"cannot read {path} as JSON ({type(exc).__name__})") from exc
+    entries = found.get("tools") if isinstance(found, dict) else found
+    if not isinstance(entries, list) or not all(_is_tool(entry) for entry in entries):
+        raise SettingsError("--tools", f"{path} is no list of tools, as `action-server tools --json` prints it")
+    return {entry["name"]: _tool(entry) for entry in entries}
+
+
+def _is_tool(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("inputSchema"), dict)
+
+
+def _tool(entry: JsonObject) -> KnownTool:
+    output, seconds = entry.get("outputSchema"), entry.get("seconds")
+    return KnownTool(
+        entry["name"],
+        entry["inputSchema"],
+        output if isinstance(output, dict) else None,
+        seconds if isinstance(seconds, (int, float)) else None,
+        # Only this server's tools come with these.
+        is_lenient="action" in entry and "place" in entry,
+    )

@@ -1,0 +1,91 @@
+"""Clients of MCP that come from npm, each in a folder of its own below ``.venv``, made once."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call
+
+TYPESCRIPT = ("@modelcontextprotocol/sdk", "1.32.2")
+CONFORMANCE = ("@modelcontextprotocol/conformance", "0.1.11")
+_INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+
+_CLIENT = """
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+const [url, calls] = [process.argv[1], JSON.parse(process.argv[2])];
+const client = new Client({ name: "test", version: "1" });
+const transport = new StreamableHTTPClientTransport(new URL(url));
+await client.connect(transport);
+const { tools } = await client.listTools();
+const results = [];
+for (const [name, args, meta] of calls) {
+  try {
+    results.push(await client.callTool({ name, arguments: args, ...(meta ? { _meta: meta } : {}) }));
+  } catch (error) {
+    results.push({ raised: String(error) });
+  }
+}
+console.log(JSON.stringify([transport.protocolVersion, tools, results]));
+await client.close();
+"""
+
+
+def folder_of(package: tuple[str, str]) -> Path:
+    """Return the folder in which a package is installed, in this version."""
+    name, version = package
+    folder = ENVIRONMENTS / f"{name.rpartition('/')[2]}-{version}"
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    with (ENVIRONMENTS / f"{folder.name}.lock").open("w") as lock:
+        # Others may be making it in this moment.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            folder.mkdir(exist_ok=True)
+            (folder / "package.json").write_text("{}", encoding="utf-8")
+            subprocess.run([*_INSTALL, f"{name}@{version}"], cwd=folder, check=True, stderr=subprocess.PIPE)
+            (folder / "complete").touch()
+    return folder
+
+
+async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, list[Any], list[Any]]:
+    """Connect, list the tools and make the calls; return the protocol's version, the tools and the results."""
+    folder = await asyncio.to_thread(folder_of, TYPESCRIPT)
+    output = await _run(folder, "node", "--input-type=module", "-e", _CLIENT, url, json.dumps(calls))
+    spoken, tools, results = json.loads(output)
+    return spoken, tools, results
+
+
+async def check_conformance(url: str, results: Path) -> dict[str, list[str]]:
+    """Play every scenario of the official suite against a server; return what its checks came to, by scenario."""
+    folder = await asyncio.to_thread(folder_of, CONFORMANCE)
+    program = str(folder / "node_modules" / ".bin" / "conformance")
+    await _run(folder, program, "server", "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
+    return _read_checks(results)
+
+
+def _read_checks(results: Path) -> dict[str, list[str]]:
+    found = {}
+    for path in results.glob("server-*/checks.json"):
+        # server-<scenario>-<time, as 2026-11-29T03-39-11-225Z>
+        scenario = path.parent.name.removeprefix("server-").rsplit("-", 6)[0]
+        checks = json.loads(path.read_text(encoding="utf-8"))
+        found[scenario] = [check["status"] for check in checks if check["status"] not in ("INFO", "SKIPPED")]
+    return found
+
+
+async def _run(folder: Path, *command: str, may_fail: bool = False) -> str:
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert may_fail or process.returncode == 0, errors.decode()
+    return output.decode()
