@@ -31,8 +31,8 @@ format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(VENV)/.installed-dev  ## two minutes of good, slow, failing and hostile calls, a worker killed half way
-	$(BIN)/python benchmarks/soak.py --seconds 120 --workers 2 --kill $(ARGS)
+soak: $(VENV)/.installed-dev  ## ten minutes of good, slow, failing and hostile calls while workers are killed, blocked and stopped
+	$(BIN)/python -m benchmarks.soak --seconds 600 --workers 2 --faults 6 $(ARGS)
 
 bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half an hour (ARGS=--quick); needs wrk
 	$(BIN)/python -m benchmarks.bench $(ARGS)

@@ -11,9 +11,7 @@ MOST_LINES_OF_A_FUNCTION = 40
 FOLDERS = ("action_server", "actions", "benchmarks", "tests")
 
 # Lines a file has today, exactly. Splitting one is welcome; adding to one is not.
-LARGE_FILES: dict[str, int] = {
-    "benchmarks/soak.py": 737,
-}
+LARGE_FILES: dict[str, int] = {}
 LARGE_FUNCTIONS: dict[str, int] = {}
 
 
