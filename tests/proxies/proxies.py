@@ -29,7 +29,7 @@ _APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 @dataclass(frozen=True)
 class Kind:
-    """A proxy: its program, its Debian package, and its files in ``deploy/proxies``, for HTTP and for gRPC if it is fit."""
+    """A proxy: its program, its Debian package, its files in ``deploy/proxies`` for HTTP and, if fit, for gRPC."""
 
     name: str
     program: str
