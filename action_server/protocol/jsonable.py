@@ -139,9 +139,8 @@ def _key(key: object, path: str) -> str:
     plain = jsonable(key, f"a key of {path}" if path else "a key")
     if plain is None or isinstance(plain, bool):
         return {None: "null", True: "true", False: "false"}[plain]
-    if isinstance(plain, (dict, list)):
-        raise NotJsonableError(f"a key of {path}" if path else "a key", type(key).__name__)
-    return str(plain)
+    # A tuple's or a frozenset's own text, as rasa-sdk writes it.
+    return str(key if isinstance(plain, (dict, list)) else plain)
 
 
 def _other(value: object, path: str, depth: int, missing: Missing | None) -> Any:

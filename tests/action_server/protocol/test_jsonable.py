@@ -267,6 +267,8 @@ KEYS: list[tuple[str, object, str]] = [
     ("a UUID", UUID, str(UUID)),
     ("a Decimal", Decimal("1.5"), "1.5"),
     ("half an emoji", "\ud83d", "\ud83d"),
+    ("a tuple, as rasa-sdk writes it", (1, 2), "(1, 2)"),
+    ("a frozen set", frozenset({1}), "frozenset({1})"),
 ]
 
 

@@ -33,25 +33,10 @@ class Booking:
     guests: list[str] = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True)
-class Coin:
-    cents: int
-
-
-NO_KEYS: list[tuple[str, object, str]] = [
-    ("a tuple", (1, 2), "tuple"),
-    ("a frozen set", frozenset({1}), "frozenset"),
-    ("a dataclass", Coin(1), "Coin"),
-    ("an object", object(), "object"),
-    ("an enum of a tuple", Colour.SIZES, "Colour"),
-]
-
-
-@pytest.mark.parametrize(("key", "kind"), [c[1:] for c in NO_KEYS], ids=[c[0] for c in NO_KEYS])
-def test_a_key_that_is_no_text_is_refused(key: object, kind: str) -> None:
+def test_a_key_that_is_no_data_is_refused() -> None:
     """The message says whose key it is, and what."""
-    with pytest.raises(NotJsonableError, match=f"a key of slot is a {kind}"):
-        jsonable({"slot": {key: 1}})
+    with pytest.raises(NotJsonableError, match="a key of slot is a object"):
+        jsonable({"slot": {object(): 1}})
 
 
 NO_VALUES: list[tuple[str, object, str]] = [
