@@ -12,14 +12,12 @@ from tests.actions.reliability.systems import EMBEDDED, REMOTE, System
 
 pytest_plugins = ["tests.databases"]
 
+# Each system once and each kind of call once; `make reliability` does all of them, many times.
 CASES: list[tuple[str, str, str, bool]] = [
-    *(
-        (name, SHARED, work, killed)
-        for name in (*EMBEDDED, *REMOTE)
-        for work, killed in [("book", False), ("book", True)]
-    ),
-    *((name, SHARED, work, True) for name in (*EMBEDDED, *REMOTE) for work in ("move", "cancel")),
+    *((name, SHARED, "book", True) for name in (*EMBEDDED, *REMOTE)),
     *((name, OWN, "book", False) for name in REMOTE),
+    ("sqlite", SHARED, "move", True),
+    ("radicale", SHARED, "cancel", True),
 ]
 
 
@@ -35,5 +33,4 @@ def test_copies_of_a_call_are_done_once_and_answered_alike(
     running: Sequence[Host], system: System, ledger: str, work: str, killed: bool
 ) -> None:
     """Every patient hears the same from each copy, and the system has what they heard, once."""
-    for seed in range(2):
-        assert copies(running, system, ledger, seed, work, killed=killed)
+    assert copies(running, system, ledger, 0, work, killed=killed)
