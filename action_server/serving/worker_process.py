@@ -76,6 +76,7 @@ class WorkerProcess:
         self.heard = time.monotonic()
         self.deadline = self.heard + settings.start_timeout
         self._is_silent = False
+        self._doubted: float | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -110,6 +111,12 @@ class WorkerProcess:
             return
         self.process.terminate()
 
+    def is_doubted(self, now: float, seconds: float) -> bool:
+        """Tell whether this was asked before, so many seconds ago, and nothing was heard since."""
+        if self._doubted is None:
+            self._doubted = now
+        return now - self._doubted >= seconds
+
     def kill(self) -> None:
         """End the process at once, whatever state it is in."""
         self.process.kill()
@@ -128,7 +135,7 @@ class WorkerProcess:
         return os.read(self._stacks.fileno(), _LONGEST_STACKS).decode() if self._stacks.poll() else ""
 
     def _take_in(self, said: object) -> None:
-        self.heard = time.monotonic()
+        self.heard, self._doubted = time.monotonic(), None
         if isinstance(said, Beat):
             self.beat = said
             # Of a moment that is over.

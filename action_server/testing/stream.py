@@ -99,7 +99,7 @@ class ActionStream:
 
         async def run() -> None:
             try:
-                await SdkExecutor(self._calls).run(self._call, self._sink, self._dispatcher)  # type: ignore[arg-type]
+                await SdkExecutor(self._calls.executor).run(self._call, self._sink, self._dispatcher)  # type: ignore[arg-type]
             except Exception:  # noqa: BLE001 - the sink has it
                 return
 

@@ -37,7 +37,7 @@ DOMAIN = {"slots": {f"slot_{number}": {"type": "text"} for number in range(500)}
 # Python functions entered for one call, from its body to its answer. Raise it only for something every call needs.
 MOST_CALLS = 58
 # The same with a line in the log and metrics, which is how it is shipped.
-MOST_CALLS_AS_SHIPPED = 81
+MOST_CALLS_AS_SHIPPED = 82
 
 
 async def noop(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:

@@ -20,7 +20,12 @@ def running() -> Iterator[Sequence[Host]]:
         yield found
 
 
-@pytest.mark.parametrize("work", WORKS)
+# Whatever the work is, on a ledger alone and with a system elsewhere.
+DEATHS = [*(("sqlite", work) for work in WORKS), ("postgresql", "book")]
+DEATHS += [("radicale", "book"), ("xandikos", "cancel"), ("medplum", "move")]
+
+
+@pytest.mark.parametrize(("system", "work"), sorted(DEATHS), indirect=["system"])
 def test_a_process_killed_at_any_step_leaves_all_of_it_or_nothing(
     running: Sequence[Host], system: System, work: str
 ) -> None:
