@@ -161,7 +161,7 @@ class Supervisor:
                 facts = {"action": beat.action, "place": beat.place, "seconds": round(beat.blocked, 1)}
             elif silence > limit + interval_of(limit) and running.is_alive:
                 # This process may have been stopped as well until just now: what was sent meanwhile is heard first.
-                if not running.is_doubted(now, interval_of(limit)):
+                if running.doubt(now) < interval_of(limit):
                     continue
                 state = state_of(running.pid)
                 if state is ProcessState.TRACED:

@@ -111,11 +111,11 @@ class WorkerProcess:
             return
         self.process.terminate()
 
-    def is_doubted(self, now: float, seconds: float) -> bool:
-        """Tell whether this was asked before, so many seconds ago, and nothing was heard since."""
+    def doubt(self, now: float) -> float:
+        """Doubt from now on that the worker lives, until it is heard of; return for how many seconds it is doubted."""
         if self._doubted is None:
             self._doubted = now
-        return now - self._doubted >= seconds
+        return now - self._doubted
 
     def kill(self) -> None:
         """End the process at once, whatever state it is in."""

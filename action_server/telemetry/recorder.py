@@ -46,10 +46,10 @@ class Recording:
 
     __slots__ = ("body", "face", "request_id", "started")
 
-    def __init__(self, face: str, request_id: str, body: bytes = b"") -> None:
+    def __init__(self, face: str, request_id: str) -> None:
         self.face = face
         self.request_id = request_id
-        self.body = body
+        self.body = b""
         self.started = time.perf_counter()
 
     def keeping(self, inflate: Inflate | None) -> Inflate:
@@ -80,12 +80,12 @@ class Recorder:
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
         self._thread.start()
 
-    def begin(self, face: str, request_id: str = "", body: bytes = b"") -> Recording | None:
+    def begin(self, face: str, request_id: str = "") -> Recording | None:
         """Begin to record a call, if it is one of the sample."""
         # No secret depends on it.
         if self._settings.sample < 1 and random.random() >= self._settings.sample:  # noqa: S311
             return None
-        return Recording(face, request_id, body)
+        return Recording(face, request_id)
 
     def end(self, seen: Recording, status: int, reply: bytes) -> None:
         """Hand a call over to be written; takes a few microseconds whatever the disk does."""

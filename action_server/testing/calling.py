@@ -30,7 +30,7 @@ from action_server.testing.faces import face_named
 from action_server.testing.replaced_services import ReplacedServices
 from action_server.testing.requirements import Violation
 from action_server.testing.result import CallAbout, CallResult, result_of
-from action_server.testing.tested_project import TestedProject
+from action_server.testing.tested_project import TestedProject, fresh_database
 from action_server.testing.trackers import Turn, apply_reply, call_of, take_turn
 
 
@@ -107,9 +107,7 @@ class Calling:
 
     async def _open(self, stack: AsyncExitStack) -> Assembly:
         folder = stack.enter_context(TemporaryDirectory(prefix="action-server-test-", ignore_cleanup_errors=True))
-        database = str(Path(folder) / "server.sqlite3")
-        # Not the user's own: what a test does once is done once for that test.
-        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0}
+        own = {**fresh_database(folder), "metrics": False, "watchdog": 0.0}
         recording = {"record": self._record, "record_sample": 1.0, "record_on_error": False}
         settings = self.project.settings.model_copy(update={**own, **recording})
         prepared = prepare(settings)

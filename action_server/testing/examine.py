@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
@@ -26,7 +25,7 @@ from action_server.testing.answers import Answered
 from action_server.testing.examined_server import HttpReply, Server, webhook_url
 from action_server.testing.requirements import Requirement, Violation
 from action_server.testing.same_answers import Faces
-from action_server.testing.tested_project import TestedProject
+from action_server.testing.tested_project import TestedProject, fresh_database
 from action_server.testing.trackers import begin, call_of, learn_slots
 
 
@@ -115,8 +114,7 @@ async def served_here(settings: Settings) -> AsyncIterator[tuple[str, Assembly]]
     Gives the webhook's address, and the open actions.
     """
     with TemporaryDirectory(prefix="action-server-") as folder:
-        database = str(Path(folder) / "server.sqlite3")
-        own = {"host": "127.0.0.1", "port": 0, "auth": AuthSettings(), "database": database, "database_password": ()}
+        own = {"host": "127.0.0.1", "port": 0, "auth": AuthSettings(), **fresh_database(folder)}
         plain = {
             "ssl_certificate": None,
             "ssl_keyfile": None,

@@ -67,14 +67,11 @@ class GrpcFace:
     async def _open(self) -> Any:
         import grpc
         from rasa_sdk.grpc_py import action_webhook_pb2_grpc
-        from rasa_sdk.grpc_server import GRPCActionServerWebhook
 
-        from action_server.serving.grpc.service import SdkExecutor
+        from action_server.serving.grpc.service import ActionService
 
-        executor = self._assembly.executor
         server = grpc.aio.server()
-        service = GRPCActionServerWebhook(SdkExecutor(executor), False, executor.tracing.provider)
-        action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(service, server)
+        action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(ActionService(self._assembly), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         self._stack.push_async_callback(server.stop, None)

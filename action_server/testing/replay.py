@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,6 +14,7 @@ from action_server.assembly import assemble
 from action_server.config.settings import Settings
 from action_server.telemetry.durations import milliseconds_since
 from action_server.testing.recordings import RecordedCall, comparable, differences
+from action_server.testing.tested_project import fresh_database
 from action_server.webhook_client import Reply, open_session, post_call
 
 Send = Callable[[Mapping[str, Any]], Awaitable[Reply]]
@@ -49,8 +49,7 @@ async def here(settings: Settings) -> AsyncIterator[Send]:
         StartupError: an action or a service cannot be made.
     """
     with TemporaryDirectory(prefix="action-server-") as folder:
-        database = str(Path(folder) / "server.sqlite3")
-        own = {"database": database, "database_password": (), "metrics": False, "watchdog": 0.0, "record": None}
+        own = {**fresh_database(folder), "metrics": False, "watchdog": 0.0, "record": None}
         async with assemble(settings.model_copy(update=own)) as assembly:
 
             async def send(request: Mapping[str, Any]) -> Reply:

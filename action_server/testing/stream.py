@@ -49,7 +49,7 @@ class ActionStream:
 
     def __init__(self, loop: BackgroundLoop, assembly: Assembly, call: Mapping[str, Any], about: CallAbout) -> None:
         self._loop = loop
-        self._calls = assembly.calls
+        self._executor = assembly.executor
         self._call = dict(call)
         self._about = about
         self._dispatcher = CollectingDispatcher()
@@ -99,7 +99,7 @@ class ActionStream:
 
         async def run() -> None:
             try:
-                await SdkExecutor(self._calls.executor).run(self._call, self._sink, self._dispatcher)  # type: ignore[arg-type]
+                await SdkExecutor(self._executor).run(self._call, self._sink, self._dispatcher)  # type: ignore[arg-type]
             except Exception:  # noqa: BLE001 - the sink has it
                 return
 

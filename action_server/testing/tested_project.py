@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from action_server.config import settings
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
@@ -76,3 +77,8 @@ def _read_domain_of(folder: Path, domain: Path | None, changed: float) -> Domain
 def _newest_change(folder: Path) -> float:
     files = [*folder.glob("domain*"), *folder.glob("domain/**/*")]
     return max((file.stat().st_mtime for file in files), default=0.0)
+
+
+def fresh_database(folder: str) -> dict[str, Any]:
+    """Return settings of a database of its own: what ran once before runs again, and the user's is left alone."""
+    return {"database": str(Path(folder) / "server.sqlite3"), "database_password": ()}

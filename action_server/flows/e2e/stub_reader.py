@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from action_server.flows.e2e.stubs import SEPARATOR, STUBS, entries_of, read_stubs
+from action_server.flows.e2e.stubs import SEPARATOR, STUBS, action_of, entries_of, read_stubs
 from action_server.project.fields import Fields
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import Node
@@ -40,7 +40,7 @@ class Stubs:
             structured = fields.plain("structuredContent")
             content = fields.plain("content", [])
             fields.note_unknown_keys()
-            if ":" not in name.rpartition(SEPARATOR)[2]:
+            if ":" not in action_of(name):
                 self._problems.at(answer.place, f"the stub {name!r} has to be named `server:tool`")
             if structured is not None and not isinstance(structured, dict):
                 self._problems.at(answer.place, f"'structuredContent' of the stub {name!r} has to be a mapping")

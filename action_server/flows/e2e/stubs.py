@@ -40,5 +40,5 @@ def read_stubs(node: Node | None, problems: Problems, key: str = STUBS, what: st
 
 
 def action_of(key: str) -> str:
-    """Return the action that a key of a stub is for."""
+    """Return the action, tool or sub agent that a key of a stub is for, without the name of a test case."""
     return key.rpartition(SEPARATOR)[2]

@@ -110,10 +110,11 @@ class SdkExecutor:
         self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
     ) -> ActionExecutorRunResult:
         recorder = self._executor.recorder
-        # Now: the action may change what it gets.
-        seen = None if recorder is None else recorder.begin("grpc", body=json.dumps(action_call).encode())
+        seen = None if recorder is None else recorder.begin("grpc")
         if recorder is None or seen is None:
             return await self._run_call(action_call, sink, dispatcher)
+        # Now: the action may change what it gets.
+        seen.body = json.dumps(action_call).encode()
         try:
             result = await self._run_call(action_call, sink, dispatcher)
         except Exception as exc:
@@ -166,8 +167,8 @@ class _Caller(Protocol):
         ...
 
 
-class _Service(GRPCActionServerWebhook):
-    """rasa-sdk's service, which also knows who calls."""
+class ActionService(GRPCActionServerWebhook):
+    """rasa-sdk's service over an assembly's executor, which also knows who calls."""
 
     def __init__(self, assembly: Assembly) -> None:
         super().__init__(
@@ -301,7 +302,7 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
         compression=grpc.Compression.Gzip,
         options=_options(settings),
     )
-    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(_Service(assembly), server)
+    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(ActionService(assembly), server)
     checks = health.aio.HealthServicer()
     for name in ("", GRPC_ACTION_SERVER_NAME):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)

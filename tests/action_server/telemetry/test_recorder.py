@@ -95,8 +95,9 @@ def test_no_call_waits_for_a_slow_disk(tmp_path: Path, monkeypatch: pytest.Monke
     recorder = Recorder(RecordSettings(tmp_path), (), lambda result: count.update([result]))
     with caplog.at_level(logging.WARNING):
         for _ in range(600):
-            seen = recorder.begin("http", body=b"{}")
+            seen = recorder.begin("http")
             assert seen is not None
+            seen.body = b"{}"
             recorder.end(seen, 200, b"{}")
     go.set()
     recorder.close()
