@@ -6,16 +6,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
-if sys.version_info >= (3, 11):
-    from re import _constants as _c  # type: ignore[attr-defined]
-    from re import _parser  # type: ignore[attr-defined]
-else:
-    import sre_constants as _c
-    import sre_parse as _parser
+# The library's own parser, by name: it moved in 3.11, and what a type checker knows of it differs from run to run.
+_CONSTANTS, _PARSER = ("re._constants", "re._parser") if sys.version_info >= (3, 11) else ("sre_constants", "sre_parse")
+_c: Any = import_module(_CONSTANTS)
+_parser: Any = import_module(_PARSER)
 
 # Of processor time. What people write needs a thousandth of it; engines have no limit, and hang.
 SEARCH_SECONDS = 1.0
