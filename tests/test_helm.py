@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from action_server.config.settings import Settings
-from tests.kubernetes import CHART, RefusedError, lint, problems, render
+from tests.deployments import CHART, RefusedError, lint, problems, render
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project
 

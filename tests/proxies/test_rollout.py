@@ -17,7 +17,7 @@ pytest_plugins = ["tests.databases"]
 
 # Runs once for each conversation: whoever starts looks for the answer in the database, which all replicas share.
 ONCE = MARKING.replace("import os\n", "import os\n    from action_server import idempotent\n").replace(
-    "    class ActionMark", '    @idempotent\n    class ActionMark'
+    "    class ActionMark", "    @idempotent\n    class ActionMark"
 )
 
 
@@ -31,7 +31,7 @@ class Rollout:
         self._running = [self._start(port) for port in self.ports]
 
     async def replace_all(self) -> None:
-        """Stop one, wait for its end, start the next version in its place, wait until it is ready; then the next one."""
+        """Stop one, wait for its end, start a new one in its place, wait until that is ready; then the next one."""
         for index, port in enumerate(self.ports):
             assert await asyncio.to_thread(self._running[index].stop, signal.SIGTERM) == 0
             self._running[index] = await asyncio.to_thread(self._start, port)
@@ -50,7 +50,10 @@ def test_three_replicas_on_postgresql_are_replaced_under_load_and_no_call_is_los
     project(tmp_path, {"actions.py": ONCE, "endpoints.yml": AS_A_TOOL})
     with ExitStack() as stack:
         rollout = Rollout(tmp_path, ("--database", postgresql), stack)
-        third = ("server two 127.0.0.1:5056", f"server two 127.0.0.1:5056\n    server three 127.0.0.1:{rollout.ports[2]}")
+        third = (
+            "server two 127.0.0.1:5056",
+            f"server two 127.0.0.1:5056\n    server three 127.0.0.1:{rollout.ports[2]}",
+        )
         behind = proxy_process(KINDS["haproxy"], rollout.ports[:2], tmp_path / "proxy", changes=(third,))
         url, _ = stack.enter_context(behind)
         books = asyncio.run(call_while(url, tmp_path / "marks", rollout.replace_all))

