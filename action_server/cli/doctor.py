@@ -13,8 +13,7 @@ from action_server.cli.console import make_console, print_json
 from action_server.cli.flags import add_json_flag
 from action_server.cli.services import show_descriptions
 from action_server.config import settings
-from action_server.errors import SettingsError
-from action_server.extras import how_to_install
+from action_server.extras import packages_for
 
 DESCRIPTION = """\
 Compare action_endpoint of Rasa's endpoints file with this server's settings, and show what will fail.
@@ -75,10 +74,8 @@ def _survey(args: argparse.Namespace) -> int:
     Raises:
         SettingsError: there is no such bot, or a package is missing.
     """
-    try:
+    with packages_for(_MOVE):
         from action_server.doctor.from_rasa_sdk.survey import survey
-    except ModuleNotFoundError as exc:
-        raise SettingsError(_MOVE, f"needs the package {exc.name}; {how_to_install('flows')}") from None
     from action_server.doctor import rules
     from action_server.findings import output, sarif
 
