@@ -42,8 +42,8 @@ _LARGEST = 1024 * 1024
 # lock from the calls.
 _PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _SHARE = 0.2
-# A batch of more calls than this one goes to the backlog.
-_BUSY = 12
+# A batch of more calls than this one goes to the backlog, which is taken apart when there was none for so many seconds.
+_BUSY, _CALM = 12, 2.0
 # How long writing may take at the end, in seconds.
 _LAST_WORDS = 5.0
 # Told of each outcome, and of how many calls: written, queue, size, disk or malformed.
@@ -100,6 +100,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._waiting: list[_Ended] = []
         self._waiting_bytes = 0
+        self._busy_at = 0.0
         self._wake = threading.Event()
         self._closing = threading.Event()
         versions = {"action_server": version("action-server"), "rasa_sdk": version("rasa-sdk")}
@@ -185,7 +186,8 @@ class Recorder:
             with self._counting(results, len(lines)):
                 self._backlog.append(lines)
                 results["written"] += len(lines)
-        elif self._backlog:
+            self._busy_at = time.monotonic()
+        elif self._backlog and (self._closing.is_set() or time.monotonic() - self._busy_at >= _CALM):
             self._unpack()
         self._tell(results)
 
