@@ -112,17 +112,17 @@ class SdkExecutor:
         self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
     ) -> ActionExecutorRunResult:
         recorder = self._executor.recorder
-        seen = None if recorder is None else recorder.begin("grpc")
-        if recorder is None or seen is None:
+        seen = recorder.begin("grpc") if recorder is not None else None
+        if seen is None:
             return await self._run_call(action_call, sink, dispatcher)
         # Now: the action may change what it gets.
         seen.body = json.dumps(action_call).encode()
         try:
             result = await self._run_call(action_call, sink, dispatcher)
         except Exception as exc:
-            recorder.end(seen, *_reply_of(exc))
+            seen.end(*_reply_of(exc))
             raise
-        recorder.end(seen, 200, encode_reply(result.events, result.responses))
+        seen.end(200, encode_reply(result.events, result.responses))
         return result
 
     async def _run_call(
