@@ -333,9 +333,8 @@ async def open_services(
     for unread in watched.unread():
         if unread.is_in(given or {}):
             raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        logger.warning(
-            "services.setting_unread", extra={"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
-        )
+        said = {"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+        logger.warning("services.setting_unread", extra=said)
     return opened
 
 
@@ -354,8 +353,7 @@ async def _open_store(
     """Open the store of actions that run once, if there is such an action."""
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
-    # Here, as a server without such actions need not pay for SQLAlchemy.
-    with packages_for("database"):
+    with packages_for("database"):  # here, as a server without such actions need not pay for SQLAlchemy
         from action_server.idempotency.store import IdempotencyStore
 
     database = store_location(settings)

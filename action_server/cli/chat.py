@@ -12,7 +12,6 @@ from typing import Any, TextIO, TypeVar
 
 from action_server.cli.console import make_console, to_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.greeting import asks_for_help, commands_help, opening, unknown_command, what_it_can_do
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
 from action_server.cli.project_flags import read_settings
 from action_server.cli.prompt import ask
@@ -25,6 +24,7 @@ from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
 from action_server.flows.session.failures import FailureLog, capture_failures
+from action_server.flows.session.greeting import asks_for_help, commands_help, opening, unknown_command, what_it_can_do
 from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.show import (
     Button,

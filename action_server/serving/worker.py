@@ -28,11 +28,11 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
-from action_server.serving.grpc.sockets import listening_sockets
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
-from action_server.serving.stop_signal import Stop, StopSignal
+from action_server.serving.stopping.sockets import listening_sockets
+from action_server.serving.stopping.stop_signal import Stop, StopSignal
 from action_server.telemetry import hooks, logs
 
 if TYPE_CHECKING:

@@ -38,10 +38,10 @@ from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
 from action_server.security.watched_files import WatchedFiles
-from action_server.serving.grpc.sockets import has_connections, listening_sockets, stop_listening
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.refusals import client_gone_error
-from action_server.serving.stop_signal import Stop
+from action_server.serving.stopping.sockets import has_connections, listening_sockets, stop_listening
+from action_server.serving.stopping.stop_signal import Stop
 
 logger = logging.getLogger(__name__)
 
