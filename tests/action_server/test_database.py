@@ -136,7 +136,7 @@ async def test_a_reader_from_outside_leaves_the_log_that_is_written_to(tmp_path:
         command = [sys.executable, "-c", read, str(path)]
         return (await asyncio.to_thread(subprocess.check_output, command, text=True)).strip()
 
-    first, second = await Database.open(path, create), await Database.open(path, create)
+    first, second = await Database.open(path, create), await Database.open(path, lambda _: None)
     before = await words()
     await first.write(add)
     after = await words()
