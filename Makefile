@@ -8,7 +8,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak reliability proxies growth bench bench-report clean constraints
+.PHONY: help run test check format soak reliability proxies growth bench bench-report footprint clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths be
 
 growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
 	$(BIN)/python -m benchmarks.growth $(ARGS)
+
+footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
+	$(BIN)/python -m benchmarks.footprint
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

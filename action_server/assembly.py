@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
+from action_server.extras import packages_for
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
@@ -332,9 +333,8 @@ async def open_services(
     for unread in watched.unread():
         if unread.is_in(given or {}):
             raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        logger.warning(
-            "services.setting_unread", extra={"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
-        )
+        said = {"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+        logger.warning("services.setting_unread", extra=said)
     return opened
 
 
@@ -353,8 +353,8 @@ async def _open_store(
     """Open the store of actions that run once, if there is such an action."""
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
-    # Here, as a server without such actions need not pay for SQLAlchemy.
-    from action_server.idempotency.store import IdempotencyStore
+    with packages_for("database"):  # here, as a server without such actions need not pay for SQLAlchemy
+        from action_server.idempotency.store import IdempotencyStore
 
     database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
