@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "chat.svg"
+_SVG = "http://www.w3.org/2000/svg"
 COMMAND = "$ action-server chat --fresh"
 _LINE, _WIDTH, _MARGIN = 20, 900, 24
 # No width is more than this at 13 px in a monospaced face.
@@ -40,7 +41,7 @@ def draw(lines: Sequence[str]) -> str:
     height = 2 * _MARGIN + _LINE * len(wrapped)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="what">',
+            f'<svg xmlns="{_SVG}" viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="what">',
             '<title id="what">A conversation with the clinic in a terminal</title>',
             f"<style>{_STYLE}</style>",
             f'<rect class="frame" x="1" y="1" width="{_WIDTH - 2}" height="{height - 2}" rx="10"/>',
@@ -60,7 +61,8 @@ def _wrap(line: str) -> Iterator[str]:
 
 def _draw_line(number: int, line: str) -> str:
     kind = "you" if line.startswith(("you:", "$ ")) else "choice" if line.startswith("     ") else "bot"
-    return f'<text class="{kind}" xml:space="preserve" x="{_MARGIN}" y="{_MARGIN + _LINE * number + 14}">{escape(line)}</text>'
+    place = f'x="{_MARGIN}" y="{_MARGIN + _LINE * number + 14}"'
+    return f'<text class="{kind}" xml:space="preserve" {place}>{escape(line)}</text>'
 
 
 if __name__ == "__main__":
