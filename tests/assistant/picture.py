@@ -32,7 +32,8 @@ _STYLE = """
 def conversation() -> list[str]:
     """Return the lines of the README's conversation, the command first."""
     blocks = re.findall(r"```console\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    return next(block for block in blocks if block.startswith(COMMAND)).splitlines()
+    shown: str = next(block for block in blocks if block.startswith(COMMAND))
+    return shown.splitlines()
 
 
 def draw(lines: Sequence[str]) -> str:
