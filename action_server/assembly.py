@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_server import __version__
+from action_server.config import unread
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
 from action_server.extras import packages_for
@@ -180,6 +181,7 @@ class Assembly:
         authenticator = Authenticator(self.settings.auth)
         # None if everybody may call.
         self.authenticator = authenticator if authenticator.enabled else None
+        unread.say(unread.unread_options(self.settings, {a.name: a.run for a in self.executor.registry}))
         self.tools = _make_tools(self.settings, self.executor.registry, self.calls)
 
     def watch(self) -> None:
@@ -192,6 +194,7 @@ def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> T
     """Make the tools of the actions that are offered. Raises :class:`StartupError` if one can be none."""
     is_offering = bool(settings.mcp.actions or settings.mcp.tools)
     if not is_offering and all(mark_of(action.run) is None for action in registry):
+        unread.say(unread.unread_without_tools(settings))
         return None
     if settings.grpc:
         logger.warning("mcp.not_served", extra={"problem": "tools are served over HTTP, and this server speaks gRPC"})
@@ -330,10 +333,10 @@ async def open_services(
     except Exception as exc:
         logger.debug("services.not_opened", exc_info=True)
         raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
-    for unread in watched.unread():
-        if unread.is_in(given or {}):
-            raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        said = {"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+    for one in watched.unread():
+        if one.is_in(given or {}):
+            raise SettingsError(f"--set {one}", f"no service reads it{one.hint}")
+        said = {"setting": str(one), "problem": f"nobody reads it{one.hint}"}
         logger.warning("services.setting_unread", extra=said)
     return opened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def _step_lines(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]
 
 def _is_the_engines(step: StepTaken) -> bool:
     """Tell a step of a pattern that the project does not have: its place says nothing to the reader."""
-    return step.at is not None and Path(step.at.file).resolve() == PATTERNS_FILE
+    return step.at is not None and Path(os.path.realpath(step.at.file)) == PATTERNS_FILE
 
 
 def _has_no_id(step: StepTaken) -> bool:
