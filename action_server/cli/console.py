@@ -33,7 +33,8 @@ def make_console(out: TextIO | None = None) -> Console:
     class VerbConsole(Console):
         def print(self, *objects: Any, **options: Any) -> None:
             """Print as rich does, but no text as markup, and none raw: line breaks alone are kept."""
-            super().print(*map(_make_safe, objects), **options)
+            # A word that is longer than a line goes on over its end: half of a file's name helps nobody.
+            super().print(*map(_make_safe, objects), **{"crop": False, **options})
 
         def on_broken_pipe(self) -> None:
             # Rich would exit with 1, which is what verbs say of findings; the command line knows what to do.

@@ -14,7 +14,7 @@ def printed(width: int, *rows: tuple[str, ...]) -> list[str]:
     for row in rows:
         table.add_row(*row)
     out = io.StringIO()
-    Console(file=out, width=width).print(table)
+    Console(file=out, width=width).print(table, crop=False)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
