@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from action_server.errors import DatabaseError, SettingsError
-from action_server.extras import how_to_install
+from action_server.extras import packages_for
 
 T = TypeVar("T")
 
@@ -244,13 +244,9 @@ def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
         if sqlite
         else {"pool_pre_ping": True, "connect_args": {"timeout": patience, "command_timeout": patience}}
     )
-    try:
+    with packages_for(where):
         # hide_parameters: they may be people's data, and would stand in every error text.
         engine = create_async_engine(url, pool_timeout=patience, hide_parameters=True, **options)
-    except ImportError as exc:
-        raise SettingsError(
-            where, f"needs the package {exc.name}, which is not installed; {how_to_install('postgres')}"
-        ) from exc
     if sqlite:
         _configure_sqlite(engine, patience)
     return engine
