@@ -8,7 +8,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak reliability proxies growth clients bench bench-report footprint clean constraints
+.PHONY: help run test check format soak reliability proxies growth clients tool-costs bench bench-report footprint clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,11 +49,14 @@ proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths be
 growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 
-footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
-	$(BIN)/python -m benchmarks.footprint
-
 clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, a quarter of an hour, and write the page of it
 	$(BIN)/python -m benchmarks.clients $(ARGS)
+
+tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the official SDK's servers, and reloads under calls of tools
+	$(BIN)/python -m benchmarks.tool_costs $(ARGS)
+
+footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
+	$(BIN)/python -m benchmarks.footprint
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"
