@@ -37,7 +37,10 @@ _STATUS_REASONS = {
 
 
 class LlmCommandGenerator:
-    """An `CommandGenerator` by a language model, at temperature 0 unless its settings say another. The session is the caller's."""
+    """A `CommandGenerator` by a language model, at temperature 0 unless its settings say another.
+
+    The session is the caller's.
+    """
 
     def __init__(self, settings: ModelSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
