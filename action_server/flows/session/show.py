@@ -27,6 +27,10 @@ class Line:
     style: str = ""
 
 
+# The text of responses that are nothing without the rephraser: `placeholder_this_utterance_needs_the_rephraser`.
+_PLACEHOLDER = "placeholder_"
+
+
 @dataclass(frozen=True)
 class Button:
     """What a user may click: what stands on it, and what it sends."""
@@ -45,7 +49,10 @@ def bot_lines(messages: Sequence[BotMessage]) -> Iterator[Line]:
     number = 0
     for message in messages:
         first = "bot: "
-        for line in (message.text or "").splitlines():
+        text = message.text or ""
+        if message.rephrased and text.startswith(_PLACEHOLDER):
+            text = "(a language model would say something here)"
+        for line in text.splitlines():
             yield Line(f"{first}{line}", "cyan")
             first = "     "
         buttons = buttons_of([message])
