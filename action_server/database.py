@@ -6,6 +6,7 @@ What keeps several processes on one SQLite file apart: WAL, the write lock first
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -262,9 +263,16 @@ def _make_private(path: Path) -> None:
     """Make the file and its folder if need be, readable by their owner alone; SQLite itself would let all read it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # Only a new file may be closed here: closing any descriptor of a file gives up all locks that this process has
+        # on it. Without them the next one to close the database, whoever it is, removes the log that others write to.
+        if not path.exists():
+            os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as exc:
-        raise DatabaseError(f"it cannot be opened: {exc.strerror}") from exc
+        # Another process may have made it in between.
+        if not path.is_file():
+            raise DatabaseError(f"it cannot be opened: {exc.strerror}") from exc
 
 
 def _configure_sqlite(engine: AsyncEngine, patience: float) -> None:

@@ -1,4 +1,4 @@
-"""What verbs print with, and write files with: the console, tables and JSON. Readable without colour and through a pipe.
+"""What verbs print with, and write files with: the console, tables and JSON. Readable without colour, through a pipe.
 
 Values come from users, servers and files: whatever is printed here is escaped, and none of it is markup.
 """
