@@ -1,4 +1,4 @@
-"""What verbs print with: the console, tables and JSON. Readable without colour and through a pipe.
+"""What verbs print with, and write files with: the console, tables and JSON. Readable without colour, through a pipe.
 
 Values come from users, servers and files: whatever is printed here is escaped, and none of it is markup.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from action_server.errors import SettingsError
 from action_server.findings.escaping import escape_controls, escape_lines
 
 if TYPE_CHECKING:
@@ -128,3 +130,16 @@ def to_json(value: object, indent: int | None = None) -> str:
 def print_error(text: str) -> None:
     """Print a line on standard error. What steers a terminal in it is escaped."""
     sys.stderr.write(f"{escape_controls(text)}\n")
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a text, in a folder that is made if it is not there.
+
+    Raises:
+        SettingsError: it cannot be written; names the file and the reason.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(str(file), f"cannot be written: {exc.strerror}") from exc
