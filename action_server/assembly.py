@@ -56,8 +56,7 @@ logger = logging.getLogger(__name__)
 
 # A body, or what gives one: then waiting for it is part of the call's span.
 Body = bytes | memoryview | Awaitable[bytes]
-# Undoes the encoding a body travelled in; raises RequestError.
-Decompress = Callable[[bytes], Awaitable[bytes]]
+Decompress = Callable[[bytes], Awaitable[bytes]]  # undoes the encoding a body travelled in; raises RequestError
 
 
 class CallHandler:
@@ -117,14 +116,12 @@ class CallHandler:
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
-        Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
-        waits.
+        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds.
         """
         executor, recorder = self.executor, self.executor.recorder
         seen = recorder.begin(transport, request_id) if recorder is not None else None
         if seen is not None:
-            # Now: the action may change what it gets.
-            seen.body = encode_request(call)
+            seen.body = encode_request(call)  # now: the action may change what it gets
         answered: tuple[Answer | None, CallError | None]
         try:
             with executor.tracing.call(headers) as span:
@@ -362,8 +359,7 @@ async def _open_store(
     database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
     if password is not None:
-        # A file that is not there is named here; later it is one more reason why the database does not answer.
-        password()
+        password()  # a file that is not there is named here; later it is one more reason for no answer
     try:
         store = await IdempotencyStore.open(database, where="database", password=password)
     except DatabaseError as exc:
@@ -395,9 +391,10 @@ def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) 
 
 
 def _details(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
-    blocked = watchdog.recent() if watchdog is not None else []
+    recent = watchdog.recent() if watchdog is not None else []
+    blocked = [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in recent]
     return {
-        "blocked": [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in blocked],
+        "blocked": blocked,
         "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
         "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
     }
