@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from action_server.flows.e2e.checks import (
 from action_server.flows.e2e.stub_reader import Stubs, for_case
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node, Trees
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import Trees
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
@@ -66,8 +68,8 @@ def find_files(paths: Sequence[Path], trees: Trees, problems: Problems) -> list[
 
 def _read_shared_fixtures(file: Path, root: Path, trees: Trees, problems: Problems) -> dict[str, JsonObject]:
     found: dict[str, JsonObject] = {}
-    root = root.resolve()
-    folders = [folder for folder in file.resolve().parents if folder == root or root in folder.parents]
+    root = Path(os.path.realpath(root))
+    folders = [folder for folder in Path(os.path.realpath(file)).parents if folder == root or root in folder.parents]
     for folder in reversed(folders):
         path = folder / "conftest.yml"
         node = trees.read(path, problems) if path.is_file() else None
