@@ -40,8 +40,9 @@ Missing = Callable[[str, str], None]
 def jsonable(value: object, path: str = "", depth: int = 0, missing: Missing | None = None) -> Any:
     """Return a copy of ``value`` made of dicts, lists, strings, finite numbers, booleans and None only.
 
-    A Decimal becomes a number as in rasa-sdk, a Fraction too, dates and times become ISO 8601, an enum its value, a set a list. What
-    stands for a missing value (NaN, infinity, pandas' NaT) is no JSON and becomes None; ``missing`` is told of it.
+    A Decimal becomes a number as in rasa-sdk, a Fraction too, dates and times become ISO 8601, an enum its value, a set
+    a list. What stands for a missing value (NaN, infinity, pandas' NaT) is no JSON and becomes None; ``missing`` is
+    told of it.
 
     Raises:
         NotJsonableError: somewhere in it is something that is no data, such as a lock or a function.
