@@ -40,7 +40,7 @@ bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half a
 bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/performance.md from the last result
 	$(BIN)/python -m benchmarks.report $(ARGS)
 
-reliability: $(VENV)/.installed-dev  ## a quarter of an hour of races, faults and deaths against every scheduling system
+reliability: $(VENV)/.installed-dev  ## an hour of races, faults, deaths and random walks on every scheduling system; goes on where it was cut off
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
