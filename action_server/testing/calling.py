@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from action_server.errors import ActionNotFoundError, SettingsError
 from action_server.flows.player.request_body import ENGINE_VERSION
 from action_server.flows.player.state import State
 from action_server.nearest import did_you_mean
-from action_server.runtime.loader import LoadedPackage
+from action_server.runtime.loader import LoadedPackage, prefer
 from action_server.runtime.registry import RegisteredAction
 from action_server.source import place_of
 from action_server.testing import answers
@@ -58,7 +59,15 @@ class Calling:
         return self.clock.time() if self.clock is not None else time.time()
 
     def start(self, action: str, state: State, **given: Any) -> Future[CallResult]:
-        """Start a call; the outcome is the future's. What is given is that of :meth:`ActionClient.call`."""
+        """Start a call; the outcome is the future's. What is given is that of :meth:`ActionClient.call`.
+
+        Raises:
+            TypeError: something is given that a call has not; with the name that may have been meant.
+        """
+        known = inspect.signature(self._call).parameters
+        for name in given:
+            if name not in known:
+                raise TypeError(f"a call has no argument {name!r}{did_you_mean(name, known)}")
         return self.loop.start(self._call(action, state, **given))
 
     async def open(self) -> Assembly:
@@ -110,6 +119,8 @@ class Calling:
         own = {**fresh_database(folder), "metrics": False, "watchdog": 0.0}
         recording = {"record": self._record, "record_sample": 1.0, "record_on_error": False}
         settings = self.project.settings.model_copy(update={**own, **recording})
+        # Again: another project may have been opened since this one was read.
+        prefer(self.project.folder, settings.actions)
         prepared = prepare(settings)
         package = prepared.package
         middlewares = (self._note_failure, self.replaced.middleware, *package.middlewares)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +13,7 @@ from action_server.config.settings import Settings
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
 from action_server.project.location import holds_project, locate_project
 from action_server.project.project_reader import read_project
-
-_CODE = ("actions.py", "actions/__init__.py")
+from action_server.runtime.loader import prefer
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,13 @@ def find_folder(start: Path, root: Path) -> Path:
     for folder in folders:
         if (folder / DEFAULT_ENDPOINTS).is_file() or holds_project(folder):
             return folder
-    return next((f for f in folders if any((f / name).is_file() for name in _CODE)), root)
+    return next((f for f in folders if holds_code(f)), root)
+
+
+def holds_code(folder: Path, package: str = "actions") -> bool:
+    """Tell whether a folder has the package or module of actions."""
+    path = folder.joinpath(*package.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def read_tested_project(folder: Path, *, actions: str | None = None, domain: Path | None = None) -> TestedProject:
@@ -54,12 +58,12 @@ def read_tested_project(folder: Path, *, actions: str | None = None, domain: Pat
     Raises:
         SettingsError: its settings are wrong.
     """
-    # A file that tests import by its path has no folder on the path of imports.
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     endpoints = folder / DEFAULT_ENDPOINTS
     flags = {"endpoints": endpoints if endpoints.exists() else None, "actions": actions}
-    return TestedProject(folder, settings.read(flags), read_domain_in(folder, domain))
+    read = settings.read(flags)
+    # A file that tests import by its path has no folder on the path of imports.
+    prefer(folder, read.actions)
+    return TestedProject(folder, read, read_domain_in(folder, domain))
 
 
 def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:

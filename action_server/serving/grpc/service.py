@@ -38,15 +38,17 @@ from action_server.security.auth import Authenticator
 from action_server.security.secrets import read_bytes
 from action_server.security.tls import TlsFiles
 from action_server.security.watched_files import WatchedFiles
-from action_server.serving.grpc.sockets import has_connections, listening_sockets, stop_listening
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.refusals import client_gone_error
+from action_server.serving.stopping.sockets import has_connections, listening_sockets, stop_listening
+from action_server.serving.stopping.stop_signal import Stop
 
 logger = logging.getLogger(__name__)
 
-# How old a connection may become where workers are replaced; 10 % more or less, by gRPC's own dice.
-_OLDEST_CONNECTION_MS = 1000
-# In seconds: how long a worker that is replaced waits for its connections to go, and how often it looks.
+# How old a connection may become, by default and where workers are replaced; 10 % more or less, by gRPC's own dice.
+_OLDEST_CONNECTION_MS = 2000
+_OLDEST_CONNECTION_OF_RELOADS_MS = 1000
+# In seconds: how long a worker that stops waits for its connections to go, and how often it looks.
 _MOVING = 3.0
 _LOOKING = 0.02
 _OPEN_SERVICE = "/grpc.health."
@@ -110,17 +112,17 @@ class SdkExecutor:
         self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
     ) -> ActionExecutorRunResult:
         recorder = self._executor.recorder
-        seen = None if recorder is None else recorder.begin("grpc")
-        if recorder is None or seen is None:
+        seen = recorder.begin("grpc") if recorder is not None else None
+        if seen is None:
             return await self._run_call(action_call, sink, dispatcher)
         # Now: the action may change what it gets.
         seen.body = json.dumps(action_call).encode()
         try:
             result = await self._run_call(action_call, sink, dispatcher)
         except Exception as exc:
-            recorder.end(seen, *_reply_of(exc))
+            seen.end(*_reply_of(exc))
             raise
-        recorder.end(seen, 200, encode_reply(result.events, result.responses))
+        seen.end(200, encode_reply(result.events, result.responses))
         return result
 
     async def _run_call(
@@ -245,27 +247,31 @@ class GrpcServer:
         self,
         server: grpc.aio.Server,
         checks: health.aio.HealthServicer,
-        grace: float,
+        settings: Settings,
         disconnects: Disconnects,
-        listening: frozenset[int] = frozenset(),
+        listening: frozenset[int],
     ) -> None:
         self._server = server
         self._checks = checks
-        self._grace = grace
+        self._grace = settings.grace
+        # Without a delay connections do not become old.
+        self._moving = min(_MOVING, settings.grace) if settings.drain_delay else 0.0
         self._disconnects = disconnects
         self._listening = listening
+        self._way = Stop.NOW
         self._stopped: asyncio.Future[None] | None = None
 
-    async def announce(self, *, others_serve: bool) -> None:
+    async def announce(self, way: Stop) -> None:
         """Let clients know that this worker stops: its health is NOT_SERVING, unless others have taken over."""
-        if others_serve:
-            await self._let_connections_move()
+        self._way = way
+        if way is Stop.RETIRE:
+            await self._let_connections_move(_MOVING)
             self._stopped = asyncio.ensure_future(self._server.stop(self._grace))
             await asyncio.sleep(0)
         else:
             await self._checks.enter_graceful_shutdown()
 
-    async def _let_connections_move(self) -> None:
+    async def _let_connections_move(self, seconds: float) -> None:
         """Take calls until the clients have gone elsewhere.
 
         Told to stop, gRPC cancels whatever reaches it before the client has read its GOAWAY. The GOAWAY of a connection
@@ -274,16 +280,18 @@ class GrpcServer:
         # The kernel gives new connections to a socket as long as it listens.
         ports = stop_listening(self._listening)
         loop = asyncio.get_running_loop()
-        latest = loop.time() + _MOVING
+        latest = loop.time() + seconds
         while has_connections(ports) and loop.time() < latest:  # noqa: ASYNC110 - gRPC tells nobody
             await asyncio.sleep(_LOOKING)
 
     async def drain(self) -> None:
-        """Take no more calls; clients get a GOAWAY. Running ones get the grace."""
+        """Take no more connections, then no more calls; clients get a GOAWAY. Running ones get the grace."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._grace
         await self._checks.enter_graceful_shutdown()
-        await (self._stopped or self._server.stop(self._grace))
+        if self._way is Stop.DRAIN and self._moving:
+            await self._let_connections_move(self._moving)
+        await (self._stopped or self._server.stop(max(0.0, deadline - loop.time())))
         await self._disconnects.drain(deadline - loop.time())
         for _ in range(await self._disconnects.cut()):
             logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
@@ -311,7 +319,7 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
     _listen(server, settings)
     await server.start()
     listening = listening_sockets() - before
-    serving = GrpcServer(server, checks, settings.grace, executor.disconnects, listening)
+    serving = GrpcServer(server, checks, settings, executor.disconnects, listening)
     try:
         yield serving
     finally:
@@ -320,9 +328,10 @@ async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
     options = [("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)]
-    if settings.auto_reload:
-        # A worker that is replaced has to lose its connections soon, and gRPC has no other way to send them elsewhere.
-        options.append(("grpc.max_connection_age_ms", _OLDEST_CONNECTION_MS))
+    if settings.auto_reload or settings.drain_delay:
+        # A worker that stops has to lose its connections soon, and gRPC has no other way to send them elsewhere.
+        oldest = _OLDEST_CONNECTION_OF_RELOADS_MS if settings.auto_reload else _OLDEST_CONNECTION_MS
+        options.append(("grpc.max_connection_age_ms", oldest))
     return options
 
 
