@@ -64,13 +64,10 @@ tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the off
 
 footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
 	$(BIN)/python -m benchmarks.footprint
-<<<<<<< HEAD
 
 sbom: $(VENV)/.installed-dev  ## write sbom.cdx.json: what constraints.txt installs, as CycloneDX
 	$(PIP) install "cyclonedx-bom>=7,<8"
 	$(BIN)/cyclonedx-py requirements constraints.txt --output-file sbom.cdx.json
-=======
->>>>>>> tools
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"
