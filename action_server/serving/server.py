@@ -9,6 +9,8 @@ import socket
 import sys
 from collections.abc import Callable
 
+from action_server.config import unread
+from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
@@ -47,7 +49,11 @@ def serve(
     collectors_of(settings.blocks.tracing)
     read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled
+    unread.say(unread.unread_in_surroundings(settings, process_environment()))
     sock = None if settings.grpc else listen(settings.host, settings.port)
+    kept = reserve(settings.host) if settings.grpc and not settings.port else None
+    if kept is not None:
+        settings = settings.model_copy(update={"port": kept.getsockname()[1]})
     if not _needs_supervisor(settings):
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
@@ -67,6 +73,22 @@ def _needs_supervisor(settings: Settings) -> bool:
     is_chosen = "max_blocked" in settings.model_fields_set
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     return settings.max_blocked > 0 and not is_debugged() and (is_chosen or not at_terminal)
+
+
+def reserve(host: str) -> socket.socket:
+    """Take a free port that workers can listen on while this is open; gRPC would take another one in each of them.
+
+    Raises:
+        SettingsError: the address cannot be had.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host, 0))
+    except OSError as exc:
+        sock.close()
+        raise SettingsError("--host, --port", f"cannot listen on {host}: {exc.strerror}") from exc
+    return sock
 
 
 def listen(host: str, port: int) -> socket.socket:
