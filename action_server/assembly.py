@@ -1,7 +1,7 @@
 """Puts the parts of a server together, and answers calls with them: a body in, a status and bytes out.
 
 There is one road for a call. HTTP's plain route, the fast protocol, whoever plays flows in this process and tests take
-:meth:`CallHandler.answer`; gRPC, whose calls are protobuf and whose answers stream, takes the executor below it.
+:meth:`CallHandler.answer`; MCP and gRPC, whose calls and answers have forms of their own, take :meth:`CallHandler.run`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from action_server.protocol.calls import Call, encode_error, encode_plain_reply,
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
+from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.loader import LoadedPackage
@@ -112,20 +113,19 @@ class CallHandler:
         client: str = "",
         size: int = 0,
         patience: float | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
         Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
-        waits.
+        waits; a transport that streams brings its own ``dispatcher``.
         """
         executor = self.executor
         try:
             with executor.tracing.call(headers) as span:
                 span.about(call)
-                answer = await executor.run(
-                    call, transport=transport, request_id=request_id, size=size, client=client, patience=patience
-                )
-                return answer, None
+                how: dict[str, Any] = {"transport": transport, "patience": patience, "dispatcher": dispatcher}
+                return await executor.run(call, request_id=request_id, size=size, client=client, **how), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             return None, self.note_error(exc, request_id, client)
 
@@ -268,31 +268,31 @@ async def assemble(
             privacy=_read_privacy(settings),
             domain_files=_domain_files(settings, shared_directory),
             threads=threads or _threads_here(prepared),
+            joins_chunks=settings.join_chunks,
+            default_domain=_default_domain(settings),
         )
         executor.recorder = _open_recorder(stack, settings, metrics)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
-        yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
+        watchdog = _make_watchdog(stack, settings, metrics)
+        ping = None if store is None else store.ping
+        details = partial(_details, executor, watchdog)
+        readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
+        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
 def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
-    metrics.know((action.name for action in executor.registry), "grpc" if settings.grpc else "http")
+    transports = [name for name, served in (("http", not settings.grpc), ("grpc", settings.has_grpc)) if served]
+    metrics.know((action.name for action in executor.registry), transports)
     metrics.threads(0, executor.threads.limit)
     count_with(metrics)
 
 
-def _put_together(
-    settings: Settings,
-    executor: Executor,
-    opened: services.Services,
-    metrics: Metrics,
-    watchdog: LoopWatchdog | None,
-    store: IdempotencyStore | None,
-) -> Assembly:
-    details = partial(_details, executor, watchdog)
-    ping = None if store is None else store.ping
-    readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
-    return Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
+def _default_domain(settings: Settings) -> dict[str, Any] | None:
+    """Return the assistant's domain where gRPC is served, whose requests lose parts of it."""
+    from action_server.tools.domain import read_domain
+
+    return read_domain(settings.domain, "domain") if settings.domain is not None and settings.has_grpc else None
 
 
 def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFiles | None:
@@ -381,10 +381,9 @@ def _read_privacy(settings: Settings) -> Privacy:
 
 
 def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> LoopWatchdog | None:
-    if not settings.watchdog:
-        return None
-    watchdog = LoopWatchdog(settings.watchdog, metrics=metrics)
-    stack.callback(watchdog.stop)
+    watchdog = LoopWatchdog(settings.watchdog, metrics=metrics) if settings.watchdog else None
+    if watchdog is not None:
+        stack.callback(watchdog.stop)
     return watchdog
 
 

@@ -17,7 +17,7 @@ from action_server.security.secrets import Secrets
 from action_server.security.tls import TlsFiles
 
 # What gRPC does not read. In a file that servers of both kinds share they may stand, a flag is a mistake.
-ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout", "max_json_depth")
+ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout")
 
 
 class Checked(Protocol):
@@ -28,6 +28,8 @@ class Checked(Protocol):
     database: str | None
     database_password: Secrets
     grpc: bool
+    grpc_port: int | None
+    monitoring_port: int | None
     record: Path | None
 
     @property
@@ -51,6 +53,12 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     if settings.logging_config_file is not None and settings.log_file is not None:
         problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
         raise SettingsError(origins.get("log_file", "log_file"), problem)
+    if settings.grpc and settings.grpc_port is not None:
+        problem = "does nothing beside --grpc, which serves gRPC on --port alone: leave one of the two out"
+        raise SettingsError(origins.get("grpc_port", "grpc_port"), problem)
+    if settings.monitoring_port is not None and not settings.grpc:
+        problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
+        raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
     for name in ("record_sample", "record_on_error", "record_files", "record_mask"):
         if settings.record is None and name in origins:
             raise SettingsError(origins[name], "does nothing without --record, the folder to write calls to")
@@ -77,7 +85,7 @@ def refuse_useless_over_grpc(settings: Checked, flags: Mapping[str, str]) -> Non
         SettingsError: names the flag.
     """
     for name in ONLY_OVER_HTTP:
-        if settings.grpc and name in flags:
+        if settings.grpc and settings.monitoring_port is None and name in flags:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
 
 

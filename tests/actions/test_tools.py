@@ -27,7 +27,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.loader import load
 from action_server.runtime.services import Services
-from action_server.serving.grpc.service import serve_grpc
+from action_server.serving.grpc.server import serve_grpc
 from action_server.serving.server import listen
 from action_server.serving.worker import serve_http
 from actions.booking import BookingDesk
