@@ -33,6 +33,7 @@ format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 
 soak: $(VENV)/.installed-dev  ## ten minutes of good, slow, failing and hostile calls while workers are killed, blocked and stopped
 	$(BIN)/python -m benchmarks.soak --seconds 600 --workers 2 --faults 6 $(ARGS)
+	$(BIN)/python -m benchmarks.grpc_streams
 
 bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half an hour (ARGS=--quick); needs wrk
 	$(BIN)/python -m benchmarks.bench $(ARGS)

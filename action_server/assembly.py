@@ -22,6 +22,7 @@ from action_server.errors import CallError, DatabaseError, InternalError, Lifesp
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
+from action_server.protocol.domains import Domains
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
 from action_server.runtime.dispatcher import Dispatcher
@@ -251,9 +252,9 @@ async def assemble(
     """
     prepared = prepared or prepare(settings, shared_directory)
     metrics, package = prepared.metrics, prepared.package
-    databases = Patience(patience)
     async with AsyncExitStack() as stack:
         stack.callback(metrics.fold)
+        databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
         store = await databases.wait_for(partial(_open_store, stack, settings, package.registry, settings.options))
         executor = Executor(
@@ -266,18 +267,15 @@ async def assemble(
             store=store,
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
-            domain_files=_domain_files(settings, shared_directory),
+            domains=_domains(settings, shared_directory),
             threads=threads or _threads_here(prepared),
             joins_chunks=settings.join_chunks,
-            default_domain=_default_domain(settings),
         )
-        executor.recorder = _open_recorder(stack, settings, metrics)
         stack.callback(executor.close)
+        executor.recorder = _open_recorder(stack, settings, metrics)
         _start_counting(metrics, executor, settings)
         watchdog = _make_watchdog(stack, settings, metrics)
-        ping = None if store is None else store.ping
-        details = partial(_details, executor, watchdog)
-        readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
+        readiness = _readiness(executor, opened, watchdog, store)
         yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
 
 
@@ -288,15 +286,21 @@ def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) ->
     count_with(metrics)
 
 
-def _default_domain(settings: Settings) -> dict[str, Any] | None:
-    """Return the assistant's domain where gRPC is served, whose requests lose parts of it."""
+def _readiness(
+    executor: Executor, opened: services.Services, watchdog: LoopWatchdog | None, store: IdempotencyStore | None
+) -> Readiness:
+    details, ping = partial(_details, executor, watchdog), None if store is None else store.ping
+    return Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
+
+
+def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
+    """Return the store of domains; where gRPC is served, whose requests lose parts, it knows the assistant's own."""
+    files = DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
+    if settings.domain is None or not settings.has_grpc:
+        return Domains(settings.max_domains, files)
     from action_server.tools.domain import read_domain
 
-    return read_domain(settings.domain, "domain") if settings.domain is not None and settings.has_grpc else None
-
-
-def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFiles | None:
-    return DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
+    return Domains(settings.max_domains, files, read_domain(settings.domain, "domain"))
 
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:

@@ -37,7 +37,7 @@ class _Stored(NamedTuple):
 class Domains:
     """A bounded store of domains; what was used longest ago goes first.
 
-    ``files`` are those of all workers. ``default`` is the assistant's domain as the server was told, for what gRPC loses.
+    ``files`` are those of all workers. ``default`` is the assistant's, for what gRPC loses.
     """
 
     def __init__(self, limit: int, files: DomainFiles | None = None, default: dict[str, Any] | None = None) -> None:

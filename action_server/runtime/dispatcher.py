@@ -17,8 +17,8 @@ class Dispatcher(CollectingDispatcher):
     """Collects messages; chunks of a stream go to whoever listens, or become messages at the stream's end.
 
     ``stream_start``, ``stream_chunk`` and ``stream_end`` may be called without ``await`` in synchronous actions: there
-    they return when the chunk is taken. With ``joins_chunks`` the chunks of a stream that nobody listens to become as few
-    messages as hold them, instead of one each.
+    they return when the chunk is taken. With ``joins_chunks`` the chunks of a stream that nobody listens to become as
+    few messages as hold them, instead of one each.
     """
 
     def __init__(self, *, joins_chunks: bool = False) -> None:

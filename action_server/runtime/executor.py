@@ -27,7 +27,6 @@ from action_server.errors import (
 from action_server.idempotency.rules import Idempotent
 from action_server.protocol.answers import Answer, answer_of
 from action_server.protocol.calls import Call
-from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.domains import Domains
 from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
@@ -92,10 +91,9 @@ class Executor:
         store: IdempotencyStore | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
-        domain_files: DomainFiles | None = None,
+        domains: Domains | None = None,
         threads: Threads | None = None,
         joins_chunks: bool = False,
-        default_domain: dict[str, Any] | None = None,
     ) -> None:
         # What writes calls down, for whoever decodes them.
         self.recorder: Recorder | None = None
@@ -103,7 +101,7 @@ class Executor:
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
         self.disconnects = Disconnects()
-        self.domains = Domains(limits.max_domains, domain_files, default_domain)
+        self.domains = Domains(limits.max_domains) if domains is None else domains
         self._joins_chunks = joins_chunks
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)

@@ -37,7 +37,8 @@ class TooDeepError(ValueError):
 def read_struct(raw: bytes, place: str, depth: int, floats: Collection[str] = (), note: Note | None = None) -> Any:
     """Return the object in a serialized ``Struct``, nested no deeper than ``depth``.
 
-    ``floats`` are keys whose numbers stay floats: the object's own, and with :data:`FLOATS` those below it. ``note`` is told of an integral number that may have been another one.
+    ``floats`` are keys whose numbers stay floats: the object's own, and with :data:`FLOATS` those below it.
+    ``note`` is told of an integral number that may have been another one.
 
     Raises:
         RequestError: it is malformed or too deep; the message names the ``place``.
