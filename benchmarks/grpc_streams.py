@@ -1,7 +1,7 @@
 """Streams whose clients vanish, in numbers that no test has time for: ``python -m benchmarks.grpc_streams``.
 
 First a crowd at once, of which every fifth client leaves in the middle; then thousands one after the other, each
-cancelled by its client. Afterwards no call may run, and the server's memory has to be what it was after the first tenth.
+cancelled by its client. Afterwards no call may run, and the server's memory is to be what it was after a tenth.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ async def crowd(stub: Any, number: int) -> int:
             await rpc.read()
             rpc.cancel()
             return 0
-        return sum([event.WhichOneof("event") == "chunk" async for event in rpc]) // 50
+        chunks = [event async for event in rpc if event.WhichOneof("event") == "chunk"]
+        return len(chunks) // 50
 
     return sum(await asyncio.gather(*(listen(place) for place in range(number))))
 

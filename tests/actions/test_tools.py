@@ -88,7 +88,7 @@ class Faces:
         executor = ActionExecutor()
         executor.register_function(action, self._assembly.executor.registry.get(action).run)
         tracker = {"sender_id": sender, "slots": {**SLOTS, **slots}, "latest_message": {}, "events": []}
-        rest = {"paused": False, "followup_action": None, "active_loop": {}, "latest_action_name": None}
+        rest: dict[str, Any] = {"paused": False, "followup_action": None, "active_loop": {}, "latest_action_name": None}
         with use_services(self._services):
             found = await executor.run({"next_action": action, "tracker": {**tracker, **rest}, "domain": {}})
         assert found is not None

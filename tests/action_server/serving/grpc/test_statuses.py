@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import SecretStr
 
 from action_server.security.auth import AuthSettings
 from tests.action_server.serving.grpc.grpc_calls import PATIENCE, answered, failed, request, served, until
@@ -47,7 +48,7 @@ async def test_saturation_and_time_out_have_statuses_of_their_own() -> None:
 @pytest.mark.parametrize("method", ["Webhook", "WebhookStream", "Nothing"])
 async def test_without_a_credential_no_method_says_more_than_that(method: str) -> None:
     """The body is no message at all: nobody has looked at it. A method that is not there looks the same."""
-    auth = AuthSettings(tokens=("a-token-of-some-length",))
+    auth = AuthSettings(tokens=(SecretStr("a-token-of-some-length"),))
     async with (
         served({"action_look": nothing}, auth=auth) as (stub, assembly),
         grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel,

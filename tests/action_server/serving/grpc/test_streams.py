@@ -78,7 +78,12 @@ async def test_what_streams_to_nobody_is_said_in_messages(action: str) -> None:
 
 def test_chunks_are_joined_into_as_few_messages_as_hold_them() -> None:
     """Texts and lists one after the other; two images are two messages."""
-    chunks = [{"text": "a"}, {"text": "b", "image": "1"}, {"buttons": [{"title": "x"}]}, {"image": "2", "text": "c"}]
+    chunks: list[dict[str, Any]] = [
+        {"text": "a"},
+        {"text": "b", "image": "1"},
+        {"buttons": [{"title": "x"}]},
+        {"image": "2", "text": "c"},
+    ]
 
     joined = join([*chunks, {"buttons": [{"title": "y"}]}])
 

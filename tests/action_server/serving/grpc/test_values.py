@@ -68,11 +68,11 @@ async def test_a_slot_that_the_domain_calls_float_stays_one(known_by: str) -> No
             {"event": "slot", "name": "age", "value": 3, "timestamp": 2.0},
         ],
     }
-    digest = {"domain_digest": "d1"} if known_by == "its digest" else {}
+    digest: dict[str, Any] = {"domain_digest": "d1"} if known_by == "its digest" else {}
     async with served({"action_look": looks}, FLOAT_DOMAIN if known_by == "the setting" else None) as (stub, _):
         if known_by == "its digest":
             await answered(stub, request("action_look", domain=FLOAT_DOMAIN, **digest))
-        domain = {"domain": FLOAT_DOMAIN} if known_by == "the call" else {}
+        domain: dict[str, Any] = {"domain": FLOAT_DOMAIN} if known_by == "the call" else {}
         await answered(stub, request("action_look", tracker, **digest, **domain))
 
     assert repr(looks.slots["weight"]) == "70.0"
