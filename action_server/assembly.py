@@ -43,7 +43,7 @@ from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
-from action_server.telemetry.recorder import Recorder, open_recorder
+from action_server.telemetry.recorder import open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 
@@ -272,25 +272,30 @@ async def assemble(
             joins_chunks=settings.join_chunks,
         )
         stack.callback(executor.close)
-        executor.recorder = _open_recorder(stack, settings, metrics)
         _start_counting(metrics, executor, settings)
-        watchdog = _make_watchdog(stack, settings, metrics)
-        readiness = _readiness(executor, opened, watchdog, store)
-        yield Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
+        yield _put_together(stack, prepared, settings, executor, opened, store)
 
 
 def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
-    transports = [name for name, served in (("http", not settings.grpc), ("grpc", settings.has_grpc)) if served]
-    metrics.know((action.name for action in executor.registry), transports)
+    metrics.know((action.name for action in executor.registry), settings.transports)
     metrics.threads(0, executor.threads.limit)
     count_with(metrics)
 
 
-def _readiness(
-    executor: Executor, opened: services.Services, watchdog: LoopWatchdog | None, store: IdempotencyStore | None
-) -> Readiness:
+def _put_together(
+    stack: AsyncExitStack,
+    prepared: Prepared,
+    settings: Settings,
+    executor: Executor,
+    opened: services.Services,
+    store: IdempotencyStore | None,
+) -> Assembly:
+    rules = read_rules(settings.blocks.privacy)[0]
+    executor.recorder = open_recorder(stack, settings.recording, rules, prepared.metrics.recorded)
+    watchdog = _make_watchdog(stack, settings, prepared.metrics)
     details, ping = partial(_details, executor, watchdog), None if store is None else store.ping
-    return Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
+    readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
+    return Assembly(settings, executor, readiness, prepared.metrics if settings.metrics else None, watchdog)
 
 
 def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
@@ -371,10 +376,6 @@ def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
     stack.callback(tracing.close)
     tracing.share()
     return tracing
-
-
-def _open_recorder(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> Recorder | None:
-    return open_recorder(stack, settings.recording, read_rules(settings.blocks.privacy)[0], metrics.recorded)
 
 
 def _read_privacy(settings: Settings) -> Privacy:

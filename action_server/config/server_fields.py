@@ -110,6 +110,17 @@ class ServerFields(BaseModel):
         return self.grpc or self.grpc_port is not None
 
     @property
+    def transports(self) -> tuple[str, ...]:
+        """What calls are taken over: http, grpc."""
+        return tuple(name for name in ("http", "grpc") if self.port_of(grpc=name == "grpc") is not None)
+
+    def port_of(self, *, grpc: bool) -> int | None:
+        """Return the port that calls are taken at, over gRPC or HTTP; None if they are not taken so."""
+        if grpc:
+            return self.port if self.grpc else self.grpc_port
+        return None if self.grpc else self.port
+
+    @property
     def http_port(self) -> int | None:
         """The port of HTTP; None if only gRPC is served."""
         return self.monitoring_port if self.grpc else self.port

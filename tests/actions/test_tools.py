@@ -90,7 +90,9 @@ class Faces:
         tracker = {"sender_id": sender, "slots": {**SLOTS, **slots}, "latest_message": {}, "events": []}
         rest: dict[str, Any] = {"paused": False, "followup_action": None, "active_loop": {}, "latest_action_name": None}
         with use_services(self._services):
-            found = await executor.run({"next_action": action, "tracker": {**tracker, **rest}, "domain": {}})
+            found = await executor.run(
+                {"next_action": action, "tracker": {**tracker, **rest}, "domain": {"version": "3.1"}}
+            )
         assert found is not None
         return _answer(found.model_dump())
 
