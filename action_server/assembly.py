@@ -46,6 +46,7 @@ from action_server.telemetry.outbound import count_with
 from action_server.telemetry.recorder import open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
+from action_server.tools.domain import read_domain
 
 if TYPE_CHECKING:
     from action_server.idempotency.store import IdempotencyStore
@@ -301,11 +302,8 @@ def _put_together(
 def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
     """Return the store of domains; where gRPC is served, whose requests lose parts, it knows the assistant's own."""
     files = DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
-    if settings.domain is None or not settings.has_grpc:
-        return Domains(settings.max_domains, files)
-    from action_server.tools.domain import read_domain
-
-    return Domains(settings.max_domains, files, read_domain(settings.domain, "domain"))
+    told = settings.domain if settings.has_grpc else None
+    return Domains(settings.max_domains, files, None if told is None else read_domain(told, "domain"))
 
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
