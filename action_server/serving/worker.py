@@ -256,7 +256,7 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        async with _serving(assembly, sock) as server:
+        async with _serving(assembly, sock, shared_directory) as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
@@ -298,7 +298,9 @@ class _BothServers:
 
 
 @asynccontextmanager
-async def _serving(assembly: Assembly, sock: socket.socket | None) -> AsyncIterator[_Server]:
+async def _serving(
+    assembly: Assembly, sock: socket.socket | None, shared_directory: Path | None
+) -> AsyncIterator[_Server]:
     """Serve over what the settings say: HTTP on the socket, gRPC on a port of the settings, or both."""
     if not assembly.settings.has_grpc:
         assert sock is not None  # noqa: S101 - there is nothing else to serve on
@@ -309,11 +311,11 @@ async def _serving(assembly: Assembly, sock: socket.socket | None) -> AsyncItera
     from action_server.serving.grpc.server import serve_grpc
 
     if sock is None:
-        async with serve_grpc(assembly) as grpc:
+        async with serve_grpc(assembly, shared_directory=shared_directory) as grpc:
             yield grpc
         return
     port = None if assembly.settings.grpc else assembly.settings.grpc_port
-    async with serve_http(assembly, sock) as http, serve_grpc(assembly, port) as grpc:
+    async with serve_http(assembly, sock) as http, serve_grpc(assembly, port, shared_directory) as grpc:
         both = _BothServers(http, grpc)
         try:
             yield both

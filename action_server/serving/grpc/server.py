@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 
@@ -19,6 +20,7 @@ from action_server.security.watched_files import WatchedFiles
 from action_server.serving.grpc.health import Health
 from action_server.serving.grpc.service import ActionService
 from action_server.serving.grpc.sockets import has_connections, listening_sockets, stop_listening
+from action_server.serving.grpc.streams import Streams
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +97,12 @@ class GrpcServer:
 
 
 @asynccontextmanager
-async def serve_grpc(assembly: Assembly, port: int | None = None) -> AsyncIterator[GrpcServer]:
+async def serve_grpc(
+    assembly: Assembly, port: int | None = None, shared_directory: Path | None = None
+) -> AsyncIterator[GrpcServer]:
     """Serve gRPC within the block; afterwards running calls get the settings' ``grace``.
 
-    ``port`` is another one than that of the settings.
+    ``port`` is another one than that of the settings; ``shared_directory`` is where workers find each other.
 
     Raises:
         SettingsError: the address cannot be had, or a file cannot be read.
@@ -106,9 +110,12 @@ async def serve_grpc(assembly: Assembly, port: int | None = None) -> AsyncIterat
     settings, readiness = assembly.settings, assembly.readiness
     health = Health(readiness)
     server = grpc.aio.server(options=_options(settings))
-    server.add_generic_rpc_handlers((ActionService(assembly, health),))
+    streams = Streams(shared_directory)
+    server.add_generic_rpc_handlers((ActionService(assembly, health, streams),))
     before = listening_sockets()
     _listen(server, settings, settings.port if port is None else port)
+    if streams.own_address is not None:
+        server.add_insecure_port(streams.own_address)
     await server.start()
     listening = listening_sockets() - before
     serving = GrpcServer(server, health, settings.grace, assembly.executor.disconnects, listening)

@@ -41,12 +41,16 @@ Context: TypeAlias = Any
 # A response, serialized, or the error that there is instead of one.
 _Outcome = tuple[bytes, CallError | None]
 _REQUEST_ID = HEADER.lower()
+# Of metadata, what a connection says for itself.
+_OF_CONNECTION = ("user-agent", "te", "content-type", "accept-encoding", "grpc-accept-encoding", "grpc-timeout")
+# In seconds: how long another worker may take to hear of an interruption.
+_HANDING_ON = 5.0
 
 
 class ActionService(grpc.GenericRpcHandler):
     """Serves an assembly's actions; with ``health``, also what asks how it is. To be added to a server."""
 
-    def __init__(self, assembly: Assembly, health: Health | None = None) -> None:
+    def __init__(self, assembly: Assembly, health: Health | None = None, streams: Streams | None = None) -> None:
         settings = assembly.settings
         self._calls = assembly.calls
         self._executor = assembly.executor
@@ -55,7 +59,7 @@ class ActionService(grpc.GenericRpcHandler):
         self._depth = settings.request_limits.max_json_depth
         self._barge_in_timeout = settings.barge_in_timeout
         self._budget = ByteBudget(settings.request_limits.max_bytes_in_flight)
-        self._streams = Streams()
+        self._streams = streams or Streams()
         # Those whose clients have gone, until they have ended.
         self._leaving: set[asyncio.Task[_Outcome]] = set()
         self._open_methods = health.methods if health is not None else {}
@@ -161,7 +165,19 @@ class ActionService(grpc.GenericRpcHandler):
         stream = self._streams.find(response_id)
         if stream is not None:
             stream.interrupt()
+        elif address := self._streams.address_of(response_id):
+            await self._interrupt_elsewhere(address, body, context)
         return b""
+
+    async def _interrupt_elsewhere(self, address: str, body: bytes, context: Context) -> None:
+        """Hand an interruption on to the worker that has the stream, with the caller's credentials."""
+        given = context.invocation_metadata() or ()
+        metadata = tuple((key, value) for key, value in given if key not in _OF_CONNECTION)
+        async with grpc.aio.insecure_channel(address) as channel:
+            try:
+                await channel.unary_unary(f"/{SERVICE}/AckStreamChunks")(body, metadata=metadata, timeout=_HANDING_ON)
+            except grpc.aio.AioRpcError as exc:
+                logger.warning("stream.not_interrupted", extra={"problem": exc.code().name})
 
     async def _actions(self, body: bytes, context: Context) -> bytes:
         """List the actions."""

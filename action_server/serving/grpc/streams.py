@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Chunks that wait for the client: the engine's own number. The transport takes about 4 MiB more.
 WAITING = 32
+_WORKER = re.compile(r"([0-9a-f]{1,8})-[0-9a-f]{32}")
 Piece = dict[str, Any]
 
 
@@ -94,10 +98,30 @@ class Stream:
 
 
 class Streams:
-    """The streams that run in this worker, by the id that the client knows them by."""
+    """The streams that run in this worker, by the id that the client knows them by.
 
-    def __init__(self) -> None:
+    A client opens a connection for each call, which may reach another worker than its stream has: so the id says which
+    worker that is, and with a ``directory`` that all of them share, each has a socket of its own there.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
         self._by_id: dict[str, Stream] = {}
+        self._directory = directory
+
+    @property
+    def own_address(self) -> str | None:
+        """The address, in gRPC's form, that other workers find this one at; None without others."""
+        return self._address(f"{os.getpid():x}")
+
+    def address_of(self, response_id: str) -> str | None:
+        """Return the address of another worker that has the stream of an id; None if there is none."""
+        worker = _WORKER.fullmatch(response_id)
+        address = self._address(worker[1]) if worker is not None else None
+        is_there = address is not None and os.path.exists(address.removeprefix("unix:"))
+        return address if is_there and address != self.own_address else None
+
+    def _address(self, worker: str) -> str | None:
+        return None if self._directory is None else f"unix:{self._directory / f'grpc-{worker}.sock'}"
 
     def find(self, response_id: str) -> Stream | None:
         """Return the stream of an id; None if it has ended, or runs elsewhere."""
@@ -108,7 +132,7 @@ class Streams:
         kind = piece["event"]
         if kind == "stream_start":
             self.forget(stream)
-            stream.response_id = uuid4().hex
+            stream.response_id = f"{os.getpid():x}-{uuid4().hex}"
             self._by_id[stream.response_id] = stream
             return replies.chunk_start(stream.response_id)
         if kind == "stream_end":

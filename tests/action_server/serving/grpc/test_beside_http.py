@@ -177,3 +177,37 @@ def test_a_free_port_is_taken_and_named(tmp_path: Path) -> None:
         port = int(running.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
             assert port != 0
+
+
+STREAM = """
+    import asyncio
+    from rasa_sdk import Action
+
+    class ActionTalk(Action):
+        def name(self):
+            return "action_talk"
+
+        async def run(self, dispatcher, tracker, domain):
+            await dispatcher.stream_start()
+            while not dispatcher.is_streaming_cancelled:
+                await asyncio.sleep(0.01)
+            return []
+"""
+
+
+async def test_a_barge_in_reaches_the_stream_in_whichever_worker_it_is(tmp_path: Path) -> None:
+    """Engines open a connection for each call: the kernel gives it to any of the workers."""
+    project(tmp_path, {"actions.py": STREAM})
+    with server(tmp_path, "--grpc", "--workers", "2") as running:
+        target = running.url.removeprefix("grpc://")
+        async with grpc.aio.insecure_channel(target) as channel:
+            stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+            call = pb.WebhookRequest(next_action="action_talk", tracker=pb.Tracker(sender_id="s"))
+            for number in range(8):
+                rpc = stub.WebhookStream(call, timeout=PATIENCE, wait_for_ready=True)
+                started = await rpc.read()
+                # Another connection each time: of eight, one at least reaches the other worker, but for bad luck.
+                async with grpc.aio.insecure_channel(target, options=[("connection", number)]) as another:
+                    acknowledge = action_webhook_pb2_grpc.ActionServiceStub(another).AckStreamChunks
+                    await acknowledge(pb.StreamChunkAck(response_id=started.chunk_start.response_id), timeout=PATIENCE)
+                assert (await rpc.read()).WhichOneof("event") == "final_result"
