@@ -7,8 +7,8 @@ ARG PYTHON_VERSION=3.11
 # Installs into a virtual environment. Compilers that a package may bring in stay in this stage.
 FROM python:${PYTHON_VERSION}-slim AS build
 
-# Extras of pyproject.toml to install, separated by commas; empty for none.
-ARG EXTRAS=clinic,postgres
+# Extras of pyproject.toml to install, separated by commas; empty for none. docs/howto/deploy-with-docker.md lists them.
+ARG EXTRAS=clinic,jwt,postgres
 
 # Made under the path it is used from: a virtual environment cannot be moved.
 RUN python -m venv /opt/venv

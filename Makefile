@@ -8,7 +8,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak reliability proxies growth bench bench-report clean constraints
+.PHONY: help run test check format soak reliability proxies growth clients bench bench-report footprint clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half a
 bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/performance.md from the last result
 	$(BIN)/python -m benchmarks.report $(ARGS)
 
-reliability: $(VENV)/.installed-dev  ## a quarter of an hour of races, faults and deaths against every scheduling system
+reliability: $(VENV)/.installed-dev  ## an hour of races, faults, deaths and random walks on every scheduling system; goes on where it was cut off
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
@@ -49,6 +49,12 @@ proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths be
 
 growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
 	$(BIN)/python -m benchmarks.growth $(ARGS)
+
+footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
+	$(BIN)/python -m benchmarks.footprint
+
+clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, a quarter of an hour, and write the page of it
+	$(BIN)/python -m benchmarks.clients $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

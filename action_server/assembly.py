@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 from action_server import __version__
 from action_server.config.settings import Settings
-from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
+from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.domains import Domains
+from action_server.protocol.exchanges import encode_outcome, encode_request
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
 from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
+from action_server.runtime.idempotency_store import open_store, runs_once
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.one_thread import OneThread
-from action_server.runtime.options import OptionsTable
 from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
 from action_server.runtime.service_settings import ServiceSettings
@@ -85,8 +86,7 @@ class CallHandler:
         Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
         """
         executor = self.executor
-        recorder = executor.recorder
-        seen = None if recorder is None else recorder.begin("http", request_id)
+        seen = executor.recorder.begin("http", request_id) if executor.recorder is not None else None
         if seen is not None:
             decompress = seen.keeping(decompress)
         answered: tuple[int, bytes, CallError | None]
@@ -101,8 +101,8 @@ class CallHandler:
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
             answered = error.status, encode_error(error), error
-        if recorder is not None and seen is not None:
-            recorder.end(seen, answered[0], answered[1])
+        if seen is not None:
+            seen.end(answered[0], answered[1])
         return answered
 
     async def run(
@@ -122,14 +122,23 @@ class CallHandler:
         Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
         waits; a transport that streams brings its own ``dispatcher``.
         """
-        executor = self.executor
+        executor, recorder = self.executor, self.executor.recorder
+        seen = recorder.begin(transport, request_id) if recorder is not None else None
+        if seen is not None:
+            # Now: the action may change what it gets. What it cannot be read as is said to the action that reads it.
+            with suppress(RequestError):
+                seen.body = encode_request(call)
+        answered: tuple[Answer | None, CallError | None]
         try:
             with executor.tracing.call(headers) as span:
                 span.about(call)
                 how: dict[str, Any] = {"transport": transport, "patience": patience, "dispatcher": dispatcher}
-                return await executor.run(call, request_id=request_id, size=size, client=client, **how), None
+                answered = await executor.run(call, request_id=request_id, size=size, client=client, **how), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
-            return None, self.note_error(exc, request_id, client)
+            answered = None, self.note_error(exc, request_id, client)
+        if seen is not None:
+            seen.end(*encode_outcome(*answered))
+        return answered
 
     def note_error(self, exception: BaseException, request_id: str = "", client: str = "") -> CallError:
         """Return the error that an exception is answered with, and tell the log and the metrics of it."""
@@ -257,7 +266,7 @@ async def assemble(
         stack.callback(metrics.fold)
         databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
-        store = await databases.wait_for(partial(_open_store, stack, settings, package.registry, settings.options))
+        store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -272,6 +281,7 @@ async def assemble(
             threads=threads or _threads_here(prepared),
             joins_chunks=settings.join_chunks,
         )
+        executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, metrics.recorded)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
         yield _put_together(stack, prepared, settings, executor, opened, store)
@@ -291,10 +301,8 @@ def _put_together(
     opened: services.Services,
     store: IdempotencyStore | None,
 ) -> Assembly:
-    rules = read_rules(settings.blocks.privacy)[0]
-    executor.recorder = open_recorder(stack, settings.recording, rules, prepared.metrics.recorded)
     watchdog = _make_watchdog(stack, settings, prepared.metrics)
-    details, ping = partial(_details, executor, watchdog), None if store is None else store.ping
+    ping, details = None if store is None else store.ping, partial(_details, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
     return Assembly(settings, executor, readiness, prepared.metrics if settings.metrics else None, watchdog)
 
@@ -332,9 +340,8 @@ async def open_services(
     for unread in watched.unread():
         if unread.is_in(given or {}):
             raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        logger.warning(
-            "services.setting_unread", extra={"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
-        )
+        said = {"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+        logger.warning("services.setting_unread", extra=said)
     return opened
 
 
@@ -347,26 +354,12 @@ def store_location(settings: Settings) -> str | Path:
     return settings.database if "://" in settings.database else Path(settings.database)
 
 
-async def _open_store(
-    stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
-) -> IdempotencyStore | None:
+async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Registry) -> IdempotencyStore | None:
     """Open the store of actions that run once, if there is such an action."""
-    if not any(options.of(action.name, action.run).idempotent for action in registry):
+    if not runs_once(registry, settings.options):
         return None
-    # Here, as a server without such actions need not pay for SQLAlchemy.
-    from action_server.idempotency.store import IdempotencyStore
-
-    database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
-    if password is not None:
-        # A file that is not there is named here; later it is one more reason why the database does not answer.
-        password()
-    try:
-        store = await IdempotencyStore.open(database, where="database", password=password)
-    except DatabaseError as exc:
-        raise SettingsError("database", one_line(exc)) from exc
-    stack.push_async_callback(store.close)
-    return store
+    return await open_store(stack, store_location(settings), password)
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:

@@ -6,6 +6,7 @@ What keeps several processes on one SQLite file apart: WAL, the write lock first
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from action_server.errors import DatabaseError, SettingsError
-from action_server.extras import how_to_install
+from action_server.extras import packages_for
 
 T = TypeVar("T")
 
@@ -243,13 +244,9 @@ def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
         if sqlite
         else {"pool_pre_ping": True, "connect_args": {"timeout": patience, "command_timeout": patience}}
     )
-    try:
+    with packages_for(where):
         # hide_parameters: they may be people's data, and would stand in every error text.
         engine = create_async_engine(url, pool_timeout=patience, hide_parameters=True, **options)
-    except ImportError as exc:
-        raise SettingsError(
-            where, f"needs the package {exc.name}, which is not installed; {how_to_install('postgres')}"
-        ) from exc
     if sqlite:
         _configure_sqlite(engine, patience)
     return engine
@@ -266,9 +263,16 @@ def _make_private(path: Path) -> None:
     """Make the file and its folder if need be, readable by their owner alone; SQLite itself would let all read it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # Only a new file may be closed here: closing any descriptor of a file gives up all locks that this process has
+        # on it. Without them the next one to close the database, whoever it is, removes the log that others write to.
+        if not path.exists():
+            os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as exc:
-        raise DatabaseError(f"it cannot be opened: {exc.strerror}") from exc
+        # Another process may have made it in between.
+        if not path.is_file():
+            raise DatabaseError(f"it cannot be opened: {exc.strerror}") from exc
 
 
 def _configure_sqlite(engine: AsyncEngine, patience: float) -> None:

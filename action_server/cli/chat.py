@@ -24,6 +24,7 @@ from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
 from action_server.flows.session.failures import FailureLog, capture_failures
+from action_server.flows.session.greeting import asks_for_help, commands_help, opening, unknown_command, what_it_can_do
 from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.show import (
     Button,
@@ -44,14 +45,6 @@ DESCRIPTION = """\
 Talk to an assistant's flows, without an engine and without a language model. The actions are the real ones.
 
 Through a pipe each line is a message; the transcript is printed, and nothing prompts."""
-_HELP = """\
-/slots      the slots that have a value
-/stack      the flows that run, the active one first
-/restart    a new conversation
-/quit       leave; Ctrl-D and Ctrl-C do as well
-/help       this list
-A number clicks the button of that number. Everything else is said to the assistant, /SetSlots(...) and other payloads
-of buttons too."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +99,7 @@ async def _talk(
                 chat = Chat(args, stage, webhook, tools, log, _writer(out, is_json=args.json))
                 lines = _read_terminal(out) if is_terminal else sys.stdin
                 if is_terminal and not args.json:
-                    chat.write([Line(f"{project.root}, understood {args.understand[0]}; /help lists commands", "dim")])
+                    chat.write(opening(project, args.understand[0]))
                 return await chat.converse(lines, echo=not is_terminal)
 
 
@@ -141,7 +134,7 @@ class Chat:
                 continue
             if echo and not self._args.json:
                 self.write([user_line(text)])
-            if text == "/quit":
+            if text in ("/quit", "/stop"):
                 break
             if not await self._obey(text):
                 await self._say(self._resolve_button(text))
@@ -150,7 +143,9 @@ class Chat:
     async def _obey(self, text: str) -> bool:
         """Do what a line asks of the chat itself; False if it is said to the assistant."""
         if text == "/help":
-            self._print(_HELP.splitlines())
+            self._print(commands_help())
+        elif text == "/flows":
+            self._print(what_it_can_do(self._stage.project))
         elif text == "/slots":
             domain = self._stage.project.domain
             slots = {n: v for n, v in self._player.state.slots.items() if v is not None and _is_own(n, domain)}
@@ -163,7 +158,9 @@ class Chat:
             self._print(["a new conversation"])
             await self._greet()
         else:
-            return False
+            unknown = unknown_command(text, self._stage.project)
+            self._print([unknown] if unknown else [])
+            return bool(unknown)
         return True
 
     def _begin(self) -> None:
@@ -182,6 +179,8 @@ class Chat:
     async def _say(self, message: str) -> None:
         turn, error = await self._play(self._player.say(message, self._understanding))
         self._show(turn or self._player.last_turn, error)
+        if turn is not None and asks_for_help(message, turn):
+            self._print(what_it_can_do(self._stage.project))
 
     async def _play(self, playing: Coroutine[Any, Any, T]) -> tuple[T | None, str]:
         try:
@@ -217,6 +216,8 @@ class Chat:
         return button.payload
 
     def _print(self, lines: list[str]) -> None:
+        if not lines:
+            return
         if self._args.json:
             self.write([Line(to_json({"command": lines}))])
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from action_server import __version__
 from action_server.cli.console import make_console, print_json
-from action_server.cli.project_flags import add_project_flags, folder_of, read_settings
+from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of, read_settings
 from action_server.findings import output, sarif
 from action_server.flows.check import catalogue, checking
 from action_server.telemetry import logs
@@ -24,6 +24,7 @@ pyproject.toml."""
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     add_project_flags(parser)
+    add_cache_flag(parser)
     parser.add_argument("--strict-warnings", "--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument("--no-import", action="store_true", help="do not import the actions, only read their text")
     parser.add_argument(
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         load=not args.no_import,
         settings=settings,
         tools=tuple(args.tools),
+        cache=cache_of(args),
     )
     if args.migration:
         return _plan_migration(args, request)

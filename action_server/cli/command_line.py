@@ -17,12 +17,11 @@ from action_server import __version__
 from action_server.cli.console import print_error
 from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
-from action_server.extras import how_to_install
+from action_server.extras import explain_missing
 from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
 A custom action server for Rasa assistants. Without a verb it runs, with the flags of `python -m rasa_sdk`."""
-_EXTRA = f"needs packages that are not installed; {how_to_install('flows')}"
 
 
 class VerbModule(Protocol):
@@ -41,12 +40,11 @@ class VerbModule(Protocol):
 
 @dataclass(frozen=True)
 class Verb:
-    """What is typed, the line about it in ``--help``, and its module. ``is_extra``: it needs the extra ``flows``."""
+    """What is typed, the line about it in ``--help``, and its module."""
 
     words: tuple[str, ...]
     text: str
     module: str
-    is_extra: bool = False
 
     def load(self) -> VerbModule:
         """Import the verb's module.
@@ -57,9 +55,12 @@ class Verb:
         try:
             return cast("VerbModule", importlib.import_module(f"action_server.cli.{self.module}"))
         except ModuleNotFoundError as exc:
-            if not self.is_extra or (exc.name or "").startswith("action_server"):
-                raise
-            raise SettingsError(" ".join(self.words), _EXTRA) from None
+            raise self.missing(exc) from None
+
+    def missing(self, error: ModuleNotFoundError) -> Exception:
+        """Return the error to raise for a package that is not there: one line if an extra brings it."""
+        said = explain_missing(error)
+        return SettingsError(" ".join(self.words), said) if said else error
 
 
 VERBS = (
@@ -76,12 +77,12 @@ VERBS = (
     Verb(("completion",), "print what lets a shell complete verbs and flags", "completion"),
     Verb(("services",), "ask every service whether it works", "services"),
     Verb(("doctor",), "find what will fail at run time", "doctor"),
-    Verb(("check",), "find where code, domain and flows disagree", "check", is_extra=True),
-    Verb(("chat",), "talk to an assistant's flows", "chat", is_extra=True),
+    Verb(("check",), "find where code, domain and flows disagree", "check"),
+    Verb(("chat",), "talk to an assistant's flows", "chat"),
     Verb(("idempotency", "list"), "list the runs that have no answer", "idempotency_list"),
     Verb(("idempotency", "free"), "let calls run again whose outcome was unknown", "idempotency_free"),
-    Verb(("flows", "test"), "run end-to-end tests in Rasa's format against the actions", "flows_test", is_extra=True),
-    Verb(("flows", "graph"), "draw flows as Mermaid or SVG", "flows_graph", is_extra=True),
+    Verb(("flows", "test"), "run end-to-end tests in Rasa's format against the actions", "flows_test"),
+    Verb(("flows", "graph"), "draw flows as Mermaid or SVG", "flows_graph"),
 )
 # What begins several verbs: the line about it in `--help`, and its description.
 GROUPS = {
@@ -108,6 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ActionServerError as exc:
         print_error(f"error: {exc}")
         return 1
+    except ModuleNotFoundError as exc:
+        said = explain_missing(exc)
+        if said is None:
+            raise
+        print_error(f"error: {given[0]}: {said}")
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -20,21 +20,26 @@ from action_server.flows.session.loop import run_interruptibly
 from action_server.flows.session.stage import StageOptions, open_stage
 from action_server.project.places import Problems
 from action_server.project.project import Project
+from action_server.project.tree_cache import TreeCache
 from action_server.project.yaml_tree import Trees
 
 # Where projects keep their end-to-end tests.
 E2E_FOLDERS = ("tests", "test", "e2e_tests", "e2e")
 
 
-def select_cases(paths: Sequence[Path], only: str | None, project: Project) -> list[Case]:
+def select_cases(
+    paths: Sequence[Path], only: str | None, project: Project, cache: TreeCache | None = None
+) -> list[Case]:
     """Return the cases of the paths, or of the project, whose names contain ``only`` in any case.
+
+    ``cache`` knows files that earlier runs have read.
 
     Raises:
         SettingsError: there are none, or a file is wrong; what exactly is printed to standard error.
     """
     problems = Problems()
     own = (Path(project.root) / name for name in E2E_FOLDERS)
-    trees = Trees()
+    trees = Trees(cache=cache)
     files = find_files(list(paths) or [folder for folder in own if folder.is_dir()], trees, problems)
     cases, found = read_cases(files, Path(project.root), trees)
     problems += found

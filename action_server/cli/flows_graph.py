@@ -11,7 +11,7 @@ from pathlib import Path
 from action_server.cli.console import print_error
 from action_server.cli.e2e_cases import run_cases, select_cases
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
-from action_server.cli.project_flags import read_settings
+from action_server.cli.project_flags import cache_of, read_settings
 from action_server.errors import SettingsError
 from action_server.flows.e2e.coverage import executed_steps, taken_ways
 from action_server.flows.e2e.runner import Result
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     project = open_project(args)
     results: list[Result] = []
     if args.executed is not None:
-        cases = select_cases([args.executed], args.only, project)
+        cases = select_cases([args.executed], args.only, project, cache_of(args))
         results = run_cases(cases, project, settings, environment, stage_options(args, as_in_tests=True))
     for result in results:
         if result.outcome != "passed":

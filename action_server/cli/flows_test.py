@@ -13,7 +13,7 @@ from action_server.cli.console import make_console, print_json
 from action_server.cli.e2e_cases import run_cases, select_cases
 from action_server.cli.flags import add_json_flag
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
-from action_server.cli.project_flags import read_settings
+from action_server.cli.project_flags import cache_of, read_settings
 from action_server.errors import SettingsError
 from action_server.flows.e2e.coverage import FlowCoverage, coverage_of, percentage
 from action_server.flows.e2e.junit import write_junit
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = read_settings(args, environment)
     project = open_project(args)
     results = run_cases(
-        select_cases([*args.paths, *map(Path, args.behind)], args.only, project),
+        select_cases([*args.paths, *map(Path, args.behind)], args.only, project, cache_of(args)),
         project,
         settings,
         environment,

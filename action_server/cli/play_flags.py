@@ -8,7 +8,7 @@ from typing import Any
 
 from action_server.cli.console import print_error
 from action_server.cli.flags import add_url_flags, refuse_useless
-from action_server.cli.project_flags import add_project_flags, folder_of
+from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of
 from action_server.cli.values import parse_service_setting
 from action_server.config import settings
 from action_server.config.environment import process_environment
@@ -19,10 +19,16 @@ from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.yaml_tree import Trees
 
+_CLASSIC = (
+    "; it is a classic one, of intents, stories and rules, which a Rasa engine plays: `action-server call` runs its "
+    "actions, `check --migration --drafts DIR` drafts flows from it"
+)
+
 
 def add_play_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say what to play, who understands the user, and which actions answer."""
     add_project_flags(parser)
+    add_cache_flag(parser)
     settings.add_flag(parser, "strict")
     parser.add_argument(
         "--understand",
@@ -83,11 +89,11 @@ def open_project(args: argparse.Namespace) -> Project:
         SettingsError: there is no such folder, no project, or no flow in it that can be read.
     """
     folder = folder_of(args)
-    project = read_project(
-        folder, domain=args.domain, data=args.data, endpoints=args.endpoints, trees=Trees(process_environment())
-    )
+    trees = Trees(process_environment(), cache_of(args))
+    project = read_project(folder, domain=args.domain, data=args.data, endpoints=args.endpoints, trees=trees)
     for problem in project.problems:
         print_error(f"{problem.severity}: {problem}")
     if not project.flows:
-        raise SettingsError("--project", f"{folder} has no flows that can be read")
+        is_classic = bool(project.domain.intents or project.domain.forms)
+        raise SettingsError("--project", f"{folder} has no flows that can be read{_CLASSIC if is_classic else ''}")
     return project

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from action_server import __version__
 from action_server.config import settings
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.project.location import DEFAULT_PROJECT, project_folder
+from action_server.project.tree_cache import FOLDER, TreeCache
 
 
 def add_project_flags(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +20,24 @@ def add_project_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", type=Path, help="its flows, rules and stories, if not in data/")
     for name in ("actions", "endpoints"):
         settings.add_flag(parser, name)
+
+
+def add_cache_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of verbs that read all of the project's YAML files."""
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help=f"read all YAML files anew, and keep nothing of them in {FOLDER}/ of the project",
+    )
+
+
+def cache_of(args: argparse.Namespace) -> TreeCache | None:
+    """Return what earlier runs have kept of the project's files; None if the flags do not want it.
+
+    Raises:
+        SettingsError: as :func:`folder_of` does.
+    """
+    return None if args.no_cache else TreeCache(folder_of(args), __version__)
 
 
 def folder_of(args: argparse.Namespace) -> Path:

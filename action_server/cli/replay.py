@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if args.update:
         for one in found:
             if one.changes:
-                one.call.save(one.after.status, one.after.body, one.after.milliseconds)
+                _save(one)
     if args.json:
         print_json([one.as_json() for one in found])
     else:
@@ -75,14 +75,29 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 1 if any(one.changes for one in found) and not args.update else 0
 
 
+def _save(one: Replayed) -> None:
+    try:
+        one.call.save(one.after.status, one.after.body, one.after.milliseconds)
+    except OSError as exc:
+        raise SettingsError("--update", f"{one.call.file} cannot be written: {exc.strerror}") from exc
+
+
 def _write_tests(file: Path, calls: Sequence[RecordedCall]) -> int:
-    from action_server.testing.written_tests import tests_of
+    from action_server.findings.output import print_line
+    from action_server.testing.written_tests import is_testable, tests_of
 
     if file.exists():
         raise SettingsError("--as-test", f"{file} exists; name another file")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(tests_of(calls), encoding="utf-8")
-    make_console().print(f"wrote {file}")
+    text, console = tests_of([call for call in calls if is_testable(call)]), make_console()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError("--as-test", f"{file} cannot be written: {exc.strerror}") from exc
+    print_line(console, f"wrote {file}")
+    for call in calls:
+        if not is_testable(call):
+            print_line(console, f"left out {call.file.name}: {call.status} is no answer of an action")
     return 0
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from action_server.cli.project_flags import add_project_flags, folder_of
+from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of
 from action_server.errors import SettingsError
 
 DESCRIPTION = """\
@@ -28,6 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--write", metavar="FILE", type=Path, help="write the module to this file (default: print it)")
     what.add_argument("--check", metavar="FILE", type=Path, help="write nothing; is this file up to date?")
     add_project_flags(parser)
+    add_cache_flag(parser)
 
 
 def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -38,8 +39,9 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """
     from action_server.project.project_reader import read_project
     from action_server.project.typed_slots import typed_slots
+    from action_server.project.yaml_tree import Trees
 
-    project = read_project(folder_of(args), domain=args.domain)
+    project = read_project(folder_of(args), domain=args.domain, trees=Trees(cache=cache_of(args)))
     if not project.domain_files:
         raise SettingsError("--domain", "there is no domain to read slots from")
     text = typed_slots(project.domain)

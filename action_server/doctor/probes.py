@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiohttp
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
@@ -29,14 +29,15 @@ from action_server.runtime.health import Readiness, describe_all
 from action_server.runtime.service_settings import ServiceSettings
 from action_server.source import Place, place_of, place_of_failure
 
+if TYPE_CHECKING:
+    import aiohttp
+
 # How many seconds each request may take.
 PATIENCE = 3.0
 # A service that says what it understood asks other systems, some of them more than once.
 _DESCRIBED_WITHIN = 10.0
 _SKEW = 5
 _OLDEST, _NEWEST = (3, 6), (3, 21)
-# What aiohttp lets through: its own errors, and those of an answer that is not what it should be.
-_FAILURES = (aiohttp.ClientError, OSError, ValueError, TimeoutError, asyncio.TimeoutError, KeyError, TypeError)
 
 
 @dataclass
@@ -94,7 +95,7 @@ async def ask_http(endpoint: Endpoint, target: Target, patience: float) -> Async
                 elif answer.status == 503:
                     body = await answer.json()
                     yield Finding.of(rules.NOT_READY, at, reason="; ".join(map(str, body["reasons"])))
-        except _FAILURES as exc:
+        except _failures() as exc:
             yield Finding.of(rules.UNREACHABLE, at, reason=reason_of(exc, patience))
 
 
@@ -144,12 +145,14 @@ async def ask_engine(url: str, patience: float) -> AsyncIterator[Finding]:
             major, minor = str((await answer.json())["version"]).split(".")[:2]
             if not _OLDEST <= (int(major), int(minor)) <= _NEWEST:
                 yield Finding.of(rules.ENGINE_VERSION, at)
-    except _FAILURES as exc:
+    except _failures() as exc:
         yield Finding.of(rules.ENGINE_UNREACHABLE, at, reason=reason_of(exc, patience))
 
 
 def reason_of(exc: BaseException, patience: float = PATIENCE) -> str:
     """Say in words why there is no answer, without a word of the address."""
+    import aiohttp
+
     if isinstance(exc, (TimeoutError, asyncio.TimeoutError)):
         return f"there is no answer within {patience:g} s"
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
@@ -164,7 +167,17 @@ def reason_of(exc: BaseException, patience: float = PATIENCE) -> str:
     return f"what is there does not answer as one ({type(cause).__name__})"
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what aiohttp lets through: its own errors, and those of an answer that is not what it should be."""
+    import aiohttp
+
+    return (aiohttp.ClientError, OSError, ValueError, TimeoutError, asyncio.TimeoutError, KeyError, TypeError)
+
+
 def _session(patience: float, context: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    # Here, as without --online nobody is asked, and who is not needs no client.
+    import aiohttp
+
     timeout = aiohttp.ClientTimeout(total=patience)
     return aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=context or True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from action_server.doctor import endpoint_rules, mcp_rules, server_rules, storage_rules, tls_rules
+from action_server.doctor.from_rasa_sdk import rules as move_rules
 from action_server.findings.rule import Rule
 
 RULES: dict[str, Rule] = {
@@ -11,4 +12,5 @@ RULES: dict[str, Rule] = {
     **server_rules.RULES,
     **mcp_rules.RULES,
     **storage_rules.RULES,
+    **move_rules.RULES,
 }

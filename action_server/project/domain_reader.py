@@ -10,7 +10,7 @@ from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.places import Problems, Severity
 from action_server.project.response_reader import read_response
 from action_server.project.slot_reader import read_slot
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 DOMAIN_KEYS = (

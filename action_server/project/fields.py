@@ -6,7 +6,7 @@ from typing import Any
 
 from action_server.nearest import did_you_mean as did_you_mean
 from action_server.project.places import Problems, Severity
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 

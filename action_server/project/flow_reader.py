@@ -8,7 +8,7 @@ from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.flows import END, Branch, Flow, LinkStep, NluTrigger, Step
 from action_server.project.places import Problems
 from action_server.project.step_reader import STEP_KINDS, condition_of, is_step, read_step, step_label
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")

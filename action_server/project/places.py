@@ -28,7 +28,8 @@ class Problem(Frozen):
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        where = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{where}: {self.message}"
 
 
 class Problems(list[Problem]):

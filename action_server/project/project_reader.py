@@ -14,7 +14,8 @@ from action_server.project.flows import Flow
 from action_server.project.places import Problems
 from action_server.project.project import Project
 from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
-from action_server.project.yaml_tree import Node, Trees
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
 
 PATTERNS_FILE = Path(__file__).parent / "patterns.yml"

@@ -9,7 +9,7 @@ from action_server.project.domain import Response, SlotConstraint, Variation
 from action_server.project.fields import Fields, kind_of
 from action_server.project.places import Problems
 from action_server.project.step_reader import condition_of
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 _KNOWN = (

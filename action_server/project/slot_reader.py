@@ -8,7 +8,7 @@ from action_server.project.domain import MAPPING_TYPES, SLOT_TYPES, Slot, SlotMa
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
 from action_server.project.step_reader import read_rejections
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 

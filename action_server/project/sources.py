@@ -11,7 +11,8 @@ from pathlib import Path
 from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
 from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
-from action_server.project.yaml_tree import Node, Trees
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
 from action_server.yaml_file import read_text
 

@@ -18,7 +18,7 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 
 STEP_KINDS = ("action", "collect", "set_slots", "link", "call", "noop")
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from action_server.project.places import Problems
+from action_server.project.tree_cache import TreeCache
 from action_server.project.yaml_files import SETTINGS_FILES
+from action_server.project.yaml_node import Node
 from action_server.source import Place, shorten
 from action_server.yaml_file import DEEPEST, BudgetExceeded, new_parser, read_text
 
@@ -30,60 +31,16 @@ _HAS_VARIABLE = re.compile(r"^(.*)\$\{(.*)\}(.*)$")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Node:
-    """A value of a file: a mapping or a list of further nodes, or a scalar. ``raw`` is a scalar's text as written."""
-
-    value: Any
-    place: Place
-    raw: str = ""
-    keys: Mapping[str, Place] = field(default_factory=dict)
-
-    @property
-    def is_mapping(self) -> bool:
-        """Tell a mapping."""
-        return isinstance(self.value, dict)
-
-    @property
-    def is_list(self) -> bool:
-        """Tell a list."""
-        return isinstance(self.value, list)
-
-    @property
-    def is_scalar(self) -> bool:
-        """Tell a value that is neither mapping nor list; null is one."""
-        return not (self.is_mapping or self.is_list)
-
-    def items(self) -> Iterator[tuple[str, Node]]:
-        """Yield the entries of a mapping; nothing for other nodes."""
-        yield from self.value.items() if self.is_mapping else ()
-
-    def elements(self) -> Iterator[Node]:
-        """Yield the elements of a list; nothing for other nodes."""
-        yield from self.value if self.is_list else ()
-
-    def get(self, key: str) -> Node | None:
-        """Return an entry of a mapping, None if there is none."""
-        return self.value.get(key) if self.is_mapping else None
-
-    def plain(self) -> Any:
-        """Return the value without places, as JSON has it."""
-        if self.is_mapping:
-            return {key: node.plain() for key, node in self.items()}
-        if self.is_list:
-            return [node.plain() for node in self.elements()]
-        return self.value
-
-
 class Trees:
     """Reads YAML files, each of them once: whoever asks again gets the same tree.
 
     ``environment`` takes the place of `${NAME}` in texts without quotes, as engines do it when they load a project.
-    Without one they stay as they are written.
+    Without one they stay as they are written. ``cache`` knows the trees that earlier runs made.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, cache: TreeCache | None = None) -> None:
         self._environment = environment
+        self._cache = cache
         self._texts: dict[str, str] = {}
         self._trees: dict[str, tuple[Node | None, Problems]] = {}
 
@@ -116,7 +73,14 @@ class Trees:
             self._texts[name] = text = read_text(path)
             # What these need of the environment is filled in where it is needed, key by key.
             environment = None if path.name in SETTINGS_FILES else self._environment
-            return parse_tree(text, file, problems, environment)
+            # A text that the environment is part of is another one for each, and may hold what nobody keeps on a disk.
+            cache = self._cache if environment is None or "${" not in text else None
+            tree = cache.find(name, text, file, problems) if cache else None
+            if tree is None:
+                tree = parse_tree(text, file, problems, environment)
+                if cache and tree is not None:
+                    cache.keep(name, text, tree, problems)
+            return tree
         except OSError as exc:
             problems.at(start, f"cannot be read: {exc.strerror}")
         except UnicodeDecodeError as exc:

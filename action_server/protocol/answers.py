@@ -63,7 +63,7 @@ def _events(notes: Notes, returned: object, known: KnownEvents) -> list[JsonObje
     # Every engine knows slots.
     events = leading_slots(items)
     rest = items[len(events) :]
-    usual = usual_events(rest, known) if len(rest) >= LEAST else None
+    usual = usual_events(rest, known, notes.event_repaired) if len(rest) >= LEAST else None
     if usual is not None:
         return events + usual
     return events + [event for item in rest if (event := _event(notes, item, known)) is not None]

@@ -7,10 +7,11 @@ needs to make an event of it: an event that passes the schema and then raises co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from action_server.protocol.jsonable import JsonObject, is_plain_atom, plain_copy
@@ -81,6 +82,7 @@ _ANY = (object,)
 _TEXT = _Field((str,))
 _TEXT_OR_NULL = _Field((str, _NULL))
 _NUMBER = _Field((int, float))
+_DICT_OR_NULL = _Field((dict, _NULL))
 _NUMBER_OR_NULL = _Field((int, float, _NULL))
 _NEEDED_TEXT = _Field((str,), required=True)
 
@@ -139,6 +141,8 @@ _MOMENT = re.compile(
     r"([T ](?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)(\.\d{1,9})?)?( ?(Z|[+-]\d\d:?\d\d))?)?",
     re.ASCII,
 )
+# As `isoformat` writes them: to the second or the microsecond, each of them with an offset and without.
+_LENGTHS_OF_MOMENTS = frozenset({19, 26, 25, 32})
 
 
 # Of these more has to be looked at than the types of their own fields.
@@ -194,6 +198,39 @@ def fits_types(name: str, types: Mapping[str, Set[type]]) -> bool:
                 return False
         elif field.required:
             return False
+    return True
+
+
+def fit_together(name: str, events: Sequence[JsonObject]) -> bool:
+    """Tell whether an engine takes all of these events of one name, of plain JSON, as they are; a `parse_data` of null
+    is let pass, which :func:`repair` puts right.
+
+    What lies in their objects is looked at as well, field by field of all of them. False also where only
+    :func:`repair` can tell.
+    """
+    fields = _FIELDS_OF.get(name, _COMMON)
+    if name == "user":
+        parsed = [event.get("parse_data", _ANY) for event in events]
+        parsed = [one for one in parsed if one is not None]
+        if not set(map(type, parsed)) <= {dict} or any("response_selector" in one for one in parsed):
+            return False
+        return _all_fit(events, {**fields, "parse_data": _DICT_OR_NULL}) and _all_fit(parsed, _PARSE_DATA)
+    if name == "reminder" and not all(_is_written_moment(event.get("date_time")) for event in events):
+        return False
+    return _all_fit(events, fields)
+
+
+def _all_fit(values: Sequence[JsonObject], fields: Mapping[str, _Field]) -> bool:
+    for key, field in fields.items():
+        found = [value[key] for value in values if key in value]
+        if field.required and len(found) < len(values):
+            return False
+        if field.types is not _ANY and not set(map(type, found)) <= set(field.types):
+            return False
+        if found and field.fields:
+            below = list(chain.from_iterable(found)) if list in field.types else found
+            if not set(map(type, below)) <= {dict} or not _all_fit(below, field.fields):
+                return False
     return True
 
 
@@ -266,6 +303,16 @@ def _drop_response_selector(parse_data: JsonObject, repaired: Repaired) -> None:
     if found is not _ANY and not fits:
         repaired("parse_data.response_selector", type(found).__name__)
         del parse_data["response_selector"]
+
+
+def _is_written_moment(value: object) -> bool:
+    """Tell whether it is what `datetime.isoformat` writes, to the minute in the offset: such a one is a moment."""
+    if type(value) is not str or len(value) not in _LENGTHS_OF_MOMENTS:
+        return False
+    try:
+        return datetime.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _is_moment(value: object) -> bool:

@@ -6,12 +6,12 @@ else is left to the way of a single event (:mod:`action_server.protocol.answers`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from action_server.protocol.events import NOT_FLAT, KnownEvents, fits_types
+from action_server.protocol.events import NOT_FLAT, KnownEvents, fit_together, fits_types
 from action_server.protocol.jsonable import JsonObject, is_plain_atom, plain_copy
 
 # Below, columns are not worth making.
@@ -39,8 +39,13 @@ def leading_slots(items: Sequence[dict[Any, Any]]) -> list[JsonObject]:
     return slots
 
 
-def usual_events(items: Sequence[dict[Any, Any]], known: KnownEvents) -> list[JsonObject] | None:
-    """Return copies of events that every one of them is taken as it is; None if one has to be looked at alone."""
+def usual_events(
+    items: Sequence[dict[Any, Any]], known: KnownEvents, repaired: Callable[[str, str, str], None]
+) -> list[JsonObject] | None:
+    """Return copies of events of which every one is taken as it is; None if one has to be looked at alone.
+
+    ``repaired`` is told, by event, field and type, of what rasa-sdk itself writes wrongly and is put right here.
+    """
     # First the keys' own types: a key that is an enum is equal to the text that it is no more than like.
     if set(map(type, chain.from_iterable(items))) != {str}:
         return None
@@ -52,6 +57,7 @@ def usual_events(items: Sequence[dict[Any, Any]], known: KnownEvents) -> list[Js
         group = copies if len(shapes) == 1 else [copy for copy in copies if tuple(copy) == shape]
         if not _are_usual(shape, group, known):
             return None
+    _put_right(copies, repaired)
     return copies
 
 
@@ -60,17 +66,27 @@ def _are_usual(keys: tuple[str, ...], group: list[JsonObject], known: KnownEvent
     if "event" not in keys or set(map(type, _column("event", group))) != {str}:
         return False
     names = set(_column("event", group))
-    if len(names) > _MOST_SHAPES or not all(name in known and name not in NOT_FLAT for name in names):
+    if len(names) > _MOST_SHAPES or not all(name in known for name in names):
         return False
     types = {key: set(map(type, _column(key, group))) for key in keys}
-    if not all(fits_types(name, types) for name in names):
+    if not all(fits_types(name, types) for name in names - NOT_FLAT):
         return False
     for key, found in types.items():
         if not found <= _ATOMS | _CONTAINERS or not _are_plain_numbers(found, _column(key, group)):
             return False
         if found & _CONTAINERS and not _copy_deeply(key, group):
             return False
-    return True
+    # Last: only what is plain JSON can be looked into.
+    return all(fit_together(name, [one for one in group if one["event"] == name]) for name in names & NOT_FLAT)
+
+
+def _put_right(events: list[JsonObject], repaired: Callable[[str, str, str], None]) -> None:
+    """Put an empty object where rasa-sdk's ``UserUttered`` writes null, as `repair` does it for one."""
+    for event in events:
+        if event["event"] == "user" and event["parse_data"] is None:
+            repaired("user", "parse_data", "NoneType")
+            del event["parse_data"]
+            event["parse_data"] = {}
 
 
 def _column(key: str, group: list[JsonObject]) -> Iterator[Any]:

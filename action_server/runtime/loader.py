@@ -9,6 +9,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TypeGuard
 
@@ -88,6 +89,37 @@ def _modules_of(package: str, before: set[str]) -> set[str]:
     return own | brought | named
 
 
+def prefer(folder: Path, package: str) -> None:
+    """Let ``package`` be imported from ``folder``, also after one of its name was imported from another folder.
+
+    Two assistants that are tested by one process both have an ``actions``. Nothing is done if it is not in the folder.
+    """
+    root = package.partition(".")[0]
+    is_here = (folder / root).is_dir() or (folder / f"{root}.py").is_file()
+    if str(folder) in sys.path and is_here:
+        sys.path.remove(str(folder))
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    other = _folder_of(sys.modules.get(root))
+    if other is None or not is_here or other == folder.resolve():
+        return
+    importlib.invalidate_caches()
+    brought = _modules_brought_by.pop(package, set())
+    for name in [*brought, *_own_modules(root)]:
+        # With it goes what it brought from its own folder: helper modules have the same names, too.
+        if _folder_of(sys.modules.get(name), name) == other:
+            del sys.modules[name]
+
+
+def _folder_of(module: ModuleType | None, name: str = "") -> Path | None:
+    """Return the folder from which a module's topmost package was imported; None if that cannot be told."""
+    places = list(getattr(module, "__path__", ())) or [getattr(module, "__file__", None)]
+    if module is None or not isinstance(places[0], str):
+        return None
+    above = Path(places[0]).resolve().parents
+    return above[name.count(".")] if name.count(".") < len(above) else None
+
+
 def _is_class_or_typed_function(value: object) -> TypeGuard[type | FunctionType]:
     return isinstance(value, type) or (isinstance(value, FunctionType) and hasattr(value, "action_class"))
 
@@ -96,13 +128,20 @@ def _own_modules(package: str) -> set[str]:
     return {name for name in sys.modules if name == package or name.startswith(f"{package}.")}
 
 
+def _is_of_another_module(cls: type) -> bool:
+    """Tell whether a class is left of a module that was imported before under the same name."""
+    ours = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else None
+    theirs = (value.__globals__ for value in vars(cls).values() if isinstance(value, FunctionType))
+    return any(found is not ours and found.get("__name__") == cls.__module__ for found in theirs)
+
+
 def _concrete_actions(modules: set[str]) -> list[type[Action]]:
     """Return the authors' action classes of these modules, in rasa-sdk's order: of one name the last wins."""
     found: dict[type[Action], None] = {}
     for cls in _subclasses(Action):
         if cls.__module__ not in modules or cls.__module__.startswith(_NOT_THE_AUTHORS):
             continue
-        if not inspect.isabstract(cls) and not _is_a_base_class(cls):
+        if not inspect.isabstract(cls) and not _is_a_base_class(cls) and not _is_of_another_module(cls):
             found.pop(cls, None)
             found[cls] = None
     return list(found)

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from action_server.errors import UnauthorizedError
+from action_server.extras import packages_for
 from action_server.security.jwt import Algorithm, Key, Verifier, hmac_keys, jwks_keys, pem_keys
 from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, texts
 from action_server.security.watched_files import WatchedFiles
@@ -97,7 +98,10 @@ class JwtSettings(BaseModel):
 
     def keys(self) -> list[Key]:
         """Read the keys. Raises :class:`SettingsError`."""
-        where = "auth.jwt"
+        with packages_for("auth.jwt"):
+            return self._read_keys("auth.jwt")
+
+    def _read_keys(self, where: str) -> list[Key]:
         if self.public_key_file:
             where = f"{where}.public_key_file"
             return pem_keys(read_bytes(self.public_key_file, where), self.algorithms, where)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from action_server.errors import SettingsError
+from action_server.extras import packages_for
 from action_server.security.watched_files import WatchedFiles
 
 _CERTIFICATE = "--ssl-certificate, --ssl-keyfile"
@@ -67,8 +68,9 @@ class TlsFiles:
         return (self._decrypt(block) if _ENCRYPTED in block else block + b"\n"), chain
 
     def _decrypt(self, block: bytes) -> bytes:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives import serialization as pem
+        with packages_for("ssl_password"):
+            from cryptography.exceptions import UnsupportedAlgorithm
+            from cryptography.hazmat.primitives import serialization as pem
 
         try:
             key = pem.load_pem_private_key(block, (self.password or "").encode())

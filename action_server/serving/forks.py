@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from action_server.serving.grpc.sockets import descriptors, port_of
+from action_server.serving.stopping.sockets import descriptors, port_of
 
 # The listening sockets of the worker that serves in this process; None while nothing serves.
 _listening: set[int] | None = None

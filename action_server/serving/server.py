@@ -15,7 +15,7 @@ from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
 from action_server.serving import worker
 from action_server.serving.heartbeat import is_debugged
-from action_server.serving.stop_signal import StopSignal
+from action_server.serving.stopping.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
 from action_server.telemetry import hooks, logs
 from action_server.telemetry.collectors import collectors_of

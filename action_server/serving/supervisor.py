@@ -27,7 +27,7 @@ from action_server.serving import forks
 from action_server.serving.heartbeat import interval_of
 from action_server.serving.process_state import ProcessState, state_of
 from action_server.serving.project_files import Snapshot, snapshot
-from action_server.serving.stop_signal import Stop
+from action_server.serving.stopping.stop_signal import Stop
 from action_server.serving.worker_process import WorkerProcess
 from action_server.telemetry import logs
 from action_server.telemetry.metrics import Metrics

@@ -28,11 +28,11 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
 from action_server.serving import forks, memory
-from action_server.serving.grpc.sockets import listening_sockets
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
-from action_server.serving.stop_signal import Stop, StopSignal
+from action_server.serving.stopping.sockets import listening_sockets
+from action_server.serving.stopping.stop_signal import Stop, StopSignal
 from action_server.telemetry import hooks, logs
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ class HttpServer:
         self._closed: Awaitable[None] | None = None
         self._is_finished = False
 
-    async def announce(self, *, others_serve: bool) -> None:
+    async def announce(self, way: Stop) -> None:
         """Let clients know that this worker stops: from now on each answer says that its connection closes."""
-        if others_serve:
-            # They listen on the same socket, and the server is as ready as it was.
+        if way is Stop.RETIRE:
+            # Others listen on the same socket, and the server is as ready as it was.
             self._close_socket()
         else:
             self._readiness.state = "draining"
@@ -203,7 +203,7 @@ async def serve_http(
             yield server
         finally:
             if assembly.readiness.state == "ready":
-                await server.announce(others_serve=False)
+                await server.announce(Stop.NOW)
             await server.drain()
     finally:
         Sanic.unregister_app(app)
@@ -264,7 +264,7 @@ async def _serve(
             ready()
             way = await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
-            await server.announce(others_serve=way is Stop.RETIRE)
+            await server.announce(way)
             stopping.confirm()
             # Retired, gRPC ends its connections at once: the kernel gives its own socket new ones while it is open.
             if way is Stop.DRAIN or (way is Stop.RETIRE and sock is not None):
@@ -275,8 +275,8 @@ async def _serve(
 class _Server(Protocol):
     """What serves, over HTTP or gRPC."""
 
-    async def announce(self, *, others_serve: bool) -> None:
-        """Let clients know that this worker stops, and whether others have taken over."""
+    async def announce(self, way: Stop) -> None:
+        """Let clients know that this worker stops; when it retires, others have taken over."""
 
     async def finish_calls(self) -> None:
         """Take no more calls, and let those that run end within the grace."""
@@ -288,9 +288,9 @@ class _BothServers:
     def __init__(self, *servers: _Server) -> None:
         self._servers = servers
 
-    async def announce(self, *, others_serve: bool) -> None:
+    async def announce(self, way: Stop) -> None:
         """Let clients of both know."""
-        await asyncio.gather(*(server.announce(others_serve=others_serve) for server in self._servers))
+        await asyncio.gather(*(server.announce(way) for server in self._servers))
 
     async def finish_calls(self) -> None:
         """Let the calls of both end, before either cuts what is left."""

@@ -18,7 +18,7 @@ from action_server.errors import StartupError
 from action_server.serving import forks, worker
 from action_server.serving.heartbeat import Beat, Heartbeat, place_in_stacks
 from action_server.serving.project_files import Snapshot, imported_files
-from action_server.serving.stop_signal import Stop, StopSignal
+from action_server.serving.stopping.stop_signal import Stop, StopSignal
 
 # What a pipe holds on Linux, in bytes.
 _LONGEST_STACKS = 65536

@@ -159,6 +159,10 @@ class Masker:
             at = end
         return "".join([*pieces, text[at:]])
 
+    def is_in(self, text: str) -> bool:
+        """Tell whether a value may be in ``text``; then :meth:`apply` says whether one is."""
+        return any(form in text for form in self._all_forms())
+
     def _held(self) -> tuple[Mapping[str, Any], Iterable[Any]]:
         return self._slots, self._events
 

@@ -172,9 +172,9 @@ class Metrics:
         """Count calls over HTTP by the ``way`` they took through the server, ``fast`` or ``plain``."""
         self._families.webhook_requests.labels(way).inc(calls)
 
-    def recorded(self, result: str) -> None:
-        """Count a call that was to be recorded: ``written``, or why it was not, in a few words of ours."""
-        self._families.recordings.labels(result).inc()
+    def recorded(self, result: str, calls: int = 1) -> None:
+        """Count calls that were to be recorded: ``written``, or why they were not, in a few words of ours."""
+        self._families.recordings.labels(result).inc(calls)
 
     def refused(self, reason: str) -> None:
         """Count a request that never became a call. ``reason`` is one of a few words of ours."""

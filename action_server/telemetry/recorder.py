@@ -1,52 +1,63 @@
 """Writes calls down, each as one file that can be replayed: request, reply, face, versions and time.
 
-A call only puts what it has into a queue. A thread masks and writes; when the disk is slow or full the queue's bound is
-reached, and calls are not recorded: that is counted, and said once for each reason.
+A call only puts what it has into a list. A thread masks and writes what waits, in batches: to wake it for each call
+would cost more than to write the call. While many calls come they are lines of a backlog, and files later. When the
+disk is slow or full the list's bound is reached, and calls are not recorded: that is counted, and said once for each
+reason.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import logging
-import os
 import platform
-import queue
 import random
-import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import AsyncExitStack
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timezone
+from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from action_server.telemetry.durations import milliseconds
-from action_server.telemetry.masking import Privacy, Rule, mask_plain
+from action_server.endpoints import Block
+from action_server.telemetry.masking import Rule, read_rules
 from action_server.telemetry.record_settings import RecordSettings
+from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
+from action_server.telemetry.recording_backlog import RecordingBacklog
+from action_server.telemetry.recording_files import RecordingFiles, formatted
 
 logger = logging.getLogger(__name__)
 
-# Calls that wait to be written, and the largest of them; in numbers and bytes.
-_WAITING = 256
+# Calls that wait to be written, all of them and the largest of them; in numbers and bytes.
+_WAITING = 1024
+_WAITING_BYTES = 32 * 1024 * 1024
 _LARGEST = 1024 * 1024
-# How often a writer looks whether there are too many files, in files, and how long it may take at the end, in seconds.
-_LOOK_EVERY = 50
+# From one batch to the next, in seconds; and the part of its time that the thread may compute, as it takes Python's
+# lock from the calls.
+_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+_SHARE = 0.2
+# A batch of more calls than this one goes to the backlog, which is taken apart when there was none for so many seconds.
+_BUSY, _CALM = 12, 2.0
+# How long writing may take at the end, in seconds.
 _LAST_WORDS = 5.0
-# Told of each outcome: written, queue, size or disk.
-Count = Callable[[str], None]
+# Told of each outcome, and of how many calls: written, queue, size, disk or malformed.
+Count = Callable[[str, int], None]
 Inflate = Callable[[bytes], Awaitable[bytes]]
 
 
 class Recording:
     """One call that is to be recorded, while it runs."""
 
-    __slots__ = ("body", "face", "request_id", "started")
+    __slots__ = ("_recorder", "body", "face", "request_id", "started")
 
-    def __init__(self, face: str, request_id: str) -> None:
+    def __init__(self, recorder: Recorder, face: str, request_id: str) -> None:
+        self._recorder = recorder
         self.face = face
         self.request_id = request_id
         self.body = b""
@@ -61,23 +72,41 @@ class Recording:
 
         return keep
 
+    def end(self, status: int, reply: bytes) -> None:
+        """Hand the call over to be written; takes a microsecond or two whatever the disk does."""
+        self._recorder.end(self, status, reply)
+
+
+class _Ended(NamedTuple):
+    seen: Recording
+    status: int
+    reply: bytes
+    at: float
+    seconds: float
+
 
 class Recorder:
     """Records the calls of one worker; to be closed."""
 
     def __init__(
-        self, settings: RecordSettings, rules: Collection[Rule] = (), count: Count = lambda result: None
+        self, settings: RecordSettings, rules: Collection[Rule] = (), count: Count = lambda result, calls: None
     ) -> None:
         self._settings = settings
-        self._privacy = Privacy([*rules, *(Rule(slot, "mask") for slot in settings.mask)])
-        self._has_rules = bool(rules or settings.mask)
+        self._exchanges = RecordedExchange([*rules, *(Rule(slot, "mask") for slot in settings.mask)])
+        self._files = RecordingFiles(settings.folder, settings.files)
+        self._backlog = RecordingBacklog(settings.folder, settings.files)
         self._count = count
         self._said: set[str] = set()
-        self._queue: queue.Queue[tuple[Recording, int, bytes, float, float] | None] = queue.Queue(_WAITING)
-        self._written = 0
-        self._versions = {"action_server": version("action-server"), "rasa_sdk": version("rasa-sdk")}
-        self._versions["python"] = platform.python_version()
-        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._lock = threading.Lock()
+        self._waiting: list[_Ended] = []
+        self._waiting_bytes = 0
+        self._busy_at = 0.0
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        versions = {"action_server": version("action-server"), "rasa_sdk": version("rasa-sdk")}
+        versions["python"] = platform.python_version()
+        self._versions = json.dumps(versions).encode()
+        self._thread = threading.Thread(target=self._write_batches, name="recorder", daemon=True)
         self._thread.start()
 
     def begin(self, face: str, request_id: str = "") -> Recording | None:
@@ -85,121 +114,148 @@ class Recorder:
         # No secret depends on it.
         if self._settings.sample < 1 and random.random() >= self._settings.sample:  # noqa: S311
             return None
-        return Recording(face, request_id)
+        return Recording(self, face, request_id)
 
     def end(self, seen: Recording, status: int, reply: bytes) -> None:
-        """Hand a call over to be written; takes a few microseconds whatever the disk does."""
+        """Let a call be written, if it is one that is asked for and there is room."""
         if self._settings.on_error and status < 500:
             return
         if not seen.body:
             # What never became a call cannot be replayed.
             return
-        if len(seen.body) + len(reply) > _LARGEST:
+        size = len(seen.body) + len(reply)
+        if size > _LARGEST:
             self._drop("size")
             return
-        try:
-            self._queue.put_nowait((seen, status, reply, time.time(), time.perf_counter() - seen.started))
-        except queue.Full:
+        ended = _Ended(seen, status, reply, time.time(), time.perf_counter() - seen.started)
+        with self._lock:
+            is_full = len(self._waiting) >= _WAITING or self._waiting_bytes + size > _WAITING_BYTES
+            if not is_full:
+                self._waiting.append(ended)
+                self._waiting_bytes += size
+        if is_full:
             self._drop("queue")
+        elif not self._wake.is_set():
+            self._wake.set()
 
     def close(self) -> None:
         """Write what waits, for a few seconds at most."""
-        try:
-            self._queue.put(None, timeout=_LAST_WORDS)
-        except queue.Full:
-            return
+        self._closing.set()
+        self._wake.set()
         self._thread.join(_LAST_WORDS)
 
-    def _drop(self, reason: str) -> None:
-        self._count(reason)
+    def _drop(self, reason: str, calls: int = 1) -> None:
+        self._count(reason, calls)
         if reason not in self._said:
             self._said.add(reason)
             logger.warning("record.dropped", extra={"reason": reason, "see": "action_server_recordings_total"})
 
-    def _write_all(self) -> None:
-        while (item := self._queue.get()) is not None:
-            try:
-                self._write(*item)
-                self._count("written")
-            except (OSError, ValueError, msgspec.MsgspecError) as exc:
-                logger.debug("record.failed", extra={"problem": type(exc).__name__})
-                self._drop("disk" if isinstance(exc, OSError) else "malformed")
+    def _write_batches(self) -> None:
+        while not self._closing.is_set() or self._waiting or self._backlog:
+            if not self._backlog:
+                self._wake.wait()
+            self._wake.clear()
+            begun = time.thread_time()
+            self._write_batch(self._take())
+            # The clock of the thread: a slow disk is no reason to write less often.
+            self._closing.wait(min(max(_PAUSE, (time.thread_time() - begun) / _SHARE), _LONGEST_PAUSE))
 
-    def _write(self, seen: Recording, status: int, reply: bytes, ended: float, seconds: float) -> None:
-        folder = self._settings.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        request, reply, action = self._prepare(seen.body, reply)
-        moment = datetime.fromtimestamp(ended, timezone.utc)
-        head = {
-            "recorded": moment.isoformat(),
-            "face": seen.face,
-            "request_id": seen.request_id,
-            "versions": self._versions,
-            "milliseconds": milliseconds(seconds),
-            "status": status,
-        }
-        self._written += 1
-        name = re.sub(r"[^\w.-]", "_", f"{action[:80]}-{seen.request_id[:40]}")
-        file = folder / f"{moment:%Y%m%dT%H%M%S%f}-{os.getpid()}-{self._written}-{name}.json"
-        text = b'%b,"request":%b,"reply":%b}' % (json.dumps(head).encode()[:-1], request, reply or b"null")
-        _write_atomically(file, msgspec.json.format(text, indent=1))
-        if self._written % _LOOK_EVERY == 1:
-            self._remove_oldest()
+    def _take(self) -> list[_Ended]:
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+            self._waiting_bytes = 0
+        return batch
 
-    def _prepare(self, body: bytes, reply: bytes) -> tuple[bytes, bytes, str]:
-        """Return the request with its domain in a file of its own, and the reply, both masked; and the action."""
-        parts = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        action = msgspec.json.decode(parts["next_action"]) if "next_action" in parts else ""
-        domain = bytes(parts.pop("domain", b"null"))
-        if len(domain) > len(b"null"):
-            parts["domain_file"] = msgspec.Raw(json.dumps(self._keep_domain(domain)).encode())
-        request = msgspec.json.encode(parts)
-        if not self._has_rules:
-            return request, reply, str(action)
-        call = json.loads(request)
-        tracker = call.get("tracker") or {}
-        masker = self._privacy.values_of(tracker.get("slots") or {}, tracker.get("events") or ())
-        if masker is None:
-            return request, reply, str(action)
-        answered = json.loads(reply) if reply else None
-        for event in (answered or {}).get("events") or ():
-            if isinstance(event, dict) and event.get("event") == "slot":
-                masker.also(str(event.get("name")), event.get("value"))
-        masked = (mask_plain(value, masker) for value in (call, answered))
-        return *(json.dumps(value).encode() for value in masked), str(action)  # type: ignore[return-value]
+    def _write_batch(self, batch: list[_Ended]) -> None:
+        results = Counter[str]()
+        is_busy = len(batch) > _BUSY
+        lines: list[bytes] = []
+        for ended in batch:
+            with self._counting(results):
+                if is_busy and not self._exchanges.masks:
+                    lines.append(self._text(ended, ended.seen.body, ended.reply))
+                    continue
+                request, reply, action = self._exchanges.prepare(ended.seen.body, ended.reply, self._files)
+                text = self._text(ended, request, reply)
+                if is_busy:
+                    lines.append(text)
+                else:
+                    self._files.write_call(ended.at, action, ended.seen.request_id, formatted(text))
+                    results["written"] += 1
+        if lines:
+            with self._counting(results, len(lines)):
+                self._backlog.append(lines)
+                results["written"] += len(lines)
+            self._busy_at = time.monotonic()
+        elif self._backlog and (self._closing.is_set() or time.monotonic() - self._busy_at >= _CALM):
+            self._unpack()
+        self._tell(results)
 
-    def _keep_domain(self, domain: bytes) -> str:
-        """Write a domain once for all calls that came with it; return its file's name."""
-        name = f"domains/{hashlib.sha256(domain).hexdigest()[:16]}.json"
-        file = self._settings.folder / name
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            _write_atomically(file, domain)
-        return name
+    @contextmanager
+    def _counting(self, results: Counter[str], calls: int = 1) -> Iterator[None]:
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - an odd call must not end the recording of all others
+            logger.debug("record.failed", extra={"problem": type(exc).__name__})
+            results["disk" if isinstance(exc, OSError) else "malformed"] += calls
 
-    def _remove_oldest(self) -> None:
-        files = sorted(self._settings.folder.glob("*.json"))
-        for file in files[: -self._settings.files]:
-            # Another worker may have been faster.
-            file.unlink(missing_ok=True)
+    def _tell(self, results: Counter[str]) -> None:
+        written = results.pop("written", 0)
+        if written:
+            self._count("written", written)
+        for reason, calls in results.items():
+            self._drop(reason, calls)
+
+    def _unpack(self) -> None:
+        """Write the calls of one file of the backlog as files of their own."""
+        try:
+            for line in self._backlog.take_oldest():
+                # What is no call was counted when it was put there.
+                with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError):
+                    self._unpack_line(line)
+        except OSError as exc:
+            # It stays where it is, and can be replayed from there.
+            logger.debug("record.failed", extra={"problem": type(exc).__name__})
+            self._backlog.give_up()
+
+    def _unpack_line(self, line: bytes) -> None:
+        parts = split_object(line)
+        at = datetime.fromisoformat(msgspec.json.decode(parts["recorded"])).timestamp()
+        if not self._exchanges.masks:
+            request, _, action = self._exchanges.prepare(bytes(parts["request"]), b"", self._files)
+            parts["request"] = msgspec.Raw(request)
+        else:
+            action = str(json.loads(bytes(parts["request"])).get("next_action"))
+        request_id = msgspec.json.decode(parts["request_id"])
+        self._files.write_call(at, action, request_id, formatted(msgspec.json.encode(parts)))
+
+    def _text(self, ended: _Ended, request: bytes, reply: bytes) -> bytes:
+        second, rest = divmod(round(ended.at * 1_000_000), 1_000_000)
+        return (
+            b'{"recorded":"%b.%06d+00:00","face":"%b","request_id":%b,"versions":%b,"milliseconds":%.1f,"status":%d,'
+            b'"request":%b,"reply":%b}'
+        ) % (
+            *(_iso(second), rest, ended.seen.face.encode(), msgspec.json.encode(ended.seen.request_id)),
+            *(self._versions, ended.seconds * 1000, ended.status, request, reply or b"null"),
+        )
+
+
+@lru_cache(maxsize=2)
+def _iso(second: int) -> bytes:
+    """Return a second as ISO 8601 has it, without its zone."""
+    return f"{datetime.fromtimestamp(second, timezone.utc):%Y-%m-%dT%H:%M:%S}".encode()
 
 
 def open_recorder(
-    stack: AsyncExitStack, settings: RecordSettings | None, rules: Collection[Rule], count: Count
+    stack: AsyncExitStack, settings: RecordSettings | None, privacy: Block, count: Count
 ) -> Recorder | None:
-    """Return what records, closed with the stack; None if nothing is to be recorded."""
+    """Return what records, closed with the stack; None if nothing is to be recorded.
+
+    Raises:
+        SettingsError: a rule of privacy is wrong.
+    """
     if settings is None:
         return None
-    recorder = Recorder(settings, rules, count)
+    recorder = Recorder(settings, read_rules(privacy)[0], count)
     stack.callback(recorder.close)
     return recorder
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

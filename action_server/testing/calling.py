@@ -18,7 +18,7 @@ from action_server.errors import ActionNotFoundError, SettingsError
 from action_server.flows.player.request_body import ENGINE_VERSION
 from action_server.flows.player.state import State
 from action_server.nearest import did_you_mean
-from action_server.runtime.loader import LoadedPackage
+from action_server.runtime.loader import LoadedPackage, prefer
 from action_server.runtime.registry import RegisteredAction
 from action_server.source import place_of
 from action_server.testing import answers
@@ -110,6 +110,8 @@ class Calling:
         own = {**fresh_database(folder), "metrics": False, "watchdog": 0.0}
         recording = {"record": self._record, "record_sample": 1.0, "record_on_error": False}
         settings = self.project.settings.model_copy(update={**own, **recording})
+        # Again: another project may have been opened since this one was read.
+        prefer(self.project.folder, settings.actions)
         prepared = prepare(settings)
         package = prepared.package
         middlewares = (self._note_failure, self.replaced.middleware, *package.middlewares)

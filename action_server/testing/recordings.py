@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
+from action_server.telemetry.recording_backlog import read_lines
+from action_server.telemetry.recording_files import is_recording
 
 # Of each run its own: when it was, and what finds it in the log.
 _OWN = frozenset({"timestamp", "error_id"})
@@ -50,23 +53,54 @@ def read_recordings(folder: Path) -> list[RecordedCall]:
     """
     if not folder.is_dir():
         raise SettingsError(str(folder), "is no folder with recorded calls; `action-server run --record DIR` makes one")
-    contents = [(file, _read(file)) for file in sorted(folder.glob("*.json"))]
+    contents = [(file, content) for _, file, content in sorted(_contents_of(folder), key=lambda found: found[0])]
     domains: dict[str, Any] = {}
     for file, content in contents:
         request = content["request"]
-        if "domain_file" in request and request.get("domain_digest"):
-            domains[request["domain_digest"]] = _read_domain(file.parent / request["domain_file"])
+        digest = request.get("domain_digest")
+        if digest and "domain_file" in request:
+            domains[digest] = _read_domain(file, request["domain_file"])
+        elif digest and request.get("domain"):
+            domains[digest] = request["domain"]
     found = [_recorded(file, content, domains) for file, content in contents]
     return [call for call in found if call.status != _NEEDS_DOMAIN]
+
+
+def _contents_of(folder: Path) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
+    """Give the recorded calls of a folder, in any order: what sorts them, the file of each, and what is in it.
+
+    Those of a server that is busy, or was killed then, still are lines of its backlog.
+    """
+    known = set()
+    for file in folder.glob("*.json"):
+        # One that is gone made room for a newer call, if a server writes here at this moment.
+        if is_recording(file.name) and (content := _read(file)) is not None:
+            known.add((content.get("recorded"), content.get("request_id")))
+            yield file.name, file, content
+    for backlog in folder.glob("backlog-*.jsonl"):
+        for number, line in enumerate(read_lines(backlog)):
+            content = _read_line(line)
+            if content is not None and (content.get("recorded"), content.get("request_id")) not in known:
+                moment = re.sub(r"[-:.]|\+.*", "", str(content.get("recorded", "")))
+                yield moment, folder / f"{moment}-{backlog.stem}-{number}.json", content
+
+
+def _read_line(line: bytes) -> Mapping[str, Any] | None:
+    """Return a call of a backlog; None for what never was one, which nobody has looked at yet."""
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return content if _is_call(content) else None
 
 
 def _recorded(file: Path, content: Mapping[str, Any], domains: Mapping[str, Any]) -> RecordedCall:
     request = {key: value for key, value in content["request"].items() if key != "domain_file"}
     if "domain_file" in content["request"]:
-        request["domain"] = _read_domain(file.parent / content["request"]["domain_file"])
+        request["domain"] = _read_domain(file, content["request"]["domain_file"])
     elif request.get("domain_digest") in domains:
         request["domain"] = domains[request["domain_digest"]]
-    else:
+    elif not request.get("domain"):
         # No server here knows the domain, and none can ask for it.
         request.pop("domain_digest", None)
     return RecordedCall(
@@ -74,21 +108,45 @@ def _recorded(file: Path, content: Mapping[str, Any], domains: Mapping[str, Any]
     )
 
 
-def _read(file: Path) -> Mapping[str, Any]:
-    content = _read_json(file)
-    if not isinstance(content, dict) or not isinstance(content.get("request"), dict) or "status" not in content:
-        raise SettingsError(str(file), "is no recorded call: it has no `request` and `status`")
-    return content
+def _read(file: Path) -> Mapping[str, Any] | None:
+    """Return what is in a file, None if it is not there any more."""
+    try:
+        content = _read_json(file)
+    except FileNotFoundError:
+        return None
+    if not _is_call(content):
+        raise SettingsError(str(file), "is no recorded call: that is an object with `request` and `status`")
+    found: Mapping[str, Any] = content
+    return found
 
 
-def _read_domain(file: Path) -> Any:
-    return _read_json(file)
+def _is_call(content: Any) -> bool:
+    request = content.get("request") if isinstance(content, dict) else None
+    return (
+        isinstance(request, dict)
+        and isinstance(request.get("tracker"), (dict, type(None)))
+        and isinstance(request.get("domain_digest"), (str, type(None)))
+        and isinstance(content.get("status"), int)
+        and isinstance(content.get("milliseconds", 0), (int, float))
+    )
+
+
+def _read_domain(file: Path, name: object) -> Any:
+    # Only from the folder it belongs to, whatever somebody wrote into a recording.
+    path = file.parent / "domains" / Path(str(name)).name
+    try:
+        return _read_json(path)
+    except FileNotFoundError as exc:
+        problem = f"is missing: it is the domain of the recorded call {file.name}, and belongs beside it"
+        raise SettingsError(str(path), problem) from exc
 
 
 def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as exc:
         raise SettingsError(str(file), "cannot be read as JSON") from exc
 
 

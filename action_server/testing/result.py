@@ -48,7 +48,7 @@ class CallResult:
     @cached_property
     def slots(self) -> dict[str, Any]:
         """Return the slots that were set, by name; of one that was set twice the last value."""
-        return {event["name"]: event.get("value") for event in self.events if event.get("event") == "slot"}
+        return {str(event.get("name")): event.get("value") for event in self.events if event.get("event") == "slot"}
 
     @cached_property
     def texts(self) -> list[str]:
@@ -117,8 +117,8 @@ def result_of(status: int, body: Any, milliseconds: float, about: CallAbout) -> 
     """Return the result that a reply is."""
     is_fine = status == 200 and isinstance(body, dict)
     return CallResult(
-        events=[_without_empty(event) for event in body.get("events") or []] if is_fine else [],
-        responses=[{k: v for k, v in r.items() if v} for r in body.get("responses") or []] if is_fine else [],
+        events=[_without_empty(event) for event in _objects(body, "events")] if is_fine else [],
+        responses=[{k: v for k, v in r.items() if v} for r in _objects(body, "responses")] if is_fine else [],
         rejected=status == 400,
         error="" if is_fine else str(body.get("error", "")) if isinstance(body, dict) else "the reply is not JSON",
         status=status,
@@ -126,6 +126,12 @@ def result_of(status: int, body: Any, milliseconds: float, about: CallAbout) -> 
         body=body,
         about=about,
     )
+
+
+def _objects(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; servers other than ours may answer with anything, which the contract judges."""
+    found = body.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _without_empty(event: Mapping[str, Any]) -> dict[str, Any]:

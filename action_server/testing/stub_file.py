@@ -16,7 +16,8 @@ from action_server.errors import SettingsError
 from action_server.flows.e2e.cases import Stub
 from action_server.flows.e2e.stubs import STUBS, read_stubs
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node, parse_tree
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import parse_tree
 from action_server.testing.stubs import stub_as_json
 from action_server.yaml_file import read_text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from action_server.config.settings import Settings
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
 from action_server.project.location import holds_project, locate_project
 from action_server.project.project_reader import read_project
+from action_server.runtime.loader import prefer
 
 _CODE = ("actions.py", "actions/__init__.py")
 
@@ -54,12 +54,12 @@ def read_tested_project(folder: Path, *, actions: str | None = None, domain: Pat
     Raises:
         SettingsError: its settings are wrong.
     """
-    # A file that tests import by its path has no folder on the path of imports.
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     endpoints = folder / DEFAULT_ENDPOINTS
     flags = {"endpoints": endpoints if endpoints.exists() else None, "actions": actions}
-    return TestedProject(folder, settings.read(flags), read_domain_in(folder, domain))
+    read = settings.read(flags)
+    # A file that tests import by its path has no folder on the path of imports.
+    prefer(folder, read.actions)
+    return TestedProject(folder, read, read_domain_in(folder, domain))
 
 
 def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:

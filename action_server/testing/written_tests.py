@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
+from keyword import iskeyword
 from typing import Any
 
+from action_server.errors import SettingsError
 from action_server.project.domain import BUILT_IN_SLOTS
 from action_server.testing.recordings import RecordedCall
 from action_server.testing.result import CallAbout, CallResult, result_of
 
 _WIDTH = 100
 _HEAD = '"""Calls that were recorded, as tests. Made by `action-server replay --as-test`; yours to edit."""\n'
+# Answers, rejections and failures.
+_OF_ACTIONS = (200, 400, 500)
 _NOT_SLOTS = frozenset({*BUILT_IN_SLOTS, "requested_slot", "return_value"})
 
 
+def is_testable(call: RecordedCall) -> bool:
+    """Tell whether an action answered. What a server that is full or has no such action says is no action's doing."""
+    return call.status in _OF_ACTIONS
+
+
 def tests_of(calls: Sequence[RecordedCall]) -> str:
-    """Return the text of a module with a test for each call; of calls that are the same there is one."""
+    """Return the text of a module with a test for each call; of calls that are the same there is one.
+
+    Raises:
+        SettingsError: what was recorded is no request of an engine; names the file.
+    """
     tests: dict[str, str] = {}
     names: dict[str, int] = {}
     for call in calls:
         result = result_of(call.status, call.reply, call.milliseconds, CallAbout())
-        body = "\n".join(f"    {line}".rstrip() for line in [*_call_lines(call, result), "", *_assertions(result)])
+        try:
+            lines = [*_call_lines(call), "", *_assertions(result)]
+        except (AttributeError, TypeError) as exc:
+            raise SettingsError(str(call.file), "has no tracker as engines send it") from exc
+        body = "\n".join(f"    {line}".rstrip() for line in lines)
         if body not in tests:
             name = _name_of(call.action, result)
             names[name] = names.get(name, 0) + 1
@@ -40,7 +58,7 @@ def _name_of(action: str, result: CallResult) -> str:
     return "test_" + re.sub(r"\W+", "_", f"{action.removeprefix('action_')}_{what}")
 
 
-def _call_lines(call: RecordedCall, result: CallResult) -> Iterator[str]:
+def _call_lines(call: RecordedCall) -> Iterator[str]:
     arguments = [_literal(call.action), *(f"{name}={_literal(value)}" for name, value in _turn(call))]
     if call.status >= 500:
         arguments.append("raises=False")
@@ -82,7 +100,8 @@ def _assertions(result: CallResult) -> Iterator[str]:
         yield f"assert result.status == {result.status}"
         return
     if result.slots:
-        are_names = all(name.isidentifier() for name in result.slots)
+        # ASCII: Python reads other letters in a normal form, which may be another name.
+        are_names = all(name.isidentifier() and name.isascii() and not iskeyword(name) for name in result.slots)
         pairs = ", ".join(f"{name}={_literal(value)}" for name, value in result.slots.items())
         yield f"result.sets({pairs})" if are_names else f"result.sets({_literal(result.slots)})"
     else:
@@ -101,6 +120,9 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_literal, value)) + "]"
     if isinstance(value, str):
-        # JSON's escapes are Python's as well; lone surrogates stay escapes, so that the file can be written.
-        return json.dumps(value, ensure_ascii=not value.isprintable())
+        # JSON's short escapes are Python's as well; its way to write an emoji is not.
+        text = json.dumps(value, ensure_ascii=False)
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
     return repr(value)

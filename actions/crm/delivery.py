@@ -155,7 +155,7 @@ class Postman:
         """Deliver one row and note what became of it."""
         try:
             try:
-                await asyncio.wait_for(self._tell(delivery), self._settings.delivery_timeout)
+                record = await asyncio.wait_for(self._tell(delivery), self._settings.delivery_timeout)
             except InvalidRequestError as exc:
                 await self._settle_refused(delivery, str(exc))
             except BackendError as exc:
@@ -165,17 +165,18 @@ class Postman:
             except Exception as exc:  # noqa: BLE001 (a defect in a backend is no reason to stop, nor to forget the row)
                 await self._settle_refused(delivery, f"the delivery failed with {type(exc).__name__}")
             else:
-                await self._settle_delivered(delivery)
+                await self._settle_delivered(delivery, record)
         except DatabaseError:
             # The lease runs out, and it is delivered once more: the CRM knows it by its id.
             _logger.warning("crm.outbox_unavailable")
 
-    async def _tell(self, delivery: Delivery) -> None:
+    async def _tell(self, delivery: Delivery) -> str:
         contact_id = await self._backend.upsert_contact(delivery.contact)
         await self._backend.log_activity(contact_id, delivery.activity)
+        return contact_id
 
-    async def _settle_delivered(self, delivery: Delivery) -> None:
-        await self._queue.mark_delivered(delivery)
+    async def _settle_delivered(self, delivery: Delivery, record: str) -> None:
+        await self._queue.mark_delivered(delivery, record)
         if self._failures:
             _logger.info("crm.available")
         self._failures = 0

@@ -90,7 +90,11 @@ class HubSpotCrm:
 
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the contact, or bring it up to date, and return HubSpot's record id."""
-        return await upsert("HubSpot", self._update, self._create, contact.key, _NAMES.fields_of(contact))
+
+        async def update(key: str, details: Mapping[str, str]) -> str | None:
+            return await self._update(key, details) or await self._merged(contact.record, key, details)
+
+        return await upsert("HubSpot", update, self._create, contact.key, _NAMES.fields_of(contact))
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:
         """Log the activity as a meeting; HubSpot refuses a second one with its id, which is how a repeat ends."""
@@ -142,6 +146,23 @@ class HubSpotCrm:
             _logger.warning("crm.email_of_another_contact")
             return await self._update(key, without(details, {"email"}))
         return await self._update(key, _without_refused(details, answer))
+
+    async def _merged(self, record: str | None, key: str, details: Mapping[str, str]) -> str | None:
+        """Return the contact into which people have merged the one with our key; None if they have not.
+
+        HubSpot answers to the id of the merged one with the one that is left.
+        """
+        if record is None:
+            return None
+        ours = self._settings.id_property
+        answer = await self._request("GET", f"contacts/{quote(record, safe='')}", params={"properties": ours})
+        if answer.status != 200 or _id(answer) == record:
+            # Without our key it may be the contact of another account that has this id.
+            return None
+        _logger.info("crm.contact_merged")
+        if (answer.json().get("properties") or {}).get(ours):
+            return _id(answer)
+        return await self._adopt(_id(answer), key, details)
 
     async def _create(self, key: str, details: Mapping[str, str]) -> str | None:
         """Make the contact, or give our key to the one that has its address; None if somebody else was faster."""

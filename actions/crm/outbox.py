@@ -56,7 +56,7 @@ class Outbox:
         clock = clock or utc_now
         self._settings = settings or OutboxSettings()
         self._database = database
-        self._queue = Queue(database, secrets.token_hex(8), clock)
+        self._queue = Queue(database, secrets.token_hex(8), clock, type(backend).__name__[:40])
         self._postman = Postman(self._queue, backend, self._settings, clock, chance)
         self._secret: str | None = None
         self._task: asyncio.Task[None] | None = None

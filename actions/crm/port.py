@@ -13,7 +13,8 @@ class CrmBackend(Protocol):
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the contact, or bring it up to date, and return the CRM's own id of it.
 
-        What is None is left as it is. However often and by how many at once a key is upserted, there is one contact.
+        What is None is left as it is. If people have merged the contact's record into another one, it is that one now,
+        whose details stay as they are. However often and by how many at once a key is upserted, there is one contact.
         """
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:

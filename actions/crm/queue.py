@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
 from actions.crm.models import Activity, Contact
-from actions.crm.tables import leases, outbox
+from actions.crm.tables import leases, outbox, records
 from actions.crm.upsert import insert_into
 from actions.scheduling.models import Change
 
@@ -50,10 +50,11 @@ class Delivery:
 
 
 class Queue:
-    """The rows of one database, for one holder of leases."""
+    """The rows of one database, for one holder of leases; `system` is the CRM whose ids are kept (40 characters)."""
 
-    def __init__(self, database: Database, holder: str, clock: Clock) -> None:
+    def __init__(self, database: Database, holder: str, clock: Clock, system: str = "") -> None:
         self._database = database
+        self._system = system
         self._holder = holder
         self._clock = clock
         self._held: set[str] = set()
@@ -110,12 +111,17 @@ class Queue:
             await self._give_back(connection, contact)
             return None
         self._held.add(contact)
-        return _delivery(found)
+        known = select(records.c.record).where(records.c.contact == contact, records.c.system == self._system)
+        return _delivery(found, await connection.scalar(known))
 
-    async def mark_delivered(self, delivery: Delivery) -> None:
-        """Note that the CRM has it, forget what it said of the patient, and give the contact back."""
+    async def mark_delivered(self, delivery: Delivery, record: str | None = None) -> None:
+        """Note that the CRM has it, forget what it said of the patient, and give the contact back.
+
+        The first `record` that is ever named is kept: a CRM finds by it whatever that was merged into.
+        """
         gone: dict[str, Any] = dict.fromkeys(_PERSONAL)
-        await self._settle(delivery, {"state": DELIVERED, "settled_at": self._clock(), "problem": None, **gone})
+        changes = {"state": DELIVERED, "settled_at": self._clock(), "problem": None, **gone}
+        await self._settle(delivery, changes, record if delivery.contact.record is None else None)
 
     async def postpone(self, delivery: Delivery, pause: timedelta, problem: str) -> None:
         """Let the row wait so long, and with it everything after it for the same contact."""
@@ -132,8 +138,11 @@ class Queue:
         changes = {"problem": problem, "refusals": delivery.refusals + 1}
         await self._settle(delivery, {"state": PARKED, "settled_at": self._clock(), **changes})
 
-    async def _settle(self, delivery: Delivery, changes: dict[str, Any]) -> None:
+    async def _settle(self, delivery: Delivery, changes: dict[str, Any], record: str | None = None) -> None:
         async def work(connection: AsyncConnection) -> None:
+            if record is not None:
+                row = {"contact": delivery.contact.key, "system": self._system, "record": record[:64]}
+                await connection.execute(insert_into(connection, records).values(row).on_conflict_do_nothing())
             still = (outbox.c.seq == delivery.seq, outbox.c.state == WAITING)
             await connection.execute(update(outbox).where(*still).values(changes))
             await self._give_back(connection, delivery.contact.key)
@@ -252,7 +261,7 @@ async def _queue_up(connection: AsyncConnection, contacts: Sequence[str], now: d
         )
 
 
-def _delivery(row: Row[Any]) -> Delivery:
-    contact = Contact(row.contact, row.name, row.email, row.phone)
+def _delivery(row: Row[Any], record: str | None) -> Delivery:
+    contact = Contact(row.contact, row.name, row.email, row.phone, record)
     activity = Activity(row.id, Change(row.change), row.reference, row.appointment_type, row.start, row.end, row.at)
     return Delivery(row.seq, contact, activity, row.failures, row.refusals)

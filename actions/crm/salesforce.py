@@ -8,6 +8,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -34,6 +35,11 @@ _LOCK_PAUSE = 0.2
 _SAVE_THOUGH_SIMILAR = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 _MISSING, _TAKEN = "REQUIRED_FIELD_MISSING", "DUPLICATE_VALUE"
+# What Salesforce says of a record that is not there (any more).
+_GONE = {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND", "MALFORMED_ID"}
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15,18}")
+# A Contact that was merged into one that was merged, and so on: so many are followed.
+_MOST_MERGES = 5
 _NAMES = Names("FirstName", "LastName", "Email", "Phone")
 _LONGEST = {"FirstName": 40, "LastName": 80, "Email": 80, "Phone": 40}
 
@@ -107,7 +113,12 @@ class SalesforceCrm:
 
     async def upsert_contact(self, contact: Contact) -> str:
         """Make the Contact, or bring it up to date, and return its Id."""
-        return await upsert("Salesforce", self._upsert, self._create, contact.key, _fields(contact))
+        fields = _fields(contact)
+        if contact.record is not None and _RECORD_ID.fullmatch(contact.record):
+            known = await self._update(contact.record, fields) or await self._merged(contact.record, contact.key)
+            if known:
+                return known
+        return await upsert("Salesforce", self._upsert, self._create, contact.key, fields)
 
     async def log_activity(self, contact_id: str, activity: Activity) -> None:
         """Log the activity as an Event; Salesforce refuses a second one with its id, which is how a repeat ends."""
@@ -142,6 +153,36 @@ class SalesforceCrm:
             if not (field.get("externalId") and field.get("unique")):
                 raise InvalidRequestError(f"Salesforce's field {name} of {kind} is not a unique external id")
 
+    async def _update(self, record: str, fields: Mapping[str, str]) -> str | None:
+        """Bring a Contact up to date by its Id and return that; None if it is gone."""
+        method, body = ("PATCH", fields) if fields else ("GET", None)
+        answer = await self._request(method, f"Contact/{record}", json=body)
+        if answer.status in (200, 204):
+            return record
+        if answer.status == 404 or _GONE & {problem.code for problem in _problems(answer)}:
+            return None
+        return await self._update(record, _without_refused(fields, answer))
+
+    async def _merged(self, record: str, key: str) -> str | None:
+        """Return the Contact into which people have merged this one; None if it was deleted for other reasons."""
+        ours = self._settings.contact_field
+        wanted: object = record
+        for _ in range(_MOST_MERGES):
+            if not isinstance(wanted, str) or not _RECORD_ID.fullmatch(wanted):
+                return None
+            query = f"SELECT Id, IsDeleted, MasterRecordId, {ours} FROM Contact WHERE Id = '{wanted}'"  # noqa: S608 (two checked names)
+            answer = await self._request("GET", "queryAll", params={"q": query})
+            found = answer.json().get("records") if answer.status == 200 else None
+            if not found:
+                return None
+            if not found[0].get("IsDeleted"):
+                if not found[0].get(ours):
+                    # From now on it is found by our key, unless somebody minds.
+                    await self._request("PATCH", f"Contact/{wanted}", json={ours: key})
+                return wanted
+            wanted = found[0].get("MasterRecordId")
+        return None
+
     async def _upsert(self, key: str, fields: Mapping[str, str]) -> str | None:
         """Bring the Contact with our key up to date, or make it; None if it is not there and cannot be made of that."""
         path = f"Contact/{self._settings.contact_field}/{quote(key, safe='')}"
@@ -174,21 +215,25 @@ class SalesforceCrm:
     def _is_taken(self, answer: Response, field: str) -> bool:
         return any(problem.code == _TAKEN and field in problem.message for problem in _problems(answer))
 
-    async def _request(self, method: str, path: str, *, json: object = None) -> Response:
+    async def _request(
+        self, method: str, path: str, *, json: object = None, params: Mapping[str, str] | None = None
+    ) -> Response:
         """Send a request to the instance; raises `UnavailableError` if records stay locked."""
         tries = stamina.retry_context(
             _LockedError, attempts=_LOCK_TRIES, timeout=None, wait_initial=_LOCK_PAUSE, wait_jitter=_LOCK_PAUSE
         )
         async for attempt in tries.with_name("Salesforce", (), {}):
             with attempt:
-                return await self._request_once(method, path, json)
+                return await self._request_once(method, path, json, params)
         raise AssertionError("stamina ended without an answer and without an exception")
 
-    async def _request_once(self, method: str, path: str, json: object) -> Response:
+    async def _request_once(self, method: str, path: str, json: object, params: Mapping[str, str] | None) -> Response:
         # Every write here may be repeated: our unique fields keep a second one from making a second record.
+        place = path if path == "queryAll" else f"sobjects/{path}"
         answer = await (await self._transport()).request(
             method,
-            f"/services/data/v{self._settings.api_version}/sobjects/{path}",
+            f"/services/data/v{self._settings.api_version}/{place}",
+            params=params,
             headers=_SAVE_THOUGH_SIMILAR if path.startswith("Contact") and method != "GET" else None,
             json=json,
             repeatable=True,

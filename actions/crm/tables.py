@@ -47,6 +47,15 @@ leases = Table(
     Column("until", UtcDateTime, nullable=False, index=True),
 )
 
+# Under which of its own ids a CRM first knew a contact: people merge records, and the key may be gone then.
+records = Table(
+    "crm_records",
+    metadata,
+    Column("contact", String(64), primary_key=True),
+    Column("system", String(40), primary_key=True),
+    Column("record", String(64), nullable=False),
+)
+
 secrets = Table(
     "crm_secrets",
     metadata,

@@ -9,6 +9,8 @@ import holidays
 from pydantic import BaseModel, ConfigDict, model_validator
 
 _PUBLIC = "public"
+# Italy has a patron's day in each of its hundred provinces.
+_MOST_NAMED = 60
 
 
 class HolidaySettings(BaseModel):
@@ -54,12 +56,17 @@ class HolidaySettings(BaseModel):
         return holidays.country_holidays(self.country, subdiv=subdivision, years=years, categories=categories)
 
     def left_out(self, today: date) -> Sequence[str]:
-        """Return what may be missing, one sentence each: subdivisions with holidays of their own, other categories."""
-        found = []
+        """Return what may be missing, one sentence each.
+
+        That is years of which nothing is known, subdivisions with holidays of their own, and other categories.
+        """
         calendar = self.calendar()
+        unknown = [year for year in _years(today) if not self._calendar(self.subdivision, [year])]
+        found = [f"no holidays of {self.country} are known for {year}" for year in unknown]
         if self.subdivision is None and (own := self._with_more(calendar, today)):
             whole = f"only holidays of the whole of {self.country} are known: set holidays.subdivision"
-            found.append(f"{whole} to one of {', '.join(own)}")
+            more = f" and {len(own) - _MOST_NAMED} more" if len(own) > _MOST_NAMED else ""
+            found.append(f"{whole} to one of {', '.join(own[:_MOST_NAMED])}{more}")
         other = sorted(set(calendar.supported_categories) - {_PUBLIC, *self.categories})
         if other:
             found.append(f"holidays.categories could also hold {', '.join(other)}")
@@ -67,6 +74,10 @@ class HolidaySettings(BaseModel):
 
     def _with_more(self, calendar: holidays.HolidayBase, today: date) -> Sequence[str]:
         """Return the subdivisions that have holidays, this year or next, which the country as a whole has not."""
-        years = (today.year, today.year + 1)
-        country = set(self._calendar(None, years))
-        return [name for name in calendar.subdivisions if not set(self._calendar(name, years)) <= country]
+        country = set(self._calendar(None, _years(today)))
+        return [name for name in calendar.subdivisions if not set(self._calendar(name, _years(today))) <= country]
+
+
+def _years(today: date) -> Sequence[int]:
+    """Return this year and the next one, into which the coming appointments reach."""
+    return today.year, today.year + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import action_server
 from action_server import Database, DatabaseError
+from action_server.database import _make_private
 
 pytest_plugins = ["tests.databases"]
 
@@ -125,6 +127,20 @@ async def test_a_file_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     for path, problem in problems.items():
         with pytest.raises(DatabaseError, match=problem):
             await Database.open(path, create)
+
+
+def test_what_is_done_for_a_file_that_is_there_keeps_the_locks_on_it(tmp_path: Path) -> None:
+    """Closing it would give up SQLite's, and who closes the database next would remove the log others write to."""
+    path = tmp_path / "state.sqlite3"
+    path.touch()
+    lock = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+    with path.open("r+") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        _make_private(path)
+        other = subprocess.run([sys.executable, "-c", lock, str(path)], check=False, capture_output=True, text=True)
+
+    assert "BlockingIOError" in other.stderr
 
 
 async def test_a_file_that_stays_locked_cannot_be_opened(tmp_path: Path) -> None:

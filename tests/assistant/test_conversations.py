@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from action_server.cli import chat, flows_graph, flows_test
+from tests.assistant import picture
 from tests.assistant.reading import CALM, ROOT
 
 SAID = ROOT / "tests" / "assistant" / "readme_conversation.txt"
@@ -89,4 +90,5 @@ def test_the_readme_shows_what_the_chat_prints(
     found = re.search(rf"^```console\n{re.escape(COMMAND)}\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
 
     assert found, f"README.md has no block that begins with {COMMAND}"
+    assert picture.PICTURE.read_text(encoding="utf-8") == picture.draw(picture.conversation())
     assert masked(found[1]) == masked(transcript(capsys, monkeypatch, SAID))

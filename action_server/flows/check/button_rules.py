@@ -13,7 +13,7 @@ from action_server.flows.check.subject import Subject
 from action_server.project.domain import Variation
 from action_server.project.engine_names import DEFAULT_SLOTS
 from action_server.project.fields import did_you_mean
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 _SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)

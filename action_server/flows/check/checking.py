@@ -30,6 +30,7 @@ from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.server_addresses import own_addresses
 from action_server.project.sources import Sources, read_sources
+from action_server.project.tree_cache import TreeCache
 from action_server.project.yaml_tree import Trees
 from action_server.runtime.registry import Registry
 from action_server.source import Place, parse_place, shorten
@@ -57,6 +58,7 @@ class Request:
 
     ``load`` imports the actions, as the server does; ``registry`` is for those that have done so. ``settings`` are the
     server's, which say what it offers as tools; ``tools`` are files with the tools of other servers, ``[NAME=]FILE``.
+    ``cache`` knows files that earlier runs have read.
     """
 
     root: Path
@@ -68,6 +70,7 @@ class Request:
     registry: Registry | None = None
     settings: Settings | None = None
     tools: tuple[str, ...] = ()
+    cache: TreeCache | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def check(request: Request) -> Report:
         if path is not None and not path.exists():
             raise SettingsError(f"--{name}", f"there is no {path}")
     ignored = read_ignored(root)
-    trees = Trees()
+    trees = Trees(cache=request.cache)
     project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints, trees=trees)
     sources = read_sources(project, root, request.domain, request.data, Path.cwd(), trees)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)

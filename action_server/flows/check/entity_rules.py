@@ -6,7 +6,7 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.stories import steps_of_all
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 # Of an entity in a story these say something about it; every other key is a name.

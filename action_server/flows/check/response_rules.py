@@ -11,7 +11,7 @@ from action_server.flows.check.entity_rules import report_part
 from action_server.flows.check.flow_rules import check_rejections
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import Slot, SlotMapping, Variation
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.sources import Sources
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 

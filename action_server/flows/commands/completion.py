@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -15,7 +15,10 @@ from action_server.flows.commands.generator import DialogueView, SlotView
 
 _MOST_COMMANDS = 20
 _LONGEST_TEXT = 2000
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
+# What a model thought before it answered; servers that cut its beginning off leave the end.
+_THOUGHT = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL)
+# So many braces of the prose around an answer are looked at: each may be read to the end of the text.
+_MOST_BRACES = 50
 
 
 class _Part(BaseModel):
@@ -61,13 +64,9 @@ def read_completion(text: str, view: DialogueView) -> list[Command]:
     """Return the commands of a completion, all of them possible where the conversation stands.
 
     Raises:
-        InvalidCompletionError: it is not JSON, not of the schema, or names a flow, slot or value that there is not.
+        InvalidCompletionError: it has no JSON, not of the schema, or names a flow, slot or value that there is not.
     """
-    fenced = _FENCE.match(text)
-    try:
-        content = json.loads(fenced[1] if fenced else text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise InvalidCompletionError(["the answer is not JSON"]) from None
+    content = _find_json(_THOUGHT.sub("", text))
     try:
         completion = _Completion.model_validate(content)
     except ValidationError as exc:
@@ -78,6 +77,33 @@ def read_completion(text: str, view: DialogueView) -> list[Command]:
     if problems:
         raise InvalidCompletionError(problems)
     return commands
+
+
+def _find_json(text: str) -> Any:
+    """Return the JSON that a text is, or the last object with commands in it: prose and fences may stand around it."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        pass
+    found = [value for value in _objects_in(text) if "commands" in value]
+    if not found:
+        raise InvalidCompletionError(["the answer is not JSON"])
+    return found[-1]
+
+
+def _objects_in(text: str) -> Iterator[dict[str, Any]]:
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    start = text.find("{")
+    for _ in range(_MOST_BRACES):
+        if start < 0:
+            return
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            yield value
+        start = text.find("{", end)
 
 
 def _refuse_constant(constant: str) -> None:

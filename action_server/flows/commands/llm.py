@@ -1,7 +1,8 @@
 """Understands by a language model behind any endpoint that speaks OpenAI's protocol.
 
 The model's answer is a claim, not a command: it has to follow a schema and to name what there is. One that does not is
-sent back once with what is wrong; a second one is refused. Neither answers nor keys stand in an error.
+sent back once with what is wrong; a second one is refused. Neither answers nor keys stand in an error; why a server
+refuses a request does, since it names the setting.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from action_server.errors import CommandGeneratorError, InvalidCompletionError
+from action_server.findings.escaping import escape_controls
 from action_server.flows.commands.command import CannotHandle
 from action_server.flows.commands.completion import read_completion
 from action_server.flows.commands.generator import DialogueView, Prediction
@@ -23,6 +25,9 @@ from action_server.flows.commands.prompt import messages_for, repair_messages
 from action_server.telemetry.durations import milliseconds
 
 _MOST_BYTES = 256 * 1024
+_LONGEST_REASON = 300
+# Refusals of the request, not of who sends it: those say parts of keys.
+_EXPLAINED = frozenset({400, 404, 413, 422})
 _STATUS_REASONS = {
     401: "refuses the api_key",
     403: "does not allow this api_key to use the model",
@@ -32,7 +37,7 @@ _STATUS_REASONS = {
 
 
 class LlmCommandGenerator:
-    """An `CommandGenerator` by a language model, at temperature 0. The session is the caller's."""
+    """Asks a language model, at temperature 0 unless its settings say another. The session is the caller's."""
 
     def __init__(self, settings: ModelSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
@@ -82,13 +87,15 @@ class LlmCommandGenerator:
     async def _complete(self, messages: list[dict[str, str]], spent: Counter[str]) -> str:
         """Ask once and return the text of the completion."""
         spent["requests"] += 1
-        status, body = await self._send({"model": self._settings.model, "messages": messages, "temperature": 0})
+        settings = self._settings
+        status, body = await self._send({"model": settings.model, "messages": messages, **settings.parameters})
         if status != 200:
             said = _STATUS_REASONS.get(status, f"answered {status}" if status < 500 else f"failed with {status}")
-            raise CommandGeneratorError(f"{self._settings.address} {said}")
+            why = _read_reason(body, settings) if status in _EXPLAINED else ""
+            raise CommandGeneratorError(f"{settings.address} {said}{f': {why}' if why else ''}")
         try:
             content = json.loads(body)
-            text = content["choices"][0]["message"]["content"]
+            text = _join_parts(content["choices"][0]["message"]["content"])
         except (ValueError, RecursionError, LookupError, TypeError):
             text = None
         if not isinstance(text, str):
@@ -106,7 +113,7 @@ class LlmCommandGenerator:
             async with self._session.post(
                 f"{settings.api_base.rstrip('/')}/chat/completions",
                 json=request,
-                headers={"Authorization": f"Bearer {key}"} if key else {},
+                headers={**({"Authorization": f"Bearer {key}"} if key else {}), **settings.extra_headers},
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=settings.timeout),
             ) as response:
@@ -119,6 +126,29 @@ class LlmCommandGenerator:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             # Their texts may hold a header that cannot be sent, and with it the key.
             raise CommandGeneratorError(f"{settings.address} cannot be asked: {type(exc).__name__}") from None
+
+
+def _join_parts(content: Any) -> Any:
+    """Return a message's content; of a list of parts their text, without what is no text (thoughts, pictures)."""
+    if not isinstance(content, list):
+        return content
+    return "".join(part["text"] for part in content if part.get("type") in ("text", "output_text")) or None
+
+
+def _read_reason(body: bytes, settings: ModelSettings) -> str:
+    """Return what a server says is wrong with a request, in one line, without keys; empty if it says nothing."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    for name in ("error", "message", "detail"):
+        said = said.get(name, said) if isinstance(said, dict) else said
+    if isinstance(said, (dict, list)):
+        said = json.dumps(said)
+    reason = " ".join(str(said).split())
+    for secret in (settings.api_key.get_secret_value() if settings.api_key else "", *settings.extra_headers.values()):
+        reason = reason.replace(secret, "***") if secret else reason
+    return escape_controls(reason[:_LONGEST_REASON])
 
 
 async def _read_bounded_body(response: aiohttp.ClientResponse) -> bytes | None:

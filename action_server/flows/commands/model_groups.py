@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from yarl import URL
@@ -11,13 +11,23 @@ from action_server.endpoints import Block
 from action_server.errors import SettingsError
 
 _OPENAI = "https://api.openai.com/v1"
+# Keys that tell an engine which client to ask and how, and are no part of a request.
+_CLIENTS_OWN = frozenset(
+    {
+        *("api_type", "api_version", "aws_access_key_id", "aws_region_name", "aws_secret_access_key", "deployment"),
+        *("drop_params", "id", "max_retries", "model_id", "num_retries", "oauth", "provider", "request_timeout"),
+        *("ssl_verify", "use_chat_completions_endpoint"),
+    }
+)
 
 
 class ModelSettings(BaseModel):
-    """One model behind an endpoint that speaks OpenAI's protocol. ``timeout`` is in seconds, a price is per token."""
+    """One model behind an endpoint that speaks OpenAI's protocol. ``timeout`` is in seconds, a price is per token.
 
-    # Rasa knows more keys than are needed here.
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, protected_namespaces=())
+    Other keys (temperature, max_completion_tokens, response_format) are settings of the model, sent as they are given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, protected_namespaces=())
 
     model: Annotated[str, Field(min_length=1)]
     api_base: Annotated[str, Field(pattern=r"^https?://\S+$")] = _OPENAI
@@ -25,6 +35,15 @@ class ModelSettings(BaseModel):
     timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
     input_cost_per_token: Annotated[float, Field(ge=0)] | None = None
     output_cost_per_token: Annotated[float, Field(ge=0)] | None = None
+    extra_headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is sent beside model and messages: temperature 0 unless another, or none (null), is given."""
+        given = {name: value for name, value in (self.model_extra or {}).items() if name not in _CLIENTS_OWN}
+        sent = {"temperature": 0, **given}
+        return {name: value for name, value in sent.items() if value is not None} | self.extra_body
 
     @property
     def address(self) -> str:

@@ -22,7 +22,7 @@ from action_server.flows.e2e.checks import (
 )
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 
 _GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
 _NEEDS_A_MODEL = "{} asks a language model to judge an answer, which this runner does not do"

@@ -21,7 +21,8 @@ from action_server.flows.e2e.checks import (
 from action_server.flows.e2e.stub_reader import Stubs, for_case
 from action_server.project.fields import Fields, did_you_mean
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node, Trees
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import Trees
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 

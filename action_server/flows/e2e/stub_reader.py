@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from action_server.flows.e2e.stubs import SEPARATOR, STUBS, action_of, entries_of, read_stubs
 from action_server.project.fields import Fields
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from action_server.flows.e2e.cases import Stub
 from action_server.project.fields import Fields
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 
 STUBS = "stub_custom_actions"
 # Between the name of a test case and that of an action: a stub for this case alone.

@@ -12,7 +12,7 @@ from action_server.flows.migration.conversations import Traffic
 from action_server.project.engine_names import is_default_action
 from action_server.project.project import Project
 from action_server.project.sources import Sources
-from action_server.project.yaml_tree import Node
+from action_server.project.yaml_node import Node
 
 # Slots with their values, and actions.
 Ending = tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from functools import lru_cache
@@ -218,11 +217,3 @@ def _floats_of_message(slots: bytes) -> frozenset[str]:
     except RequestError:
         # Said where the domain is read.
         return frozenset()
-
-
-def as_json(call: Call) -> bytes:
-    """Return a call as HTTP would have brought it, for recordings. Raises :class:`RequestError`."""
-    found = {"next_action": call.action, "sender_id": call.sender_id, "tracker": call.tracker, "version": call.version}
-    if call.domain_digest is not None:
-        found["domain_digest"] = call.domain_digest
-    return json.dumps({**found, "domain": call.domain}).encode()

@@ -19,14 +19,16 @@ from action_server.security.tls import TlsFiles
 from action_server.security.watched_files import WatchedFiles
 from action_server.serving.grpc.health import Health
 from action_server.serving.grpc.service import ActionService
-from action_server.serving.grpc.sockets import has_connections, listening_sockets, stop_listening
 from action_server.serving.grpc.streams import Streams
+from action_server.serving.stopping.sockets import has_connections, listening_sockets, stop_listening
+from action_server.serving.stopping.stop_signal import Stop
 
 logger = logging.getLogger(__name__)
 
-# How old a connection may become where workers are replaced; 10 % more or less, by gRPC's own dice.
-_OLDEST_CONNECTION_MS = 1000
-# In seconds: how long a worker that is replaced waits for its connections to go, and how often it looks.
+# How old a connection may become, by default and where workers are replaced; 10 % more or less, by gRPC's own dice.
+_OLDEST_CONNECTION_MS = 2000
+_OLDEST_CONNECTION_OF_RELOADS_MS = 1000
+# In seconds: how long a worker that stops waits for its connections to go, and how often it looks.
 _MOVING = 3.0
 _LOOKING = 0.02
 
@@ -38,30 +40,34 @@ class GrpcServer:
         self,
         server: grpc.aio.Server,
         health: Health,
-        grace: float,
+        settings: Settings,
         disconnects: Disconnects,
-        listening: frozenset[int] = frozenset(),
+        listening: frozenset[int],
     ) -> None:
         self._server = server
         self._health = health
-        self._grace = grace
+        self._grace = settings.grace
+        # Without a delay connections do not become old.
+        self._moving = min(_MOVING, settings.grace) if settings.drain_delay else 0.0
         self._disconnects = disconnects
         self._listening = listening
+        self._way = Stop.NOW
         self._stopped: asyncio.Future[None] | None = None
         self._is_finished = False
 
-    async def announce(self, *, others_serve: bool) -> None:
+    async def announce(self, way: Stop) -> None:
         """Let clients know that this worker stops: its health is NOT_SERVING, unless others have taken over."""
-        if others_serve:
+        self._way = way
+        if way is Stop.RETIRE:
             # They would keep their connections, and this worker, for the whole grace.
             self._health.end_watches()
-            await self._let_connections_move()
+            await self._let_connections_move(_MOVING)
             self._stopped = asyncio.ensure_future(self._server.stop(self._grace))
             await asyncio.sleep(0)
         else:
             self._health.stop()
 
-    async def _let_connections_move(self) -> None:
+    async def _let_connections_move(self, seconds: float) -> None:
         """Take calls until the clients have gone elsewhere.
 
         Told to stop, gRPC cancels whatever reaches it before the client has read its GOAWAY. The GOAWAY of a connection
@@ -70,12 +76,12 @@ class GrpcServer:
         # The kernel gives new connections to a socket as long as it listens.
         ports = stop_listening(self._listening)
         loop = asyncio.get_running_loop()
-        latest = loop.time() + _MOVING
+        latest = loop.time() + seconds
         while has_connections(ports) and loop.time() < latest:  # noqa: ASYNC110 - gRPC tells nobody
             await asyncio.sleep(_LOOKING)
 
     async def drain(self) -> None:
-        """Take no more calls; clients get a GOAWAY. Running ones get the grace."""
+        """Take no more connections, then no more calls; clients get a GOAWAY. Running ones get the grace."""
         await self.finish_calls()
         self._cut(await self._disconnects.cut())
 
@@ -88,7 +94,9 @@ class GrpcServer:
         deadline = loop.time() + self._grace
         self._health.stop()
         self._health.end_watches()
-        await (self._stopped or self._server.stop(self._grace))
+        if self._way is Stop.DRAIN and self._moving:
+            await self._let_connections_move(self._moving)
+        await (self._stopped or self._server.stop(max(0.0, deadline - loop.time())))
         await self._disconnects.drain(deadline - loop.time())
 
     def _cut(self, number: int) -> None:
@@ -118,7 +126,7 @@ async def serve_grpc(
         server.add_insecure_port(streams.own_address)
     await server.start()
     listening = listening_sockets() - before
-    serving = GrpcServer(server, health, settings.grace, assembly.executor.disconnects, listening)
+    serving = GrpcServer(server, health, settings, assembly.executor.disconnects, listening)
     readiness.state = "ready"
     try:
         yield serving
@@ -136,9 +144,10 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", int(shares)),
     ]
-    if settings.auto_reload:
-        # A worker that is replaced has to lose its connections soon, and gRPC has no other way to send them elsewhere.
-        options.append(("grpc.max_connection_age_ms", _OLDEST_CONNECTION_MS))
+    if settings.auto_reload or settings.drain_delay:
+        # A worker that stops has to lose its connections soon, and gRPC has no other way to send them elsewhere.
+        oldest = _OLDEST_CONNECTION_OF_RELOADS_MS if settings.auto_reload else _OLDEST_CONNECTION_MS
+        options.append(("grpc.max_connection_age_ms", oldest))
     return options
 
 

@@ -19,10 +19,10 @@ from rasa_sdk.grpc_py.action_webhook_pb2 import StreamChunkAck
 from action_server.assembly import Assembly
 from action_server.errors import CallError, InternalError, NotJsonableError, RequestError, UnauthorizedError
 from action_server.protocol.answers import Answer
-from action_server.protocol.calls import Call, encode_error, encode_reply
+from action_server.protocol.calls import Call
 from action_server.protocol.protobuf import replies
 from action_server.protocol.protobuf.messages import SERVICE
-from action_server.protocol.protobuf.requests import as_json, read_request
+from action_server.protocol.protobuf.requests import read_request
 from action_server.protocol.protobuf.structs import TooDeepError
 from action_server.runtime.dispatcher import Dispatcher
 from action_server.serving.grpc.callers import Caller, read_caller
@@ -200,27 +200,7 @@ class ActionService(grpc.GenericRpcHandler):
         return call
 
     async def _run(self, call: Call, caller: Caller, dispatcher: Dispatcher | None) -> _Outcome:
-        recorder = self._executor.recorder
-        seen = None if recorder is None else recorder.begin("grpc", caller.request_id)
-        if recorder is None or seen is None:
-            return self._serialize(call, caller, *await self._answer(call, caller, dispatcher))
-        try:
-            # Now: the action may change what it gets.
-            seen.body = as_json(call)
-        except RequestError:
-            # What it cannot be read as is said by the action that reads it.
-            logger.debug("record.unreadable", exc_info=True)
-        answer, error = await self._answer(call, caller, dispatcher)
-        if answer is not None:
-            recorder.end(seen, 200, encode_reply(answer.events, answer.responses))
-        elif error is not None:
-            recorder.end(seen, error.status, encode_error(error))
-        return self._serialize(call, caller, answer, error)
-
-    async def _answer(
-        self, call: Call, caller: Caller, dispatcher: Dispatcher | None
-    ) -> tuple[Answer | None, CallError | None]:
-        return await self._calls.run(
+        answer, error = await self._calls.run(
             call,
             transport="grpc",
             headers=caller.headers if self._executor.tracing.is_on else None,
@@ -230,6 +210,7 @@ class ActionService(grpc.GenericRpcHandler):
             patience=caller.patience,
             dispatcher=dispatcher,
         )
+        return self._serialize(call, caller, answer, error)
 
     def _serialize(self, call: Call, caller: Caller, answer: Answer | None, error: CallError | None) -> _Outcome:
         if answer is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,6 +40,9 @@ _MARGIN = timedelta(minutes=2)
 _EARLIER = timedelta(minutes=15)
 _SHORTEST_WINDOW = timedelta(hours=1)
 _LONG_AGO = timedelta(days=3650)
+# So many times that were read are remembered, if they do not have more than so many Slots.
+_STRETCHES = 8
+_MOST_REMEMBERED = 500
 # What the start is called in searches.
 _START = {"Slot": "start", "Appointment": "date"}
 # Whose time one person's is; rooms and places are shared.
@@ -94,8 +98,21 @@ class Agenda:
         return self.schedule.is_active and covers(usable, wanted)
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """The Slots of a time as a search found them, and until when changes were known then, by the server's clock."""
+
+    time: Slot
+    slots: Sequence[FhirSlot]
+    until: datetime
+
+    def covers(self, wanted: Slot) -> bool:
+        """Say whether the time lies within this one."""
+        return self.time.start <= wanted.start and wanted.end <= self.time.end
+
+
 class AgendaReader:
-    """Reads agendas; Schedules, and closures that began long ago, are remembered."""
+    """Reads agendas; Schedules, closures that began long ago, and some Slots are remembered."""
 
     def __init__(self, client: FhirClient, settings: FhirSettings, clock: Callable[[], datetime]) -> None:
         self._client = client
@@ -107,6 +124,9 @@ class AgendaReader:
         # The latest change of which the server has told, by its own clock.
         self._seen_until: datetime | None = None
         self._read_until: dict[str, datetime] = {}
+        self._stretches: dict[str, deque[_Stretch]] = {}
+        # Whether the server can be asked what has changed: not if it tells no times of changes, or ignores them.
+        self._tells_changes = True
 
     async def schedule(self, resource: str) -> Schedule:
         """Return the Schedule of a resource of the clinic, as it was within the last minute."""
@@ -131,12 +151,43 @@ class AgendaReader:
     async def slots(self, wanted: Slot) -> list[FhirSlot]:
         """Return the Slots that overlap the time, in order; not those that began longer ago than Slots are long."""
         schedule = self.reference(wanted.resource)
-        found = await self._between("Slot", wanted.start - self._back, wanted.end, ("schedule", schedule))
-        return sorted((slot for slot in self._of_schedule(schedule, found) if slot.overlaps(wanted)), key=_order)
+        resources = await self._between("Slot", wanted.start - self._back, wanted.end, ("schedule", schedule))
+        found = sorted((slot for slot in self._of_schedule(schedule, resources) if slot.overlaps(wanted)), key=_order)
+        self._tells_changes = self._tells_changes and all(updated(one) is not None for one in resources)
+        if self._seen_until is not None and len(found) <= _MOST_REMEMBERED:
+            stretches = self._stretches.setdefault(schedule, deque(maxlen=_STRETCHES))
+            stretches.appendleft(_Stretch(wanted, found, self._seen_until))
+        return found
 
     async def every_slot(self, wanted: Slot) -> list[FhirSlot]:
         """Return what `slots` does, and what a search leaves out because it was changed a moment ago."""
-        found = {slot.id: slot for slot in await self.slots(wanted)}
+        return await self._with_recent(wanted, await self.slots(wanted))
+
+    async def changed_slots(self, wanted: Slot) -> list[FhirSlot] | None:
+        """Return what `every_slot` does for a time that was read before, and new closures of any length.
+
+        What was read then and what has changed since make it up, for one request; a Slot that was deleted meanwhile is
+        among them. None if that cannot be had.
+        """
+        schedule = self.reference(wanted.resource)
+        known = next((one for one in self._stretches.get(schedule, ()) if one.covers(wanted)), None)
+        read_until = self._read_until.get(schedule)
+        if not self._tells_changes or known is None or read_until is None:
+            return None
+        since = (min(known.until, read_until) - _MARGIN - _any_of(_MARGIN)).replace(microsecond=0)
+        changed, has_more = await self._client.first_page(
+            "Slot", ("schedule", schedule), ("start", f"lt{text(wanted.end)}"), ("_lastUpdated", f"ge{text(since)}")
+        )
+        times = [updated(one) for one in changed]
+        self._tells_changes = all(time is not None and time >= since for time in times)
+        if has_more or not self._tells_changes:
+            return None
+        then = {slot.id: self._client.newest(slot.resource) for slot in known.slots}
+        now = self._of_schedule(schedule, (then | {str(one.get("id")): one for one in changed}).values())
+        return await self._with_recent(wanted, [slot for slot in now if slot.overlaps(wanted)])
+
+    async def _with_recent(self, wanted: Slot, slots: Sequence[FhirSlot]) -> list[FhirSlot]:
+        found = {slot.id: slot for slot in slots}
         schedule = self.reference(wanted.resource)
         for slot in self._of_schedule(schedule, self._client.recent("Slot")):
             if slot.id not in found and slot.overlaps(wanted):
@@ -145,11 +196,12 @@ class AgendaReader:
                     found[now.id] = now
         return sorted(found.values(), key=_order)
 
-    async def read(self, wanted: Slot, slots: Sequence[FhirSlot]) -> Agenda:
-        """Return all that stands at the time, of which the `slots` are known."""
+    async def read(self, wanted: Slot, slots: Sequence[FhirSlot], *, changed: bool = False) -> Agenda:
+        """Return all that stands at the time, of which the `slots` are known; `changed` if they are `changed_slots`."""
         schedule = await self.schedule(wanted.resource)
+        long = self._remembered_closures if changed else self._long_closures
         closures, appointments = await asyncio.gather(
-            self._long_closures(schedule.reference, wanted), self._appointments(schedule, wanted)
+            long(schedule.reference, wanted), self._appointments(schedule, wanted)
         )
         every = {slot.id: slot for slot in (*closures, *slots)}
         return Agenda(schedule, sorted(every.values(), key=_order), appointments)
@@ -200,14 +252,24 @@ class AgendaReader:
         found = {slot.id: slot for slot in self._of_schedule(schedule, await self._closed(schedule))}
         if until is not None:
             self._read_until[schedule] = until
-        remembered = [slot for slot in known.values() if slot.overlaps(wanted) and slot.id not in found]
-        checked = await asyncio.gather(*(self._as_it_is(slot) for slot in remembered))
-        for slot in remembered:
-            known.pop(slot.id, None)
-        fresh = [slot for slot in (*found.values(), *checked) if slot is not None and slot.is_closed]
+        for name in found:
+            known.pop(name, None)
+        fresh = [slot for slot in found.values() if slot.is_closed]
+        fresh += await self._remembered_closures(schedule, wanted)
         over = self._clock() - self._back
         known.update({slot.id: slot for slot in fresh if slot.end - slot.start > self._back and slot.end > over})
         return [slot for slot in fresh if slot.overlaps(wanted)]
+
+    async def _remembered_closures(self, schedule: str, wanted: Slot) -> list[FhirSlot]:
+        """Return those closures at the time that are known from before, as they are now."""
+        known = self._closures.setdefault(schedule, {})
+        remembered = [slot for slot in known.values() if slot.overlaps(wanted)]
+        checked = await asyncio.gather(*(self._as_it_is(slot) for slot in remembered))
+        for old, now in zip(remembered, checked, strict=True):
+            known.pop(old.id, None)
+            if now is not None and now.is_closed:
+                known[now.id] = now
+        return [slot for slot in checked if slot is not None and slot.is_closed]
 
     async def _closed(self, schedule: str) -> Sequence[Resource]:
         parameters = [("schedule", schedule), ("status", ",".join(sorted(CLOSED)))]

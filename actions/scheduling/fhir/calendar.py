@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,10 +108,17 @@ class FhirCalendar:
 
     async def write(self, entry: Entry) -> Seen:
         """Claim the Slots of the entry's time, then create its Appointment."""
-        slots = await self._reader.every_slot(entry.slot)
+        changed = await self._reader.changed_slots(entry.slot)
+        if changed is not None:
+            # Slots may have been deleted since they were read: nothing is refused before all of them are read anew.
+            with suppress(SlotTakenError):
+                return await self._write(entry, changed, changed=True)
+        return await self._write(entry, await self._reader.every_slot(entry.slot))
+
+    async def _write(self, entry: Entry, slots: Sequence[FhirSlot], *, changed: bool = False) -> Seen:
         held = [slot for slot in slots if self._claims.holds(slot, entry)]
         try:
-            agenda = await self._agenda(entry, slots)
+            agenda = await self._agenda(entry, slots, changed)
             own = [one for one in agenda.appointments if has_identifier(one, self._system, entry.uid)]
             actors = [*agenda.schedule.actors, await self._patient(entry.patient)]
         except BackendError as exc:
@@ -141,9 +149,9 @@ class FhirCalendar:
                 raise
             return whole
 
-    async def _agenda(self, entry: Entry, slots: Sequence[FhirSlot]) -> Agenda:
-        agenda = await self._reader.read(entry.slot, slots)
-        if not self._claims.has_gap(agenda, entry):
+    async def _agenda(self, entry: Entry, slots: Sequence[FhirSlot], changed: bool) -> Agenda:
+        agenda = await self._reader.read(entry.slot, slots, changed=changed)
+        if changed or not self._claims.has_gap(agenda, entry):
             return agenda
         # What was just changed is left out by some servers for a while.
         async for _ in self._appointments.pauses():

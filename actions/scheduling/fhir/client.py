@@ -65,8 +65,19 @@ class FhirClient:
         for _ in range(_BEGINNINGS):
             found = await self._pages(kind, parameters, most)
             if found is not None:
-                return [self._recent.newest(one) for one in found]
+                return [self.newest(one) for one in found]
         raise PagesExpiredError(f"{self.system} forgets the pages of a search for {kind} before they can be read")
+
+    async def first_page(self, kind: str, *parameters: tuple[str, str]) -> tuple[list[Resource], bool]:
+        """Return the matches of the first page, and whether there are more."""
+        size = str(_PAGES[next(self._searches) % len(_PAGES)])
+        response = await self._request("GET", kind, params=[*parameters, ("_count", size)], name=kind)
+        bundle = self._resource(response, "Bundle")
+        return [self.newest(one) for one in _matches(bundle, kind)], self._next(bundle) is not None
+
+    def newest(self, found: Resource) -> Resource:
+        """Return the resource as it was written or read by id within the last two minutes, if that is newer."""
+        return self._recent.newest(found)
 
     async def _pages(
         self, kind: str, parameters: Sequence[tuple[str, str]], most: int | None

@@ -72,6 +72,44 @@ def test_the_chat_has_commands_of_its_own(cafe: Cafe, capsys: pytest.CaptureFixt
     assert lines[-1] == "you: /quit"
 
 
+def test_who_asks_what_it_can_do_is_told(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """The assistant has no answer of its own: its flows are listed, as by /flows."""
+    cafe.chat("what can you do?\nHelp!\n/flows\n")
+
+    lines = capsys.readouterr().out.splitlines()
+    offered = [line for line in lines if line.startswith("  - ")]
+    assert offered[0].startswith("  - order a drink")
+    assert offered == offered[: len(offered) // 3] * 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/foo", "  there is no command /foo and no intent foo; /help lists all"),
+        ("/slot", "  there is no command /slot and no intent slot; did you mean '/slots'?; /help lists all"),
+    ],
+)
+def test_a_command_that_is_none_is_not_said_to_the_assistant(
+    cafe: Cafe, capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    """It would answer that it did not understand; an intent, and a payload of a button, are said to it."""
+    cafe.chat(f"{typed}\n/SetSlots(drink=tea)\n/session_start\n/stop\norder a drink\n")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [f"you: {typed}", said, "you: /SetSlots(drink=tea)"]
+    assert lines[-1] == "you: /stop"
+
+
+def test_a_classic_project_is_called_one(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be played, and what can be done with it is said."""
+    (cafe.folder / "data" / "flows.yml").unlink()
+    cafe.write("domain.yml", "intents: [greet]\n")
+
+    with pytest.raises(SettingsError, match="it is a classic one, of intents, stories and rules"):
+        cafe.chat("hello\n")
+    assert ":0" not in capsys.readouterr().err
+
+
 def test_explain_shows_why(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
     """What was understood, the steps with their places, the condition that decided, the call and its log lines."""
     cafe.chat("order a drink\ntea\n", "--explain")

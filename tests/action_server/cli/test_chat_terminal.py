@@ -73,6 +73,8 @@ class Terminal:
 def test_ctrl_d_ends_the_conversation(cafe: Cafe) -> None:
     """A person is prompted, and sees colour."""
     terminal = Terminal(cafe)
+    terminal.wait_for("- order a drink")
+    terminal.wait_for('Say for example "order a drink"')
     terminal.wait_for("/help lists commands")
     terminal.wait_for("you: ")
 

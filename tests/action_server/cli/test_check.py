@@ -14,6 +14,7 @@ import pytest
 from action_server.cli import check
 from action_server.errors import SettingsError
 from action_server.flows.check.catalogue import RULES
+from action_server.project.tree_cache import FOLDER
 from tests.action_server.flows.check.sample_projects import (
     BLOCKING_CALL,
     CALM,
@@ -24,6 +25,7 @@ from tests.action_server.flows.check.sample_projects import (
     edit,
     write_files,
 )
+from tests.counting import Entered
 
 ROOT = Path(__file__).parents[3]
 
@@ -167,3 +169,20 @@ def test_tools_of_other_servers_come_from_files(tmp_path: Path, capsys: pytest.C
     assert "unknown-tool" in capsys.readouterr().out
     with pytest.raises(SettingsError, match="--tools"):
         run(tmp_path, files, "--tools", "weather=domain.yml")
+
+
+def test_what_has_not_changed_is_not_parsed_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run says the same, and parses what was edited; with --no-cache nothing is kept and all is parsed."""
+    said, parsed = [], []
+    edited = {**FAULTY, "data/flows.yml": FAULTY["data/flows.yml"].replace("otter", "othir")}
+    for files, flags in ((FAULTY, ["--no-cache"]), (FAULTY, []), (FAULTY, []), (edited, []), (FAULTY, ["--no-cache"])):
+        with Entered() as entered:
+            run(tmp_path, files, *flags)
+        said.append(capsys.readouterr().out)
+        parsed.append(entered.by_name["compose"])
+        if len(said) == 1:
+            assert not (tmp_path / FOLDER).exists()
+
+    assert said[0] == said[1] == said[2] == said[4] == said[3].replace("othir", "otter")
+    assert parsed[0] == parsed[1] == parsed[4] > 2
+    assert parsed[2:4] == [0, 1]

@@ -43,7 +43,7 @@ def test_without_the_packages_a_verb_says_how_to_install_them(
     assert command_line.main(verb) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert f"error: {' '.join(verb)}: needs packages" in error
+    assert f"error: {' '.join(verb)}: needs the package" in error
     assert 'in a clone of this project: pip install ".[flows]"' in error
     with pytest.raises(SystemExit) as ended:
         command_line.main(["--help"])

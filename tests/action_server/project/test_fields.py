@@ -6,7 +6,8 @@ import pytest
 
 from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.places import Problems
-from action_server.project.yaml_tree import Node, parse_tree
+from action_server.project.yaml_node import Node
+from action_server.project.yaml_tree import parse_tree
 
 TEXT = "{word: a, number: 1, flag: true, list: [a, 2], map: {a: 1}, empty: }"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 from enum import Enum
@@ -120,6 +121,20 @@ USUAL_EVENTS: dict[str, Any] = {
     "a form": sdk.ActiveLoop("form"),
     "a restart": sdk.Restarted(),
 }
+PARSED = {
+    "text": "to Rome",
+    "intent": {"name": "go", "confidence": 0.9},
+    "intent_ranking": [{"name": "go", "confidence": 0.9}, {"name": "stay", "confidence": 0}],
+    "entities": [{"entity": "city", "value": "Rome", "start": 3, "end": 7, "extractor": None}],
+}
+SOON = datetime(2026, 11, 29, 7, 30)
+# What has more to it than the types of its own fields: usual where there are many.
+NESTED_EVENTS: dict[str, Any] = {
+    "a user's text": sdk.UserUttered("to Rome", PARSED, timestamp=3.5),
+    "entities": {"event": "entities", "timestamp": None, "entities": PARSED["entities"]},
+    "a reminder": sdk.ReminderScheduled("EXTERNAL_go", SOON, PARSED["entities"], name="r"),
+    "one to the microsecond": sdk.ReminderScheduled("EXTERNAL_go", SOON.replace(microsecond=1, tzinfo=timezone.utc)),
+}
 USUAL_MESSAGES: dict[str, Any] = {
     "a text": utter(text="hello"),
     "buttons": utter(text="which", buttons=[{"title": "a", "payload": "/a"}]),
@@ -140,7 +155,7 @@ def test_the_sdks_events_take_the_short_way(event: Any, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("others", [0, 1], ids=["of one kind", "of two kinds"])
-@pytest.mark.parametrize("event", [*USUAL_EVENTS.values(), sdk.ActionExecuted("action_x")])
+@pytest.mark.parametrize("event", [*USUAL_EVENTS.values(), *NESTED_EVENTS.values(), sdk.ActionExecuted("action_x")])
 def test_many_of_the_sdks_events_take_the_short_way(event: Any, others: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """No function is entered for each; they are copied, down to their lists."""
     events = [copy.deepcopy(event), *[sdk.AllSlotsReset()] * others] * 50
@@ -152,6 +167,59 @@ def test_many_of_the_sdks_events_take_the_short_way(event: Any, others: int, mon
     kept = {id(part) for one in events for part in (one, *one.values()) if isinstance(part, (dict, list))}
     given = {id(part) for one in answer.events for part in (one, *one.values()) if isinstance(part, (dict, list))}
     assert kept.isdisjoint(given)
+
+
+_WRONG: tuple[Any, ...] = (None, True, -1, 2.5, "x", "2026-02-30T10:00:00", [], [1], [{}], {}, {"a": [True]})
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*path, key)
+            yield from _paths(item, (*path, key))
+
+
+@pytest.mark.parametrize("event", NESTED_EVENTS.values(), ids=list(NESTED_EVENTS))
+def test_one_wrong_field_anywhere_is_seen_among_many_events(event: Any) -> None:
+    """Each field of each object, of each wrong type, or left out, or another beside it."""
+    for path in _paths(event):
+        for wrong in (*_WRONG, "left out", "another"):
+            spoilt = copy.deepcopy(event)
+            holder = spoilt
+            for key in path[:-1]:
+                holder = holder[key]
+            if wrong == "left out":
+                del holder[path[-1]]
+            elif wrong == "another" and isinstance(holder, dict):
+                holder["response_selector"] = {"all_retrieval_intents": "x"}
+            else:
+                holder[path[-1]] = wrong
+            many = [copy.deepcopy(event) for _ in range(18)] + [spoilt]
+            assert answered(many, [], "3.21.0") == answered_the_long_way(many, [], "3.21.0")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-11-29", "2026-11-29T07:30", "20261129T073000", "2026-W48-7T07:30:00", "2026-11-29T07:30:00.123",
+     "2026-11-29T07:30:00+02:00", "2026-11-29T07:30:00.000001+02:00:30", "2026-11-29T07:30:00+02:00:30",
+     "2026-11-29 07:30:00", "2026-11-29T24:00:00", "2026-13-29T07:30:00", "\uff12026-11-29T07:30:00", 7, None],
+)  # fmt: skip
+def test_many_reminders_are_taken_as_each_of_them_alone(moment: Any) -> None:
+    """However their moments are written."""
+    many = [{**sdk.ReminderScheduled("go", SOON), "date_time": moment}] * 20
+
+    assert answered(many, [], "3.21.0") == answered_the_long_way(many, [], "3.21.0")
+
+
+def test_many_users_texts_without_more_are_put_right_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``UserUttered(text)`` writes a null that engines refuse. Each is told of, and the author's stay as they are."""
+    events = [sdk.UserUttered(f"text {number}") for number in range(20)]
+    expected = answered_the_long_way(events, [], "3.21.0")
+    monkeypatch.setattr(answers, "_event", none)
+
+    assert answered(events, [], "3.21.0") == expected
+    assert json.loads(expected)[2] == [["repaired", "action_x", "user"]] * 20
+    assert all(event["parse_data"] is None for event in events)
 
 
 @pytest.mark.parametrize("message", USUAL_MESSAGES.values(), ids=list(USUAL_MESSAGES))

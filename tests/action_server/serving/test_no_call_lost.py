@@ -133,3 +133,38 @@ async def test_a_grpc_server_that_drains_says_so_and_takes_calls_until_the_delay
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await stub.Webhook(greeting())
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_grpc_server_that_drains_cancels_no_call(folder: Path, workers: str) -> None:
+    """Its connections end one by one while it still serves; who connects anew is refused, and goes to another one."""
+    port = free_port()
+    outcomes: Counter[str] = Counter()
+
+    async def call_until_refused(number: int) -> None:
+        # Channels to one address share a connection unless they differ in something.
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("caller", number)]) as channel:
+            stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+            await stub.Webhook(greeting(), wait_for_ready=True)
+            outcomes["OK"] += 1
+            started.release()
+            while True:
+                try:
+                    await stub.Webhook(greeting())
+                    outcomes["OK"] += 1
+                except grpc.aio.AioRpcError as exc:
+                    refused = "Connection refused" in (exc.details() or "")
+                    outcomes["refused" if refused else f"{exc.code().name}: {exc.details()}"] += 1
+                    return
+
+    started = asyncio.Semaphore(0)
+    with server(folder, "--grpc", "--port", str(port), "--workers", workers, "--drain-delay", "0.5") as running:
+        callers = [asyncio.create_task(call_until_refused(number)) for number in range(24)]
+        for _ in callers:
+            await started.acquire()
+        running.process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*callers)
+        assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
+        carried_out = [line["event"] for line in running.log].count("greeting")
+
+    assert outcomes == {"OK": carried_out, "refused": len(callers)}

@@ -15,7 +15,7 @@ import pytest
 from action_server.assembly import assemble
 from action_server.config.settings import Settings
 from action_server.serving.server import listen
-from action_server.serving.stop_signal import StopSignal
+from action_server.serving.stopping.stop_signal import StopSignal
 from action_server.serving.worker import serve_http
 from tests.action_server.serving.server_calls import call, gate
 from tests.processes import PATIENCE, server

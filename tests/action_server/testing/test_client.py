@@ -16,6 +16,7 @@ import pytest
 from action_server.errors import SettingsError
 from action_server.testing import ActionClient
 from tests.action_server.testing.guest_project import guest_project
+from tests.projects import project
 
 FACES = ("webhook", "grpc", "mcp")
 PAYLOADS = Path(__file__).parents[2] / "contract" / "payloads"
@@ -335,3 +336,31 @@ async def test_equal_answers_are_equal(guests: ActionClient) -> None:
 
     assert first == second
     assert "duration" not in repr(first)
+
+
+def test_two_projects_in_one_process_are_two(tmp_path: Path, folder: Path) -> None:
+    """Both have `actions` and a module of texts; each client has its own, however they take turns."""
+    code = """
+        from rasa_sdk import Action
+        from texts import TEXT
+
+        class Action{name}(Action):
+            def name(self):
+                return "action_{name}"
+
+            def run(self, dispatcher, tracker, domain):
+                dispatcher.utter_message(text=TEXT)
+                return []
+    """
+    for name in ("first", "second"):
+        files = {"actions.py": code.replace("{name}", name), "texts.py": f"TEXT = {name!r}", "endpoints.yml": "{}"}
+        project(folder / name, files)
+
+    with ActionClient(folder / "first") as first, ActionClient(folder / "second") as second:
+        said = [client.call_sync(f"action_{name}").texts for client, name in ((first, "first"), (second, "second"))]
+        names = [first.actions, second.actions]
+    with ActionClient(folder / "first") as again:
+        names.append(again.actions)
+
+    assert said == [["first"], ["second"]]
+    assert names == [["action_first"], ["action_second"], ["action_first"]]

@@ -76,6 +76,7 @@ class HubSpot:
         self.conflict_status = 400
         self.lags = False
         self.records: dict[str, dict[str, Record]] = {"contacts": {}, "meetings": {}}
+        self.merged: dict[str, str] = {}
         self.custom = {"contacts": {CONTACT_KEY}, "meetings": {ACTIVITY_ID}}
         self._numbers = count(101)
         self._log = log
@@ -87,6 +88,14 @@ class HubSpot:
     @property
     def meetings(self) -> list[Record]:
         return list(self.records["meetings"].values())
+
+    def merge(self, gone: str, left: str) -> None:
+        """Merge a contact into another one, as people do: what is left keeps its own values where it has any."""
+        record, kept = self.records["contacts"].pop(gone), self.records["contacts"][left]
+        kept.properties = {**record.properties, **kept.properties}
+        for meeting in self.meetings:
+            meeting.contacts = [left if one == gone else one for one in meeting.contacts]
+        self.merged[gone] = left
 
     def routes(self) -> list[web.RouteDef]:
         found = []
@@ -167,6 +176,8 @@ class HubSpot:
         if by is not None and by not in {"email"} & set(UNIQUE[kind]) | self.custom[kind]:
             return error(400, "VALIDATION_ERROR", f"Property {by} is not a unique property")
         lag = self.lags and by is not None
+        while by is None and value in self.merged:
+            value = self.merged[value]
         for record in () if lag else self.records[kind].values():
             if value == (record.properties.get(by) if by else record.id):
                 return record

@@ -61,6 +61,7 @@ class Salesforce:
         self.switches = Switches()
         self.public_key = public_key
         self.records: dict[str, dict[str, dict[str, Any]]] = {"Contact": {}, "Event": {}}
+        self.deleted: dict[str, dict[str, Any]] = {}
         self.missing: set[str] = set()
         self.duplicate_rule = False
         self.logins = 0
@@ -80,6 +81,13 @@ class Salesforce:
     def expire(self) -> None:
         self.sessions.clear()
 
+    def delete(self, gone: str, master: str | None = None) -> None:
+        """Delete a Contact, as people do; with `master` it is merged into that one, which keeps its own values."""
+        record = self.records["Contact"].pop(gone)
+        self.deleted[gone] = {**record, "IsDeleted": True, "MasterRecordId": master}
+        for event in self.events:
+            event["WhoId"] = master if event.get("WhoId") == gone else event.get("WhoId")
+
     def routes(self) -> list[web.RouteDef]:
         root = r"/services/data/v{version:\d\d\.0}/sobjects/{kind:Contact|Event}"
         return [
@@ -87,6 +95,9 @@ class Salesforce:
             web.post(root, self._create),
             web.post(root + "/", self._create),
             web.get(root + "/describe", self._describe),
+            web.get(r"/services/data/v{version:\d\d\.0}/queryAll", self._query_all),
+            web.get(root + "/{id}", self._read_by_id),
+            web.patch(root + "/{id}", self._update_by_id),
             web.get(root + "/{field}/{value}", self._read),
             web.patch(root + "/{field}/{value}", self._upsert),
         ]
@@ -185,6 +196,38 @@ class Salesforce:
         if record is None:
             return _answer(error(404, "NOT_FOUND", "The requested resource does not exist"))
         return web.json_response({"attributes": {"type": kind}, **record})
+
+    async def _query_all(self, request: web.Request) -> web.Response:
+        asked = re.fullmatch(r"SELECT ([\w, ]+) FROM Contact WHERE Id = '(\w+)'", request.query["q"])
+        if asked is None:
+            return _answer(error(400, "MALFORMED_QUERY", "unexpected token"))
+        live = {name: {**one, "IsDeleted": False} for name, one in self.records["Contact"].items()}
+        found = {**self.deleted, **live}.get(asked[2])
+        names = asked[1].split(", ")
+        records = [{"attributes": {"type": "Contact"}, **{name: found.get(name) for name in names}}] if found else []
+        return web.json_response({"totalSize": len(records), "done": True, "records": records})
+
+    def _gone(self, name: str) -> web.Response:
+        code = "ENTITY_IS_DELETED" if name in self.deleted else "NOT_FOUND"
+        return _answer(error(404, code, "entity is deleted"))
+
+    async def _read_by_id(self, request: web.Request) -> web.Response:
+        kind, name = request.match_info["kind"], request.match_info["id"]
+        record = self.records[kind].get(name)
+        return web.json_response({"attributes": {"type": kind}, **record}) if record else self._gone(name)
+
+    async def _update_by_id(self, request: web.Request) -> web.Response:
+        kind, name = request.match_info["kind"], request.match_info["id"]
+        body, record = await json_object(request), self.records[kind].get(name)
+        if body is None:
+            return _answer(_unreadable())
+        if record is None:
+            return self._gone(name)
+        refused = self._refused(request, body) or self._taken(kind, body)
+        if refused:
+            return _answer(refused)
+        record.update(body)
+        return web.Response(status=204)
 
     async def _describe(self, request: web.Request) -> web.Response:
         kind = request.match_info["kind"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from actions.transport import TransportSettings, open_session
 from tests.actions.crm.crm_contract import *  # noqa: F403
 from tests.actions.crm.crm_contract import BOOKED, ERIKA, SOMEBODY, CrmSystem, Logged
 from tests.actions.crm.crm_fakes import Failure, application, serving
-from tests.actions.crm.hubspot_fake import ACTIVITY_ID, CONTACT_KEY, TOKEN, HubSpot, error
+from tests.actions.crm.hubspot_fake import ACTIVITY_ID, CONTACT_KEY, TOKEN, HubSpot, Record, error
 
 # Without pauses of its own: the tests of the transport have them.
 ONCE = TransportSettings(attempts=1)
@@ -364,3 +365,33 @@ def test_settings_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> N
     with pytest.raises(ValidationError) as caught:
         HubSpotSettings.model_validate({"type": "hubspot", "token": TOKEN, **wrong})
     assert TOKEN not in str(caught.value)
+
+
+async def test_a_contact_that_people_merged_into_another_is_that_one_from_then_on(hubspot: HubSpotSystem) -> None:
+    """HubSpot answers to the old id with the one that is left: no third contact, and that one's name stays its own."""
+    known = await hubspot.backend.upsert_contact(SOMEBODY)
+    for number in range(2):
+        left = _contact_by_hand(hubspot, "Geheim-Meier") if number else await hubspot.backend.upsert_contact(ERIKA)
+        hubspot.fake.merge(known, left)
+        told = replace(SOMEBODY, name="Somebody Else", record=known)
+
+        assert await hubspot.backend.upsert_contact(told) == left
+        await hubspot.backend.log_activity(left, BOOKED)
+
+        assert [contact.id for contact in hubspot.fake.contacts] == [left]
+        assert hubspot.fake.contacts[0].properties["lastname"] in ("Geheim", "Geheim-Meier")
+        known = left
+
+
+async def test_an_id_of_another_account_finds_nobody(hubspot: HubSpotSystem) -> None:
+    """Who has that id there is somebody else."""
+    other = _contact_by_hand(hubspot, "Meier")
+
+    assert await hubspot.backend.upsert_contact(replace(ERIKA, record=other)) != other
+    assert len(hubspot.fake.contacts) == 2
+
+
+def _contact_by_hand(hubspot: HubSpotSystem, name: str) -> str:
+    record = Record(f"9{len(hubspot.fake.contacts)}", {"lastname": name})
+    hubspot.fake.records["contacts"][record.id] = record
+    return record.id

@@ -237,3 +237,18 @@ async def test_odd_text_in_a_name_does_not_keep_a_change_out(database: Database,
 
     (contact,) = crm.contacts.values()
     assert (contact.name, contact.email) == ("Erika", None)
+
+
+async def test_the_crm_is_told_the_id_under_which_it_first_knew_the_contact(database: Database, crm: MemoryCrm) -> None:
+    """By which it finds what people have merged that record into; each system has its own."""
+
+    class OtherCrm(MemoryCrm):
+        pass
+
+    for backend, first in ((crm, 1), (OtherCrm(), 11)):
+        async with Outbox(database, backend, QUICK) as outbox:
+            for number in (first, first + 1):
+                await tell(database, outbox, change(number))
+                await until_empty(outbox)
+                [contact] = backend.contacts.values()
+                assert contact.record == (None if number == first else backend.told[0][0])

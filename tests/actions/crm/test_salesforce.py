@@ -332,3 +332,43 @@ def test_settings_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> N
     with pytest.raises(ValidationError) as caught:
         SalesforceSettings.model_validate({**given, **BY_SECRET, **wrong})
     assert CLIENT_SECRET not in str(caught.value)
+
+
+async def test_a_contact_that_people_merged_into_another_is_that_one_from_then_on(salesforce: SalesforceSystem) -> None:
+    """Also if that one was merged in turn: no further Contact is made, and its details stay as people left them."""
+    known = await salesforce.backend.upsert_contact(SOMEBODY)
+    between = await salesforce.backend.upsert_contact(Contact("ffff", "Erika Meier"))
+    left = await salesforce.backend.upsert_contact(ERIKA)
+    salesforce.fake.delete(known, between)
+    salesforce.fake.delete(between, left)
+
+    for _ in range(2):
+        assert await salesforce.backend.upsert_contact(Contact(SOMEBODY.key, "Somebody Else", record=known)) == left
+    await salesforce.backend.log_activity(left, BOOKED)
+
+    assert [(c["Id"], c["LastName"], c[CONTACT_KEY]) for c in salesforce.fake.contacts] == [(left, "Geheim", ERIKA.key)]
+
+
+async def test_a_contact_without_our_key_gets_it_when_ours_was_merged_into_it(salesforce: SalesforceSystem) -> None:
+    """Then the key finds it, too."""
+    known = await salesforce.backend.upsert_contact(SOMEBODY)
+    by_hand = await salesforce.backend.upsert_contact(ERIKA)
+    del salesforce.fake.records["Contact"][by_hand][CONTACT_KEY]
+    salesforce.fake.delete(known, by_hand)
+
+    assert await salesforce.backend.upsert_contact(Contact(SOMEBODY.key, record=known)) == by_hand
+    assert await salesforce.backend.upsert_contact(Contact(SOMEBODY.key)) == by_hand
+
+
+async def test_a_contact_that_is_known_by_its_id_is_brought_up_to_date(salesforce: SalesforceSystem) -> None:
+    """Though people have changed its key; one that they deleted is made anew."""
+    known = await salesforce.backend.upsert_contact(ERIKA)
+    salesforce.fake.records["Contact"][known][CONTACT_KEY] = "changed by hand"
+
+    for details in ({"phone": "1"}, {}, {"phone": "2", "email": "no address"}):
+        assert await salesforce.backend.upsert_contact(Contact(ERIKA.key, record=known, **details)) == known
+    assert [c["Phone"] for c in salesforce.fake.contacts] == ["2"]
+
+    salesforce.fake.delete(known)
+    again = await salesforce.backend.upsert_contact(Contact(ERIKA.key, "Erika Geheim", record=known))
+    assert [c["Id"] for c in salesforce.fake.contacts] == [again]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from benchmarks.reliability import BEGIN, END, TITLES, Report, write
@@ -41,3 +42,24 @@ def test_what_fails_is_told_and_the_next_cells_are_measured() -> None:
     assert problem.startswith("nothing breaks, CalDAV, Xandikos:")
     assert "eleven appointments" in problem
     assert ("nothing breaks", "medplum") in report.cells
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What was done is not done again, what failed is; another version begins anew."""
+    done: list[str] = []
+
+    def work(name: str, number: int) -> int:
+        done.append(name)
+        if name == "fails" and done.count("fails") == 1:
+            raise AssertionError("eleven appointments")
+        return number
+
+    for version in ("one", "one", "two"):
+        report = Report.go_on(tmp_path / "build" / "kept.json", version)
+        report.count("walks", "sqlite", partial(work, "first", 100))
+        report.count("walks", "sqlite", partial(work, "fails", 100))
+        if version == "two" or "last" not in done:
+            report.count("walks", "medplum", partial(work, "last", 7))
+
+    assert done == ["first", "fails", "last", "fails", "first", "fails", "last"]
+    assert report.cells == {("walks", "sqlite"): 200, ("walks", "medplum"): 7}

@@ -2,20 +2,27 @@
 
 python -m tests.actions.scheduling.embedded_walks --walks 1000
 
-People at the clinic have no calendar program there: the desk books, moves and cancels in a process of its own, and what
-there is then is read from the file, past the backend.
+People at the clinic have no calendar program there: the desk books by statements of its own, and what there is then is
+read from the database, past the backend.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
+
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from actions.database import open_database
 from actions.scheduling.embedded import EmbeddedBackend
@@ -24,9 +31,60 @@ from actions.scheduling.models import Slot
 from tests.actions.clinic import FixedClock, opening_hours
 from tests.actions.scheduling.walk import TIMES, Kept, Walk
 from tests.actions.scheduling.walking import Open, new_database, run_from_the_command_line
+from tests.databases import postgresql_server
 
-VARIANTS = ("sqlite",)
+VARIANTS = ("sqlite", "postgresql")
 _DESK = "desk"
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_EMPTY = "TRUNCATE bookings, claims RESTART IDENTITY CASCADE"
+
+T = TypeVar("T")
+
+
+class Connected:
+    """A connection past the backend, whose statements are carried out on a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self._is_sqlite = parsed.drivername == "sqlite"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._engine = create_async_engine(parsed.set(drivername=_DRIVERS[parsed.drivername]))
+
+    def close(self) -> None:
+        self._run(self._engine.dispose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def read(self, statement: str) -> Sequence[Sequence[Any]]:
+        """Return the rows of a SELECT."""
+
+        async def work() -> Sequence[Sequence[Any]]:
+            async with self._engine.connect() as connection:
+                return [tuple(row) for row in await connection.execute(text(statement))]
+
+        return self._run(work())
+
+    def write(self, *statements: tuple[str, Mapping[str, object]]) -> None:
+        """Carry out statements in one transaction."""
+
+        async def work() -> None:
+            async with self._engine.begin() as connection:
+                for statement, values in statements:
+                    bound = {name: self._bound(value) for name, value in values.items()}
+                    await connection.execute(text(statement), bound)
+
+        self._run(work())
+
+    def _bound(self, value: object) -> object:
+        if not isinstance(value, datetime):
+            return value
+        return f"{value:%Y-%m-%d %H:%M:%S.%f}" if self._is_sqlite else value.replace(tzinfo=None)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
 @dataclass
@@ -51,10 +109,10 @@ class Truth:
 
 
 @dataclass
-class WalkedFile:
-    """A `WalkedSystem`: the file, and the desk, which writes into it by statements of its own."""
+class WalkedDatabase:
+    """A `WalkedSystem`: the database, and the desk, which writes into it by statements of its own."""
 
-    file: Path
+    database: Connected
     random: Random
     lag: float = 0
 
@@ -62,9 +120,9 @@ class WalkedFile:
         self._numbers = count()
 
     def truth(self) -> Truth:
-        rows = self._read("SELECT start, \"end\", name, conversation FROM bookings WHERE state = 'confirmed'")
-        claims = self._read("SELECT cell, booking_id FROM claims")
-        kept = [Kept(_instant(start), _instant(end), str(name or "")) for start, end, name, _ in rows]
+        rows = self.database.read("SELECT start, \"end\", name FROM bookings WHERE state = 'confirmed'")
+        claims = self.database.read("SELECT cell, booking_id FROM claims")
+        kept = [Kept(_instant(start), _instant(end), str(name or "")) for start, end, name in rows]
         return Truth(kept, [(_instant(cell), str(booking)) for cell, booking in claims])
 
     def settle(self) -> None: ...
@@ -78,64 +136,72 @@ class WalkedFile:
         if not free:
             return ""
         slot, name = self.random.choice(free), f"{_DESK}-{next(self._numbers)}"
-        values = (name, f"APT-D{name[-4:]}", name, name, "general", "practice", _text(slot.start), _text(slot.end))
-        columns = 'uid, reference, "key", conversation, appointment_type, resource, start, "end"'
-        with self._connected() as connection, connection:
-            row = connection.execute(
-                f"INSERT INTO bookings ({columns}, state, changed, confirmed_at)"  # noqa: S608 (our own words)
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'confirmed', ?, ?)",
-                (*values, _text(slot.start), _text(slot.start)),
-            )
-            cells = [(row.lastrowid, _text(slot.start + n * timedelta(minutes=5))) for n in range(6)]
-            connection.executemany("INSERT INTO claims VALUES (?, 'practice', ?)", cells)
+        values = {"uid": name, "reference": f"APT-D{name[-4:]}", "start": slot.start, "end": slot.end}
+        booking = (
+            'INSERT INTO bookings (uid, reference, "key", conversation, name, appointment_type, resource, start, "end",'
+            " state, changed, confirmed_at) VALUES (:uid, :reference, :uid, :uid, :uid, 'general', 'practice',"
+            " :start, :end, 'confirmed', :start, :start)"
+        )
+        claim = (
+            "INSERT INTO claims (booking_id, resource, cell)"
+            " SELECT id, 'practice', :cell FROM bookings WHERE uid = :uid"
+        )
+        cells = [(claim, {"uid": name, "cell": slot.start + n * timedelta(minutes=5)}) for n in range(6)]
+        self.database.write((booking, values), *cells)
         return f"booked {slot.start:%H:%M} at the desk"
 
     def correct_a_name(self) -> str:
         """A telephone number, say; whose booking it is does not hang on that."""
-        with self._connected() as connection, connection:
-            connection.execute("UPDATE bookings SET phone = '030 1' WHERE state = 'confirmed'")
+        self.database.write(("UPDATE bookings SET phone = '030 1' WHERE state = 'confirmed'", {}))
         return "corrected telephone numbers"
 
     def note_an_address(self) -> str:
-        with self._connected() as connection, connection:
-            connection.execute("UPDATE bookings SET email = 'a@example.org'")
+        self.database.write(("UPDATE bookings SET email = 'a@example.org'", {}))
         return "noted addresses"
 
-    def _read(self, statement: str) -> list[tuple[str, ...]]:
-        with self._connected() as connection:
-            return connection.execute(statement).fetchall()
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.file, timeout=10)) as connection:
-            yield connection
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
-
-
-def _text(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S.%f}"
+def _instant(value: str | datetime) -> datetime:
+    return (value if isinstance(value, datetime) else datetime.fromisoformat(value)).replace(tzinfo=timezone.utc)
 
 
 @asynccontextmanager
-async def walking(folder: Path, random: Random) -> AsyncIterator[Walk]:
-    """Open a walk for the length of the block."""
+async def walking(database: str | Path, random: Random) -> AsyncIterator[Walk]:
+    """Open a walk on an empty database for the length of the block."""
     clock = FixedClock()
-    async with new_database(folder, random) as file:
-        backends = [EmbeddedBackend(Ledger(await open_database(file), clock=clock), opening_hours()) for _ in range(2)]
-        try:
-            yield Walk(WalkedFile(file, random), clock, backends, random)
-        finally:
-            for backend in backends:
-                await backend.close()
+    backends = [EmbeddedBackend(Ledger(await open_database(database), clock=clock), opening_hours()) for _ in range(2)]
+    desk = Connected(database if isinstance(database, str) else f"sqlite:///{database}")
+    try:
+        if isinstance(database, str):
+            desk.write((_EMPTY, {}))
+        yield Walk(WalkedDatabase(desk, random), clock, backends, random)
+    finally:
+        desk.close()
+        for backend in backends:
+            await backend.close()
 
 
 @contextmanager
-def embedded_walks() -> Iterator[Open]:
-    """Return what opens a walk; nothing has to run for it."""
-    yield lambda _, folder, random: walking(folder, random)
+def embedded_walks(variants: Sequence[str] = VARIANTS) -> Iterator[Open]:
+    """Return what opens a walk; a PostgreSQL server runs for the length of the block if it is among the variants."""
+    folder = Path(tempfile.mkdtemp(prefix="walks-"))
+
+    @asynccontextmanager
+    async def opened(variant: str, kept: Path, random: Random) -> AsyncIterator[Walk]:
+        if variant == "sqlite":
+            async with new_database(kept, random) as file, walking(file, random) as walked:
+                yield walked
+        else:
+            async with walking(url, random) as walked:
+                yield walked
+
+    try:
+        if "postgresql" in variants:
+            with postgresql_server(folder) as url:
+                yield opened
+        else:
+            yield opened
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

@@ -36,6 +36,40 @@ def test_a_country_without_differences_has_nothing_to_choose() -> None:
     assert not any("whole of" in said for said in settings("NL").left_out(TODAY))
 
 
+def test_a_year_of_which_nothing_is_known_is_said() -> None:
+    """Sri Lanka follows the moon and is known year by year; the clinic would be open all year."""
+    assert "no holidays of LK are known for 2041" in settings("LK").left_out(date(2040, 11, 22))
+    assert not any("are known for" in said for said in settings("DE").left_out(TODAY))
+
+
+def test_a_country_with_a_hundred_parts_names_some_of_them() -> None:
+    """Each Italian province has the day of its patron."""
+    [whole, *_] = settings("IT").left_out(TODAY)
+
+    assert whole.endswith("more")
+    assert len(whole) < 400
+
+
+@pytest.mark.parametrize(
+    ("country", "parts", "categories"),
+    [
+        ("AU", "ACT, NSW, NT, QLD, SA, TAS, VIC, WA", "bank, half_day"),
+        ("CA", "AB, BC, MB, NB, NL, NS, NT, NU, ON, PE, QC, SK, YT", "government, optional"),
+        ("ES", "AN, AR, AS", ""),
+        ("FR", "57, 6AE, 971", ""),
+        ("IN", "AN, AR, AS", "government, optional"),
+        ("PT", "", "optional"),
+        ("US", "AK, AL, AS", "government, half_day, unofficial"),
+    ],
+)
+def test_parts_and_categories_are_named(country: str, parts: str, categories: str) -> None:
+    """Those that make a difference."""
+    said = " / ".join(settings(country).left_out(TODAY))
+
+    assert parts in said
+    assert f"could also hold {categories}" in said or not categories
+
+
 def test_further_categories_are_a_setting() -> None:
     """The Assumption, in Bavaria, is a holiday where most people are catholic; Christmas stays one."""
     assumption, christmas = date(2026, 8, 15), date(2026, 12, 25)

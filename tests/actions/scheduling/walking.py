@@ -52,14 +52,15 @@ async def walk(opens: Open, variant: str, folder: Path, seed: int, steps: int = 
         return walked
 
 
-def walk_many(opens: Open, variants: Sequence[str], walks: int, *, seed: int = 0, steps: int = STEPS) -> Sequence[Walk]:
-    """Walk on one variant after the other; return the walks that have a fault."""
+def walk_many(opens: Open, variants: Sequence[str], seeds: Sequence[int], *, steps: int = STEPS) -> Sequence[Walk]:
+    """Walk from each seed, on one variant after the other; return the walks that have a fault."""
     faulty = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(walks):
-            walked = asyncio.run(walk(opens, variants[number % len(variants)], Path(folder), seed + number, steps))
+        for seed in seeds:
+            variant = variants[seed % len(variants)]
+            walked = asyncio.run(walk(opens, variant, Path(folder), seed, steps))
             if walked.faults:
-                walked.steps.insert(0, f"--- {variants[number % len(variants)]}, seed {seed + number}")
+                walked.steps.insert(0, f"--- {variant}, seed {seed}")
                 faulty.append(walked)
     return faulty
 
@@ -75,7 +76,8 @@ def run_from_the_command_line(opens: Open, variants: Sequence[str], description:
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     began = time.monotonic()
-    faulty = walk_many(opens, args.variant or variants, args.walks, seed=args.seed, steps=args.steps)
+    seeds = range(args.seed, args.seed + args.walks)
+    faulty = walk_many(opens, args.variant or variants, seeds, steps=args.steps)
     for walked in faulty[: args.show]:
         print(*walked.steps, sep="\n")  # noqa: T201 (its only output)
     faults = sum((walked.faults for walked in faulty), Counter[str]())

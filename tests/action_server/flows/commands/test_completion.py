@@ -33,6 +33,34 @@ def test_commands_are_read(completion: str, commands: list[Command]) -> None:
     assert read_completion(completion, VIEW) == commands
 
 
+BOOK = saying({"command": "start_flow", "flow": "book"})
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        f"<think>They want to {{book}}.\n{saying({'command': 'cancel_flow'})}?</think>\n\n{BOOK}",
+        f"They want to book.</think>{BOOK}",
+        f"<thinking>hm</thinking>```json\n{BOOK}\n```",
+        f"Here is the answer:\n\n{BOOK}\n\nI hope this helps!",
+        f"The user {{said}} so:\n```json\n{BOOK}\n```\nLet me know {{if}} it fits.",
+        f"```\n{BOOK}```",
+        f"First I thought {saying({'command': 'cancel_flow'})}, but it is {BOOK}.",
+        f'{{"why": "a"}} {BOOK} {{"done": true}}',
+    ],
+    ids=range(8),
+)
+def test_what_stands_around_the_json_is_passed_over(completion: str) -> None:
+    """Thoughts, prose and fences; of several answers the last counts."""
+    assert read_completion(completion, VIEW) == [StartFlow("book")]
+
+
+def test_an_answer_of_braces_takes_no_time() -> None:
+    """A quarter of a megabyte of beginnings is given up."""
+    with pytest.raises(InvalidCompletionError):
+        read_completion("x" + '{"a":[' * 40_000, VIEW)
+
+
 @pytest.mark.parametrize(
     ("completion", "problem"),
     [

@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from action_server.errors import CommandGeneratorError
-from action_server.flows.commands.command import CannotHandle, StartFlow
+from action_server.flows.commands.command import CannotHandle, ChitChat, StartFlow
 from action_server.flows.commands.generator import Prediction
 from action_server.flows.commands.llm import LlmCommandGenerator
 from action_server.flows.commands.model_groups import ModelSettings
@@ -141,6 +141,89 @@ async def test_what_a_turn_cost_is_counted_over_both_requests() -> None:
     assert details["cost"] == pytest.approx(2.2)
     assert details["milliseconds"] > 0
     assert "cost" not in (await ask(Model(first, second))).details
+
+
+async def test_settings_of_the_model_are_sent_as_they_are_given() -> None:
+    """What the group says goes before temperature 0, null takes a setting away; headers and the body's extras too."""
+    model = Model(saying({"command": "chitchat"}))
+    given = {
+        "temperature": 1,
+        "max_completion_tokens": 64,
+        "response_format": {"type": "json_object"},
+        "extra_body": {"top_k": 5},
+        "provider": "self-hosted",
+        "num_retries": 3,
+        "stop": None,
+    }
+
+    await ask(model, **given)
+
+    [request] = model.asked
+    assert {name: value for name, value in request.items() if name not in ("messages", "model")} == {
+        "temperature": 1,
+        "max_completion_tokens": 64,
+        "response_format": {"type": "json_object"},
+        "top_k": 5,
+    }
+
+
+async def test_no_temperature_is_sent_where_the_group_says_null() -> None:
+    """Some models refuse any."""
+    model = Model(saying({"command": "chitchat"}))
+
+    await ask(model, temperature=None)
+
+    assert "temperature" not in model.asked[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": '{"commands": [{"command"'}, {"type": "text", "text": ': "chitchat"}]}'}],
+        [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": saying({"command": "chitchat"})}],
+    ],
+    ids=["two halves", "a thought before"],
+)
+async def test_content_may_be_a_list_of_parts(content: list[dict[str, str]]) -> None:
+    """Their texts are one text; what is no text is left out."""
+    assert list((await ask(Model(completion(content)))).commands) == [ChitChat()]
+
+
+def refusal(code: int, content: object) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response(content, status=code)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("code", "content", "said"),
+    [
+        (400, {"error": {"message": "Unsupported value:\n'temperature'"}}, "400: Unsupported value: 'temperature'"),
+        (400, {"error": "context is 2048"}, "answered 400: context is 2048"),
+        (400, {"message": f"bad {KEY}"}, "answered 400: bad ***"),
+        (404, {"error": {"message": "model 'm' not found"}}, "(it often ends in /v1): model 'm' not found"),
+        (422, {"detail": [{"loc": ["body"], "msg": "missing"}]}, '422: [{"loc": ["body"], "msg": "missing"}]'),
+        (400, {"error": "x\x1b[2J" + "y" * 999}, "answered 400: x\\x1b[2J" + "y" * 200),
+    ],
+    ids=["of OpenAI", "a text", "with the key", "no model", "of FastAPI", "long and hostile"],
+)
+async def test_why_a_request_is_refused_is_shown(code: int, content: object, said: str) -> None:
+    """In one short line, without the key: a setting that the model does not take cannot be found otherwise."""
+    with pytest.raises(CommandGeneratorError) as failed:
+        await ask(Model(refusal(code, content)))
+
+    assert said in str(failed.value)
+    assert KEY not in str(failed.value)
+    assert len(str(failed.value)) < 500
+
+
+async def test_why_a_key_is_refused_is_not_shown() -> None:
+    """Servers repeat a part of it."""
+    with pytest.raises(CommandGeneratorError) as failed:
+        await ask(Model(refusal(401, {"error": {"message": "Incorrect API key: sk-hu***r2"}})))
+
+    assert "sk-hu" not in str(failed.value)
 
 
 def status(code: int) -> Handler:

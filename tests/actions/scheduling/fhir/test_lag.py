@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ import pytest
 
 from actions.errors import OutcomeUnknownError, SlotTakenError
 from actions.scheduling.fhir import FhirCalendar
+from actions.scheduling.models import Window
 from actions.scheduling.sweeper import settle
 from actions.scheduling.synced import SyncedBackend
 from actions.transport import open_session
-from tests.actions.clinic import FixedClock, booking_desk, open_synced
+from tests.actions.clinic import GENERAL, FixedClock, booking_desk, open_synced
 from tests.actions.scheduling.calendar_contract import TEN, TEN_TO_ELEVEN, entry_at, try_to_write
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
 from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
 from tests.actions.scheduling.fhir.variants import VARIANTS, Variant, VariedServer, varied
-from tests.actions.scheduling.scheduling_contract import ELEVEN, key_of, try_to_book
+from tests.actions.scheduling.scheduling_contract import ELEVEN, TUESDAY, key_of, try_to_book
 
 SCHEDULE = "Schedule/practice"
 LAGS = [name for name in VARIANTS if name.startswith("lag")]
@@ -171,3 +173,70 @@ async def test_every_search_asks_for_what_is_fresh(servers: tuple[FhirServer, Fh
 
         searches = [one for one in lagging.server.seen if one.startswith("GET /Slot?schedule") and "start=" in one]
         assert len(set(searches)) == len(searches) == 6
+
+
+BOOKING = ["GET /Slot", "GET /Appointment", "PUT /Slot", "POST /Appointment", "GET /Slot"]
+
+
+def asked(seen: list[str]) -> list[str]:
+    """Return method and type of each request."""
+    return [re.match(r"\w+ /\w+", one)[0] for one in seen]  # type: ignore[index]
+
+
+async def test_a_booking_of_a_time_that_was_offered_is_five_requests(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """What has changed since, the Appointments there, the claim, the Appointment, and whether all of it stands."""
+    async with opened(VARIANTS["plain"], servers, database) as lagging:
+        await lagging.backends[0].find_slots(GENERAL, TUESDAY)
+        lagging.server.seen.clear()
+
+        await lagging.backends[0].book(key_of("c", Window.at(TEN.start)), TEN)
+
+        assert asked(lagging.server.seen) == BOOKING
+
+
+@pytest.mark.parametrize("variant", ["parameters ignored", "lag 2 s, no times of changes", "pages of 2"])
+async def test_a_server_that_cannot_tell_what_changed_is_asked_for_all(
+    variant: str, servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """The booking is made, and a Slot that was closed since the offer is not given."""
+    async with opened(VARIANTS[variant], servers, database) as lagging:
+        await lagging.backends[0].find_slots(GENERAL, TUESDAY)
+        lagging.server.put({**lagging.clinic.slots(ELEVEN)[0], "status": "busy-unavailable"})
+
+        assert (await lagging.backends[0].book(key_of("c"), TEN)).slot == TEN
+        assert await try_to_book(lagging.backends[0], "d", ELEVEN) == "taken"
+
+
+@pytest.mark.parametrize("start", [timedelta(), timedelta(days=-2), timedelta(days=-20)])
+async def test_what_was_closed_between_offer_and_booking_is_not_given(
+    start: timedelta, servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """However long ago the closure began."""
+    async with opened(VARIANTS["plain"], servers, database) as lagging:
+        await lagging.backends[0].find_slots(GENERAL, TUESDAY)
+        length = timedelta(hours=1) - start
+        closure = slot_resource(SCHEDULE, TEN.start + start, length, status="busy-unavailable")
+        lagging.server.put({**closure, "id": "closure"})
+
+        assert await try_to_book(lagging.backends[0], "c", TEN) == "taken"
+
+        lagging.server.delete("Slot", "closure")
+        assert await try_to_book(lagging.backends[0], "c", TEN) == "booked"
+
+
+async def test_slots_that_were_generated_anew_between_offer_and_booking_are_booked(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Under other ids, in other lengths."""
+    async with opened(VARIANTS["plain"], servers, database) as lagging:
+        await lagging.backends[0].find_slots(GENERAL, TUESDAY)
+        for slot in lagging.clinic.slots(TEN_TO_ELEVEN):
+            lagging.server.delete("Slot", slot["id"])
+        for number in range(4):
+            new = slot_resource(SCHEDULE, TEN.start + number * timedelta(minutes=15), timedelta(minutes=15))
+            lagging.server.put({**new, "id": f"new-{number}"})
+
+        assert (await lagging.backends[0].book(key_of("c"), TEN)).slot == TEN
+        assert [one["status"] for one in lagging.clinic.slots(TEN)] == ["busy", "busy"]

@@ -1,0 +1,1 @@
+"""What changes for a bot that runs under rasa-sdk's server today: read in its files, nothing of it is run."""

@@ -1,0 +1,99 @@
+"""Recorded calls of a busy worker: lines of JSON in a few files, until there is time to make a file of each.
+
+To create a file takes the disk's bookkeeping several times as long as the call it is about. Of a server that is always
+busy only the newest calls are kept, so that most need never become files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# Bytes of one file.
+_LARGEST = 16 * 1024 * 1024
+
+
+@dataclass
+class _Segment:
+    path: str
+    lines: int = 0
+    size: int = 0
+
+
+class RecordingBacklog:
+    """The lines of one worker. ``limit`` is how many calls are kept of all."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = str(folder)
+        self._limit = limit
+        self._segments: deque[_Segment] = deque()
+        self._number = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._segments)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write lines, each whole or not at all; the oldest file goes when the others have enough.
+
+        Raises:
+            OSError: the disk refuses; then none of the lines is there.
+        """
+        segment = self._segments[-1] if self._segments else None
+        if segment is None or segment.lines >= max(1, self._limit // 4) or segment.size >= _LARGEST:
+            self._number += 1
+            segment = _Segment(f"{self._folder}/backlog-{os.getpid()}-{self._number}.jsonl")
+            self._segments.append(segment)
+        content = b"".join(line.replace(b"\n", b" ") + b"\n" for line in lines)
+        try:
+            self._write(segment, content)
+        except OSError:
+            if not segment.lines:
+                self._segments.pop()
+            raise
+        segment.lines += len(lines)
+        segment.size += len(content)
+        while sum(one.lines for one in self._segments) - self._segments[0].lines >= self._limit:
+            _remove(self._segments.popleft().path)
+
+    def take_oldest(self) -> Iterator[bytes]:
+        """Give the lines of the oldest file that belong to the newest ones, and remove it at the end."""
+        segment = self._segments[0]
+        surplus = sum(one.lines for one in self._segments) - self._limit
+        for number, line in enumerate(read_lines(Path(segment.path))):
+            if number >= surplus:
+                yield line
+        _remove(segment.path)
+        self._segments.popleft()
+
+    def give_up(self) -> None:
+        """Leave the oldest file to those who read recordings: it cannot be taken apart now."""
+        self._segments.popleft()
+
+    def _write(self, segment: _Segment, content: bytes) -> None:
+        os.makedirs(self._folder, exist_ok=True)
+        target = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            rest = memoryview(content)
+            while rest:
+                # A disk that becomes full takes a part and refuses the next one.
+                rest = rest[os.write(target, rest) :]
+        except OSError:
+            os.ftruncate(target, segment.size)
+            raise
+        finally:
+            os.close(target)
+
+
+def read_lines(file: Path) -> Iterator[bytes]:
+    """Give the lines of a file, without one that is still being written."""
+    with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
+        yield from (line for line in lines if line.endswith(b"\n"))
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,83 @@
+"""The clients of the matrix: each with its packages, its own environment and the program that uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from action_server.tools import callers
+from action_server.tools.callers import Caller
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client. ``caller`` says what is known of it; packages are as pip or npm names them, the first is the client."""
+
+    caller: Caller
+    program: str
+    packages: tuple[str, ...]
+    argument: str = ""
+    direct: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return its name for paths and addresses."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.caller.name).split())
+
+    @property
+    def is_python(self) -> bool:
+        """Tell whether it comes from the registry of Python, not from npm."""
+        return self.program.endswith(".py")
+
+    @property
+    def environment(self) -> str:
+        """Return the folder of its environment: clients with the same packages share one."""
+        return Path(self.program).stem
+
+
+_LITELLM = ("litellm==1.101.0", "mcp==1.30.0", "boto3==1.43.58")
+_AGENTS = ("openai-agents==0.24.0",)
+_LANGCHAIN = (
+    "langchain-mcp-adapters==0.3.2",
+    "langchain",
+    "langchain-openai",
+    "langchain-anthropic",
+    "langchain-google-genai==4.4.3",
+)
+_AI = ("ai@6", "@ai-sdk/mcp@2.0.99", "@ai-sdk/openai", "@ai-sdk/google")
+_REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
+_LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai", "@langchain/core")
+
+TYPESCRIPT_2 = Caller("mcp (TypeScript) 2", "2.4.0")
+LITELLM_FALLBACK = Caller("litellm gemini, then openai", "1.101.0")
+AI_OPENAI, AI_GOOGLE = Caller("AI SDK openai", "6.0"), Caller("AI SDK google", "6.0")
+
+CLIENTS = (
+    Client(callers.PYTHON_1, "mcp_1.py", ("mcp==1.30.0",), direct=True),
+    Client(callers.PYTHON_2, "mcp_2.py", ("mcp==2.3.0",), direct=True),
+    Client(callers.FASTMCP, "fastmcp_3.py", ("fastmcp==3.4.11",), direct=True),
+    Client(callers.TYPESCRIPT, "typescript_1.mjs", _REMOTE, direct=True),
+    Client(TYPESCRIPT_2, "typescript_2.mjs", ("@modelcontextprotocol/client@2.4.0",), direct=True),
+    Client(callers.MCP_REMOTE, "typescript_1.mjs", _REMOTE, "remote", direct=True),
+    Client(AI_OPENAI, "ai_sdk.mjs", _AI, "openai"),
+    Client(AI_GOOGLE, "ai_sdk.mjs", _AI, "google"),
+    Client(callers.LITELLM_OPENAI, "litellm_mcp.py", _LITELLM, "openai"),
+    Client(callers.LITELLM_AZURE, "litellm_mcp.py", _LITELLM, "azure"),
+    Client(callers.LITELLM_ANTHROPIC, "litellm_mcp.py", _LITELLM, "anthropic"),
+    Client(callers.LITELLM_GEMINI, "litellm_mcp.py", _LITELLM, "gemini"),
+    Client(callers.LITELLM_BEDROCK, "litellm_mcp.py", _LITELLM, "bedrock"),
+    Client(callers.LITELLM_MISTRAL, "litellm_mcp.py", _LITELLM, "mistral"),
+    Client(callers.LITELLM_OLLAMA, "litellm_mcp.py", _LITELLM, "ollama"),
+    Client(LITELLM_FALLBACK, "litellm_mcp.py", _LITELLM, "fallback"),
+    Client(callers.LANGCHAIN_OPENAI, "langchain_mcp.py", _LANGCHAIN, "openai"),
+    Client(callers.LANGCHAIN_ANTHROPIC, "langchain_mcp.py", _LANGCHAIN, "anthropic"),
+    Client(callers.LANGCHAIN_GOOGLE, "langchain_mcp.py", _LANGCHAIN, "google"),
+    Client(callers.LANGCHAIN_JS, "langchain_js.mjs", _LANGCHAIN_JS),
+    Client(callers.AGENTS, "openai_agents.py", _AGENTS, "plain"),
+    Client(callers.AGENTS_STRICT, "openai_agents.py", _AGENTS, "strict"),
+    Client(callers.PYDANTIC_AI, "pydantic_ai_mcp.py", ("pydantic-ai-slim[mcp,openai]==2.68.0",)),
+    Client(callers.GOOGLE_GENAI, "google_genai.py", ("google-genai==3.6.1", "mcp==1.30.0")),
+    Client(callers.GOOGLE_ADK, "adk.py", ("google-adk==2.13.0", "mcp==1.30.0")),
+)

@@ -1,0 +1,89 @@
+"""The page of the matrix, and what of it is worse than what is known of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from action_server.tools.callers import CALLER_RULES, LANGCHAIN_GOOGLE, Caller
+from action_server.tools.traits import Trait
+from benchmarks.clients.environments import CLIENTS, LITELLM_FALLBACK, Client
+from benchmarks.clients.readings import Row
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tools-and-models.md"
+TOOLS = 6
+# What each argument that this server writes has.
+_WRITTEN = (Trait.OR_NULL, Trait.DESCRIPTION_BESIDE_OPTIONS)
+# Its Router sends the second provider what it made for the first, where null is a mark that only that one knows.
+_BESIDES = {
+    LITELLM_FALLBACK: frozenset({"null"}),
+    # Of an argument that may be anything a text is left.
+    LANGCHAIN_GOOGLE: frozenset({"type"}),
+}
+_CELLS = ("value", "null", "empty", "wrong", "shown")
+
+_HEAD = """# Tools and models
+
+What becomes of this server's tools in {n} clients. `make clients` writes this page: each client, in an environment of
+its own, connects to a server with the clinic's tools and one that takes every type of slot; a stand-in for the provider
+of its model keeps what it is sent and asks for one tool after another. What providers themselves make of it was not
+run. Last run on {day}.
+
+"""
+_TAIL = """
+| column | what it says |
+|---|---|
+| tools | tools that the model was offered, of {tools} |
+| lost | what of arguments did not arrive in the model's schema: type, values, null, description |
+| value | whether a text, a category, a boolean, a number, a list and anything arrived as they were sent |
+| null, `""` | whether nothing arrived where the model said `null`, or `""` (which a text keeps) |
+| wrong | whether the model was told which arguments have a value that they cannot have |
+| shown | whether the model saw the reference of its booking, and the same one when it asked again |
+| bookings | appointments that were made of two calls |
+
+Type and values stand in the description once more, for a client that drops them from the schema. What no
+server can mend:
+
+{unmended}
+"""
+
+
+def known_losses(caller: Caller) -> frozenset[str]:
+    """Return what a caller is known to lose of what this server writes."""
+    rules = [r for r in CALLER_RULES if caller in r.callers and r.trait in _WRITTEN]
+    told = frozenset(what for rule in rules for what in rule.loses.split(", "))
+    return told | _BESIDES.get(caller, frozenset())
+
+
+def worse_than_known(client: Client, row: Row) -> Iterator[str]:
+    """Say in a line each which cells of a client are worse than what is known of it."""
+    if row.problem:
+        yield f"{client.key}: {row.problem}"
+    if row.tools < TOOLS:
+        yield f"{client.key}: {row.tools} of {TOOLS} tools"
+    for what in sorted({*row.lost} - known_losses(client.caller)):
+        yield f"{client.key}: loses {what}"
+    for cell in _CELLS:
+        if getattr(row, cell) != "ok":
+            yield f"{client.key}: {cell}: {getattr(row, cell)}"
+    if row.bookings != 1:
+        yield f"{client.key}: {row.bookings} bookings"
+
+
+def page_of(rows: Mapping[Client, Row]) -> str:
+    """Write the page."""
+    lines = ['| client | version | tools | lost | value | null | `""` | wrong | shown | bookings |']
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+    for client, row in rows.items():
+        cells = [getattr(row, cell) for cell in _CELLS]
+        tools = f"{row.tools}/{TOOLS}"
+        parts = (client.caller.name, client.caller.version, tools, ", ".join(row.lost), *cells, row.bookings)
+        lines.append(f"| {' | '.join(map(str, parts))} |")
+    head = _HEAD.format(n=len(rows), day=date.today().isoformat())
+    return head + "\n".join(lines) + "\n" + _TAIL.format(tools=TOOLS, unmended=_unmended())
+
+
+def _unmended() -> str:
+    found = [(client.caller, sorted(known_losses(client.caller))) for client in CLIENTS]
+    return "\n".join(f"- {c.name} {c.version} loses {', '.join(lost)}." for c, lost in found if lost)

@@ -1,0 +1,24 @@
+import asyncio
+import json
+import os
+
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+
+
+def plain(found):
+    return found.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def main():
+    async with (
+        streamable_http_client(os.environ["MCP_URL"]) as (read, write, *_),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        tools = [plain(tool) for tool in (await session.list_tools()).tools]
+        calls = json.loads(os.environ["PLAN"])
+        print(json.dumps({"tools": tools, "results": [plain(await session.call_tool(*call)) for call in calls]}))
+
+
+asyncio.run(main())
