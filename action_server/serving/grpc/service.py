@@ -139,9 +139,9 @@ class ActionService(grpc.GenericRpcHandler):
             stream.close()
             task.cancel()
             response, error = b"", None
-        except asyncio.CancelledError:
+        except BaseException:
             self._leave(task, caller, stream)
-            # Always: a handler that returns here leaks memory of the library (grpc/grpc#43360).
+            # Always, also if it was cancelled: a handler that returns here leaks memory of gRPC (grpc/grpc#43360).
             raise
         finally:
             self._streams.forget(stream)
@@ -233,8 +233,10 @@ class ActionService(grpc.GenericRpcHandler):
         if stream is not None and stream.has_begun:
             stream.close()
             task.cancel()
-        else:
-            self._executor.disconnects.leave(task)
+            return
+        if stream is not None:
+            stream.ignore()
+        self._executor.disconnects.leave(task)
 
     def _note_unheard(self, task: asyncio.Task[_Outcome], caller: Caller) -> None:
         self._leaving.discard(task)

@@ -39,6 +39,7 @@ class Stream:
         self._deadline: float | None = None
         self._is_closed = False
         self._is_over = False
+        self._is_deaf = False
         self.has_begun = False
         self.response_id = ""
         dispatcher._stream_sink = self.put
@@ -50,6 +51,8 @@ class Stream:
 
     async def put(self, piece: Piece) -> None:
         """Take a piece of the action's, once there is room for it."""
+        if self._is_deaf:
+            return
         self.has_begun = True
         await self._room.acquire()
         if self._is_closed:
@@ -68,6 +71,11 @@ class Stream:
             self._deadline = asyncio.get_running_loop().time() + self._barge_in_timeout
             self._dispatcher.cancel_stream()
             self._pieces.put_nowait(None)
+
+    def ignore(self) -> None:
+        """Drop whatever is streamed from now on: the client has gone, and the action is to end by itself."""
+        self._is_deaf = True
+        self._dispatcher.cancel_stream()
 
     def close(self) -> None:
         """Let nobody stream any more: the client has gone. Who waits for room is cancelled."""

@@ -242,6 +242,32 @@ async def test_a_client_that_leaves_ends_what_streams_to_it(kind: str, caplog: p
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 
+async def test_what_begins_to_stream_when_nobody_listens_any_more_ends_by_itself() -> None:
+    """It has streamed nothing when its client leaves, so that it may be a booking: the rule for those holds."""
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def run(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        begun.set()
+        await go_on.wait()
+        for _ in range(2 * WAITING):
+            await dispatcher.stream_start()
+            await dispatcher.stream_chunk(text="x")
+            await dispatcher.stream_end()
+        ended.set()
+        return []
+
+    async with served({"action_late": run}) as (stub, assembly):
+        rpc = stub.WebhookStream(request("action_late"), timeout=PATIENCE)
+        waiting = asyncio.ensure_future(rpc.read())
+        await begun.wait()
+        rpc.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await until(lambda: assembly.executor.disconnects.unattended == 1)
+        go_on.set()
+        await asyncio.wait_for(ended.wait(), PATIENCE)
+        await until(lambda: assembly.executor.admission.running == 0)
+
+
 async def test_a_crowd_of_streams_leaves_no_task_behind() -> None:
     """A miniature of the soak's: forty streams of twenty chunks, of which every fifth client vanishes."""
 
