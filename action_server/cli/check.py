@@ -29,10 +29,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-import", action="store_true", help="do not import the actions, only read their text")
     parser.add_argument(
         "--tools",
-        metavar="[SERVER=]FILE",
+        metavar="[SERVER=]FILE|URL",
         action="append",
         default=[],
-        help="the tools of another MCP server, as `tools --json` prints them; without a name, of all others",
+        help="the tools of another MCP server: a file, as `tools --json` prints them, or the address of one that runs; "
+        "without a name, of all others",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON for machines")

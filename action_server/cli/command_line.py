@@ -9,7 +9,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -131,9 +131,7 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
         SettingsError: the packages of the verb are not installed.
     """
     parser = build_parser(given)
-    words = [verb.words for verb in VERBS]
-    if not given[0].startswith("-") and given[0] not in {word[0] for word in words}:
-        parser.error(f"there is no verb {given[0]!r}{did_you_mean(given[0], [word[0] for word in words])}")
+    _refuse_unknown_verb(parser, given)
     args, unknown = parser.parse_known_args(given)
     if "slots" in args:
         # argparse takes positional arguments up to the first flag only.
@@ -144,6 +142,21 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
         flag = unknown[0].partition("=")[0]
         verb.error(f"there is no {unknown[0]}{did_you_mean(flag, verb.flags)}")
     return args
+
+
+def _refuse_unknown_verb(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
+    words = [verb.words for verb in VERBS]
+    for position, word in enumerate(given):
+        known = {of[position] for of in words if len(of) > position and of[:position] == tuple(given[:position])}
+        if not known or word.startswith("-"):
+            return
+        if word not in known:
+            wrong = " ".join(given[: position + 1])
+            parser.error(f"there is no verb {wrong!r}{did_you_mean(word, known) or _those_of(known, position)}")
+
+
+def _those_of(known: Iterable[str], position: int) -> str:
+    return f"; there is {' and '.join(sorted(known))}" if position else ""
 
 
 def _is_slot(word: str) -> bool:

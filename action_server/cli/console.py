@@ -1,4 +1,4 @@
-"""What verbs print with: the console, tables and JSON. Readable without colour and through a pipe.
+"""What verbs print with, and write files with: the console, tables and JSON. Readable without colour, through a pipe.
 
 Values come from users, servers and files: whatever is printed here is escaped, and none of it is markup.
 """
@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from action_server.errors import SettingsError
 from action_server.findings.escaping import escape_controls, escape_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from collections.abc import Iterator
+
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Column, Table
+    from rich.text import Text
 
 # Wider than any line: a guessed width would break what others read line by line.
 _UNLIMITED = 1_000_000
+# Blanks between two columns.
+_GAP = 3
 
 
 def make_console(out: TextIO | None = None) -> Console:
@@ -27,7 +35,8 @@ def make_console(out: TextIO | None = None) -> Console:
     class VerbConsole(Console):
         def print(self, *objects: Any, **options: Any) -> None:
             """Print as rich does, but no text as markup, and none raw: line breaks alone are kept."""
-            super().print(*map(_make_safe, objects), **options)
+            # A word that is longer than a line goes on over its end: half of a file's name helps nobody.
+            super().print(*map(_make_safe, objects), **{"crop": False, **options})
 
         def on_broken_pipe(self) -> None:
             # Rich would exit with 1, which is what verbs say of findings; the command line knows what to do.
@@ -50,11 +59,50 @@ def make_table(*columns: str, indent: int = 0, ratio: int | None = None) -> Tabl
             lines = (escape_controls(cell) if isinstance(cell, str) else cell for cell in cells)
             super().add_row(*map(_make_safe, lines), **options)
 
-    padding = (0, 0, 0, indent) if indent else (0, 3, 0, 0)
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
+            """Print a table if no word in it has to be broken for it, otherwise some short lines for each row."""
+            longest = [_longest_word(column) for column in self.columns]
+            if ratio is None and sum(longest) + _GAP * len(longest) > options.max_width:
+                yield from _as_records(self, options.max_width)
+                return
+            for column, width in zip(self.columns, longest, strict=True):
+                column.min_width = width if ratio is None else None
+            yield from super().__rich_console__(console, options)
+
+    padding = (0, 0, 0, indent) if indent else (0, _GAP, 0, 0)
     table = VerbTable(box=None, pad_edge=bool(indent), padding=padding, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", ratio=ratio)
     return table
+
+
+def _longest_word(column: Column) -> int:
+    words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
+    return max((len(word) for word in words), default=0)
+
+
+def _as_records(table: Table, width: int) -> Iterator[Text]:
+    """Yield each row as its first cell and, indented below it, the others with their columns' names."""
+    from rich.text import Text
+
+    first, *others = table.columns
+    rows = zip(first.cells, *(column.cells for column in others), strict=True)
+    for name, *cells in rows:
+        yield Text(str(name), "bold", no_wrap=True, overflow="ignore")
+        line = ""
+        for column, cell in zip(others, cells, strict=True):
+            part = f"{column.header}: {cell}" if str(cell) else ""
+            if line and len(line) + _GAP + len(part) > width:
+                yield Text(_wrapped(line, width), no_wrap=True, overflow="ignore")
+                line = ""
+            line = f"{line}{' ' * _GAP}{part}" if line else f"  {part}"
+        yield Text(_wrapped(line, width), no_wrap=True, overflow="ignore")
+
+
+def _wrapped(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    return textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _make_safe(printed: Any) -> Any:
@@ -82,3 +130,16 @@ def to_json(value: object, indent: int | None = None) -> str:
 def print_error(text: str) -> None:
     """Print a line on standard error. What steers a terminal in it is escaped."""
     sys.stderr.write(f"{escape_controls(text)}\n")
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a text, in a folder that is made if it is not there.
+
+    Raises:
+        SettingsError: it cannot be written; names the file and the reason.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(str(file), f"cannot be written: {exc.strerror}") from exc

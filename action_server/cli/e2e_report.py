@@ -15,6 +15,7 @@ from action_server.flows.e2e.coverage import FlowCoverage, percentage
 from action_server.flows.e2e.paths import Repetition
 from action_server.flows.e2e.report import describe_turn
 from action_server.flows.e2e.runner import PlayedTurn, Result
+from action_server.flows.e2e.stability import Flip, Spent
 from action_server.project.places import Problem
 
 _OUTCOMES = {"passed": "green", "failed": "bold red", "error": "bold red"}
@@ -56,6 +57,28 @@ def show_repetitions(console: Console, repetitions: Sequence[Repetition]) -> Non
             print_line(console, f"{repetition.case.at}  {repetition.case.name}")
             for line in repetition.difference:
                 print_line(console, f"  {line}", {"+": "green", "-": "red"}.get(line[:1], "dim"))
+    console.print()
+
+
+def show_flips(console: Console, flips: Sequence[Flip], spent: Spent) -> None:
+    """Print, for each message that was not understood in one way, the ways and their words; then what a turn took."""
+    for flip in flips:
+        runs = sum(outcome.runs for outcome in flip.outcomes)
+        print_line(console, f"{flip.case.at}  {flip.case.name}, message {flip.turn}: {flip.message}")
+        for number, outcome in enumerate(flip.outcomes):
+            print_line(console, f"  {outcome.runs} of {runs}  {outcome.commands or 'nothing'}", "red" if number else "")
+            for said in outcome.said if number else ():
+                print_line(console, f"          said: {said}", "dim")
+    parts = [f"{spent.turns} messages"]
+    if spent.milliseconds is not None:
+        parts.append(f"{spent.milliseconds:.1f} ms each")
+    if spent.model_milliseconds is not None:
+        parts.append(f"{spent.model_milliseconds:.1f} ms of it the model's")
+    if spent.tokens is not None:
+        parts.append(f"{spent.tokens:.0f} tokens each")
+    if spent.cost is not None:
+        parts.append(f"cost {spent.cost:.6f} each")
+    console.print(Text(", ".join(parts)))
     console.print()
 
 

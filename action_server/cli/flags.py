@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from action_server.cli.values import parse_header
+from action_server.cli.values import parse_header, parse_url
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -18,7 +18,10 @@ def add_action_flags(parser: argparse.ArgumentParser) -> None:
 def add_url_flags(parser: argparse.ArgumentParser) -> None:
     """Add ``--url`` and ``--header``; ``headers`` is the list of names and values."""
     parser.add_argument(
-        "--url", metavar="URL", help="call the webhook of a server that runs, instead of the actions in place"
+        "--url",
+        metavar="URL",
+        type=parse_url,
+        help="call the webhook of a server that runs, instead of the actions in place",
     )
     parser.add_argument(
         "--header",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_play_flags(parser)
     parser.add_argument("--format", choices=("mermaid", "svg"), default="mermaid", help="(default: mermaid)")
     parser.add_argument(
-        "--output", metavar="PATH", type=Path, help="write to this file; for several flows as SVG, to this folder"
+        "--output", metavar="PATH", help="write to this file, or below this folder (for several flows as SVG always)"
     )
     parser.add_argument("--executed", metavar="FILE", type=Path, help="highlight what the tests of this file come to")
     parser.add_argument("-k", dest="only", metavar="TEXT", help="with --executed: only tests whose name contains this")
@@ -55,16 +56,17 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         if result.outcome != "passed":
             print_error(f"{result.case.at}: {result.case.name}: {result.outcome}")
     graphs = _graphs_of([*args.flows, *args.behind], project, results)
-    if args.format == "mermaid":
-        _write(args.output, mermaid(graphs))
-    elif len(graphs) == 1:
-        _write(args.output, svg(graphs[0]))
-    elif args.output is None:
+    output = Path(args.output) if args.output else None
+    is_svg = args.format == "svg"
+    if is_svg and len(graphs) > 1 and output is None:
         raise SettingsError("--output", "several flows as SVG need a folder, or name one flow")
-    else:
+    if output is not None and (output.is_dir() or args.output.endswith(("/", os.sep)) or (is_svg and len(graphs) > 1)):
         for graph in graphs:
             # What is no id, and may lead out of the folder, was said when the project was read.
-            _write(args.output / f"{_NO_ID.sub('_', graph.flow.id)}.svg", svg(graph))
+            name = _NO_ID.sub("_", graph.flow.id)
+            _write(output / f"{name}.{'svg' if is_svg else 'mmd'}", svg(graph) if is_svg else mermaid([graph]))
+    else:
+        _write(output, svg(graphs[0]) if is_svg else mermaid(graphs))
     return 0
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from action_server.cli.console import make_console
+from action_server.cli.console import make_console, write_file
 from action_server.errors import SettingsError
 
 DESCRIPTION = """\
@@ -36,20 +36,21 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     Raises:
         SettingsError: the folder cannot be used.
     """
-    from action_server.testing.new_project import files_beside, new_files, write_missing
+    from action_server.testing.new_project import files_beside, missing_files, new_files
 
     if (args.folder is None) == (args.adopted is None):
         raise SettingsError("new", "needs the folder of a new project, or --from DIR for one that exists")
     if args.adopted is not None:
-        written, kept = write_missing(args.adopted, files_beside(_actions_of(args.adopted)))
-        folder = args.adopted
+        folder, files = args.adopted, files_beside(_actions_of(args.adopted))
     else:
         folder = args.folder
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise SettingsError(str(folder), "is not empty; name another folder, or adopt it with --from")
-        written, kept = write_missing(folder, new_files())
+        files = new_files()
+    missing, kept = missing_files(folder, files)
     console = make_console()
-    for name in written:
+    for name, text in missing.items():
+        write_file(folder / name, text)
         console.print(f"wrote {folder / name}")
     for name in kept:
         console.print(f"left  {folder / name}")
@@ -62,8 +63,12 @@ def _actions_of(folder: Path) -> list[str]:
     from action_server.project.engine_names import DEFAULT_ACTIONS
     from action_server.project.location import holds_project
     from action_server.project.project_reader import read_project
+    from action_server.testing.tested_project import holds_code, read_tested_project
 
     if not folder.is_dir() or not holds_project(folder):
         raise SettingsError("--from", f"there is no Rasa project in {folder}: no domain and no flows")
     domain = read_project(folder).domain
+    if not holds_code(folder, read_tested_project(folder).settings.actions):
+        # The server of these actions is elsewhere: a test that none of them is here would help nobody.
+        return []
     return [name for name in domain.actions if name not in DEFAULT_ACTIONS and not name.startswith("utter_")]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action_server.cli.console import make_console, print_json
+from action_server.cli.console import make_console, print_json, write_file
 from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags
 from action_server.config import settings
 from action_server.errors import SettingsError
@@ -89,11 +89,7 @@ def _write_tests(file: Path, calls: Sequence[RecordedCall]) -> int:
     if file.exists():
         raise SettingsError("--as-test", f"{file} exists; name another file")
     text, console = tests_of([call for call in calls if is_testable(call)]), make_console()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise SettingsError("--as-test", f"{file} cannot be written: {exc.strerror}") from exc
+    write_file(file, text)
     print_line(console, f"wrote {file}")
     for call in calls:
         if not is_testable(call):

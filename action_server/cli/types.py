@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from action_server.cli.console import write_file
 from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of
 from action_server.errors import SettingsError
 
@@ -52,5 +53,5 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if args.write is None:
         sys.stdout.write(text)
     else:
-        args.write.write_text(text, encoding="utf-8")
+        write_file(args.write, text)
     return 0

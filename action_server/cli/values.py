@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from action_server.errors import SettingsError
 
@@ -34,6 +35,22 @@ def parse_header(pair: str) -> tuple[str, str]:
     if not colon or not name.strip() or not pair.isprintable():
         raise SettingsError("--header", "is not NAME:VALUE")
     return name.strip(), value.strip()
+
+
+def parse_url(text: str) -> str:
+    """Read the URL of a webhook.
+
+    Raises:
+        SettingsError: it is none of HTTP.
+    """
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise SettingsError("--url", "is not the URL of a webhook, such as http://localhost:5055/webhook")
+    return text
 
 
 def parse_service_setting(pair: str) -> dict[str, Any]:

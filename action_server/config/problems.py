@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from action_server.config.sources import no_such_setting
+from action_server.config.sources import file_exists, no_such_setting
 from action_server.errors import SettingsError
 from action_server.runtime.options import ActionOptions
 from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
@@ -31,6 +31,7 @@ class Checked(Protocol):
     grpc_port: int | None
     monitoring_port: int | None
     record: Path | None
+    domain: Path | None
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -50,15 +51,16 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         _ = settings.tls
     except SettingsError as exc:
         raise SettingsError(origins.get(exc.where, exc.where), exc.problem) from None
-    if settings.logging_config_file is not None and settings.log_file is not None:
-        problem = "does nothing beside --logging-config-file: name the file there, or leave one of the two out"
-        raise SettingsError(origins.get("log_file", "log_file"), problem)
     if settings.grpc and settings.grpc_port is not None:
         problem = "does nothing beside --grpc, which serves gRPC on --port alone: leave one of the two out"
         raise SettingsError(origins.get("grpc_port", "grpc_port"), problem)
     if settings.monitoring_port is not None and not settings.grpc:
         problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
         raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
+    for name in ("log_file", "log_format", "log_levels"):
+        if settings.logging_config_file is not None and name in origins:
+            problem = "does nothing beside --logging-config-file: say it there, or leave one of the two out"
+            raise SettingsError(origins[name], problem)
     for name in ("record_sample", "record_on_error", "record_files", "record_mask"):
         if settings.record is None and name in origins:
             raise SettingsError(origins[name], "does nothing without --record, the folder to write calls to")
@@ -78,8 +80,10 @@ def _problem_of_password(database: str) -> str:
     return "stands beside another one in the URL of `database`: leave one of the two out" if has_another else ""
 
 
-def refuse_useless_over_grpc(settings: Checked, flags: Mapping[str, str]) -> None:
-    """Raise for a flag that gRPC does not read. ``flags`` are those that were given, by the name of their setting.
+def refuse_useless_flags(settings: Checked, flags: Mapping[str, str]) -> None:
+    """Raise for a flag that gRPC does not read, or that names a domain which is not there.
+
+    ``flags`` are those that were given, by the name of their setting.
 
     Raises:
         SettingsError: names the flag.
@@ -87,6 +91,8 @@ def refuse_useless_over_grpc(settings: Checked, flags: Mapping[str, str]) -> Non
     for name in ONLY_OVER_HTTP:
         if settings.grpc and settings.monitoring_port is None and name in flags:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
+    if settings.domain is not None and "domain" in flags and not file_exists(settings.domain):
+        raise SettingsError(flags["domain"], f"{settings.domain} cannot be read: No such file or directory")
 
 
 def settings_error(exc: ValidationError, known: Collection[str], origins: Mapping[str, str]) -> SettingsError:

@@ -29,4 +29,6 @@ def take_over(running: Settings, read: Settings) -> tuple[Settings, list[str]]:
     Everything is as it was ``read``, the blocks of the endpoints file as well, but for these, which stay as they are.
     """
     kept = {name: getattr(running, name) for name in NEED_RESTART if getattr(running, name) != getattr(read, name)}
-    return read.model_copy(update=kept), sorted(kept)
+    # Any free port was asked for, and one was found.
+    is_any = read.grpc and not read.port
+    return read.model_copy(update=kept), sorted(name for name in kept if not (is_any and name == "port"))

@@ -7,6 +7,7 @@ reference page are made from it.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from action_server.config.flags import Flag, add_flag_of, flag_of
 from action_server.config.limit_fields import LimitFields
 from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
-from action_server.config.problems import refuse_incomplete, refuse_useless_over_grpc, settings_error
+from action_server.config.problems import refuse_incomplete, refuse_useless_flags, settings_error
 from action_server.config.server_fields import DEFAULT_ENDPOINTS, ServerFields
 from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
@@ -187,7 +188,7 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
     except ValidationError as exc:
         raise settings_error(exc, Settings.model_fields, origins) from None
     refuse_incomplete(settings, origins)
-    refuse_useless_over_grpc(settings, {name: origins[name] for name in given})
+    refuse_useless_flags(settings, {name: origins[name] for name in given})
     return settings
 
 
@@ -197,4 +198,6 @@ def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, s
     if path is not None and not file_exists(Path(path)):
         raise SettingsError(origin, f"there is no file {path}")
     file = Path(DEFAULT_ENDPOINTS) if path is None else Path(path)
-    return read_endpoints(file, environment) if file_exists(file) else endpoints_of(None, str(file), environment)
+    # A link to nothing is a file that should be there: a volume, say, that was not mounted.
+    is_there = file_exists(file) or os.path.islink(file)
+    return read_endpoints(file, environment) if is_there else endpoints_of(None, str(file), environment)

@@ -44,16 +44,35 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
     # Every flow is shown to who generates commands.
     fields.check_flag("always_include_in_prompt")
     # Other languages, and what an agent is told when the flow begins: neither is played.
-    fields.check_mapping("translation")
+    _check_translation(fields, problems)
     fields.skip("metadata", "file_path", "on_activate")
     fields.note_unknown_keys()
     return found
 
 
+def _check_translation(fields: Fields, problems: Problems) -> None:
+    node = fields.take("translation")
+    if node is None:
+        return
+    if not node.is_mapping:
+        problems.at(node.place, f"'translation' of {fields.what} has to be a mapping, not {kind_of(node)}")
+    for language, entry in node.items():
+        if language != "metadata":
+            translation = Fields(entry, f"the translation {language!r} of {fields.what}", problems)
+            if not translation.text("name"):
+                problems.at(node.keys[language], f"{translation.what} has no name")
+            translation.skip("metadata")
+            translation.note_unknown_keys()
+
+
 def _read_triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
     found = []
-    for node in fields.elements("nlu_trigger"):
+    nodes = fields.elements("nlu_trigger")
+    if fields.has("nlu_trigger") and not nodes:
+        problems.at(fields.place_of("nlu_trigger"), f"'nlu_trigger' of {fields.what} lists no intent")
+    for node in nodes:
         if node.is_scalar:
+            problems.at(node.place, f"an nlu_trigger of {fields.what} is a text; write `intent: {node.raw}`")
             found.append(NluTrigger(intent=node.raw, at=node.place))
             continue
         entry = Fields(node, f"an nlu_trigger of {fields.what}", problems)
@@ -64,12 +83,14 @@ def _read_triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
             # An intent that a button sends is certain.
             named.check_number("confidence_threshold")
             found.append(NluTrigger(intent=named.text("name"), at=node.place))
-            named.note_unknown_keys()
-        elif entry.text("intent"):
+            named.note_unknown_keys("warning")
+            entry.note_unknown_keys()
+            continue
+        if entry.text("intent"):
             found.append(NluTrigger(intent=entry.text("intent"), at=node.place))
         else:
             problems.at(node.place, f"an nlu_trigger of {fields.what} names no intent")
-        entry.note_unknown_keys()
+        entry.note_unknown_keys("warning")
     return found
 
 
@@ -140,7 +161,7 @@ class _Steps:
         target = fields.take("then") if predicate is not None else other
         if (predicate is None) == (other is None):
             self._problem(node.place, f"{fields.what} has to have either `if` and `then` or `else`")
-        fields.note_unknown_keys()
+        fields.note_unknown_keys("warning")
         condition = None if predicate is None else condition_of(predicate, self._problems)
         return Branch(
             target=self._read_target(target, step_id, node.place),

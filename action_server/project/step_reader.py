@@ -21,6 +21,8 @@ from action_server.project.places import Problems
 from action_server.project.yaml_node import Node
 
 STEP_KINDS = ("action", "collect", "set_slots", "link", "call", "noop")
+# Steps in which engines refuse a key they do not know (schema of flows, rasa-pro 3.21.0, read); others pass it over.
+_CLOSED = frozenset({"action", "collect", "call"})
 
 
 def condition_of(node: Node, problems: Problems) -> Condition:
@@ -70,7 +72,7 @@ def read_step(
         "inside_of": inside_of,
     }
     step = _READERS[kinds[0] if kinds else "noop"](fields, shared, problems)
-    fields.note_unknown_keys()
+    fields.note_unknown_keys("error" if set(kinds) & _CLOSED else "warning")
     return step
 
 
@@ -80,7 +82,7 @@ def _read_action(fields: Fields, shared: dict[str, Any], problems: Problems) -> 
 
 def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     # Of voice channels.
-    fields.skip("silence_timeout", "dtmf")
+    fields.skip("silence_timeout", "dtmf", "collect-tool-binding")
     return CollectStep(
         collect=fields.text("collect"),
         description=fields.text("description"),
@@ -104,7 +106,7 @@ def read_rejections(fields: Fields, problems: Problems) -> tuple[Rejection, ...]
             problems.at(node.place, f"{entry.what} needs both `if` and `utter`")
         if predicate is not None:
             found.append(Rejection(condition=condition_of(predicate, problems), utter=utter, at=node.place))
-        entry.note_unknown_keys()
+        entry.note_unknown_keys("warning")
     return tuple(found)
 
 
@@ -128,6 +130,7 @@ def _read_link(fields: Fields, shared: dict[str, Any], problems: Problems) -> St
 
 
 def _read_call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
+    fields.skip("description")
     exits = tuple(condition_of(node, problems) for node in fields.elements("exit_if"))
     return CallStep(
         call=fields.text("call"),

@@ -17,7 +17,7 @@ def yaml_files(folder: Path, *, follow_links: bool = True) -> Iterator[Path]:
     Linked folders are followed, as engines do it. Each folder is entered once and each file named once, whatever links
     lead to it, and none leads back above the folder.
     """
-    return _walk(folder, follow_links, {str(above) for above in folder.resolve().parents})
+    return _walk(folder, follow_links, {str(above) for above in Path(os.path.realpath(folder)).parents})
 
 
 def _walk(folder: Path, follow_links: bool, seen: set[str]) -> Iterator[Path]:

@@ -9,8 +9,8 @@ from action_server.deadlines import timeout_at
 from action_server.errors import SaturatedError
 
 
-@dataclass
-class _Gate:
+@dataclass(slots=True)
+class Gate:
     """Lets ``limit`` in at once; the others wait in order."""
 
     limit: int
@@ -66,21 +66,22 @@ class Admission:
     """
 
     def __init__(self, max_calls: int, max_queue: int, queue_timeout: float) -> None:
-        self._all = _Gate(max_calls)
-        self._of_action: dict[str, _Gate] = {}
+        # What all calls go through; whoever takes a place here gives it back.
+        self.gate = Gate(max_calls)
+        self._of_action: dict[str, Gate] = {}
         self._max_queue = max_queue
         self._queue_timeout = queue_timeout
 
     @property
     def running(self) -> int:
         """How many calls are running."""
-        return self._all.inside
+        return self.gate.inside
 
     @property
     def waiting(self) -> int:
         """How many calls wait for their turn."""
         # Each call asks, and a generator would cost it as much as a function.
-        count = len(self._all.waiting)
+        count = len(self.gate.waiting)
         for gate in self._of_action.values():
             count += len(gate.waiting)
         return count
@@ -88,7 +89,7 @@ class Admission:
     @property
     def is_saturated(self) -> bool:
         """Whether the next call would be refused."""
-        return self._all.inside >= self._all.limit and len(self._all.waiting) >= self._max_queue
+        return self.gate.inside >= self.gate.limit and len(self.gate.waiting) >= self._max_queue
 
     def permit(self, action: str, limit: int | None = None) -> _Permit:
         """Return what holds a place for an ``async with`` block; ``limit`` is the action's own.
@@ -97,13 +98,13 @@ class Admission:
             SaturatedError: there is no place, and none became free in time.
         """
         if limit is None:
-            return _Permit(self, action, (self._all,))
+            return _Permit(self, action, (self.gate,))
         # The action's own gate first: who waits there takes no place from other actions.
-        return _Permit(self, action, (self._of_action.setdefault(action, _Gate(limit)), self._all))
+        return _Permit(self, action, (self._of_action.setdefault(action, Gate(limit)), self.gate))
 
-    async def wait(self, gate: _Gate, action: str) -> None:
+    async def wait(self, gate: Gate, action: str) -> None:
         """Wait for a place behind one gate."""
-        name = "max_calls" if gate is self._all else f"actions: {action}: max_calls"
+        name = "max_calls" if gate is self.gate else f"actions: {action}: max_calls"
         await gate.acquire(self._max_queue, self._queue_timeout, action, name)
 
 
@@ -112,7 +113,7 @@ class _Permit:
 
     __slots__ = ("_acquired", "_action", "_admission", "_gates")
 
-    def __init__(self, admission: Admission, action: str, gates: tuple[_Gate, ...]) -> None:
+    def __init__(self, admission: Admission, action: str, gates: tuple[Gate, ...]) -> None:
         self._admission = admission
         self._action = action
         self._gates = gates

@@ -185,13 +185,14 @@ class Executor:
                 self._metrics.threads(self.threads.running, self.threads.limit)
 
     async def _run_when_admitted(self, running: _Running) -> Answer:
-        permit = self.admission.permit(running.call.action, running.options.max_calls)
-        if permit.try_acquire():
+        limit, gate = running.options.max_calls, self.admission.gate
+        # The usual call, without a permit of its own: that would cost it four functions.
+        if limit is None and gate.try_acquire():
             try:
                 return await self._run_middlewares(running)
             finally:
-                permit.release()
-        async with permit:
+                gate.release()
+        async with self.admission.permit(running.call.action, limit):
             return await self._run_middlewares(running)
 
     def _run_middlewares(self, running: _Running) -> Awaitable[Answer]:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
+from action_server.config import unread
+from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
@@ -49,6 +51,7 @@ def serve(
     read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled
     settings = _with_grpc_port(settings)
+    unread.say(unread.unread_in_surroundings(settings, process_environment()))
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
     if not _needs_supervisor(settings):
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)

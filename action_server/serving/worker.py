@@ -24,10 +24,11 @@ from sanic.http.constants import HTTP
 
 from action_server.assembly import Assembly, Prepared, assemble, prepare
 from action_server.config.settings import Settings
+from action_server.runtime import memory
 from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
-from action_server.serving import forks, memory
+from action_server.serving import forks
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol

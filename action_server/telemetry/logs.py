@@ -26,6 +26,7 @@ from action_server.telemetry import call_lines
 from action_server.telemetry.call_lines import CallLines
 from action_server.telemetry.handlers import FileLineHandler, LineHandler, tell_failures_of
 from action_server.telemetry.masking import mask_record
+from action_server.telemetry.tracebacks import format_failure
 from action_server.telemetry.tracing import trace_id
 from action_server.yaml_file import read_yaml
 
@@ -168,6 +169,19 @@ class ConsoleFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-8s %(name)s  - %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line and, below it, its traceback with the author's own line first."""
+        kept = record.exc_text
+        try:
+            return super().format(record)
+        finally:
+            # Python keeps it for the next handler, and a machine reads all of a traceback.
+            record.exc_text = kept
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return a traceback for people."""
+        return format_failure(ei[1]) if ei[1] is not None else super().formatException(ei)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line of a record without its traceback."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
+from action_server.nearest import did_you_mean, nearest
 from action_server.protocol.calls import Call
 from action_server.protocol.jsonable import jsonable
 
@@ -75,7 +76,9 @@ def read_rules(block: Block) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     rules = content.get("rules")
     if not isinstance(rules, (list, type(None))):
         raise SettingsError(f"{block.where}.rules", "must be a list of rules, each with `slot` and `anonymization`")
-    warnings: list[str] = []
+    # Rasa has other keys there.
+    misspelt = [str(key) for key in content if key != "rules" and nearest(str(key), ["rules"])]
+    warnings = [f"{block.where}.{key} is not known here{did_you_mean(key, ['rules'])}" for key in misspelt]
     found = [_rule(rule, f"{block.where}.rules[{index}]", warnings) for index, rule in enumerate(rules or ())]
     return tuple(found), tuple(warnings)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import platform
 import random
 import threading
@@ -21,11 +22,13 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from action_server.endpoints import Block
+from action_server.errors import SettingsError
 from action_server.telemetry.masking import Rule, read_rules
 from action_server.telemetry.record_settings import RecordSettings
 from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
@@ -252,10 +255,21 @@ def open_recorder(
     """Return what records, closed with the stack; None if nothing is to be recorded.
 
     Raises:
-        SettingsError: a rule of privacy is wrong.
+        SettingsError: a rule of privacy is wrong, or the folder cannot be used.
     """
     if settings is None:
         return None
+    _check_folder(settings.folder)
     recorder = Recorder(settings, read_rules(privacy)[0], count)
     stack.callback(recorder.close)
     return recorder
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder: a disk may become full later on, but what is wrong now was meant otherwise."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SettingsError("record", f"{folder} cannot be a folder of recordings: {exc.strerror}") from exc
+    if not os.access(folder, os.W_OK):
+        raise SettingsError("record", f"{folder} cannot be written to")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -58,7 +59,15 @@ class Calling:
         return self.clock.time() if self.clock is not None else time.time()
 
     def start(self, action: str, state: State, **given: Any) -> Future[CallResult]:
-        """Start a call; the outcome is the future's. What is given is that of :meth:`ActionClient.call`."""
+        """Start a call; the outcome is the future's. What is given is that of :meth:`ActionClient.call`.
+
+        Raises:
+            TypeError: something is given that a call has not; with the name that may have been meant.
+        """
+        known = inspect.signature(self._call).parameters
+        for name in given:
+            if name not in known:
+                raise TypeError(f"a call has no argument {name!r}{did_you_mean(name, known)}")
         return self.loop.start(self._call(action, state, **given))
 
     async def open(self) -> Assembly:

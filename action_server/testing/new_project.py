@@ -156,7 +156,7 @@ def new_files() -> dict[str, str]:
 def files_beside(actions: list[str]) -> dict[str, str]:
     """Return what a project that has actions of these names may lack: a test of them, CI, a container."""
     names = "[\n" + "".join(f'    "{name}",\n' for name in sorted(actions)) + "]" if actions else "[]"
-    test = {"tests/test_actions_are_there.py": _ADOPTED_TEST.format(names=names)}
+    test = {"tests/test_actions_are_there.py": _ADOPTED_TEST.format(names=names)} if actions else {}
     adopted = {name: FILES[name] for name in _ADOPTED}
     # What its server needs, and nothing that was this example's.
     adopted["Dockerfile"] = adopted["Dockerfile"].replace("COPY actions.py endpoints.yml ./", "COPY . .")
@@ -165,15 +165,7 @@ def files_beside(actions: list[str]) -> dict[str, str]:
     return {**test, **adopted}
 
 
-def write_missing(folder: Path, files: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Write the files that are not there; return the names of those that were written, and of those that were."""
-    written, kept = [], []
-    for name, text in files.items():
-        path = folder / name
-        if path.exists():
-            kept.append(name)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        written.append(name)
-    return written, kept
+def missing_files(folder: Path, files: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the files that are not there, and the names of those that are."""
+    missing = {name: text for name, text in files.items() if not (folder / name).exists()}
+    return missing, [name for name in files if name not in missing]

@@ -15,8 +15,6 @@ from action_server.project.location import holds_project, locate_project
 from action_server.project.project_reader import read_project
 from action_server.runtime.loader import prefer
 
-_CODE = ("actions.py", "actions/__init__.py")
-
 
 @dataclass(frozen=True)
 class TestedProject:
@@ -45,7 +43,13 @@ def find_folder(start: Path, root: Path) -> Path:
     for folder in folders:
         if (folder / DEFAULT_ENDPOINTS).is_file() or holds_project(folder):
             return folder
-    return next((f for f in folders if any((f / name).is_file() for name in _CODE)), root)
+    return next((f for f in folders if holds_code(f)), root)
+
+
+def holds_code(folder: Path, package: str = "actions") -> bool:
+    """Tell whether a folder has the package or module of actions."""
+    path = folder.joinpath(*package.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def read_tested_project(folder: Path, *, actions: str | None = None, domain: Path | None = None) -> TestedProject:

@@ -37,18 +37,18 @@ class Client:
         return Path(self.program).stem
 
 
-_LITELLM = ("litellm==1.101.0", "mcp==1.30.0", "boto3==1.43.58")
+_LITELLM = ("litellm==1.101.0", "mcp==1.30.0", "boto3==1.44.8")
 _AGENTS = ("openai-agents==0.24.0",)
 _LANGCHAIN = (
     "langchain-mcp-adapters==0.3.2",
-    "langchain",
-    "langchain-openai",
-    "langchain-anthropic",
+    "langchain==1.5.2",
+    "langchain-openai==1.7.4",
+    "langchain-anthropic==1.7.10",
     "langchain-google-genai==4.4.3",
 )
-_AI = ("ai@6", "@ai-sdk/mcp@2.0.99", "@ai-sdk/openai", "@ai-sdk/google")
+_AI = ("ai@6.0.326", "@ai-sdk/mcp@2.0.99", "@ai-sdk/openai@3.0.141", "@ai-sdk/google@3.0.141")
 _REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
-_LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai", "@langchain/core")
+_LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai@1.5.8", "@langchain/core@1.4.0")
 
 TYPESCRIPT_2 = Caller("mcp (TypeScript) 2", "2.4.0")
 LITELLM_FALLBACK = Caller("litellm gemini, then openai", "1.101.0")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from action_server.config import settings
-from action_server.endpoints import Block, Endpoints, endpoints_of, expand, read_endpoints, replace_texts
+from action_server.endpoints import BLOCKS, Block, endpoints_of, expand, read_endpoints, replace_texts
 from action_server.errors import SettingsError
 
 ENVIRONMENT = {"HOST": "crm.example", "PORT": "8443", "EMPTY": ""}
-BLOCKS = [block.name for block in fields(Endpoints)]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ KNOWN = ["port", "host", "max_domains", "clinic"]
         ("Host", "host"),
         ("max-domains", "max_domains"),
         ("clinc", "clinic"),
+        ("tsoh", "host"),
         ("zebra", None),
         ("", None),
     ],
@@ -29,3 +30,8 @@ def test_a_close_name_is_found_and_no_other(name: str, meant: str | None) -> Non
 def test_where_nothing_is_known_nothing_is_meant() -> None:
     """Nor is there an error."""
     assert nearest("port", []) is None
+
+
+def test_letters_that_changed_places_are_found_in_short_names() -> None:
+    """Three letters, two of them wrong: too little is left for the usual measure."""
+    assert nearest("rnu", ["run", "new", "list"]) == "run"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from action_server.config.settings import Settings
+from action_server.endpoints import endpoints_of
 from action_server.errors import RegistrationError, SettingsError
 from action_server.findings.finding import Finding, Findings
 from action_server.flows.check import catalogue
@@ -121,8 +123,9 @@ def check(request: Request) -> Report:
 
 
 def _find_tools(request: Request, project: Project, code: Code, findings: Findings) -> KnownTools:
-    """Return the tools that the steps may call: those of the project's own server, and those of files."""
-    others = read_tools(request.tools)
+    """Return the tools that the steps may call: those of the project's own server, of files and of `--tools`."""
+    servers = endpoints_of(project.endpoints, project.endpoints_file, os.environ).mcp_servers
+    others = read_tools(request.tools, servers)
     settings = request.settings
     if settings is None:
         return KnownTools(others=others)

@@ -1,20 +1,24 @@
-"""The tools of MCP servers, as far as they are known: those of the project's own server, and those of files."""
+"""The tools of MCP servers, as far as they are known: of the project's own, of files, and of servers that are asked."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from action_server.config.settings import Settings
+from action_server.endpoints import Block
 from action_server.errors import SettingsError
 from action_server.project.server_addresses import Address, address_of
 from action_server.protocol.jsonable import JsonObject
 from action_server.runtime.registry import Registry
 from action_server.tools.offer import read_offer
 from action_server.yaml_file import read_text
+
+_SCHEMES = ("http://", "https://")
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,24 @@ def own_tools(settings: Settings, registry: Registry) -> dict[str, KnownTool]:
     return found
 
 
-def read_tools(texts: Iterable[str]) -> dict[str, dict[str, KnownTool]]:
-    """Return tools by server from texts ``[NAME=]FILE``; without a name they are any other server's.
+def read_tools(texts: Iterable[str], servers: Block | None = None) -> dict[str, dict[str, KnownTool]]:
+    """Return tools by server from texts ``[NAME=]FILE`` or ``[NAME=]URL``; without a name they are any other server's.
+
+    A server is asked with the credential that its entry of ``servers``, `mcp_servers` of the endpoints file, has.
 
     Raises:
-        SettingsError: a file is no list of tools.
+        SettingsError: a file is no list of tools, or a server does not answer with one.
     """
     found: dict[str, dict[str, KnownTool]] = {}
     for text in texts:
-        server, equals, file = text.partition("=")
-        found.setdefault(server if equals else "", {}).update(_read_tools(Path(file if equals else text)))
+        name, equals, source = ("", "", text) if text.startswith(_SCHEMES) else text.partition("=")
+        server, source = (name, source) if equals else ("", text)
+        listed = _ask(server, source, servers) if source.startswith(_SCHEMES) else _read_file(Path(source))
+        found.setdefault(server, {}).update({entry["name"]: _tool(entry) for entry in listed})
     return found
 
 
-def _read_tools(path: Path) -> dict[str, KnownTool]:
+def _read_file(path: Path) -> list[JsonObject]:
     """Read what `action-server tools --json` printed, or the result of `tools/list`."""
     try:
         found = json.loads(read_text(path))
@@ -91,7 +99,25 @@ def _read_tools(path: Path) -> dict[str, KnownTool]:
     entries = found.get("tools") if isinstance(found, dict) else found
     if not isinstance(entries, list) or not all(_is_tool(entry) for entry in entries):
         raise SettingsError("--tools", f"{path} is no list of tools, as `action-server tools --json` prints it")
-    return {entry["name"]: _tool(entry) for entry in entries}
+    return entries
+
+
+def _ask(name: str, url: str, servers: Block | None) -> list[JsonObject]:
+    """Ask a running server for its tools."""
+    # Here, as hardly any check asks a server.
+    from action_server.flows.player.mcp_servers import McpServer, find_server, list_tools
+
+    entries = servers.written if servers is not None and isinstance(servers.written, list) else []
+    is_known = any(isinstance(entry, dict) and entry.get("name") == name for entry in entries)
+    server = replace(find_server(servers, name), url=url) if servers and is_known else McpServer(name, url)
+    shown = url.partition("?")[0]
+    try:
+        found = asyncio.run(list_tools(server))
+    except ValueError as exc:
+        raise SettingsError("--tools", f"{shown} does not list its tools: {exc}") from exc
+    if not all(_is_tool(entry) for entry in found):
+        raise SettingsError("--tools", f"{shown} lists a tool without a name or a schema")
+    return found
 
 
 def _is_tool(entry: Any) -> bool:

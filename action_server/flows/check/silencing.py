@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import tokenize
@@ -123,7 +124,8 @@ def _rules(value: Any, where: str) -> frozenset[str]:
 
 def _relative(file: str, folder: Path) -> str:
     try:
-        return Path(file).resolve().relative_to(folder.resolve()).as_posix()
+        # Not `resolve`: it raises for a link that leads to itself.
+        return Path(os.path.realpath(file)).relative_to(os.path.realpath(folder)).as_posix()
     except (ValueError, OSError):
         return file
 

@@ -24,6 +24,7 @@ class UserStep:
     """A message, and what has to hold after it. ``is_ordered``: each check has to follow the one before.
 
     ``is_first``: nothing stands before it in its test, so that its assertions see the session's start as well.
+    ``original`` is what the test says, where ``message`` is a paraphrase of it.
     """
 
     message: str
@@ -32,6 +33,12 @@ class UserStep:
     is_ordered: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_first: bool = False
+    original: str = ""
+
+    @property
+    def meant(self) -> str:
+        """The message as the test has it."""
+        return self.original or self.message
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.runner import Result
+from action_server.flows.player.trace import Turn
 from action_server.flows.session.show import describe_command
 
 Path = tuple[str, ...]
@@ -16,7 +17,10 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Repetition:
-    """The runs of one test: how many there were, how many took the most frequent way, and how another one differs."""
+    """The runs of one test: how many there were, how many took the most frequent way, and how another one differs.
+
+    ``usual_passes``: all runs that took the most frequent way passed.
+    """
 
     case: Case
     runs: int
@@ -24,6 +28,12 @@ class Repetition:
     same: int
     ways: int
     difference: tuple[str, ...] = ()
+    usual_passes: bool = True
+
+    @property
+    def percent(self) -> float:
+        """How many of a hundred runs take the most frequent way."""
+        return 100 * self.same / self.runs
 
 
 def path_of(result: Result) -> Path:
@@ -32,20 +42,30 @@ def path_of(result: Result) -> Path:
     for played in result.turns:
         turn = played.turn
         if played.step is not None:
-            lines.append(f"you: {played.step.message}")
-            lines.append(f"  understood: {'; '.join(map(describe_command, turn.commands))}")
+            lines.append(f"you: {played.step.meant}")
+            lines.append(f"  understood: {understood(turn)}")
         lines += [f"  {step.flow}: {step.step} ({step.what})" for step in turn.steps if not step.skipped]
     if result.problem:
         lines.append(f"  error: {result.problem}")
     return tuple(lines)
 
 
+def understood(turn: Turn) -> str:
+    """Return the commands of a turn, in words."""
+    return "; ".join(map(describe_command, turn.commands))
+
+
 def compare(results: Sequence[Result]) -> list[Repetition]:
     """Return, for each test that ran more than once, how often it took the same way."""
+    return [_compare_runs(runs) for runs in group_by_case(results) if len(runs) > 1]
+
+
+def group_by_case(results: Sequence[Result]) -> list[list[Result]]:
+    """Return the runs of each test."""
     by_case: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         by_case.setdefault((str(result.case.at), result.case.name), []).append(result)
-    return [_compare_runs(runs) for runs in by_case.values() if len(runs) > 1]
+    return list(by_case.values())
 
 
 def _compare_runs(runs: Sequence[Result]) -> Repetition:
@@ -59,4 +79,5 @@ def _compare_runs(runs: Sequence[Result]) -> Repetition:
         names = (f"run {numbers[usual]}", f"run {numbers[other]}")
         difference = tuple(difflib.unified_diff(usual, other, *names, lineterm="", n=2))
     passed = sum(run.outcome == "passed" for run in runs)
-    return Repetition(runs[0].case, len(runs), passed, ways[0][1], len(ways), difference)
+    usual_passes = all(run.outcome == "passed" for run in runs if path_of(run) == ways[0][0])
+    return Repetition(runs[0].case, len(runs), passed, ways[0][1], len(ways), difference, usual_passes)

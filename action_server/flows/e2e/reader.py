@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -67,8 +68,8 @@ def find_files(paths: Sequence[Path], trees: Trees, problems: Problems) -> list[
 
 def _read_shared_fixtures(file: Path, root: Path, trees: Trees, problems: Problems) -> dict[str, JsonObject]:
     found: dict[str, JsonObject] = {}
-    root = root.resolve()
-    folders = [folder for folder in file.resolve().parents if folder == root or root in folder.parents]
+    root = Path(os.path.realpath(root))
+    folders = [folder for folder in Path(os.path.realpath(file)).parents if folder == root or root in folder.parents]
     for folder in reversed(folders):
         path = folder / "conftest.yml"
         node = trees.read(path, problems) if path.is_file() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,18 +24,23 @@ from action_server.project.places import UnsupportedError
 from action_server.project.project import Project
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
+from action_server.telemetry.durations import milliseconds
 
 Outcome = Literal["passed", "failed", "error"]
 
 
 @dataclass(frozen=True)
 class PlayedTurn:
-    """A turn of a test, with what did not hold. ``step`` is None for what happened before the first message."""
+    """A turn of a test, with what did not hold. ``step`` is None for what happened before the first message.
+
+    ``milliseconds`` is how long it took, understanding and actions included.
+    """
 
     turn: Turn
     step: UserStep | None = None
     failed: tuple[Check, ...] = ()
     failed_calls: tuple[FailedCall, ...] = ()
+    milliseconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,13 @@ async def play_all(
         StartupError: as :func:`play` does.
     """
     results: list[Result] = []
+    runs: Counter[tuple[str, str]] = Counter()
     for case in cases:
-        for number in range(1, repeat + 1):
-            results.append(await play(case, stage, log, number))
+        for _ in range(repeat):
+            # A test in other words is one more run of it.
+            same = (str(case.at), case.name)
+            runs[same] += 1
+            results.append(await play(case, stage, log, runs[same]))
             on_result(results[-1])
             if fail_fast and results[-1].outcome != "passed":
                 return results
@@ -167,13 +177,15 @@ async def _converse(
         if not step.message:
             # Engines pass over it.
             continue
+        began = time.perf_counter()
         try:
             turn = await player.say(step.message, understanding, metadata={**case.metadata, **step.metadata})
         except ActionServerError:
             done.append(PlayedTurn(player.last_turn, step, (), tuple(log.take())))
             raise
+        took = milliseconds(time.perf_counter() - began)
         failed = judge.failed_checks(step, events_of(turn, stage.project))
-        done.append(PlayedTurn(turn, step, failed, tuple(log.take())))
+        done.append(PlayedTurn(turn, step, failed, tuple(log.take()), took))
 
 
 class _Judge:

@@ -18,6 +18,7 @@ from action_server.source import Place
 
 LISTEN = "action_listen"
 _TRIGGER = "flow_"
+_REJECTS = "rejects its execution"
 
 
 class Outcome(Enum):
@@ -130,6 +131,9 @@ class Actions:
         before = dict(self._state.slots)
         problem = _problem_of(reply)
         if problem:
+            if not problem.startswith(_REJECTS):
+                # Its events are lost, and the action counts as executed all the same (rasa-pro 3.21.0, read).
+                self._emit_executed(name)
             self._recorder.add_failure(f"the action {name!r} {problem}", at, frame)
             self._record_call(name, reply, asked, before, problem)
             return Outcome.FAILED
@@ -194,7 +198,7 @@ def _problem_of(reply: ActionReply) -> str:
     if reply.problem:
         return f"cannot be called: {reply.problem}"
     if reply.status == 400 and isinstance(reply.body, dict) and "action_name" in reply.body:
-        return f"rejects its execution: {error}"
+        return f"{_REJECTS}: {error}"
     if reply.status != 200:
         return f"failed with status {reply.status}: {error or 'no reason given'}"
     if reply.body is None:

@@ -21,6 +21,7 @@ from action_server.flows.commands.command import (
 from action_server.flows.player.cleanup import clean_up
 from action_server.flows.player.corrections import correction_frame, is_correction
 from action_server.flows.player.dialogue import Dialogue
+from action_server.flows.player.message_limits import fault_of
 from action_server.flows.player.stack import PATTERN_VALIDATE, Frame
 from action_server.flows.player.trace import Ignored
 from action_server.flows.player.values import coerce_value
@@ -29,6 +30,7 @@ from action_server.project.flows import with_called
 
 # Questions that a user answers just as well by asking for something.
 _CLOSING_PATTERNS = ("pattern_completed", "pattern_customer_satisfaction", "pattern_continue_interrupted")
+_ROUTE = "route_session_to_calm"
 _PATTERNS: dict[type, str] = {
     RepeatBotMessages: "pattern_repeat_bot_messages",
     HumanHandoff: "pattern_human_handoff",
@@ -42,10 +44,13 @@ class CommandProcessor:
     """The commands of one message. ``extractor`` is who found them, in the engine's words; a button's
     (CommandPayloadReader) and an intent's (NLU) may fill controlled slots as well.
 
-    ``forced`` are flows that start whatever their guards say.
+    ``forced`` are flows that start whatever their guards say. ``most_characters`` are allowed in a message without
+    commands (any number if negative).
     """
 
-    def __init__(self, dialogue: Dialogue, *, extractor: str = "LLM", forced: Iterable[str] = ()) -> None:
+    def __init__(
+        self, dialogue: Dialogue, *, extractor: str = "LLM", forced: Iterable[str] = (), most_characters: int = -1
+    ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
         self._recorder = dialogue.recorder
@@ -57,6 +62,7 @@ class CommandProcessor:
         self._extractor = extractor
         self._from_button = extractor != "LLM"
         self._forced = frozenset(forced)
+        self._most_characters = most_characters
         self._started: list[Frame] = []
         self._validations: list[Frame] = []
         self._patterns: list[Frame] = []
@@ -64,9 +70,9 @@ class CommandProcessor:
 
     def execute(self, commands: Sequence[Command], message: str = "") -> None:
         """Execute the commands of a message. If there is none that can be followed, that is a case of its own."""
-        if not commands and not message.strip():
-            empty = "rasa_internal_error_user_input_empty"
-            self._patterns.append(self._frames.make("pattern_internal_error", error_type=empty, info={}))
+        if not commands and (fault := fault_of(message, self._most_characters)):
+            kind, info = fault
+            self._patterns.append(self._frames.make("pattern_internal_error", error_type=kind, info=info))
             self._push_frames()
             return
         wanted, dropped = clean_up(self._drop_what_is_not_asked(self._fill_from_text(message, commands)))
@@ -78,9 +84,16 @@ class CommandProcessor:
                 self._recorder.turn.ignored.append(Ignored(command, reason))
             else:
                 self._recorder.turn.commands.append(command)
+        self._note_route()
         if not self._recorder.turn.commands and not (commands and not wanted):
             self._cannot_handle("default")
         self._push_frames()
+
+    def _note_route(self) -> None:
+        """Keep to the flows once one starts, where an assistant has a classic part as well, as its router does."""
+        starts = any(isinstance(command, StartFlow) for command in self._recorder.turn.commands)
+        if starts and _ROUTE in self._domain.slots and self._state.slots.get(_ROUTE) is None:
+            self._events.set_slot(_ROUTE, True)
 
     def _fill_from_text(self, message: str, commands: Sequence[Command]) -> Sequence[Command]:
         """Take the message itself for the answer, if the slot's mapping is `from_text` and nobody knew better."""

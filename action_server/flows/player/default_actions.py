@@ -11,12 +11,8 @@ from action_server.flows.player.values import REFUSALS, coerce_value
 
 DefaultAction = Callable[[Dialogue, Frame | None], None]
 
-_KNOWLEDGE = (
-    "needs the Enterprise Search policy (a language model and a knowledge base), which the player does not have"
-)
 _CLASSIC = "belongs to the policies of classic assistants, which the player does not play"
 NOT_PLAYED: Mapping[str, str] = {
-    "action_trigger_search": f"action_trigger_search {_KNOWLEDGE}",
     "action_send_text": "action_send_text sends what a language model wrote, which the player does not have",
     "action_default_ask_affirmation": f"action_default_ask_affirmation {_CLASSIC}",
     "action_default_ask_rephrase": f"action_default_ask_rephrase {_CLASSIC}",
@@ -194,6 +190,14 @@ def reset_routing(dialogue: Dialogue, frame: Frame | None) -> None:
     dialogue.events.reset_slot("route_session_to_calm")
 
 
+def trigger_search(dialogue: Dialogue, frame: Frame | None) -> None:
+    """Search up to the answer, which a language model writes: of it only the action that says it is there."""
+    send = {"event": "action", "name": "action_send_text", "policy": "EnterpriseSearchPolicy", "confidence": 1.0}
+    dialogue.events.emit({**send, "action_text": None})
+    note = "the Enterprise Search policy (a language model and a knowledge base) would answer here; nothing is said"
+    dialogue.recorder.add_note(note)
+
+
 def trigger_chitchat(dialogue: Dialogue, frame: Frame | None) -> None:
     """Without the Intentless policy this cannot be answered; engines then say so, by pattern_cannot_handle."""
     dialogue.recorder.add_note("free chitchat needs the Intentless policy; without it, pattern_cannot_handle answers")
@@ -226,6 +230,7 @@ DEFAULT_ACTIONS: Mapping[str, DefaultAction] = {
     "action_hangup": hang_up,
     "action_reset_routing": reset_routing,
     "action_trigger_chitchat": trigger_chitchat,
+    "action_trigger_search": trigger_search,
     # Counts hand-overs in the engine's own metrics.
     "action_handoff_metric": do_nothing,
     **dict.fromkeys(NOT_PLAYED, do_nothing),

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -20,6 +20,8 @@ from action_server.project.server_addresses import Address, address_of
 from action_server.protocol.jsonable import JsonObject
 from action_server.telemetry.durations import milliseconds_since
 from action_server.tools.calling import ToolCaller
+
+T = TypeVar("T")
 
 PROTOCOL = "2025-11-25"
 _CLIENT = {"name": "action-server", "version": "1"}
@@ -139,31 +141,54 @@ class McpServers:
         return result_as_engines_have_it(result)
 
 
+async def list_tools(server: McpServer, *, timeout: float = TIMEOUT) -> list[JsonObject]:
+    """Return the tools that a server lists, as they stand there.
+
+    Raises:
+        ValueError: it does not list them; says in words what it did instead.
+    """
+    try:
+        async with aiohttp.ClientSession() as session:
+            connection = _Connection(session, server)
+            return await asyncio.wait_for(_in_session(connection, lambda: _tools(connection)), timeout)
+    except asyncio.TimeoutError:
+        raise ValueError(f"it did not answer within {timeout:g} s") from None
+    except (aiohttp.ClientError, OSError) as exc:
+        raise ValueError(f"{type(exc).__name__}: {exc}") from exc
+
+
 async def _call(connection: _Connection, tool: str, params: JsonObject) -> JsonObject:
+    async def call() -> JsonObject:
+        names = [str(found.get("name")) for found in await _tools(connection)]
+        if tool not in names:
+            raise ValueError(f"the server has no tool {tool!r}{did_you_mean(tool, names)}")
+        return await connection.request("tools/call", params)
+
+    return await _in_session(connection, call)
+
+
+async def _in_session(connection: _Connection, work: Callable[[], Awaitable[T]]) -> T:
     opened = await connection.request(
         "initialize", {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": _CLIENT}
     )
     connection.protocol = str(opened.get("protocolVersion") or PROTOCOL)
     try:
         await connection.notify("notifications/initialized")
-        names = await _tools(connection)
-        if tool not in names:
-            raise ValueError(f"the server has no tool {tool!r}{did_you_mean(tool, names)}")
-        return await connection.request("tools/call", params)
+        return await work()
     finally:
         await connection.end()
 
 
-async def _tools(connection: _Connection) -> list[str]:
-    names: list[str] = []
+async def _tools(connection: _Connection) -> list[JsonObject]:
+    tools: list[JsonObject] = []
     params: JsonObject = {}
     for _ in range(_MOST_PAGES):
         page = await connection.request("tools/list", params)
-        names += [str(tool.get("name")) for tool in page.get("tools") or () if isinstance(tool, Mapping)]
+        tools += [tool for tool in page.get("tools") or () if isinstance(tool, dict)]
         if not page.get("nextCursor"):
             break
         params = {"cursor": page["nextCursor"]}
-    return names
+    return tools
 
 
 class _Connection:

@@ -12,6 +12,7 @@ from action_server.flows.player.actions import Actions
 from action_server.flows.player.buttons import ButtonPayload, read_button_payload
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
+from action_server.flows.player.message_limits import fault_of, most_characters
 from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, Policy
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import State
@@ -53,6 +54,7 @@ class Player:
         self._actions = Actions(self._dialogue, webhook)
         self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools, sub_agents)
         self._messages = 0
+        self._most_characters = most_characters(project.config)
         self._has_started = False
 
     @property
@@ -94,6 +96,8 @@ class Player:
         """
         await self.start(metadata=metadata)
         if self.button_payload(message) is not None:
+            return await self.turn(message, metadata=metadata)
+        if fault_of(message, self._most_characters) is not None:
             return await self.turn(message, metadata=metadata)
         return await self.turn(message, await generator.predict_commands(self.view(message)), metadata=metadata)
 
@@ -145,6 +149,7 @@ class Player:
                 dialogue,
                 extractor=payload.extractor if payload else "LLM",
                 forced=payload.forced if payload else (),
+                most_characters=-1 if payload else self._most_characters,
             )
             processor.execute(prediction.commands, message)
             dialogue.events.emit_stack()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ class Line:
     style: str = ""
 
 
+# The text of responses that are nothing without the rephraser: `placeholder_this_utterance_needs_the_rephraser`.
+_PLACEHOLDER = "placeholder_"
+
+
 @dataclass(frozen=True)
 class Button:
     """What a user may click: what stands on it, and what it sends."""
@@ -44,7 +49,10 @@ def bot_lines(messages: Sequence[BotMessage]) -> Iterator[Line]:
     number = 0
     for message in messages:
         first = "bot: "
-        for line in (message.text or "").splitlines():
+        text = message.text or ""
+        if message.rephrased and text.startswith(_PLACEHOLDER):
+            text = "(a language model would say something here)"
+        for line in text.splitlines():
             yield Line(f"{first}{line}", "cyan")
             first = "     "
         buttons = buttons_of([message])
@@ -149,7 +157,7 @@ def _step_lines(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]
 
 def _is_the_engines(step: StepTaken) -> bool:
     """Tell a step of a pattern that the project does not have: its place says nothing to the reader."""
-    return step.at is not None and Path(step.at.file).resolve() == PATTERNS_FILE
+    return step.at is not None and Path(os.path.realpath(step.at.file)) == PATTERNS_FILE
 
 
 def _has_no_id(step: StepTaken) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rasa_sdk.cors import configure_cors
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import RequestCancelled, SanicException
+from sanic.exceptions import BadRequest, RequestCancelled, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import json as json_response
 
@@ -172,6 +172,10 @@ def _add_pages(app: SanicApp, assembly: Assembly) -> None:
             return HTTPResponse(page.body, 200, page.headers, page.content_type)
 
 
+# Sanic says no more than that.
+_NO_CHUNKS = "a chunk of the body does not have its size in hexadecimal digits before it, or a trailer behind the last"
+
+
 async def _read_body(request: Request, limits: RequestLimits, share: Share) -> bytes:
     """Read a body piece by piece, no more than ``limits.max_bytes`` and no longer than ``limits.body_timeout``."""
     if request.stream is None:
@@ -192,8 +196,9 @@ async def _read_body(request: Request, limits: RequestLimits, share: Share) -> b
             piece = await asyncio.wait_for(stream.read(), deadline - loop.time())
         except asyncio.TimeoutError:
             raise SlowBodyError(limits.body_timeout) from None
+        except BadRequest as exc:
+            raise RequestError(_NO_CHUNKS) from exc
         except SanicException as exc:
-            # Of chunks that are none.
             raise translate(exc, limits) from exc
         if piece is None:
             return b"".join(pieces)

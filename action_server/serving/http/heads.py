@@ -18,7 +18,8 @@ _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/1\.([01])" % _TOKEN)
 # RFC 9110, 5.5: no control bytes but the tab. The line break of a folded value (RFC 9112, 5.2) is none of them either.
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)" % _TOKEN)
 # RFC 3986, 3.2.2: a name, an address, or an address of IPv6 in brackets; then a port.
-_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::([0-9]*))?")
+_LARGEST_PORT = 65535
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[\t -~\x80-\xff]*)?")
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding"})
 _EMPTY_LINE = b"\r\n"
@@ -111,7 +112,7 @@ def _check_host(host: str | None, minor: int) -> None:
     if host is None:
         if minor == 1:
             raise RequestError("the header host is missing")
-    elif _HOST.fullmatch(host) is None:
+    elif (found := _HOST.fullmatch(host)) is None or int(found[1] or 0) > _LARGEST_PORT:
         raise RequestError("the header host is not a name or an address, with or without a port")
 
 

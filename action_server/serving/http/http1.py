@@ -43,6 +43,9 @@ class StrictHttp(Http):
         self._given_id = next((value for name, value in head.headers if name == HEADER.lower()), "")
         buffer[:end] = head.encode()
         await super().http1_request_header()  # type: ignore[no-untyped-call]
+        if head.minor == 0:
+            # RFC 9110, 10.1.1: who speaks HTTP/1.0 does not wait, and would take the 100 for the answer.
+            self.expecting_continue = False
 
     def create_empty_request(self) -> None:
         """Make the request of an error that came before Sanic had one; it keeps the id that its head gave."""

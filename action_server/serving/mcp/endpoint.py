@@ -99,10 +99,10 @@ class McpEndpoint:
         if MODERN not in self._protocols:
             # Not "this version is not supported", which some clients take for the end.
             raise MessageError(messages.METHOD_NOT_FOUND, f"this server speaks {HANDSHAKE}: begin with initialize")
+        _check_headers(message, headers)
         if version != MODERN and not (version == HANDSHAKE and HANDSHAKE in self._protocols):
             data = {"supported": self._supported(), "requested": version if isinstance(version, str) else ""}
             raise MessageError(messages.UNSUPPORTED_PROTOCOL_VERSION, "this protocol version is not spoken here", data)
-        _check_headers(message, headers)
         return bool(version == MODERN)
 
     def _initialize(self, message: Message) -> JsonObject:

@@ -121,9 +121,18 @@ def test_a_misspelt_action_is_answered_with_the_one_that_may_be_meant(bot: Path)
     assert wrong.stderr.splitlines()[-1] == f"hint: an action server answers at /webhook: --url {running.url}/webhook"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/webhook", "no-url", "http://[/"])
-def test_call_of_a_server_that_is_not_there_exits_1_with_one_line(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("url", ["", "no-url", "http://[/"])
+def test_call_of_what_is_no_url_exits_2_with_one_line(tmp_path: Path, url: str) -> None:
+    """An empty one, of a variable that is not set, is not the actions in place."""
+    ended = run(tmp_path, ["call", "action_greet", "--url", url])
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("error: --url: is not the URL of a webhook")
+
+
+def test_call_of_a_server_that_is_not_there_exits_1_with_one_line(tmp_path: Path) -> None:
     """The line names the address."""
+    url = "http://127.0.0.1:1/webhook"
     ended = run(tmp_path, ["call", "action_greet", "--url", url])
 
     assert ended.returncode == 1

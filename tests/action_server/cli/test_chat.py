@@ -149,7 +149,7 @@ def test_what_cannot_be_played_is_said_and_the_conversation_goes_on(
 
     said = capsys.readouterr().out
     assert code == 1
-    assert "error: data/flows.yml:29: action_trigger_search needs the Enterprise Search policy" in said
+    assert "error: data/flows.yml:29: action_back belongs to the policies" in said
     assert "bot: What would you like?" in said
 
 

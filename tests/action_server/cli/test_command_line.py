@@ -196,3 +196,24 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
     assert command_line.main(["list"]) == 130
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["rnu"], "there is no verb 'rnu'; did you mean 'run'?"),
+        (["flows", "tset"], "there is no verb 'flows tset'; did you mean 'test'?"),
+        (["flows", "drwa"], "there is no verb 'flows drwa'; there is graph and test"),
+        (["idempotency", "fre"], "there is no verb 'idempotency fre'; did you mean 'free'?"),
+        (["idempotency", "lits"], "there is no verb 'idempotency lits'; did you mean 'list'?"),
+    ],
+)
+def test_a_misspelt_verb_gets_the_one_that_was_meant(
+    words: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of a group as well."""
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(words)
+
+    assert ended.value.code == 2
+    assert problem in capsys.readouterr().err

@@ -50,12 +50,25 @@ def test_graphs_are_written_to_files(cafe: Cafe) -> None:
     assert (cafe.folder / "all.mmd").read_text().count("subgraph") == 3
 
 
+def test_a_folder_takes_one_flow_as_it_takes_several(cafe: Cafe) -> None:
+    """One that is there, or that is written with a slash; a file each."""
+    (cafe.folder / "there").mkdir()
+
+    assert cafe.graph("pay_bill", "--format", "svg", "--output", "there") == 0
+    assert cafe.graph("pay_bill", "--format", "svg", "--output", "new/") == 0
+    assert cafe.graph("--output", "there") == 0
+
+    found = {str(path.relative_to(cafe.folder)) for path in cafe.folder.glob("*/*") if path.suffix in (".svg", ".mmd")}
+    flows = ("order_drink", "pay_bill")
+    assert {"there/pay_bill.svg", "new/pay_bill.svg", *(f"there/{flow}.mmd" for flow in flows)} <= found
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
         (["order_drinks"], "'order_drinks': is no flow of .*; did you mean 'order_drink'"),
         (["--format", "svg"], "--output: several flows as SVG need a folder"),
-        (["--output", "."], "--output: . cannot be written"),
+        (["--output", "domain.yml/x.mmd"], "--output: domain.yml/x.mmd cannot be written"),
     ],
 )
 def test_a_graph_that_cannot_be_drawn_says_why(cafe: Cafe, flags: list[str], problem: str) -> None:

@@ -127,7 +127,7 @@ def test_a_failure_shows_what_was_expected_beside_what_happened(cafe: Cafe, caps
     assert 'bot_uttered: utter_enjoy "Enjoy!"' in said
     assert "you: coffee" not in said
     assert "! log ERROR action.failed action=action_pay" in said
-    assert "ERROR  tests/cases.yml:16  the menu\n  data/flows.yml:29: action_trigger_search needs" in said
+    assert "ERROR  tests/cases.yml:16  the menu\n  data/flows.yml:29: action_back belongs to" in said
     assert "a fixture sets what is no slot of the domain: gest" in said
     assert "2 failed, 2 errors in " in said
 
@@ -214,6 +214,108 @@ def test_the_same_words_take_the_same_path_offline(cafe: Cafe, capsys: pytest.Ca
     found = results(capsys)
     assert [(r["runs"], r["same"], r["difference"]) for r in found["repeats"]] == [(2, 2, [])] * 3
     assert [test["run"] for test in found["tests"]] == [1, 2] * 3
+
+
+THIRST = """
+test_cases:
+  - test_case: thirst
+    steps:
+      - user: I am thirsty
+      - slot_was_set: [{drink: tea}]
+"""
+OTHER_WORDS = 'paraphrases: {"I am thirsty": [a drink please, tea for me], "never said": [x]}\n'
+START = {"command": "start_flow", "flow": "order_drink"}
+TEA = {"command": "set_slot", "slot": "drink", "value": "tea"}
+
+
+@pytest.mark.parametrize(("least", "code"), [(None, 1), ("60", 0), ("70", 1)])
+def test_other_wordings_are_runs_of_the_same_test(
+    cafe: Cafe, capsys: pytest.CaptureFixture[str], least: str | None, code: int
+) -> None:
+    """What each is understood as, how many take the usual path, what a turn costs; a threshold decides the outcome."""
+    cafe.write("tests/cases.yml", THIRST)
+    cafe.write("other_words.yml", OTHER_WORDS)
+    flags = ["--same-path-min", least] if least else []
+    with model([START, TEA], [START, TEA], [START]) as (url, asked):
+        use_model(cafe, url)
+        found = cafe.test("--understand", "llm", "--paraphrases", "other_words.yml", *flags)
+
+    printed = capsys.readouterr()
+    said = [json.loads(request["messages"][1]["content"])["user"]["said"] for request in asked]
+    assert found == code
+    assert said == ["I am thirsty", "a drink please", "tea for me"]
+    assert "thirst   3      2        2 of 3      2" in printed.out
+    assert "thirst, message 1: I am thirsty" in printed.out
+    assert '  2 of 3  set drink to "tea"; start order_drink' in printed.out
+    assert "  1 of 3  start order_drink\n          said: tea for me" in printed.out
+    assert "110 tokens each, cost 0.200000 each" in printed.out
+    assert "other_words.yml: no test that runs says 'never said'" in printed.err
+
+
+def test_the_usual_path_has_to_pass(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """That all runs fail in one way is no agreement worth having."""
+    cafe.write("tests/cases.yml", THIRST)
+    with model([START], [START]) as (url, _):
+        use_model(cafe, url)
+
+        assert cafe.test("--understand", "llm", "--repeat", "2", "--same-path-min", "50") == 1
+
+
+def test_lines_for_other_tools_have_each_message_of_each_run(cafe: Cafe) -> None:
+    """What was said, meant and understood, where it led, and what it took."""
+    cafe.write("tests/cases.yml", THIRST)
+    cafe.write("other_words.yml", OTHER_WORDS)
+    with model(*[[START, TEA]] * 6) as (url, _):
+        use_model(cafe, url)
+        cafe.test(
+            *("--understand", "llm", "--paraphrases", "other_words.yml", "--repeat", "2", "--jsonl", "turns.jsonl")
+        )
+
+    lines = [json.loads(line) for line in Path("turns.jsonl").read_text().splitlines()]
+    assert [(line["run"], line["said"]) for line in lines] == [
+        *((n, "I am thirsty") for n in (1, 2)),
+        *((n, "a drink please") for n in (3, 4)),
+        *((n, "tea for me") for n in (5, 6)),
+    ]
+    assert {line["message"] for line in lines} == {"I am thirsty"}
+    assert lines[0]["commands"] == [TEA, START]
+    assert "order_drink:serve" in lines[0]["steps"]
+    assert lines[0]["milliseconds"] > 0
+    assert (lines[0]["prompt_tokens"], lines[0]["cost"]) == (100, 0.2)
+
+
+def test_a_message_counts_as_flipping_only_after_the_same_beginning(
+    cafe: Cafe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Behind another beginning the same words mean something else."""
+    cafe.write("tests/cases.yml", "test_cases: [{test_case: x, steps: [{user: a}, {user: b}]}]\n")
+    chat: list[dict[str, str]] = [{"command": "chitchat"}]
+    with model([START], [TEA], [START], [TEA], chat, chat) as (url, _):
+        use_model(cafe, url)
+        cafe.test("--understand", "llm", "--repeat", "3", "--json")
+
+    found = results(capsys)
+    assert [(flip["turn"], [o["runs"] for o in flip["commands"]]) for flip in found["flips"]] == [(1, [2, 1])]
+    assert found["turns"]["turns"] == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[a]", "must hold `paraphrases:`"),
+        ("paraphrases: {}", "must hold `paraphrases:`"),
+        ("paraphrases: {a: b}", r"paraphrases\['a'\] must be a list of texts"),
+        ("paraphrases: {a: [1]}", r"paraphrases\['a'\] must be a list of texts"),
+        ("paraphrases: {nobody: [b]}", "the tests say none of its messages, such as 'nobody'"),
+    ],
+)
+def test_paraphrases_that_cannot_be_used_are_refused(cafe: Cafe, content: str, problem: str) -> None:
+    """Before anything runs."""
+    cafe.write("tests/cases.yml", THIRST)
+    cafe.write("other_words.yml", content)
+
+    with pytest.raises(SettingsError, match=problem):
+        cafe.test("--paraphrases", "other_words.yml")
 
 
 @pytest.mark.parametrize(

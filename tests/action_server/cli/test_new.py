@@ -76,13 +76,17 @@ def test_a_project_that_exists_is_adopted_and_not_changed(tmp_path: Path) -> Non
 
 
 def test_our_own_assistant_can_be_adopted(tmp_path: Path) -> None:
-    """A real project: every action its domain lists is in the test."""
+    """A real project: every action its domain lists is in the test, once their code is there, too."""
+    test = tmp_path / "bot" / "tests" / "test_actions_are_there.py"
     shutil.copytree(ROOT / "assistant", tmp_path / "bot")
 
     assert main(["new", "--from", str(tmp_path / "bot")]) == 0
+    was_there_without_code = test.exists()
+    project(tmp_path, {"bot/endpoints.yml": "action_server: {actions: clinic.code}", "bot/clinic/code.py": ""})
+    assert main(["new", "--from", str(tmp_path / "bot")]) == 0
 
-    text = (tmp_path / "bot" / "tests" / "test_actions_are_there.py").read_text(encoding="utf-8")
-    assert '"action_create_appointment"' in text
+    assert not was_there_without_code
+    assert '"action_create_appointment"' in test.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -104,3 +108,14 @@ def test_what_cannot_be_made_is_said(
     assert main(arguments) == 2
     assert said in capsys.readouterr().err
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["note.txt"]
+
+
+@pytest.mark.parametrize("arguments", [["new", "file/party"], ["types", "--write", "file/slots.py"]])
+def test_what_cannot_be_written_is_said_in_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Below a file there is no folder."""
+    project(folder, {"file": "", "domain.yml": "slots: {guests: {type: float, mappings: [{type: custom}]}}"})
+
+    assert main(arguments) == 2
+    assert "cannot be written" in capsys.readouterr().err

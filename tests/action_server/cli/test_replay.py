@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import grpc
@@ -163,3 +164,25 @@ def test_what_is_no_recording_is_said_in_a_line(
 
     assert main(["replay", "recordings"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_tools_call_is_recorded_and_replayed(folder: Path) -> None:
+    """Of any MCP client: its arguments as slots, the answer of the action; a change of the code is seen."""
+    project(folder, {"actions.py": ACTIONS, "endpoints.yml": "action_server: {mcp: {actions: [action_guests]}}"})
+    called = {"name": "action_guests", "arguments": {"guests": 2}}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
+    with server(folder, "--record", "recordings") as running:
+        head = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        sent = urllib.request.Request(f"{running.url}/mcp", json.dumps(request).encode(), head)  # noqa: S310 - of this host
+        with urllib.request.urlopen(sent, timeout=PATIENCE) as reply:  # noqa: S310
+            assert reply.status == 200
+    [file] = folder.glob("recordings/*.json")
+    recorded = json.loads(file.read_text(encoding="utf-8"))
+    same = run(folder, ["replay", "recordings"])
+    change(folder)
+    changed = run(folder, ["replay", "recordings"])
+
+    assert (recorded["face"], recorded["status"]) == ("mcp", 200)
+    assert recorded["request"]["tracker"]["slots"]["guests"] == 2
+    assert recorded["reply"]["events"][0]["value"] == 3
+    assert (same.returncode, changed.returncode) == (0, 1), same.stdout

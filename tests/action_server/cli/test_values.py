@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from action_server.cli.values import parse_header, parse_service_setting, parse_slots
+from action_server.cli.values import parse_header, parse_service_setting, parse_slots, parse_url
 from action_server.errors import SettingsError
 
 
@@ -55,3 +55,17 @@ def test_what_is_no_setting_of_a_service_is_refused_without_repeating_it(pair: s
         parse_service_setting(pair)
 
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:5055/webhook", "https://[::1]/webhook"])
+def test_a_url_is_taken_as_it_is(url: str) -> None:
+    assert parse_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:5055/webhook", "127.0.0.1:5055", "grpc://x:1", "http://", "http://x:99999", "http://[::1"]
+)
+def test_what_no_server_can_answer_at_is_refused(url: str) -> None:
+    """An empty one, from a variable that is not set, called the actions in place."""
+    with pytest.raises(SettingsError, match=r"--url: is not the URL of a webhook, such as http://"):
+        parse_url(url)

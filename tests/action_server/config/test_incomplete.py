@@ -94,3 +94,26 @@ def test_a_log_file_that_nobody_would_write_does_not_start() -> None:
 
     assert error.where == "endpoints.yml: action_server.log_file"
     assert "--logging-config-file" in error.problem
+
+
+def test_nor_does_a_format_or_a_level_of_a_logger_beside_it() -> None:
+    """`-v` may stand beside it, as with rasa-sdk."""
+    error = refused("--logging-config-file", "log.yml", "--log-format", "json")
+    of_logger = refused("--logging-config-file", "log.yml", file="action_server: {log_levels: {my.bot: DEBUG}}")
+
+    assert (error.where, of_logger.where) == ("--log-format", "endpoints.yml: action_server.log_levels")
+    assert read("--logging-config-file", "log.yml", "-v", file="").log_level == "INFO"
+
+
+def test_a_domain_that_is_not_there_does_not_start(folder: Path) -> None:
+    """The tools would be without it."""
+    assert refused("--domain", "domian.yml").where == "--domain"
+    (folder / "domain.yml").write_text("slots: {}")
+    assert read("--domain", "domain.yml").domain == Path("domain.yml")
+
+
+def test_an_endpoints_file_that_is_a_link_to_nothing_does_not_start(folder: Path) -> None:
+    """A volume that was not mounted would open the server to everybody."""
+    (folder / "endpoints.yml").symlink_to(folder / "not mounted" / "endpoints.yml")
+
+    assert refused().where == "endpoints.yml"

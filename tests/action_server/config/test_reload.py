@@ -50,6 +50,12 @@ def test_the_blocks_are_taken_over_with_the_settings() -> None:
     assert (found.blocks, found.grace, named) == (blocks, 2, ["port"])
 
 
+def test_the_free_port_that_was_found_for_grpc_stays() -> None:
+    """Nobody has changed a setting."""
+    assert take_over(Settings(grpc=True, port=4711), Settings(grpc=True, port=0))[0].port == 4711
+    assert take_over(Settings(grpc=True, port=4711), Settings(grpc=True, port=0))[1] == []
+
+
 def test_settings_that_are_the_same_need_nothing() -> None:
     """Most edits are of code."""
     assert take_over(Settings(), Settings()) == (Settings(), [])

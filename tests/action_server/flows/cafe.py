@@ -44,7 +44,7 @@ flows:
     name: search
     description: Search the menu.
     steps:
-      - action: action_trigger_search
+      - action: action_back
 """
 DOMAIN = """
 version: "3.1"

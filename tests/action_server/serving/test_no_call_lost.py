@@ -42,13 +42,16 @@ async def call_until(over: asyncio.Event, call: Call, outcomes: Counter[str]) ->
             outcomes[exc.code().name] += 1
 
 
-async def reload_under_load(folder: Path, flags: list[str], make: Callable[[str], Call]) -> Counter[str]:
+async def reload_under_load(
+    folder: Path, flags: list[str], make: Callable[[str], Call], reloads: int = RELOADS
+) -> Counter[str]:
+    """Call without a pause while a file is edited so many times; what came of the calls, and how many ran."""
     outcomes: Counter[str] = Counter()
     over = asyncio.Event()
     with server(folder, "--auto-reload", "--drain-delay", "0.5", *flags) as running:
         call = make(running.url)
         callers = [asyncio.create_task(call_until(over, call, outcomes)) for _ in range(CALLERS)]
-        for number in range(RELOADS):
+        for number in range(reloads):
             edit(folder / "words.py", f"NUMBER = {number}")
             await asyncio.to_thread(running.wait_for, "reload.done")
         # Until the old workers have closed what is left of their connections.
@@ -83,6 +86,36 @@ async def test_no_call_over_http_is_lost_by_reloads(folder: Path, workers: str) 
 
     assert set(outcomes) == {"200", "carried out"}
     assert outcomes["200"] == outcomes["carried out"]
+
+
+def offer_tools(folder: Path) -> None:
+    (folder / "endpoints.yml").write_text("action_server: {mcp: {actions: [action_greet]}}\n", encoding="utf-8")
+
+
+def calls_of_tools(session: aiohttp.ClientSession) -> Callable[[str], Call]:
+    """Return what makes a call of the tool, each over whatever connection the session has."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "action_greet", "arguments": {}}}
+
+    def make(url: str) -> Call:
+        async def call() -> str:
+            async with session.post(f"{url}/mcp", json=message) as response:
+                found = await response.json()
+                return f"{response.status} {found.get('result', found).get('structuredContent', found).get('ok')}"
+
+        return call
+
+    return make
+
+
+@pytest.mark.parametrize("close", [False, True], ids=["kept connections", "a connection for each call"])
+async def test_no_call_of_a_tool_is_lost_by_reloads(folder: Path, close: bool) -> None:
+    """One refused connection, reset or status ends the session of an engine's client, with all its calls."""
+    offer_tools(folder)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=close)) as session:
+        outcomes = await reload_under_load(folder, ["--workers", "2"], calls_of_tools(session))
+
+    assert set(outcomes) == {"200 True", "carried out"}
+    assert outcomes["200 True"] == outcomes["carried out"]
 
 
 # gRPC alone, and beside HTTP.

@@ -139,7 +139,7 @@ def test_a_console_line_has_time_level_logger_event_and_fields() -> None:
 
 
 def test_a_traceback_follows_its_line() -> None:
-    """The fields stand on the first line, the traceback below it."""
+    """The fields stand on the first line, the line that failed below it, then the traceback."""
     try:
         raise KeyError("x")
     except KeyError as exc:
@@ -149,7 +149,8 @@ def test_a_traceback_follows_its_line() -> None:
     first, *rest = ConsoleFormatter().format(failed).splitlines()
 
     assert first.endswith("slot.set action=a")
-    assert rest[0] == "Traceback (most recent call last):"
+    assert re.fullmatch(r"\S+test_logs\.py:\d+: KeyError: 'x'", rest[0])
+    assert rest[1] == "Traceback (most recent call last):"
     assert rest[-1] == "KeyError: 'x'"
 
 

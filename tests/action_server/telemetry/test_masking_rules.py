@@ -54,6 +54,14 @@ def test_variables_are_replaced_as_in_every_block(tmp_path: Path) -> None:
     assert read_rules(block) == ((Rule("a", "mask"),), ())
 
 
+def test_a_misspelt_list_of_rules_is_told(tmp_path: Path) -> None:
+    """It would leave every value readable. Other keys there are Rasa's."""
+    block = privacy(tmp_path, "privacy: {ruls: [{slot: a}], tracker_store_settings: {}}")
+
+    where = f"{tmp_path / 'endpoints.yml'}: privacy.ruls"
+    assert read_rules(block) == ((), (f"{where} is not known here; did you mean 'rules'?",))
+
+
 def test_keys_of_a_newer_engine_are_told_and_tolerated(tmp_path: Path) -> None:
     block = privacy(tmp_path, "privacy: {rules: [{slot: a, entity: b, anonymization: {type: mask, salt: c}}]}")
     rules, warnings = read_rules(block)

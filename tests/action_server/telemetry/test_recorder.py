@@ -9,14 +9,17 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from action_server.endpoints import Block
+from action_server.errors import SettingsError
 from action_server.telemetry.masking import Rule
 from action_server.telemetry.record_settings import RecordSettings
-from action_server.telemetry.recorder import Recorder
+from action_server.telemetry.recorder import Recorder, open_recorder
 from action_server.telemetry.recording_backlog import RecordingBacklog, read_lines
 from action_server.telemetry.recording_files import RecordingFiles
 from action_server.testing.recordings import read_recordings
@@ -245,3 +248,12 @@ def test_a_call_that_is_too_large_is_counted(tmp_path: Path) -> None:
     record(tmp_path, (200, {"text": "x" * 2**20}), count=count)
 
     assert count == {"size": 1}
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+async def test_a_folder_that_cannot_be_one_stops_the_start(tmp_path: Path, where: str) -> None:
+    """What is wrong from the beginning is a wrong setting, and no disk that became full."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    async with AsyncExitStack() as stack:
+        with pytest.raises(SettingsError, match="cannot be a folder of recordings"):
+            open_recorder(stack, RecordSettings(tmp_path / where), Block(), lambda *_: None)

@@ -364,3 +364,9 @@ def test_two_projects_in_one_process_are_two(tmp_path: Path, folder: Path) -> No
 
     assert said == [["first"], ["second"]]
     assert names == [["action_first"], ["action_second"], ["action_first"]]
+
+
+def test_an_argument_that_no_call_has_is_refused_with_the_nearest_one(guests: ActionClient) -> None:
+    """By the name the author wrote, and none of the kit's own."""
+    with pytest.raises(TypeError, match=r"a call has no argument 'chanel'; did you mean 'channel'\?"):
+        guests.call_sync("action_count_guests", chanel="rest")

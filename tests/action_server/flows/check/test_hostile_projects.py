@@ -87,6 +87,18 @@ def test_links_are_no_second_files(link: str, target: str, tmp_path: Path, monke
     assert list(check_bot(root, monkeypatch).findings) == []
 
 
+@pytest.mark.parametrize("link", ["data/itself.yml", "domain/itself.yml"])
+def test_a_link_that_leads_to_itself_is_one_finding(link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own way to follow links raises for it."""
+    root = bot(tmp_path)
+    (root / link).parent.mkdir(exist_ok=True)
+    (root / link).symlink_to(root / link)
+
+    report = check_bot(root, monkeypatch)
+
+    assert [(finding.rule.id, finding.place.file) for finding in report.findings] == [("unreadable", link)]
+
+
 @pytest.mark.parametrize("flows", [2, 16])
 def test_each_file_is_read_once(flows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, and whoever asks for it: the model, the rules, the comments that silence."""

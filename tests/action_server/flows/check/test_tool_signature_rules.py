@@ -1,12 +1,15 @@
-"""Steps that call tools which are known: of the project's own server, and of files."""
+"""Steps that call tools which are known: of the project's own server, of files and of servers that are asked."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from action_server.config import settings
 from action_server.errors import SettingsError
@@ -21,6 +24,7 @@ from tests.action_server.flows.check.sample_projects import (
     lines_of,
     write_files,
 )
+from tests.action_server.flows.player.mcp_peers import result, told_server
 
 INPUT = "{slot: kind, param: kind}, {slot: amount, param: amount}"
 OUTPUT = "{slot: sent, value: result.structuredContent.sent}"
@@ -159,23 +163,67 @@ TOOL = {
 }
 
 
+WEATHER = (
+    "call: get_weather\n        mcp_server: other\n        mapping: {input: [{slot: kind, param: kind}], "
+    "output: [{slot: amount, value: result.structuredContent.degree}]}"
+)
+
+
 @pytest.mark.parametrize("prefix", ["", "other="])
 @pytest.mark.parametrize("wrap", [False, True], ids=["a list", "the result of tools/list"])
 def test_tools_of_another_server_come_from_a_file(tmp_path: Path, prefix: str, wrap: bool) -> None:
     """By the server's name, or for all that are not the project's own; strict as others are."""
     (tmp_path / "tools.json").write_text(json.dumps({"tools": [TOOL]} if wrap else [TOOL]), encoding="utf-8")
-    step = (
-        "call: get_weather\n        mcp_server: other\n        mapping: {input: [{slot: kind, param: kind}], "
-        "output: [{slot: amount, value: result.structuredContent.degree}]}"
-    )
 
-    found = check_own(tmp_path, edit(FILES, FLOWS, STEP, step), f"{prefix}tools.json")
+    found = check_own(tmp_path, edit(FILES, FLOWS, STEP, WEATHER), f"{prefix}tools.json")
 
     assert sorted((f.rule.id, f.severity) for f in found.findings) == [
         ("tool-parameter", "error"),
         ("tool-result", "error"),
         ("tool-type", "warning"),
     ]
+
+
+@pytest.mark.parametrize("prefix", ["", "other="])
+async def test_tools_of_another_server_come_from_that_server(tmp_path: Path, prefix: str) -> None:
+    """With the credential that its entry has, where the name is given."""
+    said: list[str | None] = []
+
+    @web.middleware
+    async def keep(request: web.Request, handler: Any) -> web.StreamResponse:
+        said.append(request.headers.get("Authorization"))
+        found: web.StreamResponse = await handler(request)
+        return found
+
+    def lists(message: Mapping[str, Any]) -> web.Response:
+        return result(message, {"tools": [TOOL]} if message["method"] == "tools/list" else {})
+
+    files = edit(FILES, FLOWS, STEP, WEATHER)
+    secret = edit(files, "endpoints.yml", "name: other,", "name: other, token: abc,")
+    async with told_server(lists, keep) as url:
+        found = await asyncio.to_thread(check_own, tmp_path, secret, f"{prefix}{url}")
+
+    assert sorted((f.rule.id, f.severity) for f in found.findings) == [
+        ("tool-parameter", "error"),
+        ("tool-result", "error"),
+        ("tool-type", "warning"),
+    ]
+    assert set(said) == {"Bearer abc" if prefix else None}
+
+
+async def test_a_server_without_a_list_of_tools_is_refused(tmp_path: Path) -> None:
+    """Its address is said without what may be a key in it; nobody there is said in words."""
+
+    def lists(message: Mapping[str, Any]) -> web.Response:
+        return result(message, {"tools": [{"name": "get_weather"}]})
+
+    async with told_server(lists) as url:
+        with pytest.raises(SettingsError, match="lists a tool without a name or a schema") as caught:
+            await asyncio.to_thread(check_own, tmp_path, FILES, f"{url}?key=secret")
+    with pytest.raises(SettingsError, match="does not list its tools: ClientConnectorError"):
+        await asyncio.to_thread(check_own, tmp_path, FILES, url)
+
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["{", "5", '[{"name": 5}]', '{"tools": {}}'])

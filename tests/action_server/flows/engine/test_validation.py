@@ -123,6 +123,43 @@ FLOWS = [
     Row("a response that is not there", [flow("{action: utter_nobody}")], False),
     Row("exit_if at a flow", [flow("{call: other, exit_if: [slots.ok]}")], False),
     Row("a rejection without a response", [flow("{collect: amount, rejections: [{if: slots.amount > 1}]}")], False),
+    Row("an unknown key of an action", [flow("{action: utter_hi, colour: red}")], False),
+    Row("an unknown key of a question", [flow("{collect: kind, colour: red}")], False),
+    Row("an unknown key of a call", [flow("{call: other, colour: red}")], False),
+    Row("an unknown key of slots that are set", [flow("{set_slots: [{ok: true}], colour: red}")], True),
+    Row("an unknown key of a link", [flow("{link: other, colour: red}")], True),
+    Row(
+        "an unknown key of a branch",
+        [flow("{noop: true, next: [{if: slots.ok, then: END, colour: red}, {else: END}]}")],
+        True,
+    ),
+    Row(
+        "an unknown key of a rejection",
+        [flow("{collect: amount, rejections: [{if: slots.amount > 1, utter: utter_hi, then: END}]}")],
+        True,
+    ),
+    Row(
+        "an unknown key of a trigger", [flow("{action: utter_hi}", "nlu_trigger: [{intent: hi, colour: red}], ")], True
+    ),
+    Row(
+        "an unknown key of a trigger's intent",
+        [flow("{action: utter_hi}", "nlu_trigger: [{intent: {name: hi, colour: red}}], ")],
+        True,
+    ),
+    Row(
+        "an unknown key beside a trigger's intent",
+        [flow("{action: utter_hi}", "nlu_trigger: [{intent: {name: hi}, colour: red}], ")],
+        False,
+    ),
+    Row("a trigger of the name alone", [flow("{action: utter_hi}", "nlu_trigger: [hi], ")], False),
+    Row("no triggers in their list", [flow("{action: utter_hi}", "nlu_trigger: [], ")], False),
+    Row("a translation without a name", [flow("{action: utter_hi}", "translation: {de: {}}, ")], False),
+    Row("a translation with another key", [flow("{action: utter_hi}", "translation: {de: {name: a, b: c}}, ")], False),
+    Row("metadata of a step", [flow("{action: utter_hi, metadata: {a: 1}}")], True),
+    Row("a description of a call", [flow("{call: other, description: d}")], True),
+    Row("a description of an action", [flow("{action: utter_hi, description: d}")], False),
+    Row("a question with silence_timeout", [flow("{collect: kind, silence_timeout: 5}")], True),
+    Row("a question with dtmf", [flow("{collect: kind, dtmf: {length: 4}}")], True),
     Row("two kinds of one step", [flow("{collect: kind, action: utter_hi}")], False),
 ]
 # A branch's condition; whether an engine takes it.

@@ -272,7 +272,7 @@ def long_flow(folder: Path, step: dict[str, Any], count: int) -> Player:
     [
         ("tool", 177, "the tool 'look_up': no endpoints file names MCP servers"),
         ("agent", 186, "sub agents (a language model each) are played by stubs of a test only"),
-        ("searching", 193, "action_trigger_search needs the Enterprise Search policy"),
+        ("searching", 193, "action_back belongs to the policies of classic assistants"),
     ],
 )
 async def test_what_is_not_played_says_so(flow: str, line: int, sentence: str) -> None:

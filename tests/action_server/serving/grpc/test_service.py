@@ -19,7 +19,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 from action_server.serving.grpc.callers import caller_of
 from action_server.serving.http.client_addresses import ClientAddresses
 from tests.processes import PATIENCE, server
-from tests.projects import project
+from tests.projects import GREET, project
 
 ACTIONS = """
     import threading
@@ -243,3 +243,17 @@ def test_the_callers_address_is_the_connections_or_what_a_trusted_proxy_says() -
     addresses = ClientAddresses(["10.0.0.0/8"])
 
     assert {peer: caller_of(_Context(peer), addresses) for peer in contexts} == contexts
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_free_port_is_one_for_all_workers_and_is_told(tmp_path: Path, workers: str) -> None:
+    """Each would take another one, and the log said 0."""
+    project(tmp_path, {"actions.py": GREET})
+    with server(tmp_path, "--grpc", "--workers", workers) as running:
+        port = int(running.url.rpartition(":")[2])
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            reply = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        said = [line for line in running.log if line.get("event") == "worker.loaded"]
+
+    assert reply.status == health_pb2.HealthCheckResponse.SERVING
+    assert len(said) == int(workers)

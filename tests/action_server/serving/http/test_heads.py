@@ -25,6 +25,8 @@ STRICTER = {
     "host: a blank inside": "the same",
     "host: a port of letters": "the same",
     "host: two ports": "the same",
+    "host: a port there is not": "the same",
+    "host: an IPv6 port there is not": "the same",
     "host: an open bracket": "the same",
     "host: bytes beyond ASCII": "the same",
     "coding: with HTTP/1.0": "RFC 9112, 6.1: the framing is faulty, as nobody in between had to understand it",

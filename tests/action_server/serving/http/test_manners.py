@@ -95,6 +95,25 @@ async def test_who_may_send_is_asked_to(port: int) -> None:
             assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
 
 
+async def test_who_speaks_http_1_0_is_answered_without_being_asked_for_the_body(port: int) -> None:
+    """RFC 9110, 10.1.1: it would take the 100 for the answer."""
+    async with connected(port) as connection:
+        connection.send(request(GOOD, "Expect: 100-continue", line="POST /webhook HTTP/1.0"))
+        assert (await connection.answer())[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("size", ["0x5", "+5", "5 ", "-1", "5_0", "f" * 17, ""])
+async def test_a_size_of_a_chunk_that_is_none_is_told(port: int, size: str) -> None:
+    """In words, and the connection ends: nobody knows where the next request begins."""
+    data = request(b"", "Transfer-Encoding: chunked", framed=False) + f"{size}\r\nhello\r\n0\r\n\r\n".encode()
+    async with connected(port) as connection:
+        connection.send(data)
+        head, _, body = await connection.answer()
+        assert head[9:12] == "400"
+        assert body["error"].startswith("a chunk of the body does not have its size")
+        assert await connection.is_closed()
+
+
 async def test_the_metrics_say_which_way_calls_took() -> None:
     """Within some seconds."""
     executor = Executor(Registry())

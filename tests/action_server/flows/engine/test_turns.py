@@ -1,0 +1,104 @@
+"""What a turn does beside the steps of its flows: limits of messages, routing, patterns that only engines start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from action_server.flows.commands.command import CannotHandle, Command, SearchAndReply, StartFlow
+from action_server.flows.player.player import Player
+from action_server.flows.player.trace import Turn
+from action_server.project.project_reader import read_project
+from tests.action_server.flows.bots import webhook
+from tests.action_server.flows.engine.rows import Row, each
+from tests.projects import project
+
+EMPTY, LONG = "utter_user_input_empty_error_rasa", "utter_user_input_too_long_error_rasa"
+GENERATOR = "pipeline: [{{name: CompactLLMCommandGenerator{}}}]\n"
+OWN_LIMIT = GENERATOR.format(", user_input: {max_characters: 5}")
+NO_LIMIT = GENERATOR.format(", user_input: {max_characters: -1}")
+NOTHING_SAID = GENERATOR.format(", user_input: {max_characters: null}")
+FLOWS = """
+flows:
+  main: {description: The main one., steps: [{action: utter_hi}]}
+  broken: {description: Fails., steps: [{action: action_fail}]}
+"""
+DOMAIN = """
+slots: {word: {type: text}}
+responses: {utter_hi: [{text: Hi.}]}
+actions: [action_fail]
+"""
+ROUTED = DOMAIN.replace("slots: {", "slots: {route_session_to_calm: {type: bool, mappings: [{type: controlled}]}, ")
+
+# config.yml and a message; the responses that follow.
+MESSAGES = [
+    Row("420 characters are enough", ("", "x" * 420), ["utter_ask_rephrase"]),
+    Row("421 are too many", ("", "x" * 421), [LONG]),
+    Row("a limit of the project's own", (OWN_LIMIT, "123456"), [LONG]),
+    Row("up to the limit", (OWN_LIMIT, "12345"), ["utter_ask_rephrase"]),
+    Row("a negative limit is none", (NO_LIMIT, "x" * 5000), ["utter_ask_rephrase"]),
+    Row("null is the default", (NOTHING_SAID, "x" * 421), [LONG]),
+    Row("space counts as a character", (OWN_LIMIT, "1    6"), [LONG]),
+    Row("space alone is nothing", ("", "   "), [EMPTY]),
+    Row("space alone is nothing, however long", (OWN_LIMIT, " " * 9), [EMPTY]),
+    Row("a payload may be longer", (OWN_LIMIT, "/StartFlow(main)"), ["utter_hi", "utter_ask_continue_conversation"]),
+]
+# A domain and commands; the slot's value, None if there is none.
+ROUTES: list[Row] = [
+    Row("a flow that starts keeps the session", (ROUTED, [StartFlow("main")]), True),
+    Row("what is not understood does not", (ROUTED, [CannotHandle()]), None),
+    Row("without the slot there is no route", (DOMAIN, [StartFlow("main")]), None),
+]
+# A message; the actions that run, up to the one that listens.
+ACTIONS = [
+    Row("an action that fails counts as executed", "/StartFlow(broken)", ["action_fail", "utter_internal_error_rasa"]),
+    Row("the session's end hangs up", "/session_end", ["action_hangup"]),
+]
+
+
+async def play(folder: Path, message: str, *commands: Command, config: str = "", domain: str = DOMAIN) -> Turn:
+    class Says:
+        async def predict_commands(self, view: Any) -> Any:
+            from action_server.flows.commands.generator import Prediction
+
+            return Prediction(commands or (CannotHandle(),), "a test says so")
+
+    files = {"config.yml": config, "domain.yml": domain, "data/flows.yml": FLOWS}
+    return await Player(read_project(project(folder, files)), webhook()).say(message, Says())
+
+
+@each(MESSAGES)
+async def test_a_message_may_be_so_long(row: Row, tmp_path: Path) -> None:
+    """Longer and empty ones are answered by the pattern for errors, and nobody is asked what they mean."""
+    config, message = row.given
+
+    assert (await play(tmp_path, message, config=config)).responses == row.engine
+
+
+@each(ROUTES)
+async def test_a_session_is_routed_to_flows(row: Row, tmp_path: Path) -> None:
+    """Where an assistant has a classic part as well."""
+    domain, commands = row.given
+
+    assert (await play(tmp_path, "x", *commands, domain=domain)).slots.get("route_session_to_calm") is row.engine
+
+
+@each(ACTIONS)
+async def test_these_actions_are_executed(row: Row, tmp_path: Path) -> None:
+    """As tests may ask for them."""
+    turn = await play(tmp_path, row.given)
+
+    assert [name for name in turn.actions if name not in ("action_session_start", "action_listen")] == row.engine
+
+
+async def test_a_search_is_played_up_to_its_answer(tmp_path: Path) -> None:
+    """Its actions count as executed; what the model would say is not made up."""
+    search = "  pattern_search: {description: d, steps: [{action: action_trigger_search}]}\n"
+    files = {"domain.yml": DOMAIN, "data/flows.yml": FLOWS + search}
+
+    player = Player(read_project(project(tmp_path, files)), webhook())
+    turn = await player.turn("what is tea?", [SearchAndReply()])
+
+    assert [n for n in turn.actions if "search" in n or "send" in n] == ["action_trigger_search", "action_send_text"]
+    assert turn.texts == []
+    assert any("would answer here" in note for step in turn.steps for note in [*step.notes, *turn.notes])
