@@ -119,8 +119,8 @@ class CallHandler:
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
-        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds; what streams brings its
-        own ``dispatcher``.
+        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds; what streams brings a
+        ``dispatcher`` of its own.
         """
         executor, recorder = self.executor, self.executor.recorder
         seen = recorder.begin(transport, request_id) if recorder is not None else None
