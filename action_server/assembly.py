@@ -283,7 +283,6 @@ async def assemble(
             threads=threads or _threads_here(prepared),
             joins_chunks=settings.join_chunks,
         )
-        executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, metrics.recorded)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
         yield _put_together(stack, prepared, settings, executor, opened, store)
@@ -303,6 +302,8 @@ def _put_together(
     opened: services.Services,
     store: IdempotencyStore | None,
 ) -> Assembly:
+    recorded = prepared.metrics.recorded
+    executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, recorded)
     watchdog = _make_watchdog(stack, settings, prepared.metrics)
     ping, details = None if store is None else store.ping, partial(_details, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
