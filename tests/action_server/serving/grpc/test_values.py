@@ -185,8 +185,10 @@ async def read_to_the_end(rpc: Any) -> None:
         pass
 
 
-@pytest.mark.parametrize(("deadline", "limit"), [(5.0, 5.0), (None, 7.0)], ids=["the caller's", "the server's"])
-async def test_a_deadline_is_handed_to_the_action(deadline: float | None, limit: float) -> None:
+@pytest.mark.parametrize(
+    ("deadline", "least", "most"), [(60.0, 0, 60), (None, 60, 120)], ids=["the caller's", "the server's"]
+)
+async def test_a_deadline_is_handed_to_the_action(deadline: float | None, least: float, most: float) -> None:
     """Engines set none: then it is the server's."""
     left: list[float | None] = []
 
@@ -194,11 +196,11 @@ async def test_a_deadline_is_handed_to_the_action(deadline: float | None, limit:
         left.append(time_left())
         return []
 
-    async with served({"action_look": run}, timeout=7) as (stub, _):
+    async with served({"action_look": run}, timeout=120) as (stub, _):
         await stub.Webhook(request("action_look"), timeout=deadline, wait_for_ready=True)
 
     assert left[0] is not None
-    assert limit - 3 < left[0] <= limit
+    assert least < left[0] <= most
 
 
 async def test_a_request_over_the_limit_is_refused() -> None:
