@@ -200,7 +200,8 @@ async def test_a_deadline_is_handed_to_the_action(deadline: float | None, least:
         await stub.Webhook(request("action_look"), timeout=deadline, wait_for_ready=True)
 
     assert left[0] is not None
-    assert least < left[0] <= most
+    # The header's value is rounded up on its way.
+    assert least < left[0] <= most + 1, left
 
 
 async def test_a_request_over_the_limit_is_refused() -> None:
