@@ -43,7 +43,8 @@ class CodeFacts:
 def read_code(run: Callable[..., Any]) -> CodeFacts:
     """Read what there is to see of an action; ``run`` is the function that is called for it."""
     owner = getattr(run, "__self__", None)
-    return _facts_of(type(owner) if owner is not None else inspect.unwrap(run))
+    start: Any = type(owner) if owner is not None else inspect.unwrap(run)
+    return _facts_of(start)
 
 
 @lru_cache(maxsize=1024)

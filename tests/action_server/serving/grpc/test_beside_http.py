@@ -47,7 +47,10 @@ async def test_one_process_serves_both(tmp_path: Path, workers: str) -> None:
             over_grpc = await greet_over_grpc(ready["grpc_url"])
             async with session.get(f"{running.url}/metrics") as response:
                 page = await response.text()
-        assert over_grpc["responses"][0]["text"] == over_http["responses"][0]["text"]
+        told = {answer["responses"][0]["text"] for answer in (over_http, over_grpc)}
+        # The kernel gives each connection to one of the workers.
+        assert len(told) == 1 or workers == "2"
+        assert all(text.startswith("hello from ") for text in told)
         assert 'transport="grpc"' in page
         assert running.stop() == 0
     lines = [line for line in running.log if line["event"] == "action.finished" and line["transport"] == "grpc"]
