@@ -67,7 +67,7 @@ def parse_server(text: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise SettingsError("--url", "is no address of gRPC, such as grpc://localhost:5055")
+        raise SettingsError(text.rpartition("@")[2], "is no address of gRPC, such as grpc://localhost:5055")
     return text
 
 
