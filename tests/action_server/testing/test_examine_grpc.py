@@ -6,8 +6,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -76,7 +76,7 @@ def rasa_sdk(folder: Path, port: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("serving", [ours, rasa_sdk])
 def test_a_server_is_examined_over_grpc(
-    folder: Path, capsys: pytest.CaptureFixture[str], serving: type[contextmanager[None]]
+    folder: Path, capsys: pytest.CaptureFixture[str], serving: Callable[[Path, int], AbstractContextManager[None]]
 ) -> None:
     """Faults of its actions are found; a rejection is none; what is about HTTP is not checked."""
     project(folder, {"actions.py": ACTIONS, "domain.yml": DOMAIN, "endpoints.yml": "{}"})
