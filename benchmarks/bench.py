@@ -107,7 +107,7 @@ def main() -> int:
     """Measure; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
     parser.add_argument("--quick", action="store_true", help="one round of a second: to see that it works")
     parser.add_argument("--only", default="", help="groups, with commas: noop,features")
     parser.add_argument("--out", type=Path, default=RESULT)

@@ -122,6 +122,12 @@ def rss_kb(pid: int) -> int:
     return sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text)))
 
 
+def pss_kb(pid: int) -> int:
+    """Return the memory of a process and of those it started, in KiB: what several share counts once in all."""
+    texts = [Path(f"/proc/{p}/smaps_rollup").read_text(encoding="utf-8") for p in _tree(pid)]
+    return sum(int(found[1]) for text in texts if (found := re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)))
+
+
 def _tree(pid: int) -> list[int]:
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):

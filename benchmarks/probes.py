@@ -17,6 +17,8 @@ from benchmarks.servers import KINDS, Running, post, started
 _COMPARED = ("ours", "rasa-sdk")
 _IMPORTED = {"ours": "action_server.serving.server", "rasa-sdk": "rasa_sdk.endpoint"}
 _EXCHANGES = 50
+# Seconds: longer than a server of ours takes to see that there are no large bodies any more.
+_REST = 11.0
 
 
 def all_of_them(rounds: int) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def all_of_them(rounds: int) -> dict[str, Any]:
                 note("start to first answer, ms", name, server.seconds * 1000)
                 note("memory at rest, MiB", name, rss_kb(server.pid) / 1024)
                 note("449 after the first exchange, of 100", name, alternating(server))
+                note("memory some seconds after 64 connections with L, MiB", name, memory_after_large(server))
             note("import, ms", name, import_seconds(_IMPORTED[name]) * 1000)
         for name in ("ours, 64 threads", "rasa-sdk"):
             with started(KINDS[name]) as server:
@@ -64,6 +67,13 @@ def alternating(server: Running) -> int:
                 asked += 1
                 post(server.url, payloads.first("validate_bench_form", domain))
     return asked
+
+
+def memory_after_large(server: Running) -> float:
+    """Return the memory of all processes of a server when large bodies are over, in MiB, pages they share once."""
+    load.run(server.url, Load(payloads.body("L", "action_noop"), 64), 2, server.pid)
+    time.sleep(_REST)
+    return load.pss_kb(server.pid) / 1024
 
 
 def health_p99(server: Running) -> float:

@@ -1,8 +1,9 @@
 """Proxies by cases: what two replicas behind each real proxy lose, do twice, or do and answer to nobody.
 
 ``python -m benchmarks.proxies`` runs nginx, HAProxy, Apache and Caddy as ``deploy/proxies`` configures them, sends
-calls that each leave a mark, and stops, kills and restarts replicas meanwhile. What it counted replaces the table of
-proxies in docs/reliability.md; it ends with 1 if a call ran twice, or ran unanswered where its replica was not killed.
+calls that each leave a mark, and stops, kills and restarts replicas meanwhile. What it counted goes into the table of
+proxies in docs/reliability.md, cell by cell; it ends with 1 if a cell could not be measured, if a call was lost or ran
+twice, or ran unanswered where its replica was not killed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.proxy_cases import CASES, GRPC_CASES, GRPC_KILLS, KILLS, TWENTY, Case, reload_proxy
+from benchmarks.proxy_cases import CASES, GRPC_CASES, GRPC_OFTEN, KILLS, OFTEN, TWENTY, Case, reload_proxy
 from benchmarks.proxy_sites import Site, site_behind
 from benchmarks.proxy_times import TIMED, TIMED_CASES
 from tests.proxies.load import Books
@@ -26,8 +28,9 @@ from tests.proxies.proxies import KINDS, missing
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- proxies: begin -->", "<!-- proxies: end -->"
 Cells = dict[tuple[str, str], str]
-# Twenty drains take three minutes: of the proxy whose checks find out first.
-_OF_ONE_PROXY = {TWENTY: "haproxy"}
+Wanted = Callable[[str], bool]
+# Twenty drains take two minutes: of the proxy whose checks find out first.
+_TWENTY_BEHIND = "haproxy"
 
 
 def cell_of(books: Books) -> str:
@@ -36,26 +39,55 @@ def cell_of(books: Books) -> str:
     return f"{len(books.lost)} / {len(books.doubled)} / {len(books.ran_unanswered)} / {len(books.refused)} of {total:,}"
 
 
-def measure(name: str, workers: int, folder: Path, wanted: str) -> Iterator[tuple[str, Books]]:
-    """Run the cases that have ``wanted`` in their names behind a proxy."""
+def measure(name: str, workers: int, folder: Path, wanted: Wanted) -> Iterator[tuple[str, Books | Exception]]:
+    """Run the cases that are wanted behind a proxy; gives what went wrong in the place of a case that could not run."""
     for speaks_grpc, cases in ((False, CASES), (True, GRPC_CASES)):
-        chosen = {title: case for title, case in cases.items() if wanted in title and _is_for(name, title, case)}
+        chosen = {title: case for title, case in cases.items() if wanted(title) and _is_for(name, title, case, workers)}
         if not chosen or (speaks_grpc and not KINDS[name].grpc_file):
             continue
-        with site_behind(name, workers, folder / str(speaks_grpc), speaks_grpc=speaks_grpc) as site:
-            for title, case in chosen.items():
-                yield title, asyncio.run(_awaited(case, site))
-    for title, timed in TIMED_CASES.items() if workers == 1 else ():
-        if wanted in title:
-            its_folder = folder / title.replace(" ", "-")
-            changes = timed.changes.get(name, ())
-            with site_behind(name, 1, its_folder, actions=TIMED, changes=changes) as site:
-                yield title, asyncio.run(_awaited(timed.case, site))
+        done: set[str] = set()
+        try:
+            with site_behind(name, workers, folder / str(speaks_grpc), speaks_grpc=speaks_grpc) as site:
+                for title, case in chosen.items():
+                    yield title, _outcome(case, site)
+                    done.add(title)
+        except (AssertionError, OSError) as exc:
+            # The replicas or the proxy could not be started, or stopped.
+            yield from ((title, exc) for title in chosen if title not in done)
 
 
-def _is_for(name: str, title: str, case: Case) -> bool:
+def measure_timed(names: Sequence[str], folder: Path, wanted: Wanted) -> Iterator[tuple[str, str, Books | Exception]]:
+    """Run the cases that wait, behind all proxies at once; gives proxy, case and outcome."""
+
+    def run(name: str, title: str) -> Books | Exception:
+        its_folder, timed = folder / f"{name}-{title.replace(' ', '-')}", TIMED_CASES[title]
+        try:
+            with site_behind(name, 1, its_folder, actions=TIMED, changes=timed.changes.get(name, ())) as site:
+                return _outcome(timed.case, site)
+        except (AssertionError, OSError) as exc:
+            return exc
+
+    cells = [(name, title) for title in TIMED_CASES if wanted(title) for name in names]
+    with ThreadPoolExecutor(max(1, len(names))) as threads:
+        for (name, title), outcome in zip(cells, threads.map(lambda cell: run(*cell), cells), strict=True):
+            yield name, title, outcome
+
+
+def _outcome(case: Case, site: Site) -> Books | Exception:
+    try:
+        return asyncio.run(_awaited(case, site))
+    except Exception as exc:  # noqa: BLE001 - the other cells are measured all the same
+        return exc
+
+
+def _is_for(name: str, title: str, case: Case, workers: int) -> bool:
+    if title in (OFTEN, TWENTY):
+        return (title == TWENTY) == (name == _TWENTY_BEHIND)
+    if workers > 1 and title == GRPC_OFTEN:
+        # One drain is enough: each worker has a socket of its own, and knows nothing of the other one.
+        return False
     # Caddy's file has `admin off`: a change of it is a restart.
-    return _OF_ONE_PROXY.get(title, name) == name and not (case is reload_proxy and name == "caddy")
+    return not (case is reload_proxy and name == "caddy")
 
 
 async def _awaited(case: Case, site: Site) -> Books:
@@ -87,32 +119,47 @@ def write(table: str, page: Path) -> None:
 
 
 def main() -> int:
-    """Measure and write; return the exit code."""
+    """Measure, and write each cell when it is there; return the exit code."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--proxies", nargs="*", choices=KINDS, default=list(KINDS), help="only these")
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2], help="of each replica (default: 1 2)")
-    parser.add_argument("--cases", default="", help="only those that have this in their names")
+    parser.add_argument("--cases", nargs="*", default=[""], help="only those that have one of these in their names")
     arguments = parser.parse_args()
     problems = [problem for name in arguments.proxies if (problem := missing(KINDS[name]))]
-    cells: Cells = {}
     folder = Path(tempfile.mkdtemp(prefix="proxies-"))
     folder.chmod(0o755)
     try:
-        for name in arguments.proxies if not problems else ():
-            for workers in arguments.workers:
-                for title, books in measure(name, workers, folder / f"{name}-{workers}", arguments.cases):
-                    row = f"{title}; {workers} worker{'s' if workers > 1 else ''}"
-                    cells[row, name] = cell_of(books)
-                    _tell(f"{name}: {row}: {books}")
-                    if books.doubled or books.lost or (books.ran_unanswered and title not in (KILLS, GRPC_KILLS)):
-                        problems.append(f"{name}: {row}: {books}")
+        for name, row, outcome in _measured(arguments, folder) if not problems else ():
+            _tell(f"{name}: {row}: {outcome!s}")
+            problems += [f"{name}: {row}: {outcome!s}"] if is_fault(row, outcome) else []
+            if isinstance(outcome, Books):
+                # At once, so that an interruption loses nothing. What was not measured this time stays what it was.
+                write(table_of(read_cells(PAGE) | {(row, name): cell_of(outcome)}, list(KINDS)), PAGE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _tell("\n".join(problems))
-    if not problems:
-        # What was not measured this time stays what it was.
-        write(table_of(read_cells(PAGE) | cells, list(KINDS)), PAGE)
     return 1 if problems else 0
+
+
+def _measured(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str, Books | Exception]]:
+    def wanted(title: str) -> bool:
+        return any(part in title for part in arguments.cases)
+
+    for name in arguments.proxies:
+        for workers in arguments.workers:
+            for title, outcome in measure(name, workers, folder / f"{name}-{workers}", wanted):
+                yield name, f"{title}; {workers} worker{'s' if workers > 1 else ''}", outcome
+    if 1 in arguments.workers:
+        for name, title, outcome in measure_timed(arguments.proxies, folder, wanted):
+            yield name, f"{title}; 1 worker", outcome
+
+
+def is_fault(row: str, outcome: Books | Exception) -> bool:
+    """Tell whether a cell may not be: a call was lost or doubled, or ran unanswered though nobody was killed."""
+    if isinstance(outcome, Exception):
+        return True
+    is_kill = KILLS in row
+    return bool(outcome.doubled or outcome.lost or (outcome.ran_unanswered and not is_kill))
 
 
 def _tell(text: str) -> None:

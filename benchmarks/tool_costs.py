@@ -35,7 +35,7 @@ from tests.projects import GREET, project
 # Of the stateless SDK's server; and by how much memory may grow with steps, once all has been used.
 _LARGEST_PART, _MOST_GROWTH_KB = 0.2, 2048
 _WARM_UP = 200
-_TOOLS = 300
+_TOOLS, _ROUNDS = 300, 5
 _START = 60.0
 
 _NAMED = """
@@ -163,9 +163,15 @@ async def compare_list(folder: Path, times: int) -> dict[str, float]:
 
             webhook = served.url.removesuffix("/mcp") + "/webhook"
             works = {"a list of 300 tools": (served.url, message), "a call at M": (webhook, body)}
-            for url, data in works.values():
-                await send(url, data)
-            return {name: await cpu_of(served, times, lambda w=work: send(*w)) for name, work in works.items()}  # type: ignore[misc]
+            found: dict[str, list[float]] = {}
+            for _ in range(_ROUNDS):
+                for name, (url, data) in works.items():
+
+                    async def work(url: str = url, data: bytes = data) -> None:
+                        await send(url, data)
+
+                    found.setdefault(name, []).append(await cpu_of(served, times, work))
+    return {name: min(costs) for name, costs in found.items()}
 
 
 async def growth(folder: Path, steps: int) -> int:

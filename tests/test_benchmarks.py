@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from action_server.protocol import calls
 from benchmarks import bench, growth, growth_report, payloads, plot, proxies, report
 from benchmarks.points import Point, exponent, faults
+from benchmarks.proxy_cases import KILLS
 from benchmarks.servers import KINDS
+from tests.proxies.load import Books
 
 ACTIONS = ("action_noop", "validate_bench_form")
 
@@ -147,3 +151,34 @@ def test_a_run_of_a_few_groups_is_told_beside_the_whole_one() -> None:
 
     assert any("HTTP/1.0" in line for line in report.more({"about": facts, "samples": [sample]}, []))
     assert list(report.more({"about": facts, "samples": [sample]}, [sample])) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome", "is_fault"),
+    [
+        ("drain of one; 1 worker", Books(answered={"a"}, marks=Counter("a")), False),
+        ("drain of one; 1 worker", Books(refused={"a": "502"}), False),
+        ("drain of one; 1 worker", Books(refused={"a": "502"}, marks=Counter("a")), True),
+        (f"gRPC, {KILLS}; 1 worker", Books(refused={"a": "502"}, marks=Counter("a")), False),
+        (f"{KILLS}; 2 workers", Books(answered={"a"}, marks=Counter("aa")), True),
+        ("drain of one; 1 worker", Books(answered={"a"}), True),
+        ("drain of one; 1 worker", AssertionError("the proxy ended"), True),
+    ],
+)
+def test_a_cell_of_the_table_of_proxies_is_a_fault_or_not(row: str, outcome: Books | Exception, is_fault: bool) -> None:
+    """What ran and was answered to nobody may only be so where a replica was killed; a cell that broke is a fault."""
+    assert proxies.is_fault(row, outcome) is is_fault
+
+
+def test_a_case_that_breaks_leaves_the_other_cells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is started here: no replica can be."""
+
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("the replica ended")
+
+    monkeypatch.setattr(proxies, "site_behind", broken)
+    found = dict(proxies.measure("nginx", 1, tmp_path, lambda title: "drain of one" in title))
+
+    assert "drain of one" in found
+    assert "gRPC, drain of one" in found
+    assert {str(outcome) for outcome in found.values()} == {"the replica ended"}

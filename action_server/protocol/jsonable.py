@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence, Set, ValuesView
 from datetime import date, datetime, time
 from decimal import Decimal
+from fractions import Fraction
 from math import isfinite
 from typing import Any
 
@@ -39,8 +40,9 @@ Missing = Callable[[str, str], None]
 def jsonable(value: object, path: str = "", depth: int = 0, missing: Missing | None = None) -> Any:
     """Return a copy of ``value`` made of dicts, lists, strings, finite numbers, booleans and None only.
 
-    A Decimal becomes a number as in rasa-sdk, dates and times become ISO 8601, an enum its value, a set a list. What
-    stands for a missing value (NaN, infinity, pandas' NaT) is no JSON and becomes None; ``missing`` is told of it.
+    A Decimal becomes a number as in rasa-sdk, a Fraction too, dates and times become ISO 8601, an enum its value, a set
+    a list. What stands for a missing value (NaN, infinity, pandas' NaT) is no JSON and becomes None; ``missing`` is
+    told of it.
 
     Raises:
         NotJsonableError: somewhere in it is something that is no data, such as a lock or a function.
@@ -148,7 +150,7 @@ def _other(value: object, path: str, depth: int, missing: Missing | None) -> Any
     for kind in (str, float):
         if isinstance(value, kind):
             return kind(value)
-    if isinstance(value, Decimal):
+    if isinstance(value, (Decimal, Fraction)):
         return float(value)
     if isinstance(value, (datetime, date, time)):
         # Not pydantic's form, which writes "Z" for UTC: fromisoformat of Python 3.10 does not read that.

@@ -10,11 +10,12 @@ import logging
 import os
 import sys
 import traceback
+import weakref
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from threading import get_ident
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, current_thread, get_ident
 from typing import Any, NoReturn, Protocol
 
 from rasa_sdk.executor import CollectingDispatcher
@@ -50,15 +51,22 @@ class Threads(Protocol):
 
 
 class ThreadPool:
-    """At most ``limit`` threads. A call beyond them waits; the event loop goes on."""
+    """At most ``limit`` threads. A call beyond them waits; the event loop goes on.
+
+    Not `concurrent.futures`: of what a call costs that does nothing, its futures and locks are a tenth.
+    """
 
     def __init__(self, limit: int) -> None:
-        self._pool = ThreadPoolExecutor(limit, thread_name_prefix="sync-action")
         self.limit = limit
         self.takes_coroutines = False
         self.running = 0
         # Threads whose caller went away or ran out of time, and that go on regardless: nothing can stop a thread.
         self.abandoned = 0
+        self._waiting: SimpleQueue[_Piece | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._is_closed = False
+        # Also at the exit of Python, which waits for what runs as it does for every thread.
+        weakref.finalize(self, _end_threads, self._waiting, self._threads)
 
     async def call(self, function: Callable[..., Any], *args: object) -> Any:
         """Call an action's function: a coroutine function on the loop, any other on a thread.
@@ -76,70 +84,120 @@ class ThreadPool:
         return await collect(result) if inspect.isasyncgen(result) else result
 
     async def _on_thread(self, function: Callable[..., Any], *args: object) -> Any:
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
+        if self._is_closed:
+            raise RuntimeError("the threads of synchronous actions are closed")
+        # As long as each thread may be taken, and none is left for this one.
+        if self.running >= len(self._threads) < self.limit:
+            self._add_thread()
         self.running += 1
-        watch = _Watch(self, loop, context)
-        work = self._pool.submit(context.run, watch.attempt, function, args)
-        work.add_done_callback(watch.report)
+        piece = _Piece(self, function, args)
+        self._waiting.put(piece)
         try:
-            outcome = await watch.outcome
+            outcome = await piece.outcome
         except asyncio.CancelledError:
-            # Cancelled while it waits for a thread, it never runs.
-            if not work.cancel():
-                watch.abandon_if_running(work)
+            piece.leave()
             raise
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
 
+    def _add_thread(self) -> None:
+        name = f"sync-action_{len(self._threads)}"
+        thread = Thread(target=_work, args=(self._waiting,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system has no more of them; those that there are take their turns.
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
+
     def carry_stream(self, dispatcher: CollectingDispatcher) -> None:
         """Do nothing: what streams is async, and runs on the loop."""
 
     def close(self) -> None:
-        """Accept no more work. Threads still running are not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Accept no more work, and none that has not begun. Threads still running are not waited for."""
+        self._is_closed = True
+        with contextlib.suppress(Empty):
+            while True:
+                piece = self._waiting.get_nowait()
+                if piece is not None:
+                    piece.refuse()
+        for _ in self._threads:
+            self._waiting.put(None)
 
 
-class _Watch:
-    """Brings the outcome of one piece of work to the event loop, and keeps the counts right whatever becomes of it.
+def _work(waiting: SimpleQueue[_Piece | None]) -> None:
+    """Work off what waits, until there is a None."""
+    while (piece := waiting.get()) is not None:
+        piece.run()
+        # What a request held is not kept until the next one.
+        del piece
 
-    ``asyncio.wrap_future`` would wake the loop a second time for each piece.
-    """
 
-    def __init__(self, threads: ThreadPool, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
+def _end_threads(waiting: SimpleQueue[_Piece | None], threads: list[Thread]) -> None:
+    for _ in threads:
+        waiting.put(None)
+    for thread in threads:
+        # The last one to know the pool may be one of its threads.
+        if thread is not current_thread():
+            thread.join()
+
+
+class _Piece:
+    """A piece of work: brings its outcome to the event loop, and keeps the counts right whatever becomes of it."""
+
+    __slots__ = ("_args", "_context", "_function", "_is_abandoned", "_is_over", "_loop", "_thread", "_threads", "_turn",
+                 "outcome")  # fmt: skip
+
+    def __init__(self, threads: ThreadPool, function: Callable[..., Any], args: tuple[object, ...]) -> None:
         self._threads = threads
-        self._loop = loop
-        self._context = context
-        self._abandoned = False
+        self._function = function
+        self._args = args
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self.outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        # Whoever has it decides: a thread, that it runs; the loop, that it never does.
+        self._turn = Lock()
+        self._is_abandoned = self._is_over = False
         self._thread = 0
-        self.outcome: asyncio.Future[Outcome] = loop.create_future()
 
-    def attempt(self, function: Callable[..., Any], args: tuple[object, ...]) -> Outcome:
-        """Call the function, on its thread."""
+    def run(self) -> None:
+        """Call the function, on a thread, unless nobody waits for it any more."""
+        if not self._turn.acquire(blocking=False):
+            return
         self._thread = get_ident()
-        return attempt(function, args)
+        outcome = self._context.run(attempt, self._function, self._args)
+        self._is_over = True
+        # A loop that is closed has nothing left to count.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._end, outcome, context=self._context)
 
-    def abandon_if_running(self, work: Future[Any]) -> None:
-        if work.running():
-            self._abandoned = True
+    def leave(self) -> None:
+        """Note, on the loop, that nobody waits for it: it never runs, or it is abandoned."""
+        if self._turn.acquire(blocking=False):
+            self._threads.running -= 1
+        elif not self._is_over:
+            self._is_abandoned = True
             self._threads.abandoned += 1
             told = {"abandoned": self._threads.abandoned, "place": place_of_thread(self._thread) or "?"}
             logger.warning("thread.abandoned", extra=told)
 
-    def report(self, work: Future[Any]) -> None:
-        # Called on the thread; a loop that is closed has nothing left to count.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._end, work, context=self._context.copy())
+    def refuse(self) -> None:
+        """Let it never run, if it has not begun; whoever waits for it is cancelled."""
+        if self._turn.acquire(blocking=False):
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._end, None, context=self._context)
 
-    def _end(self, work: Future[Any]) -> None:
+    def _end(self, outcome: Outcome | None) -> None:
         self._threads.running -= 1
         if not self.outcome.done():
-            if work.cancelled():
+            if outcome is None:
                 self.outcome.cancel()
             else:
-                self.outcome.set_result(work.result())
-        if self._abandoned:
+                self.outcome.set_result(outcome)
+        if self._is_abandoned:
             self._threads.abandoned -= 1
             logger.warning("thread.ended", extra={"abandoned": self._threads.abandoned})
 

@@ -34,7 +34,7 @@ class WebhookFace:
 
 
 class GrpcFace:
-    """gRPC, over a socket of this host: rasa-sdk's service over the executor, as the server has it."""
+    """gRPC, over a socket of this host: the service as the server has it."""
 
     def __init__(self, assembly: Assembly, stack: AsyncExitStack) -> None:
         self._assembly = assembly
@@ -55,7 +55,7 @@ class GrpcFace:
         from action_server.serving.grpc.service import ActionService
 
         server = grpc.aio.server()
-        action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(ActionService(self._assembly), server)
+        server.add_generic_rpc_handlers((ActionService(self._assembly),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         self._stack.push_async_callback(server.stop, None)

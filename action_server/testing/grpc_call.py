@@ -13,6 +13,17 @@ from action_server.testing.face import FaceReply
 
 # What an engine grants an action, in seconds.
 _TIMEOUT = 300
+# HTTP's words for gRPC's.
+_STATUSES = {
+    "INVALID_ARGUMENT": 400,
+    "UNAUTHENTICATED": 401,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 503,
+    "ABORTED": 503,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "FAILED_PRECONDITION": 500,
+}
 
 
 async def send_over_grpc(
@@ -37,7 +48,9 @@ async def send_over_grpc(
     try:
         response = await stub.Webhook(request, metadata=tuple(metadata), timeout=_TIMEOUT)
     except grpc.aio.AioRpcError as exc:
-        if exc.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED):
+        # A full server says so in JSON, as every answer of ours; who is not there says nothing.
+        is_nobody = exc.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED)
+        if is_nobody and not str(exc.details()).startswith("{"):
             raise UnreachableError(address, " ".join(str(exc.details()).split())) from exc
         return _reply_of(exc, str(call.get("next_action")), milliseconds_since(start))
     body = MessageToDict(response, preserving_proto_field_name=True)
@@ -53,6 +66,12 @@ def _reply_of(error: Any, action: str, milliseconds: float) -> FaceReply:
         body = {"error": error.details(), "action_name": action}
         return FaceReply(500, body, milliseconds)
     body = {"error": details.get("message"), "action_name": details.get("action_name")}
-    if "resource_type" not in details:
-        return FaceReply(400, body, milliseconds)
-    return FaceReply(404 if details["resource_type"] == "ACTION" else 449, body, milliseconds)
+    if "error_id" in details:
+        body["error_id"] = details["error_id"]
+    status = _STATUSES.get(error.code().name, 500)
+    if status == 404 and details.get("resource_type") == "DOMAIN":
+        status = 449
+    # A rejection and a failure have one status; only what failed has an id of the log.
+    if status == 500 and "error_id" not in details:
+        status = 400
+    return FaceReply(status, body, milliseconds)

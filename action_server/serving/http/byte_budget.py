@@ -17,6 +17,9 @@ class ByteBudget:
         self._limit = limit
         self._lock = threading.Lock()
         self.used = 0
+        # The most at once since a rest was noted, and whether any were counted since somebody asked.
+        self._most = 0
+        self._was_busy = False
 
     def take(self, size: int) -> None:
         """Count bytes. Raises RequestError, a 503, and counts nothing if there are too many."""
@@ -24,11 +27,27 @@ class ByteBudget:
             if self.used + size > self._limit:
                 raise too_many_bytes_error(self._limit)
             self.used += size
+            self._was_busy = True
+            if self.used > self._most:
+                self._most = self.used
 
     def give_back(self, size: int) -> None:
         """Count no longer what was taken."""
         with self._lock:
             self.used -= size
+
+    def has_held(self, size: int) -> bool:
+        """Tell whether it has held so many bytes at once since the last rest."""
+        return self._most >= size
+
+    def begins_rest(self, size: int) -> bool:
+        """Tell, once, that it holds none and counted none since this was asked last, after so many at once."""
+        with self._lock:
+            rests = not self._was_busy and self.used == 0 and self._most >= size
+            self._was_busy = False
+            if rests:
+                self._most = 0
+            return rests
 
 
 class Share:

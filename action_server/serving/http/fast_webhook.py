@@ -22,6 +22,7 @@ from sanic.headers import format_http1_response
 from action_server.assembly import Assembly, Decompress
 from action_server.errors import RequestError, UnauthorizedError
 from action_server.protocol.calls import encode_error
+from action_server.runtime import memory
 from action_server.serving.http.app import RESPONSE_TIMEOUT, SanicApp
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
 from action_server.serving.http.byte_budget import UNCOUNTED, ByteBudget, Share
@@ -38,6 +39,8 @@ _EARLY = 65536
 _CLOSE_TIMEOUT = 5.0
 # How late the metrics may be with the number of calls, in seconds.
 _COUNT_AFTER = 1.0
+# After so many bytes of bodies at once the memory they took is given back, when there were none for a while.
+_MUCH = 8 * 1024 * 1024
 _OK = b"\r\n".join(
     [
         *(b"HTTP/1.1 200 OK", b"X-Request-ID: %b", b"content-length: %d", b"connection: %b"),
@@ -134,7 +137,9 @@ class Webhook:
         now = loop.time()
         for connection in [c for c in connections if isinstance(c, WebhookProtocol)]:
             connection.check_timeouts(now)
-        self._is_watching = bool(connections)
+        if self.budget.begins_rest(_MUCH):
+            memory.return_freed()
+        self._is_watching = bool(connections) or self.budget.has_held(_MUCH)
         if self._is_watching:
             loop.call_later(self.tick, self._check_timeouts, loop, connections)
 

@@ -16,6 +16,7 @@ import uuid
 import warnings
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pydantic
@@ -109,6 +110,7 @@ VALUES: list[tuple[str, object, Any]] = [
     ("a flag", Flags.A | Flags.B, 3),
     ("a Decimal", Decimal("19.99"), 19.99),
     ("a whole Decimal", Decimal(3), 3.0),
+    ("a Fraction", Fraction(1, 4), 0.25),
     ("a complex number", [1 + 2j], ["1+2j"]),
     ("a path", pathlib.Path("/a/b"), "/a/b"),
     ("an address", ipaddress.ip_address("10.0.0.1"), "10.0.0.1"),

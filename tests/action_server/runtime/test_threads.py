@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import pytest
 
 from action_server.runtime.threads import ThreadPool, is_async
+from tests.counting import Entered
 
 
 @contextmanager
@@ -149,3 +155,116 @@ def test_a_function_is_async_if_calling_it_gives_a_coroutine() -> None:
 
     assert [is_async(f) for f in (coroutine, partial(coroutine), Awaited())] == [True, True, True]
     assert [is_async(f) for f in (listed, print, lambda: coroutine())] == [False, False, False]
+
+
+async def test_threads_are_made_when_they_are_needed_and_used_again() -> None:
+    """One after the other needs one thread; four at once need four."""
+    full = threading.Barrier(4)
+    with thread_pool(8) as threads:
+        one = {await threads.call(threading.get_ident) for _ in range(20)}
+        await asyncio.gather(*(threads.call(full.wait, 30) for _ in range(4)))
+
+        assert len(one) == 1
+        assert len(threads._threads) == 4
+    assert all(thread.name.startswith("sync-action_") for thread in threads._threads)
+
+
+async def test_a_thread_sees_the_callers_context_and_changes_its_own_copy() -> None:
+    """As a task would."""
+    variable: ContextVar[str] = ContextVar("variable")
+
+    def work() -> str:
+        found = variable.get()
+        variable.set("the thread's")
+        return found
+
+    variable.set("the caller's")
+    with thread_pool(1) as threads:
+        assert [await threads.call(work) for _ in range(2)] == ["the caller's"] * 2
+    assert variable.get() == "the caller's"
+
+
+async def test_a_pool_that_is_closed_ends_what_waits_and_takes_no_more() -> None:
+    """What runs goes on to its end, and is told of; its thread ends then, as idle ones do."""
+    started, go_on = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def work() -> str:
+        started.set()
+        go_on.wait(30)
+        return "done"
+
+    threads = ThreadPool(1)
+    first = asyncio.create_task(threads.call(work))
+    second = asyncio.create_task(threads.call(ran.append, 1))
+    await asyncio.to_thread(started.wait, 30)
+    threads.close()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    with pytest.raises(RuntimeError, match="closed"):
+        await threads.call(ran.append, 2)
+    go_on.set()
+
+    assert await first == "done"
+    await asyncio.to_thread(threads._threads[0].join, 30)
+    assert (ran, threads.running, threads._threads[0].is_alive()) == ([], 0, False)
+
+
+async def test_a_pool_that_nobody_knows_any_more_has_no_threads() -> None:
+    """Without `close`; nor does an idle thread keep what a request held."""
+
+    class Held:
+        def give(self) -> int:
+            return 7
+
+    threads, held = ThreadPool(2), Held()
+    alive = weakref.ref(held)
+    assert await threads.call(held.give) == 7
+    del held
+    await eventually(lambda: alive() is None)
+    [thread] = threads._threads
+    del threads
+    gc.collect()
+    await eventually(lambda: not thread.is_alive())
+
+
+AT_EXIT = """
+import asyncio, threading, time
+from action_server.runtime.threads import ThreadPool
+
+started = threading.Event()
+
+def work():
+    started.set()
+    time.sleep(0.2)
+    print("ended", flush=True)
+
+async def main(threads):
+    await threads.call(lambda: None)
+    asyncio.create_task(threads.call(work))
+    await asyncio.to_thread(started.wait, 30)
+
+threads = ThreadPool(2)
+asyncio.run(main(threads))
+"""
+
+
+def test_the_exit_waits_for_what_runs_and_for_no_idle_thread() -> None:
+    """As Python's own pools do it, also where nobody closed it."""
+    found = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True, timeout=60, check=True)
+
+    assert found.stdout == "ended\n"
+
+
+async def test_a_call_on_a_thread_enters_few_functions() -> None:
+    """On the loop's side, where each costs all others: two of the pool's, and none of `concurrent.futures`."""
+    with thread_pool(1) as threads:
+        await threads.call(int)
+        with Entered() as entered:
+            for _ in range(100):
+                await threads.call(int)
+
+    # Begun, and woken once.
+    assert entered.by_name["_on_thread"] == 2 * 100
+    assert entered.by_name["call"] == 2 * 100
+    assert entered.by_name["submit"] == entered.by_name["notify_all"] == 0

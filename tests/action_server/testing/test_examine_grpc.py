@@ -98,7 +98,7 @@ def test_a_server_is_examined_over_grpc(
     assert ("unknown-action", "") not in found
     assert not any(action == "action_greet" for _, action in found)
     assert (("two-domains", "") in found) == (serving is rasa_sdk)
-    # rasa-sdk's service answers a call without an action with nothing, and ours is that service.
+    # rasa-sdk's service answers a call without an action with nothing, and ours does as it.
     assert {one["id"] for one in fine["requirements"] if one["problems"]} - {"two-domains"} == {"no-action"}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import threading
 import zlib
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from action_server.serving.http import compression
 from action_server.serving.http.byte_budget import UNCOUNTED, ByteBudget, Share
 from action_server.serving.http.compression import inflate, inflate_aside
 from tests.action_server.serving.http.raw_calls import PLAIN, body_of, connected, exchange, request, serving
+from tests.counting import Entered
 
 MIB = 1024 * 1024
 LARGE = body_of(text="x" * 700_000)
@@ -136,3 +138,43 @@ async def test_a_body_of_any_length_is_inflated_whole(size: int) -> None:
     packed = raw.compress(plain) + raw.flush()
 
     assert await inflate_aside(packed, "deflate", size, lambda _: None) == plain
+
+
+def test_a_budget_rests_once_after_it_has_held_much() -> None:
+    """Not while something is counted, nor where something was since it was asked last, nor after little."""
+    budget = ByteBudget(100)
+    budget.take(40)
+    budget.give_back(40)
+    assert [budget.begins_rest(50) for _ in range(3)] == [False] * 3
+    budget.take(50)
+    assert [budget.begins_rest(50) for _ in range(3)] == [False] * 3
+    budget.give_back(50)
+    budget.take(1)
+    budget.give_back(1)
+    assert budget.has_held(50)
+    assert [budget.begins_rest(50) for _ in range(3)] == [False, True, False]
+    assert not budget.has_held(50)
+
+
+async def test_memory_of_many_large_bodies_is_returned_when_they_are_over() -> None:
+    """Once, some time after the last of them, though all clients have gone; not between them."""
+    async with serving(header_timeout=0.4) as port, AsyncExitStack() as stack:
+        with Entered() as entered:
+            clients = [await stack.enter_async_context(connected(port)) for _ in range(20)]
+            for client in clients:
+                client.send(request(LARGE)[:-5])
+            # One after the other: all of them are held when the first one is answered.
+            await asyncio.gather(*(client.writer.drain() for client in clients))
+            for client in clients:
+                client.send(LARGE[-5:])
+            for client in clients:
+                assert (await client.answer())[0][9:12] == "200"
+            await stack.aclose()
+            for _ in range(1000):
+                if entered.by_name["return_freed"]:
+                    break
+                await asyncio.sleep(0.01)
+            assert (await exchange(port, request(body_of(text="x"))))[0][9:12] == "200"
+            await asyncio.sleep(0)
+
+        assert entered.by_name["return_freed"] == 1
