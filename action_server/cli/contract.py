@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.values import parse_header, parse_slots
+from action_server.cli.values import parse_header, parse_server, parse_slots
 from action_server.config import settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Exit code 0: every requirement that was checked is kept; 1: one is not; 2: nothi
 EXAMPLES = """\
 examples:
   action-server contract http://localhost:5055/webhook
+  action-server contract grpc://localhost:5055
   action-server contract actions
   action-server contract http://localhost:5055/webhook --only action_book --once action_book guests=4"""
 
@@ -40,7 +41,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     from action_server.cli.project_flags import add_project_flags
 
     parser.epilog = EXAMPLES
-    parser.add_argument("target", metavar="URL-or-package", help="the webhook of a server that runs, or a package")
+    parser.add_argument(
+        "target", metavar="URL-or-package", help="the webhook of a server that runs, grpc://host:port, or a package"
+    )
     parser.add_argument("slots", metavar="slot=value", nargs="*", help="a slot of the calls; value is JSON or text")
     parser.add_argument("--only", metavar="NAME", action="append", help="call this action only; may be repeated")
     parser.add_argument(
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """
     from action_server.telemetry import logs
     from action_server.testing.examine import Request, examine_package, examine_url
+    from action_server.testing.examine_grpc import examine_grpc
     from action_server.testing.tested_project import TestedProject, read_domain_in
 
     is_url = "://" in args.target
@@ -74,7 +78,10 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     project = TestedProject(folder, read, read_domain_in(folder, args.domain))
     request = Request(project, parse_slots(args.slots), args.only, args.once, dict(args.headers), args.engine)
     with contextlib.redirect_stdout(sys.stderr):
-        examining = examine_url(args.target, request) if is_url else examine_package(read, request)
+        if args.target.startswith("grpc://"):
+            examining = examine_grpc(parse_server(args.target), request)
+        else:
+            examining = examine_url(args.target, request) if is_url else examine_package(read, request)
         report = asyncio.run(examining)
     if args.json:
         print_json(report.as_json())

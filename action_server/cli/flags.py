@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from action_server.cli.values import parse_header, parse_url
+from action_server.cli.values import parse_header, parse_server, parse_url
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -15,13 +15,17 @@ def add_action_flags(parser: argparse.ArgumentParser) -> None:
         settings.add_flag(parser, name)
 
 
-def add_url_flags(parser: argparse.ArgumentParser) -> None:
-    """Add ``--url`` and ``--header``; ``headers`` is the list of names and values."""
+def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> None:
+    """Add ``--url`` and ``--header``; ``headers`` is the list of names and values.
+
+    ``or_grpc`` lets the URL be that of a server over gRPC, too.
+    """
     parser.add_argument(
         "--url",
         metavar="URL",
-        type=parse_url,
-        help="call the webhook of a server that runs, instead of the actions in place",
+        type=parse_server if or_grpc else parse_url,
+        help="call the webhook of a server that runs, instead of the actions in place"
+        + (", or grpc://host:port" if or_grpc else ""),
     )
     parser.add_argument(
         "--header",

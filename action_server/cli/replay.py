@@ -31,6 +31,7 @@ examples:
   action-server replay recordings
   action-server replay recordings --update
   action-server replay recordings --url http://old:5055/webhook --against http://new:5055/webhook
+  action-server replay recordings --url grpc://localhost:5055
   action-server replay recordings --as-test tests/test_recorded.py"""
 
 
@@ -38,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags of the verb."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder with the recorded calls")
-    add_url_flags(parser)
+    add_url_flags(parser, or_grpc=True)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--against", metavar="URL", help="call this server as well, and show where the two differ")
     what.add_argument("--update", action="store_true", help="accept what changed: write the new answers down")
@@ -105,7 +106,8 @@ async def _replay(args: argparse.Namespace, calls: Sequence[RecordedCall], read:
         opening = replay.there(args.url, headers) if args.url else replay.here(read)
         send: Send = await stack.enter_async_context(opening)
         against = await stack.enter_async_context(replay.there(args.against, headers)) if args.against else None
-        return await replay.replay(calls, send, against)
+        over_grpc = any(replay.is_grpc(url) for url in (args.url, args.against) if url)
+        return await replay.replay(calls, send, against, over_grpc=over_grpc)
 
 
 def show_replayed(console: Console, found: Sequence[Replayed], *, is_accepted: bool) -> None:

@@ -53,6 +53,24 @@ def parse_url(text: str) -> str:
     return text
 
 
+def parse_server(text: str) -> str:
+    """Read the URL of a webhook, or ``grpc://host:port``.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    if not text.startswith("grpc://"):
+        return parse_url(text)
+    try:
+        parts = urlsplit(text)
+        is_address = bool(parts.hostname and parts.port) and text == f"grpc://{parts.netloc}"
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise SettingsError(text.rpartition("@")[2], "is no address of gRPC, such as grpc://localhost:5055")
+    return text
+
+
 def parse_service_setting(pair: str) -> dict[str, Any]:
     """Read ``services.NAME=VALUE``, where NAME may have dots, as the tree of settings below ``services``.
 

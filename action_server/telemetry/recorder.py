@@ -17,7 +17,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -29,6 +29,7 @@ import msgspec
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
+from action_server.telemetry.known_domains import Piece
 from action_server.telemetry.masking import Rule, read_rules
 from action_server.telemetry.record_settings import RecordSettings
 from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
@@ -172,17 +173,18 @@ class Recorder:
     def _write_batch(self, batch: list[_Ended]) -> None:
         results = Counter[str]()
         is_busy = len(batch) > _BUSY
-        lines: list[bytes] = []
+        lines: list[Sequence[Piece]] = []
         for ended in batch:
             with self._counting(results):
                 if is_busy and not self._exchanges.masks:
-                    lines.append(self._text(ended, ended.seen.body, ended.reply))
+                    body = self._exchanges.shorten(_on_one_line(ended.seen.body), self._files)
+                    lines.append(self._text(ended, body, _on_one_line(ended.reply)))
                     continue
                 request, reply, action = self._exchanges.prepare(ended.seen.body, ended.reply, self._files)
-                text = self._text(ended, request, reply)
                 if is_busy:
-                    lines.append(text)
+                    lines.append(self._text(ended, [_on_one_line(request)], _on_one_line(reply)))
                 else:
+                    text = b"".join(self._text(ended, [request], reply))
                     self._files.write_call(ended.at, action, ended.seen.request_id, formatted(text))
                     results["written"] += 1
         if lines:
@@ -232,15 +234,22 @@ class Recorder:
         request_id = msgspec.json.decode(parts["request_id"])
         self._files.write_call(at, action, request_id, formatted(msgspec.json.encode(parts)))
 
-    def _text(self, ended: _Ended, request: bytes, reply: bytes) -> bytes:
+    def _text(self, ended: _Ended, request: Sequence[Piece], reply: bytes) -> Sequence[Piece]:
+        """Return what is written of a call, in pieces: large ones are not copied."""
         second, rest = divmod(round(ended.at * 1_000_000), 1_000_000)
-        return (
+        head = (
             b'{"recorded":"%b.%06d+00:00","face":"%b","request_id":%b,"versions":%b,"milliseconds":%.1f,"status":%d,'
-            b'"request":%b,"reply":%b}'
+            b'"request":'
         ) % (
             *(_iso(second), rest, ended.seen.face.encode(), msgspec.json.encode(ended.seen.request_id)),
-            *(self._versions, ended.seconds * 1000, ended.status, request, reply or b"null"),
+            *(self._versions, ended.seconds * 1000, ended.status),
         )
+        return (head, *request, b',"reply":', reply or b"null", b"}")
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """Return JSON without ends of lines, which are nothing but space in it; not copied if it has none."""
+    return text.replace(b"\n", b" ")
 
 
 @lru_cache(maxsize=2)

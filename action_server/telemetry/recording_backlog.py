@@ -11,10 +11,15 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+from action_server.telemetry.known_domains import Piece
 
 # Bytes of one file.
 _LARGEST = 16 * 1024 * 1024
+# Pieces that systems take at once.
+_AT_ONCE = 1024
 
 
 @dataclass
@@ -36,8 +41,10 @@ class RecordingBacklog:
     def __bool__(self) -> bool:
         return bool(self._segments)
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Write lines, each whole or not at all; the oldest file goes when the others have enough.
+    def append(self, lines: Sequence[Sequence[Piece]]) -> None:
+        """Write lines, all or none of them; the oldest file goes when the others have enough.
+
+        A line is made of pieces, without its end.
 
         Raises:
             OSError: the disk refuses; then none of the lines is there.
@@ -47,15 +54,15 @@ class RecordingBacklog:
             self._number += 1
             segment = _Segment(f"{self._folder}/backlog-{os.getpid()}-{self._number}.jsonl")
             self._segments.append(segment)
-        content = b"".join(line.replace(b"\n", b" ") + b"\n" for line in lines)
+        pieces = [piece for line in lines for piece in (*line, b"\n")]
         try:
-            self._write(segment, content)
+            self._write(segment, pieces)
         except OSError:
             if not segment.lines:
                 self._segments.pop()
             raise
         segment.lines += len(lines)
-        segment.size += len(content)
+        segment.size += sum(map(len, pieces))
         while sum(one.lines for one in self._segments) - self._segments[0].lines >= self._limit:
             _remove(self._segments.popleft().path)
 
@@ -73,14 +80,16 @@ class RecordingBacklog:
         """Leave the oldest file to those who read recordings: it cannot be taken apart now."""
         self._segments.popleft()
 
-    def _write(self, segment: _Segment, content: bytes) -> None:
+    def _write(self, segment: _Segment, pieces: Sequence[Piece]) -> None:
         os.makedirs(self._folder, exist_ok=True)
         target = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            rest = memoryview(content)
-            while rest:
+            left = iter(pieces)
+            while some := list(islice(left, _AT_ONCE)):
+                written = os.writev(target, some)
                 # A disk that becomes full takes a part and refuses the next one.
-                rest = rest[os.write(target, rest) :]
+                if written < sum(map(len, some)):
+                    _write_rest(target, b"".join(some)[written:])
         except OSError:
             os.ftruncate(target, segment.size)
             raise
@@ -92,6 +101,11 @@ def read_lines(file: Path) -> Iterator[bytes]:
     """Give the lines of a file, without one that is still being written."""
     with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
         yield from (line for line in lines if line.endswith(b"\n"))
+
+
+def _write_rest(target: int, rest: bytes) -> None:
+    while rest:
+        rest = rest[os.write(target, rest) :]
 
 
 def _remove(path: str) -> None:

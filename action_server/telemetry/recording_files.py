@@ -23,6 +23,8 @@ _LOOK_EVERY = 50
 _DIGESTS = 256
 # How much older than the oldest call a domain has to be, in seconds: nobody removes what is just being used.
 _LENIENCE = 60.0
+# How long a domain counts as used without its file's time being set again, in seconds; much less than that.
+_USED = 20.0
 
 
 class RecordingFiles:
@@ -34,7 +36,8 @@ class RecordingFiles:
         self._pid = os.getpid()
         self._number = 0
         self._domain_files: dict[str, str] = {}
-        self._domains_in_use: set[str] = set()
+        # When the time of each file was set, by a clock that only goes on.
+        self._domains_in_use: dict[str, float] = {}
         self._known = deque[str]()
         self._look_in = 0
 
@@ -67,13 +70,10 @@ class RecordingFiles:
         """
         name = f"domains/{hashlib.sha256(domain).hexdigest()[:16]}.json"
         file = f"{self._folder}/{name}"
-        if name not in self._domains_in_use:
-            if os.path.exists(file):
-                os.utime(file)
-            else:
-                os.makedirs(f"{self._folder}/domains", exist_ok=True)
-                self._write(f"{file}.{self._pid}.new", file, domain)
-            self._domains_in_use.add(name)
+        if not self.use_domain(name):
+            os.makedirs(f"{self._folder}/domains", exist_ok=True)
+            self._write(f"{file}.{self._pid}.new", file, domain)
+            self._domains_in_use[name] = time.monotonic()
         if digest:
             if len(self._domain_files) >= _DIGESTS:
                 self._domain_files.clear()
@@ -83,16 +83,19 @@ class RecordingFiles:
     def domain_of(self, digest: str) -> str | None:
         """Return the file of the domain that came with this digest, if this worker has seen it come."""
         name = self._domain_files.get(digest)
-        if name is not None and name not in self._domains_in_use:
-            self._touch_domain(name)
-        return name if name in self._domains_in_use else None
+        return name if name is not None and self.use_domain(name) else None
 
-    def _touch_domain(self, name: str) -> None:
+    def use_domain(self, name: str) -> bool:
+        """Keep a domain's file from being removed for as long as a call needs; tell whether it is there."""
+        now = time.monotonic()
+        if now - self._domains_in_use.get(name, -_USED) < _USED:
+            return True
         try:
             os.utime(f"{self._folder}/{name}")
         except FileNotFoundError:
-            return
-        self._domains_in_use.add(name)
+            return False
+        self._domains_in_use[name] = now
+        return True
 
     def _write(self, draft: str, file: str, content: bytes) -> None:
         """Write by a draft. What stands in one that exists is overwritten, which is half the work of a new file."""

@@ -140,6 +140,16 @@ def call_in_first_turn(request: Request, name: str) -> dict[str, Any]:
     return call_of(name, state, project, request.version)
 
 
+def judged_of(request: Request) -> set[Requirement]:
+    """Return the requirements that each answer is judged by."""
+    # Whether two answers are the same is asked only of actions that run once; names only where there is a domain.
+    project, domain = request.project, request.project.domain
+    named = {must.SLOTS_KNOWN: project.knows_slots, must.SLOTS_FIT: project.knows_slots}
+    named |= {must.RESPONSES_KNOWN: bool(domain.responses), must.FOLLOWUPS_KNOWN: bool(domain.actions)}
+    unknown = {requirement for requirement, is_known in named.items() if not is_known}
+    return set(must.OF_ANSWERS) - {must.SAME_AGAIN} - unknown
+
+
 class _Examination:
     def __init__(self, server: Server, request: Request) -> None:
         self._server = server
@@ -180,16 +190,8 @@ class _Examination:
         if reply.is_json:
             found += answers.violations(self._answered(name, call, reply))
         self._report.violations += found
-        self._report.checked |= self._judged()
+        self._report.checked |= {*judged_of(self._request), must.CONCURRENCY}
         return reply.status == 200
-
-    def _judged(self) -> set[Requirement]:
-        # Whether two answers are the same is asked only of actions that run once; names only where there is a domain.
-        judged = {*must.OF_ANSWERS, must.CONCURRENCY} - {must.SAME_AGAIN}
-        domain = self._request.project.domain
-        named = {must.SLOTS_KNOWN: self._request.project.knows_slots, must.SLOTS_FIT: self._request.project.knows_slots}
-        named |= {must.RESPONSES_KNOWN: bool(domain.responses), must.FOLLOWUPS_KNOWN: bool(domain.actions)}
-        return judged - {requirement for requirement, is_known in named.items() if not is_known}
 
     async def _ask_again(self, name: str) -> None:
         body = json.dumps(call_in_first_turn(self._request, name), default=str).encode()

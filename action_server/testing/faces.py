@@ -16,6 +16,7 @@ from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
 from action_server.telemetry.durations import milliseconds_since
 from action_server.testing.face import Face, FaceReply
+from action_server.testing.grpc_call import send_over_grpc
 from action_server.testing.mcp_face import McpFace
 
 
@@ -42,29 +43,12 @@ class GrpcFace:
 
     async def send(self, call: Mapping[str, Any]) -> FaceReply:
         """Send the request as protobuf."""
-        # Here, as most tests need not pay for gRPC.
-        import grpc
-        from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
-        from rasa_sdk.grpc_py import action_webhook_pb2
-
         if self._stub is None:
             self._stub = await self._open()
-        start = time.perf_counter()
-        try:
-            request = ParseDict(dict(call), action_webhook_pb2.WebhookRequest(), ignore_unknown_fields=True)
-        except ParseError as exc:
-            raise SettingsError(
-                "face='grpc'", "an engine cannot send this call: gRPC's form of it does not fit"
-            ) from exc
-        try:
-            response = await self._stub.Webhook(request)
-        except grpc.aio.AioRpcError as exc:
-            return _reply_of(exc, str(call.get("next_action")), milliseconds_since(start))
-        body = MessageToDict(response, preserving_proto_field_name=True)
-        found = {"events": body.get("events", []), "responses": body.get("responses", [])}
-        return FaceReply(200, found, milliseconds_since(start))
+        return await send_over_grpc(self._stub, call, "gRPC")
 
     async def _open(self) -> Any:
+        # Here, as most tests need not pay for gRPC.
         import grpc
         from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
@@ -78,37 +62,6 @@ class GrpcFace:
         channel = await self._stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
         return action_webhook_pb2_grpc.ActionServiceStub(channel)
 
-
-def _reply_of(error: Any, action: str, milliseconds: float) -> FaceReply:
-    """Return what HTTP would have answered: the details are JSON where the service knows the error."""
-    try:
-        details = json.loads(error.details())
-    except (TypeError, ValueError):
-        body = {"error": error.details(), "action_name": action}
-        return FaceReply(500, body, milliseconds)
-    body = {"error": details.get("message"), "action_name": details.get("action_name")}
-    if "error_id" in details:
-        body["error_id"] = details["error_id"]
-    status = _STATUSES.get(error.code().name, 500)
-    if status == 404 and details.get("resource_type") == "DOMAIN":
-        status = 449
-    # A rejection and a failure have one status; only what failed has an id of the log.
-    if status == 500 and "error_id" not in details:
-        status = 400
-    return FaceReply(status, body, milliseconds)
-
-
-# HTTP's words for gRPC's.
-_STATUSES = {
-    "INVALID_ARGUMENT": 400,
-    "UNAUTHENTICATED": 401,
-    "NOT_FOUND": 404,
-    "RESOURCE_EXHAUSTED": 503,
-    "ABORTED": 503,
-    "UNAVAILABLE": 503,
-    "DEADLINE_EXCEEDED": 504,
-    "FAILED_PRECONDITION": 500,
-}
 
 FACES: dict[str, Callable[[Assembly, AsyncExitStack], Face]] = {
     "webhook": WebhookFace,

@@ -6,7 +6,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from action_server.testing import requirements as must
 from action_server.testing.examined_server import HttpReply, Server
@@ -17,6 +17,14 @@ UNKNOWN = "action_that_nobody_registered"
 CANARY = "canary-5f1c9e7a"
 # A call that takes so long can hold something up, and how late the other answer then is; in seconds.
 _LONG, _LATE = 0.5, 0.4
+
+
+class Called(Protocol):
+    """A server, whatever way it is called."""
+
+    async def post(self, body: bytes) -> HttpReply:
+        """Send a call."""
+        ...
 
 
 async def pages(server: Server) -> AsyncIterator[Violation]:
@@ -79,7 +87,7 @@ async def malformed(server: Server, call: Mapping[str, Any]) -> AsyncIterator[Vi
             yield Violation(must.NOTHING_SECRET, f"the error for {what} repeats the request")
 
 
-async def two_domains(server: Server, call: Mapping[str, Any]) -> AsyncIterator[Violation]:
+async def two_domains(server: Called, call: Mapping[str, Any]) -> AsyncIterator[Violation]:
     """Call for two assistants in turn, as engines do that send the domain only when they are asked."""
     first, second = ({**call, "domain": {"slots": {}, "responses": {n: []}}, "domain_digest": n * 32} for n in "ab")
     for body in (first, second):

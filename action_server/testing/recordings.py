@@ -16,7 +16,7 @@ from action_server.telemetry.recording_files import is_recording
 
 # Of each run its own: when it was, and what finds it in the log.
 _OWN = frozenset({"timestamp", "error_id"})
-_NEEDS_DOMAIN = 449
+_NEEDS_DOMAIN, _FAILED = 449, 500
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class RecordedCall:
     def action(self) -> str:
         """Return the name of the action that was called."""
         return str(self.request.get("next_action", ""))
+
+    @property
+    def face(self) -> str:
+        """Return the way it came: http, grpc or mcp."""
+        return str(self.content.get("face", "http"))
 
     def save(self, status: int, reply: Any, milliseconds: float) -> None:
         """Write the file anew, with another answer."""
@@ -159,6 +164,20 @@ def _without_own(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_own(item) for key, item in value.items() if key not in _OWN}
     return [_without_own(item) for item in value] if isinstance(value, list) else value
+
+
+def as_over_grpc(answer: Any) -> Any:
+    """Return a comparable answer as gRPC has it: all numbers are floats there, and all failures one."""
+    failed = answer["status"] >= _FAILED
+    return _with_floats({"status": _FAILED, "reply": None} if failed else answer)
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def differences(before: Any, after: Any) -> list[str]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from action_server.assembly import assemble
 from action_server.config.settings import Settings
+from action_server.protocol.exchanges import encode_outcome
 from action_server.telemetry.durations import milliseconds_since
-from action_server.testing.recordings import RecordedCall, comparable, differences
+from action_server.testing.faces import GrpcFace, WebhookFace
+from action_server.testing.grpc_call import send_over_grpc
+from action_server.testing.mcp_face import McpFace
+from action_server.testing.recordings import RecordedCall, as_over_grpc, comparable, differences
 from action_server.testing.tested_project import fresh_database
 from action_server.webhook_client import Reply, open_session, post_call
 
-Send = Callable[[Mapping[str, Any]], Awaitable[Reply]]
+Send = Callable[[RecordedCall], Awaitable[Reply]]
 
 
 @dataclass(frozen=True)
@@ -43,42 +48,94 @@ class Replayed:
 
 @asynccontextmanager
 async def here(settings: Settings) -> AsyncIterator[Send]:
-    """Give what sends a call to the actions in place, opened for the block; what ran once before runs again.
+    """Give what sends a call to the actions in place, the way it came; what ran once before runs again.
+
+    The call of a tool that is offered no more goes the way of HTTP.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
     with TemporaryDirectory(prefix="action-server-") as folder:
         own = {**fresh_database(folder), "metrics": False, "watchdog": 0.0, "record": None}
-        async with assemble(settings.model_copy(update=own)) as assembly:
+        async with assemble(settings.model_copy(update=own)) as assembly, AsyncExitStack() as stack:
+            webhook, grpc_face = WebhookFace(assembly, stack), GrpcFace(assembly, stack)
+            tools = McpFace(assembly, stack)
+            domain = None if assembly.tools is None else assembly.tools.offer.domain
+            offer = {} if assembly.tools is None else assembly.tools.offer.tools
+            offered = {tool.action for tool in offer.values()}
 
-            async def send(request: Mapping[str, Any]) -> Reply:
-                start = time.perf_counter()
-                status, body, _ = await assembly.calls.answer(json.dumps(request).encode("ascii"))
-                return Reply(status, json.loads(body), milliseconds_since(start))
+            async def send(call: RecordedCall) -> Reply:
+                if call.face == "mcp" and call.action in offered:
+                    return await _call_tool(tools, {**call.request, "domain": domain})
+                return await (grpc_face if call.face == "grpc" else webhook).send(call.request)
 
             yield send
 
 
+async def _call_tool(face: McpFace, request: Mapping[str, Any]) -> Reply:
+    """Return the action's own answer, which is what was recorded; a result fills in and leaves out."""
+    start = time.perf_counter()
+    found = await face.call_tool(request)
+    milliseconds = milliseconds_since(start)
+    if found.answer is None and found.error is None:
+        body = {"error": found.result.structured["error"], "action_name": found.tool.action}
+        return Reply(400, body, milliseconds)
+    status, raw = encode_outcome(found.answer, found.error)
+    return Reply(status, json.loads(raw), milliseconds)
+
+
 @asynccontextmanager
 async def there(url: str, headers: Mapping[str, str]) -> AsyncIterator[Send]:
-    """Give what sends a call to the webhook at an address; it raises :class:`UnreachableError` if nothing answers."""
+    """Give what sends a call to the server at an address; it raises :class:`UnreachableError` if nothing answers."""
+    if is_grpc(url):
+        async with _there_over_grpc(url, headers) as send_over:
+            yield send_over
+        return
     async with open_session() as session:
 
-        async def send(request: Mapping[str, Any]) -> Reply:
-            return await post_call(session, url, json.dumps(request).encode("ascii"), headers)
+        async def send(call: RecordedCall) -> Reply:
+            return await post_call(session, url, json.dumps(call.request).encode("ascii"), headers)
 
         yield send
 
 
-async def replay(calls: Sequence[RecordedCall], send: Send, against: Send | None = None) -> list[Replayed]:
-    """Run calls again, one after the other, and compare with what was recorded; or with what ``against`` answers."""
+@asynccontextmanager
+async def _there_over_grpc(url: str, headers: Mapping[str, str]) -> AsyncIterator[Send]:
+    # Here, as calls over HTTP need not pay for gRPC.
+    import grpc
+    from rasa_sdk.grpc_py import action_webhook_pb2_grpc
+
+    metadata = [(name.lower(), value) for name, value in headers.items()]
+    async with grpc.aio.insecure_channel(urlsplit(url).netloc) as channel:
+        stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+
+        async def send(call: RecordedCall) -> Reply:
+            return await send_over_grpc(stub, call.request, url, metadata)
+
+        yield send
+
+
+def is_grpc(url: str) -> bool:
+    """Tell whether an address is one of gRPC: ``grpc://host:port``."""
+    return url.startswith("grpc://")
+
+
+async def replay(
+    calls: Sequence[RecordedCall], send: Send, against: Send | None = None, *, over_grpc: bool = False
+) -> list[Replayed]:
+    """Run calls again, one after the other, and compare with what was recorded; or with what ``against`` answers.
+
+    ``over_grpc`` says that one of the servers is called so, whatever way the calls came.
+    """
     found = []
     for call in calls:
         before = Reply(call.status, call.reply, call.milliseconds)
-        after = await send(call.request)
+        after = await send(call)
         if against is not None:
-            before, after = after, await against(call.request)
-        changes = differences(comparable(before.status, before.body), comparable(after.status, after.body))
+            before, after = after, await against(call)
+        answers = [comparable(reply.status, reply.body) for reply in (before, after)]
+        if over_grpc or call.face == "grpc":
+            answers = [as_over_grpc(answer) for answer in answers]
+        changes = differences(*answers)
         found.append(Replayed(call, before, after, changes))
     return found

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -37,6 +39,10 @@ ACTIONS = """
             dispatcher.utter_message(text=f"That makes {guests + 1}.")
             return [SlotSet("guests", guests + 1)]
 """
+# Says how it was called, which only the same way gives again.
+FACE = ACTIONS.replace('text=f"', 'text=current_call().transport + f": ').replace(
+    "from rasa_sdk import", "from action_server import current_call\n    from rasa_sdk import", 1
+)
 CALLS = ("guests=2", "guests=-1", "guests=200")
 
 
@@ -108,23 +114,35 @@ def test_recorded_calls_become_tests_that_pass(recorded: Path) -> None:
 
 
 def test_a_call_over_grpc_is_recorded_and_replayed(folder: Path) -> None:
-    """With its face; it gets the same answer on the code in place, and a change is seen."""
-    project(folder, {"actions.py": ACTIONS, "endpoints.yml": "{}"})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with server(folder, "--grpc", "--port", str(port), "--record", "recordings"):
-        codes = [call_over_grpc(f"127.0.0.1:{port}", guests) for guests in (2, -1)]
+    """The way it came, here and at an address: the same answer on the code in place, and a change is seen."""
+    project(folder, {"actions.py": FACE, "endpoints.yml": "{}"})
+    with grpc_server(folder, "--record", "recordings") as address:
+        codes = [call_over_grpc(address, guests) for guests in (2, -1, 200)]
     recorded = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("recordings/*.json"))]
     same = run(folder, ["replay", "recordings"])
+    with grpc_server(folder) as address:
+        there = run(folder, ["replay", "recordings", "--url", f"grpc://{address}"])
+    nobody = run(folder, ["replay", "recordings", "--url", f"grpc://{address}"])
     change(folder)
     changed = run(folder, ["replay", "recordings"])
 
-    assert codes == ["OK", "INTERNAL"]
-    assert [(one["face"], one["status"]) for one in recorded] == [("grpc", 200), ("grpc", 400)]
-    assert (same.returncode, changed.returncode) == (0, 1), same.stdout
-    assert "2 calls, 0 changed" in same.stdout
-    assert "2 calls, 1 changed" in changed.stdout
+    assert codes == ["OK", "INTERNAL", "UNKNOWN"]
+    assert [(one["face"], one["status"]) for one in recorded] == [("grpc", 200), ("grpc", 400), ("grpc", 500)]
+    assert [ended.returncode for ended in (same, there, nobody, changed)] == [0, 0, 1, 1], same.stdout + there.stdout
+    assert "3 calls, 0 changed" in same.stdout
+    assert "3 calls, 0 changed" in there.stdout
+    assert address in nobody.stderr
+    assert "3 calls, 1 changed" in changed.stdout
+
+
+@contextmanager
+def grpc_server(folder: Path, *flags: str) -> Iterator[str]:
+    """Run a server over gRPC within the block; give its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with server(folder, "--grpc", "--port", str(port), *flags):
+        yield f"127.0.0.1:{port}"
 
 
 def call_over_grpc(address: str, guests: int) -> str:
@@ -168,7 +186,7 @@ def test_what_is_no_recording_is_said_in_a_line(
 
 def test_a_tools_call_is_recorded_and_replayed(folder: Path) -> None:
     """Of any MCP client: its arguments as slots, the answer of the action; a change of the code is seen."""
-    project(folder, {"actions.py": ACTIONS, "endpoints.yml": "action_server: {mcp: {actions: [action_guests]}}"})
+    project(folder, {"actions.py": FACE, "endpoints.yml": "action_server: {mcp: {actions: [action_guests]}}"})
     called = {"name": "action_guests", "arguments": {"guests": 2}}
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
     with server(folder, "--record", "recordings") as running:

@@ -142,7 +142,7 @@ def test_the_backlog_of_a_busy_or_killed_worker_can_be_read(tmp_path: Path) -> N
     """Its lines are calls like any other; half a line is none, and no call is there twice."""
     backlog = RecordingBacklog(tmp_path, 100)
     line = b'{"recorded": "2026-11-29T10:00:00.%06d+00:00", "request_id": "r%d", "status": 200, "request": {}}'
-    backlog.append([line % (number, number) for number in (1, 2, 3)])
+    backlog.append([[line % (number, number)] for number in (1, 2, 3)])
     [file] = tmp_path.glob("backlog-*.jsonl")
     with file.open("ab") as growing:
         growing.write(b'no JSON\n{"recorded": "2026')
@@ -155,7 +155,7 @@ def test_of_a_backlog_the_newest_calls_are_kept(tmp_path: Path) -> None:
     """A server that is busy for days fills no disk."""
     backlog = RecordingBacklog(tmp_path, 40)
     for number in range(200):
-        backlog.append([b"%d" % number])
+        backlog.append([[b"%d" % number]])
     lines = [line for file in tmp_path.glob("*.jsonl") for line in read_lines(file)]
     taken = [line for _ in range(9) if backlog for line in backlog.take_oldest()]
 
