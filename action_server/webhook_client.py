@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 from action_server.errors import UnreachableError
 from action_server.telemetry.durations import milliseconds_since
@@ -57,7 +59,7 @@ async def post_call(
     ``headers`` are sent along, a credential for example.
 
     Raises:
-        UnreachableError: nothing answers there.
+        UnreachableError: nothing answers there; says so where one side speaks TLS and the other does not.
     """
     import aiohttp
 
@@ -67,9 +69,54 @@ async def post_call(
         async with session.post(url, data=body, headers=sent) as response:
             text = await response.text()
     except (aiohttp.ClientError, OSError, ValueError, asyncio.TimeoutError) as exc:
-        raise UnreachableError(url, " ".join(str(exc).split()) or type(exc).__name__) from exc
+        raise UnreachableError(url, await _problem(url, exc)) from exc
     try:
         decoded = json.loads(text)
     except ValueError:
         decoded = None
     return Reply(response.status, decoded, milliseconds_since(start))
+
+
+async def _problem(url: str, exc: Exception) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and await _is_not_tls(parts, exc):
+        return f"TLS fails there; if it serves plain HTTP, the URL is {parts._replace(scheme='http').geturl()}"
+    if parts.scheme == "http" and await _is_tls(parts, exc):
+        return f"it does not speak plain HTTP; if it serves TLS, the URL is {parts._replace(scheme='https').geturl()}"
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+async def _is_not_tls(parts: SplitResult, exc: Exception) -> bool:
+    """Tell whether somebody takes connections there who does not answer a TLS handshake."""
+    import aiohttp
+
+    # A certificate or a version that is refused has words of its own.
+    reason = str(getattr(getattr(exc, "os_error", None), "reason", ""))
+    if "VERSION_NUMBER" in reason or "RECORD_LAYER" in reason or "EOF" in reason:
+        return True
+    silent = (asyncio.TimeoutError, aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientConnectorError)
+    if not isinstance(exc, silent) or isinstance(exc, aiohttp.ClientSSLError):
+        return False
+    return await _connects(parts, 443)
+
+
+async def _is_tls(parts: SplitResult, exc: Exception) -> bool:
+    """Tell whether somebody answers a TLS handshake there who does not answer a plain request."""
+    import aiohttp
+
+    if not isinstance(exc, (aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError, ConnectionError)):
+        return False
+    # Nothing is sent: whose certificate it is does not matter.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await _connects(parts, 80, context)
+
+
+async def _connects(parts: SplitResult, port: int, context: ssl.SSLContext | None = None) -> bool:
+    try:
+        connecting = asyncio.open_connection(parts.hostname, parts.port or port, ssl=context)
+        _, writer = await asyncio.wait_for(connecting, _CONNECTING)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    writer.close()
+    return True

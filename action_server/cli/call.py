@@ -65,9 +65,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     slots = parse_slots(args.slots)
     domain = _read_domain(args.domain)
     # The project here need not be that of a server elsewhere.
-    if slots and (domain is not None or not args.url):
-        refuse_unknown_slots(slots, domain)
-    reply, hint = asyncio.run(_call(args, slots, domain, read))
+    knows_slots = bool(slots) and (domain is not None or not args.url) and refuse_unknown_slots(slots, domain)
+    reply, hint = asyncio.run(_call(args, slots, domain, read, knows_slots=knows_slots))
     if args.json:
         print_json({"status": reply.status, "milliseconds": reply.milliseconds, "body": reply.body})
     else:
@@ -78,14 +77,25 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 async def _call(
-    args: argparse.Namespace, slots: Mapping[str, Any], domain: Mapping[str, Any] | None, read: settings.Settings
+    args: argparse.Namespace,
+    slots: Mapping[str, Any],
+    domain: Mapping[str, Any] | None,
+    read: settings.Settings,
+    *,
+    knows_slots: bool,
 ) -> tuple[Reply, str]:
     """Return the reply, and what may have been meant where it is none of an action."""
     from action_server.cli import client
 
     if not args.url:
         return await client.call_in_process(
-            read, args.action, slots, message=args.message, sender_id=args.sender, domain=domain
+            read,
+            args.action,
+            slots,
+            message=args.message,
+            sender_id=args.sender,
+            domain=domain,
+            knows_slots=knows_slots,
         )
     headers = dict(args.headers)
     reply = await client.call_action(

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import rasa_sdk
 
 from action_server.assembly import assemble
+from action_server.cli.known_slots import refuse_unread_slots
 from action_server.config.settings import Settings
 from action_server.nearest import nearest
 from action_server.protocol.calls import encode_call
@@ -64,23 +65,32 @@ async def call_in_process(
     message: str | None = None,
     sender_id: str = "default",
     domain: Mapping[str, Any] | None = None,
+    knows_slots: bool = True,
 ) -> tuple[Reply, str]:
     """Answer one webhook request with the settings' actions, by the road of one that came over HTTP.
 
-    Returns the reply and, if there is no such action, the one that may have been meant.
+    Returns the reply and, if there is no such action, the one that may have been meant. Unless it ``knows_slots``,
+    the action's code tells which ones there are.
 
     Raises:
+        SettingsError: the action reads no such slot.
         StartupError: an action or a service cannot be made.
     """
     body = _body(action, slots, message, sender_id, domain)
     # Nobody will ask for the numbers of this one call.
     async with assemble(settings.model_copy(update={"metrics": False})) as assembly:
+        executor = assembly.executor
+        names = [known.name for known in executor.registry]
+        warning = ""
+        if slots and not knows_slots and action in names:
+            warning = refuse_unread_slots(
+                slots, executor.registry.get(action), may_be_read_elsewhere=executor.has_middlewares
+            )
         assembly.watch()
         start = time.perf_counter()
         status, reply, _ = await assembly.calls.answer(body)
         found = Reply(status, json.loads(reply), milliseconds_since(start))
-        names = [known.name for known in assembly.executor.registry]
-        return found, _meant(action, names) if status == 404 else ""
+        return found, _meant(action, names) if status == 404 else warning
 
 
 def _meant(action: str, names: Sequence[str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from action_server.runtime.registry import RegisteredAction
 
 # Where a project's domain can be; see project/location.py, which is loaded only if there may be one.
 _FOLDERS = (Path(), Path("assistant"))
@@ -16,10 +19,10 @@ _DOMAINS = ("domain.yml", "domain.yaml", "domain")
 _ALWAYS = frozenset({"requested_slot", "return_value"})
 
 
-def refuse_unknown_slots(slots: Iterable[str], domain: Mapping[str, Any] | None) -> None:
+def refuse_unknown_slots(slots: Iterable[str], domain: Mapping[str, Any] | None) -> bool:
     """Refuse slots that the ``domain`` does not have, or without one that of the project in the working directory.
 
-    Where no domain is known, or it has no slots, any is accepted.
+    Where no domain is known, or it has no slots, any is accepted. Returns whether one is known.
 
     Raises:
         SettingsError: names the slot, and the one that may have been meant.
@@ -29,6 +32,29 @@ def refuse_unknown_slots(slots: Iterable[str], domain: Mapping[str, Any] | None)
         if known and name not in known:
             hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(known)[:10])}"
             raise SettingsError(f"slot {name!r}", f"is not in the domain{hint}")
+    return bool(known)
+
+
+def refuse_unread_slots(slots: Iterable[str], action: RegisteredAction, *, may_be_read_elsewhere: bool) -> str:
+    """Refuse slots that nothing in the code of an action reads or sets.
+
+    Returns a warning instead, "" if there is nothing to say, where the code may read slots that it does not name.
+
+    Raises:
+        SettingsError: names the slot, and the one that may have been meant.
+    """
+    from action_server.tools.code import read_code
+
+    facts = read_code(action.run)
+    known = {*facts.reads, *facts.sets}
+    for name in slots:
+        if name in known or name in facts.words or name in _ALWAYS:
+            continue
+        hint = did_you_mean(name, known) or (f"; it reads {', '.join(sorted(known)[:10])}" if known else "")
+        if facts.is_whole and not may_be_read_elsewhere:
+            raise SettingsError(f"slot {name!r}", f"is not read by {action.name}{hint}")
+        return f"warning: nothing is seen to read the slot {name!r} in {action.name}{hint}"
+    return ""
 
 
 def _slots_of(domain: Mapping[str, Any]) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from action_server.project.places import Problems
+from action_server.project.places import Problems, Severity
 from action_server.project.tree_cache import TreeCache
 from action_server.project.yaml_files import SETTINGS_FILES
 from action_server.project.yaml_node import Node
@@ -27,6 +28,8 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _HAS_VARIABLE = re.compile(r"^(.*)\$\{(.*)\}(.*)$")
+# Of one file; who repairs these sees the next ones. A machine may write a hundred thousand.
+_MOST_PROBLEMS = 100
 # As `os.path.expandvars` finds them.
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
 
@@ -94,7 +97,12 @@ def parse_tree(text: str, file: str, problems: Problems, environment: Mapping[st
     yaml = new_parser()
     try:
         root = yaml.compose(text)
-        return Node({}, start) if root is None else _Tree(yaml, file, problems, environment).node(root, 0)
+        if root is None:
+            return Node({}, start)
+        found = _SomeProblems()
+        tree = _Tree(yaml, file, found, environment).node(root, 0)
+        problems += found.with_rest(start)
+        return tree
     except BudgetExceeded as exc:
         problems.at(_at(file, exc.problem_mark), f"{exc.problem}; the file is not read")
     except MarkedYAMLError as exc:
@@ -103,6 +111,26 @@ def parse_tree(text: str, file: str, problems: Problems, environment: Mapping[st
     except Exception as exc:  # noqa: BLE001 - ruamel lets through what its resolvers raise (RecursionError and others)
         problems.at(start, f"cannot be read as YAML ({type(exc).__name__})")
     return None
+
+
+class _SomeProblems(Problems):
+    """Keeps the first problems of a file, and counts the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left_out: Counter[Severity] = Counter()
+
+    def at(self, place: Place, message: str, severity: Severity = "error") -> None:
+        if len(self) < _MOST_PROBLEMS:
+            super().at(place, message, severity)
+        else:
+            self._left_out[severity] += 1
+
+    def with_rest(self, start: Place) -> Problems:
+        found = Problems(self)
+        for severity, number in self._left_out.items():
+            found.at(start, f"cannot be read as it stands in {number} more places, which are not listed", severity)
+        return found
 
 
 class _Tree:
@@ -128,6 +156,7 @@ class _Tree:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
         merged: list[Node] = []
+        repeated: dict[str, list[Place]] = {}
         for key, value in found.value:
             if key.tag == _MERGE or getattr(key, "value", None) == "<<":
                 merged += self._merge_sources(value, depth)
@@ -138,10 +167,13 @@ class _Tree:
             name = str(key.value)
             if name in entries:
                 # As ruamel does it for engines: the first one counts.
-                self._problems.at(self._place(key), f"the key {name!r} stands here twice; the first one counts")
+                repeated.setdefault(name, []).append(self._place(key))
                 continue
             keys[name] = self._place(key)
             entries[name] = self.node(value, depth + 1)
+        for name, places in repeated.items():
+            times = "twice" if len(places) == 1 else f"{len(places) + 1} times"
+            self._problems.at(places[0], f"the key {name!r} stands here {times}; the first one counts")
         for other in merged:
             for name, node in other.items():
                 keys.setdefault(name, node.place)

@@ -11,6 +11,7 @@ import ast
 import inspect
 import sys
 import warnings
+from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,8 +20,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pydantic.fields import FieldInfo
+from rasa_sdk import Action
 
 from action_server.runtime.slots import Slots
+from action_server.tools.slot_access import shows_all_slots, takes_tracker, words_of
 
 _Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,6 +41,10 @@ class CodeFacts:
     slot_classes: dict[type[Slots], None] = field(default_factory=dict)
     # The last words of all that is called.
     calls: set[str] = field(default_factory=set)
+    # False if slots may be read whose names are not to be seen.
+    is_whole: bool = True
+    # All texts and names in what was read.
+    words: set[str] = field(default_factory=set)
 
 
 def read_code(run: Callable[..., Any]) -> CodeFacts:
@@ -76,8 +83,13 @@ class _Reader:
             return
         self._seen.add(id(found))
         for part in found.__mro__ if isinstance(found, type) else (found,):
-            node = _definition_of(part) if self._is_own(part) else None
-            if node is not None:
+            is_own = self._is_own(part)
+            node = _definition_of(part) if is_own else None
+            if node is None:
+                self.facts.is_whole &= not is_own and part in (object, Action, ABC)
+            else:
+                if part is self._start or found is self._start:
+                    self.facts.is_whole &= takes_tracker(node)
                 is_start = found is self._start
                 self._walk(node, sys.modules[part.__module__], is_start=is_start)
 
@@ -85,7 +97,9 @@ class _Reader:
         return str(getattr(found, "__module__", "")).partition(".")[0] == self._package
 
     def _walk(self, node: ast.AST, module: ModuleType, *, is_start: bool = False) -> None:
+        self.facts.is_whole &= shows_all_slots(node, lambda part: self._is_followed(part, module))
         for part in ast.walk(node):
+            self.facts.words |= words_of(part)
             if isinstance(part, ast.Attribute):
                 (self._stored if isinstance(part.ctx, ast.Store) else self._loaded).add(part.attr)
                 if part.attr == "sender_id":
@@ -99,6 +113,17 @@ class _Reader:
                 self._read_event(part, module)
             elif isinstance(part, (ast.Name, ast.Attribute)):
                 self._follow(_lookup(part, module))
+
+    def _is_followed(self, function: ast.expr, module: ModuleType) -> bool:
+        """Tell whether what a call hands the tracker to is read as well."""
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "self":
+            method = getattr(self._start, function.attr, None)
+            return isinstance(method, FunctionType) and self._is_own(method)
+        found = _lookup(function, module)
+        if found is None and isinstance(function, ast.Attribute):
+            owner = _lookup(function.value, module)
+            return isinstance(owner, type) and issubclass(owner, Slots) and function.attr == "read"
+        return isinstance(found, (type, FunctionType)) and self._is_own(found)
 
     def _follow(self, found: Any) -> None:
         is_slots = isinstance(found, type) and issubclass(found, Slots)

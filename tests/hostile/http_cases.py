@@ -14,6 +14,8 @@ SMUGGLED = b"GET /actions HTTP/1.1\r\nHost: x\r\n\r\n"
 
 HTTP = [
     Case("a request line of garbage", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (REFUSED,), closed=True),
+    Case("a handshake of TLS that waits for its answer", b"\x16\x03\x01\x02\x00\x01", (400,), closed=True),
+    Case("half a line that begins no method", b'{"next_action": 1', (400,), closed=True),
     Case("a request line without a version", b"POST /webhook\r\n\r\n", (REFUSED,), closed=True),
     Case("HTTP 0.9", b"GET /health\r\n\r\n", (REFUSED,), closed=True),
     Case("HTTP 9.9", b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n", (400,), closed=True),

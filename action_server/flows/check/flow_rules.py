@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 from action_server.flows.check import catalogue
 from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.subject import Subject
@@ -159,14 +161,13 @@ def _check_reached(subject: Subject, flow: Flow) -> None:
 
 def _has_problems(subject: Subject, flow: Flow) -> bool:
     """Tell whether something in the flow's lines could not be read: its steps may then be incomplete."""
-    problems = [problem for problem in subject.project.problems if problem.file == flow.at.file]
-    if not problems:
+    errors = subject.error_lines.get(flow.at.file)
+    if not errors:
         return False
-    others = [
-        f.at.line for f in subject.project.flows.values() if f.at.file == flow.at.file and f.at.line > flow.at.line
-    ]
-    end = min(others, default=1_000_000_000)
-    return any(flow.at.line <= problem.line < end and problem.severity == "error" for problem in problems)
+    starts = subject.flow_lines[flow.at.file]
+    following = bisect_right(starts, flow.at.line)
+    first = bisect_left(errors, flow.at.line)
+    return first < len(errors) and (following == len(starts) or errors[first] < starts[following])
 
 
 def _key_place(subject: Subject, step: Step, key: str) -> Place:

@@ -14,8 +14,8 @@ from action_server.source import Place
 _RULES: tuple[tuple[str, Rule, str], ...] = (
     (r"no step has the id", catalogue.UNKNOWN_STEP, "correct the id, or write the step"),
     (r"two steps have the id", catalogue.DUPLICATE_NAME, "give one of them another id"),
-    (r"also stands at|stands here twice", catalogue.DUPLICATE_NAME, "remove one of them, or rename it"),
-    (r"^is not YAML|^cannot be read", catalogue.UNREADABLE, "correct the file; the rest was checked"),
+    (r"also stands at|stands here (?:twice|\d+ times)", catalogue.DUPLICATE_NAME, "remove one of them, or rename it"),
+    (r"^is not YAML|^cannot be read(?! as it stands)", catalogue.UNREADABLE, "correct the file; the rest was checked"),
     (r"has no key", catalogue.READABLE_WITH_CARE, "remove the key, or correct its name"),
     (r"has no domain", catalogue.UNREADABLE, "name the domain with `--domain`"),
 )

@@ -52,6 +52,8 @@ class IgnoredRules:
         rule, file = finding.rule.id, finding.place.file
         if rule in self.everywhere:
             return True
+        if not self.by_file:
+            return False
         paths = {file, _relative(file, self.folder)}
         return any(
             rule in rules and any(fnmatchcase(path, pattern) for path in paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +98,16 @@ class Subject:
         """Tell whether all flows are known."""
         are_read = not self.sources.lacks_data and not self._has_importers
         return are_read and all(node.is_mapping for node in self.sources.sections("flows"))
+
+    @cached_property
+    def error_lines(self) -> dict[str, list[int]]:
+        """Return the lines of each file that could not be read, in order."""
+        return _lines(Place(p.file, p.line) for p in self.project.problems if p.severity == "error")
+
+    @cached_property
+    def flow_lines(self) -> dict[str, list[int]]:
+        """Return the lines of each file at which a flow begins, in order."""
+        return _lines(flow.at for flow in self.project.flows.values())
 
     @cached_property
     def sub_agents(self) -> frozenset[str]:
@@ -255,6 +265,13 @@ class Subject:
     def strings_of_code(self) -> frozenset[str]:
         """Return all texts that stand in the code, but for the names of its actions."""
         return frozenset(text for module in self.code.facts.modules for text in module.strings)
+
+
+def _lines(places: Iterable[Place]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place in places:
+        found.setdefault(place.file, []).append(place.line)
+    return {file: sorted(lines) for file, lines in found.items()}
 
 
 def _is_one_of(text: str, known: list[str], *, exact: bool) -> bool:

@@ -23,6 +23,8 @@ _LARGEST_PORT = 65535
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[\t -~\x80-\xff]*)?")
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding"})
 _EMPTY_LINE = b"\r\n"
+# Half of an empty line may have come.
+_START = re.compile(rb"%b|\r" % _TOKEN)
 
 
 class RequestHead(NamedTuple):
@@ -41,6 +43,18 @@ class RequestHead(NamedTuple):
         fields = ((n, v.lower() if n == "transfer-encoding" else v) for n, v in self.headers)
         lines = [f"{self.method} {self.target} HTTP/1.{self.minor}", *(f"{n}: {v}" for n, v in fields)]
         return "\r\n".join(lines).encode("latin-1")
+
+
+def check_start(data: bytes | bytearray) -> None:
+    """Look at the first byte of a request, which may have come alone.
+
+    Raises:
+        RequestError: it begins no request of HTTP.
+    """
+    if data[:1] == b"\x16":
+        raise RequestError("the request begins as TLS does, and this port speaks plain HTTP")
+    if data and not _START.match(data):
+        raise RequestError("the first line of the request is not of the form METHOD TARGET HTTP/1.1")
 
 
 def parse_head(data: bytes) -> RequestHead:

@@ -10,7 +10,7 @@ from sanic.exceptions import BadRequest
 from sanic.http import Http
 
 from action_server.errors import RequestError
-from action_server.serving.http.heads import is_chunk_size, parse_head, skip_empty_lines
+from action_server.serving.http.heads import check_start, is_chunk_size, parse_head, skip_empty_lines
 from action_server.serving.http.refusals import headers_too_large_error
 from action_server.serving.http.request_ids import HEADER, id_of, request_id_of
 
@@ -92,6 +92,8 @@ class StrictHttp(Http):
         start = 0
         while True:
             skip_empty_lines(buffer)
+            # At once: a client that speaks TLS waits for an answer, and sends no line break.
+            check_start(buffer)
             end = buffer.find(b"\r\n\r\n", start)
             if end > longest or (end < 0 and len(buffer) > longest):
                 raise headers_too_large_error(longest)

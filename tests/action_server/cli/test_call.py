@@ -104,9 +104,67 @@ def test_a_slot_that_the_domain_does_not_have_is_not_sent(bot: Path, files: dict
     assert run(bot, ["call", "action_quiet", "size=4", *flags]).returncode == 0
 
 
-def test_without_a_domain_any_slot_is_sent(bot: Path) -> None:
-    """Nobody knows better."""
-    assert run(bot, ["call", "action_quiet", "sise=4"]).returncode == 0
+READS_ANY = """
+    from rasa_sdk import Action
+
+    class ActionAny(Action):
+        def name(self):
+            return "action_any"
+
+        def run(self, dispatcher, tracker, domain):
+            which = tracker.get_slot("which")
+            dispatcher.utter_message(text=str(tracker.get_slot(which)))
+            return []
+
+    class ActionHanded(Action):
+        def name(self):
+            return "action_handed"
+
+        def run(self, dispatcher, tracker, domain):
+            return list(filter(None, map(str.strip, [])))or self.more(tracker)
+
+        def more(self, tracker):
+            tracker.slots["size"]
+            return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "problem"),
+    [
+        ("action_echo", "slot 'sise': is not read by action_echo; did you mean 'size'?"),
+        ("action_quiet", "slot 'sise': is not read by action_quiet"),
+        ("action_handed", "slot 'sise': is not read by action_handed; did you mean 'size'?"),
+    ],
+)
+def test_without_a_domain_the_code_tells_which_slots_there_are(bot: Path, action: str, problem: str) -> None:
+    """The action does not run: it would read None, and the developer wonder why."""
+    project(bot, {"actions.py": BOT + READS_ANY})
+
+    ended = run(bot, ["call", action, "sise=4"])
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"error: {problem}\n")
+
+
+@pytest.mark.parametrize("action", ["action_any", "validate_party_form"])
+def test_a_slot_that_may_be_read_is_sent_with_a_warning(bot: Path, action: str) -> None:
+    """Whoever looks slots up by a variable, or hands the tracker to somebody else's code, may read any."""
+    project(bot, {"actions.py": BOT + READS_ANY})
+
+    ended = run(bot, ["call", action, "sise=4"])
+
+    assert ended.stdout.startswith(f"{action}  ")
+    assert f"warning: nothing is seen to read the slot 'sise' in {action}" in ended.stderr
+
+
+def test_a_url_of_the_other_kind_is_said(bot: Path) -> None:
+    """At once, with the URL that may be meant; a plain server refuses a handshake before the client gives up."""
+    with server(bot) as running:
+        url = f"{running.url}/webhook"
+        ended = run(bot, ["call", "action_quiet", "--url", url.replace("http:", "https:")])
+
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(f": TLS fails there; if it serves plain HTTP, the URL is {url}\n")
 
 
 def test_a_misspelt_action_is_answered_with_the_one_that_may_be_meant(bot: Path) -> None:
