@@ -74,9 +74,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     elif args.sarif:
         print_json(sarif.as_sarif(report.findings, catalogue.RULES.values(), __version__))
     else:
-        project = report.project
-        names = f"{len(project.flows)} flows, {len(project.domain.slots)} slots, {len(report.code.registered)} actions"
-        output.show_findings(make_console(), report.findings, checked=names)
+        output.show_findings(make_console(), report.findings, checked=report.checked)
     has_failed = report.errors or (args.strict_warnings and report.warnings)
     return 1 if has_failed else 0
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from action_server.errors import SettingsError
+from action_server.project.mantle import is_mantle
 from action_server.project.yaml_files import yaml_files
 from action_server.yaml_file import read_text
 
@@ -60,8 +61,11 @@ def locate_project(here: Path) -> Path | None:
 
 
 def holds_project(folder: Path) -> bool:
-    """Tell whether a folder has a domain or flows. Their content is not judged: an empty domain.yml counts."""
-    return _has_domain(folder) or _has_flows(folder)
+    """Tell whether a folder has a domain or flows, or is a project of Mantle.
+
+    Their content is not judged: an empty domain.yml counts.
+    """
+    return _has_domain(folder) or _has_flows(folder) or is_mantle(folder)
 
 
 def _has_domain(folder: Path) -> bool:

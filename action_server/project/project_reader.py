@@ -11,6 +11,7 @@ from typing import Any
 from action_server.project.domain_reader import DomainReader, looks_like_a_domain
 from action_server.project.flow_reader import read_flows
 from action_server.project.flows import Flow
+from action_server.project.mantle import is_mantle
 from action_server.project.places import Problems
 from action_server.project.project import Project
 from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
@@ -94,7 +95,9 @@ class _Reader:
                     self._found["domain_files"].append(shorten(str(file)))
         if not found:
             place = Place(file=shorten(str(self._root)))
-            self._problems.at(place, "has no domain: neither domain.yml nor a folder `domain` with YAML files")
+            missing = "has no domain: neither domain.yml nor a folder `domain` with YAML files"
+            mantle = "is a project of Mantle, of which only `check` reads anything"
+            self._problems.at(place, mantle if is_mantle(self._root) else missing)
 
     def _read_data(self) -> None:
         data = self._data_path or self._root / "data"

@@ -49,7 +49,7 @@ def result_of(
     error = None if answer.failure is None else words_of(answer.failure)
     changed = {e["name"]: e.get("value") for e in answer.events if e.get("event") == "slot"}
     followup = [e.get("name") for e in answer.events if e.get("event") == "followup"]
-    messages = messages_of(answer.responses, domain, {**slots, **changed})
+    messages = messages_of(answer.responses, domain, slots)
     found = _empty(sets, error)
     found |= {sets.get(slot) or answer_key(slot): value for slot, value in changed.items()}
     found |= {"text": text_of_messages(messages), "responses": messages}

@@ -32,8 +32,8 @@ FORMS_WITH_MAPPINGS = Rule(
 DUPLICATE_NAME = Rule(
     "duplicate-name",
     "error",
-    "two flows, steps, slots, responses, forms, actions, intents or entities with one name, "
-    "or a key that stands twice in a mapping",
+    "two flows, steps, slots, responses, forms, actions, intents, entities, MCP servers or tools of a skill with one "
+    "name, or a key that stands twice in a mapping",
     why="only one of them counts",
     section=FILES,
 )
@@ -121,15 +121,25 @@ UNKNOWN_FLOW = Rule(
 UNKNOWN_MCP_SERVER = Rule(
     "unknown-mcp-server",
     "error",
-    "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have",
+    "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have, or an import of a Mantle skill "
+    "from a server that integrations.yml does not have",
     why="the engine refuses the project, or the flow ends in `pattern_internal_error`",
     section=NAMES,
 )
 UNKNOWN_TOOL = Rule(
     "unknown-tool",
     "error",
-    "a `call` of a tool that its MCP server does not offer: the project's own server, or one of `--tools`",
-    why="the flow ends in `pattern_internal_error`",
+    "a `call` or an import of a tool that its MCP server does not offer: the project's own server, or one of "
+    "`--tools`; in a Mantle skill also a name of a tool that it neither has nor imports",
+    why="the flow ends in `pattern_internal_error`; Mantle does not start",
+    section=NAMES,
+)
+UNKNOWN_MEMORY = Rule(
+    "unknown-memory",
+    "error",
+    "a field that a Mantle skill reads, `session.<skill>.<field>` or `@memory.<skill>.<field>`, and no memory.yml that "
+    "it may read has",
+    why="the engine refuses the project, or the condition is false",
     section=NAMES,
 )
 UNKNOWN_INTENT = Rule(
@@ -273,8 +283,9 @@ TOOL_TYPE = Rule(
 SLOW_TOOL = Rule(
     "slow-tool",
     "warning",
-    "a `call` of a tool that may take over 10 s",
-    why="the flow ends in `pattern_internal_error` after 10 s, and the tool does its work nevertheless",
+    "a `call` or an import of a tool that may take longer than its engine waits: 10 s, or `tool_timeout` of Mantle",
+    why="the flow ends in `pattern_internal_error`, or the model is told of a failure; the tool does its work "
+    "nevertheless",
     section=FLOWS,
 )
 IMPOSSIBLE_VALUE = Rule(
@@ -290,7 +301,8 @@ ENGINE_REFUSES = Rule(
     "error",
     "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, a pattern "
     "that is called, one intent that triggers two flows, slots that are persisted and not used, a step named START, "
-    "two flows of one name or description, mappings that do not go together, and others of this kind",
+    "two flows of one name or description, mappings that do not go together, and others of this kind; in a Mantle "
+    "project files of another engine, entries of `mcp_servers`, imports and memory",
     why="`rasa train` or `rasa data validate` refuses the project",
     section=FLOWS,
 )

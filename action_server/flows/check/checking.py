@@ -20,6 +20,7 @@ from action_server.flows.check.entity_rules import check_entities
 from action_server.flows.check.flow_rules import check_flows
 from action_server.flows.check.known_tools import KnownTools, own_tools, read_tools
 from action_server.flows.check.loading_rules import check_loading
+from action_server.flows.check.mantle_rules import check_mantle
 from action_server.flows.check.reading import check_reading
 from action_server.flows.check.refused_domain import check_refused_domain
 from action_server.flows.check.refused_flows import check_refused_flows
@@ -27,8 +28,9 @@ from action_server.flows.check.response_rules import check_responses, check_slot
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
-from action_server.project.domain import Form
+from action_server.project.domain import Domain, Form
 from action_server.project.location import holds_project, project_folder
+from action_server.project.mantle import INTEGRATIONS, MantleProject, is_mantle, read_mantle
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.server_addresses import own_addresses
@@ -53,6 +55,8 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_code,
     check_loading,
 )
+# Those that hold for actions whatever engine calls them.
+_TOPICS_OF_CODE: Sequence[Callable[[Subject], None]] = (check_actions, check_code, check_loading)
 
 
 @dataclass(frozen=True)
@@ -78,17 +82,29 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, in the order of files and lines, and what was looked at."""
+    """What was found, in the order of files and lines, and what was looked at.
+
+    ``mantle`` is the project if it is one of Mantle; ``project`` has neither domain nor flows then.
+    """
 
     findings: tuple[Finding, ...]
     project: Project
     sources: Sources
     code: Code
+    mantle: MantleProject | None = None
 
     @property
     def errors(self) -> int:
         """Return how many findings are errors."""
         return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def checked(self) -> str:
+        """Return what was looked at, in words."""
+        actions = f"{len(self.code.registered)} actions"
+        if self.mantle is not None:
+            return f"{len(self.mantle.skills)} skills, {len(self.mantle.servers)} MCP servers, {actions}"
+        return f"{len(self.project.flows)} flows, {len(self.project.domain.slots)} slots, {actions}"
 
     @property
     def warnings(self) -> int:
@@ -109,21 +125,39 @@ def check(request: Request) -> Report:
             raise SettingsError(f"--{name}", f"there is no {path}")
     ignored = read_ignored(root)
     trees = Trees(cache=request.cache)
-    project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints, trees=trees)
-    sources = read_sources(project, root, request.domain, request.data, Path.cwd(), trees)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
     findings = Findings()
+    mantle = read_mantle(root, trees) if is_mantle(root) else None
+    project, sources = _read_rest(mantle) if mantle is not None else _read(request, root, trees)
     old = next((form for form in project.domain.forms.values() if form.has_mappings), None)
     tools = _find_tools(request, project, code, findings)
     subject = Subject(project, sources, code, findings, root, tools)
-    for check_topic in _TOPICS if old is None else (check_loaded,):
+    for check_topic in (check_loaded,) if old is not None else _TOPICS if mantle is None else _TOPICS_OF_CODE:
         check_topic(subject)
+    if mantle is not None:
+        check_mantle(subject, mantle)
     if old is not None:
         _report_rasa_2(findings, old)
     files = [*sources.trees, *_python_files(code)]
     comments = list(comments_in(files, trees.text))
     judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
-    return Report(tuple(silence(findings.sorted(), comments, ignored, judged)), project, sources, code)
+    return Report(tuple(silence(findings.sorted(), comments, ignored, judged)), project, sources, code, mantle)
+
+
+def _read(request: Request, root: Path, trees: Trees) -> tuple[Project, Sources]:
+    project = read_project(root, domain=request.domain, data=request.data, endpoints=request.endpoints, trees=trees)
+    return project, read_sources(project, root, request.domain, request.data, Path.cwd(), trees)
+
+
+def _read_rest(mantle: MantleProject) -> tuple[Project, Sources]:
+    """Return a Mantle project as the rules about actions take it: it has no domain and no flows."""
+    found = mantle.integrations
+    endpoints = found.plain() if found is not None and found.is_mapping else {}
+    file = found.place.file if found is not None else INTEGRATIONS
+    project = Project(
+        root=str(mantle.root), domain=Domain(), flows={}, patterns={}, endpoints=endpoints, endpoints_file=file
+    )
+    return project, Sources(dict(mantle.trees), tuple(mantle.problems))
 
 
 def _find_tools(request: Request, project: Project, code: Code, findings: Findings) -> KnownTools:

@@ -26,11 +26,12 @@ def check_reading(subject: Subject) -> None:
     """Report what could not be read."""
     for problem in (*subject.project.problems, *subject.sources.unread):
         if not _NOT_ABOUT_THE_PROJECT.search(problem.message):
-            _report(subject, problem)
+            report_problem(subject, problem)
     _check_flows_missing(subject)
 
 
-def _report(subject: Subject, problem: Problem) -> None:
+def report_problem(subject: Subject, problem: Problem) -> None:
+    """Report a problem of a reader, by the rule it belongs to."""
     rule, fix = catalogue.UNREADABLE, "correct it; the rest was checked"
     for pattern, other, advice in _RULES:
         if re.search(pattern, problem.message):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from jinja2 import UndefinedError
-
 from action_server.errors import ResponseError
 from action_server.flows.player.trace import BotMessage
-from action_server.project.conditions import render_template
 from action_server.project.domain import Response, Variation
 from action_server.project.flows import Condition
-
-# `{name}`: anything but braces, within a line (rasa-pro 3.21.0, read; rasa 3.6.21, run).
-_VARIABLE = re.compile(r"\{([^\n{}]+?)\}")
+from action_server.project.wordings import fill_braces, fill_in, is_same_value, render_jinja
 
 Holds = Callable[[Condition], bool]
 
@@ -46,70 +40,30 @@ def choose_variation(
 def _fits(variation: Variation, slots: Mapping[str, Any], holds: Holds) -> bool:
     if variation.condition is not None:
         return holds(variation.condition)
-    return all(_is_same_value(slots.get(c.name), c.value) for c in variation.constraints)
-
-
-def _is_same_value(found: Any, wanted: Any) -> bool:
-    """Compare as engines do in the old form of a condition: texts in any case, 5 is 5.0 and true is 1."""
-    if isinstance(found, str) and isinstance(wanted, str):
-        return found.casefold() == wanted.casefold()
-    return bool(found == wanted)
+    return all(is_same_value(slots.get(c.name), c.value) for c in variation.constraints)
 
 
 def render_variation(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
     """Fill in the values. Raises :class:`ResponseError` if a Jinja template cannot be rendered."""
-    fill = _render_jinja if variation.is_jinja else _fill_braces
+    fill = render_jinja if variation.is_jinja else fill_braces
 
-    def fill_in(value: Any) -> Any:
-        if isinstance(value, str):
-            return fill(value, values)
-        if isinstance(value, Mapping):
-            return {key: fill_in(item) for key, item in value.items()}
-        if isinstance(value, Sequence):
-            return [fill_in(item) for item in value]
-        return value
+    def filled(value: Any) -> Any:
+        return fill_in(value, fill, values)
 
     metadata = {k: v for k, v in variation.metadata.items() if k not in ("template", "rephrase_prompt")}
     return BotMessage(
-        text=None if variation.text is None else str(fill_in(variation.text)),
+        text=None if variation.text is None else str(filled(variation.text)),
         response=name,
-        buttons=fill_in(variation.buttons),
-        quick_replies=fill_in(variation.quick_replies),
+        buttons=filled(variation.buttons),
+        quick_replies=filled(variation.quick_replies),
         # These are the one part that engines leave as it is.
         elements=list(variation.elements),
-        image=fill_in(variation.image),
-        attachment=fill_in(variation.attachment),
-        custom=fill_in(variation.custom),
+        image=filled(variation.image),
+        attachment=filled(variation.attachment),
+        custom=filled(variation.custom),
         metadata={**metadata, **variation.extra},
         rephrased=variation.is_rephrased,
     )
-
-
-def _fill_braces(text: str, values: Mapping[str, Any]) -> str:
-    """Put values into a text, as engines do with `str.format`.
-
-    One name that is not there leaves the whole text as it is, and so do the braces of JSON and `{context.x}`. An empty
-    slot is "None". Braces that are written twice stay, once.
-    """
-    there = {name: values[name] for name in _VARIABLE.findall(text) if name in values}
-    try:
-        filled = _VARIABLE.sub(r"{0[\1]}", text).format(there)
-        # A name in double braces: then nothing is filled in, and with a name in single ones nothing is changed at all.
-        return text.format({}) if "0[" in filled else filled
-    except KeyError:
-        return text
-    except (ValueError, TypeError, AttributeError, IndexError) as exc:
-        raise ResponseError(f"its braces cannot be filled in: {' '.join(str(exc).split())}") from exc
-
-
-def _render_jinja(text: str, values: Mapping[str, Any]) -> str:
-    try:
-        return render_template(text, values)
-    except UndefinedError:
-        # As engines do: a text that looks into what is not there is said as it is written.
-        return text
-    except Exception as exc:
-        raise ResponseError(f"its Jinja template cannot be rendered: {' '.join(str(exc).split())}") from exc
 
 
 def message_from_action(

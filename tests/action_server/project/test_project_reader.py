@@ -74,7 +74,7 @@ def test_all_of_a_project_s_folder() -> None:
 def test_the_engine_s_patterns_are_there_unless_the_project_has_its_own() -> None:
     plain, repair = read("plain"), read("repair")
 
-    assert len(plain.patterns) == 19
+    assert len(plain.patterns) == 21
     assert "pattern_completed" not in repair.patterns
     assert not repair.all_flows["pattern_completed"].is_default
     assert plain.all_flows["pattern_completed"].is_default
