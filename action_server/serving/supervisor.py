@@ -131,7 +131,7 @@ class Supervisor:
             late.kill()
         self._bury_ended(now)
         if not self._stop_way:
-            self._end_blocked(now)
+            self._end_blocked(now, starting or [])
             self._bury_dead()
             self._replace(now)
 
@@ -152,10 +152,13 @@ class Supervisor:
             for running in everybody:
                 running.heard = time.monotonic()
 
-    def _end_blocked(self, now: float) -> None:
-        """Kill the workers that will not answer any more; they are replaced as any that die."""
+    def _end_blocked(self, now: float, starting: list[WorkerProcess]) -> None:
+        """Kill the workers that will not answer any more; they are replaced as any that die.
+
+        One of those ``starting`` that is ready takes calls as well, though it waits for the others.
+        """
         limit = self._settings.max_blocked
-        for running in self._workers if limit else []:
+        for running in [*self._workers, *(w for w in starting if w.is_ready)] if limit else []:
             beat, silence = running.beat, now - running.heard
             if beat.blocked >= limit:
                 facts = {"action": beat.action, "place": beat.place, "seconds": round(beat.blocked, 1)}

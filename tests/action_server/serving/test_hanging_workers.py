@@ -56,6 +56,25 @@ SLOW_TO_START = (
 """
 )
 
+# The first of them starts, all others hang.
+ONE_STARTS = (
+    HANGING
+    + """
+    from contextlib import asynccontextmanager
+    from pathlib import Path
+    import asyncio
+
+    @asynccontextmanager
+    async def lifespan(services, config):
+        try:
+            Path("first").touch(exist_ok=False)
+        except FileExistsError:
+            logging.getLogger("bot").warning("hanging", extra={"url": ""})
+            await asyncio.Event().wait()
+        yield
+"""
+)
+
 
 async def lost(url: str, action: str) -> None:
     """Call an action that never answers; its worker is killed."""
@@ -128,6 +147,21 @@ async def test_all_workers_are_watched_while_one_starts(tmp_path: Path) -> None:
         assert failed["problem"] == "it did not start within 25 s"
         await asyncio.to_thread(running.wait_for, "worker.replaced")
         assert (await call(running.url, "action_greet"))[0] == 200
+
+
+async def test_a_worker_that_is_ready_is_watched_while_another_one_starts(tmp_path: Path) -> None:
+    """It takes calls already, and the slow one may take its whole time."""
+    project(tmp_path, {"actions.py": ONE_STARTS})
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = str(sock.getsockname()[1])
+    with server(tmp_path, "--workers", "2", "--max-blocked", "1.5", "--port", port, ready="hanging") as running:
+        url = f"http://127.0.0.1:{port}"
+        assert (await call(url, "action_greet"))[0] == 200
+        hanging = asyncio.create_task(lost(url, "action_spin"))
+
+        assert (await asyncio.to_thread(running.wait_for, "worker.blocked"))["action"] == "action_spin"
+        await hanging
 
 
 async def test_a_replacement_that_dies_while_starting_is_tried_again(tmp_path: Path) -> None:
