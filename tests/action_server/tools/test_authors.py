@@ -36,6 +36,9 @@ def faults(schema: Any, path: str = "") -> list[str]:
         found.append(f"{path}: has a list of types")
     if None in schema.get("enum", ()) or not all(isinstance(value, str) for value in schema.get("enum", ())):
         found.append(f"{path}: has an enum of other things than texts")
+    if "" in schema.get("enum", ()):
+        # Gemini refuses all tools then.
+        found.append(f"{path}: has an enum with an empty text")
     if schema.get("type") == "array":
         found += faults(schema.get("items"), f"{path}[]")
     if schema.get("type") == "object" and not schema.get("properties"):
@@ -75,7 +78,7 @@ LISTED = st.fixed_dictionaries(
 ENUM = st.fixed_dictionaries(
     {
         "enum": st.lists(
-            st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["a", "b"]), min_size=1, max_size=4
+            st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["a", "b", ""]), min_size=1, max_size=4
         )
     }
 )
@@ -230,6 +233,8 @@ KINDS = [
     Shape("number", minimum=1),
     Shape("integer"),
     Shape("categorical", ("a", 1)),
+    Shape("categorical", ("", "a")),
+    Shape("categorical", ("",)),
     Shape("list", items=Shape("text")),
     Shape("list"),
     Shape("object"),
