@@ -203,6 +203,7 @@ class Tree(BaseModel):
     children: list[Tree] = []
 
 
+ONE, OTHER = ({"type": "object", "properties": {name: {"type": "string"}}} for name in "ab")
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("one that contains itself", Tree.model_json_schema(), "contains itself"),
     ("a keyword", {"properties": {"wish": {"type": "string", "not": {"const": "a"}}}}, "'not'"),
@@ -214,6 +215,18 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a reference to nothing", {"properties": {"wish": {"$ref": "#/$defs/No"}}}, "not in the schema"),
     ("no object", {"type": "array"}, "no object"),
     ("conditions at the root", {"properties": {}, "if": {}}, "'if'"),
+    ("all of several", {"properties": {"wish": {"allOf": [{"type": "string"}, {"minLength": 1}]}}}, "allOf of several"),
+    ("an enum of objects", {"properties": {"wish": {"enum": [{"a": 1}]}}}, "objects or lists"),
+    ("an enum that is no list", {"properties": {"wish": {"enum": "a"}}}, "no list"),
+    ("a bound of a number that is none", {"properties": {"wish": {"type": "integer", "minimum": "1"}}}, "no number"),
+    ("a bound as long ago", {"properties": {"wish": {"type": "string", "exclusiveMinimum": True}}}, "no number"),
+    ("a bound of something else", {"properties": {"wish": {"exclusiveMaximum": "z"}}}, "no number"),
+    ("no items", {"properties": {"wish": {"type": "array", "items": False}}}, "items"),
+    ("lists of lists of lists", {"properties": {"wish": {"items": {"items": {"items": {}}}}}}, "lists of lists"),
+    ("one of two objects", {"properties": {"wish": {"anyOf": [ONE, OTHER]}}}, "one of several objects"),
+    ("an object in two forms", {"properties": {"wish": {**ONE, "oneOf": [OTHER, {}]}}}, "one of several"),
+    ("what is required as long ago", {"properties": {"wish": {"type": "string"}}, "required": True}, "no list"),
+    ("the same within", {"properties": {"wish": {**ONE, "required": True}}}, "no list"),
 ]
 
 
