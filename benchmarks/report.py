@@ -30,6 +30,8 @@ TITLES = {
     "features": "What each feature costs (S, 64 connections)",
     "workers": "Two workers on two cores that the load needs as well",
 }
+# What scripts of their own measure, into a file `result-*.json`.
+MORE_TITLES = {"grpc": "Over gRPC, 16 connections (`python -m benchmarks.grpc_rows`)"}
 
 COLUMNS = (
     *("load", "server", "calls/s (least - most)", "p50 ms", "p99 ms", "CPU us/call", "MiB"),
@@ -90,7 +92,7 @@ def medians(samples: Samples, group: str) -> dict[str, dict[str, float]]:
 
 def groups(samples: Samples) -> Iterator[str]:
     """Make a table of each group of loads."""
-    for group, title in TITLES.items():
+    for group, title in {**TITLES, **MORE_TITLES}.items():
         rows = list(_rows([s for s in samples if s["group"] == group]))
         if rows:
             yield from ("", f"### {title}", "")

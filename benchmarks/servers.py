@@ -121,7 +121,7 @@ def running(names: list[str]) -> Iterator[dict[str, Running]]:
 @contextmanager
 def started(kind: Kind) -> Iterator[Running]:
     """Run one server within the block; it is killed at the end."""
-    port = _free_port()
+    port = free_port()
     command = pinned([part.format(port=port) for part in kind.command], kind.core)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACTION_SERVER", "OTEL_"))}
     begun = time.perf_counter()
@@ -194,7 +194,8 @@ def _await(url: str, process: subprocess.Popen[Any]) -> None:
     raise RuntimeError(f"{process.args!r} does not answer")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

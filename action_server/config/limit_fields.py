@@ -67,6 +67,11 @@ class LimitFields(BaseModel):
         Flag(("--max-queue",)),
         Field(ge=0, description="calls that wait for their turn, in each worker; more are refused with 503"),
     ] = 2000
+    barge_in_timeout: Annotated[
+        float,
+        Flag(("--barge-in-timeout",), "ACTION_SERVER_STREAM_BARGE_IN_TIMEOUT_SECONDS"),
+        Field(gt=0, description="seconds an action may go on after the user has interrupted what it streams"),
+    ] = 30
     queue_timeout: Annotated[
         float,
         Flag(("--queue-timeout",)),

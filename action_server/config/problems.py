@@ -17,7 +17,7 @@ from action_server.security.secrets import Secrets
 from action_server.security.tls import TlsFiles
 
 # What gRPC does not read. In a file that servers of both kinds share they may stand, a flag is a mistake.
-ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout", "max_json_depth")
+ONLY_OVER_HTTP = ("cors", "metrics", "max_header_bytes", "header_timeout", "body_timeout")
 
 
 class Checked(Protocol):
@@ -28,6 +28,8 @@ class Checked(Protocol):
     database: str | None
     database_password: Secrets
     grpc: bool
+    grpc_port: int | None
+    monitoring_port: int | None
     record: Path | None
     domain: Path | None
 
@@ -49,6 +51,12 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         _ = settings.tls
     except SettingsError as exc:
         raise SettingsError(origins.get(exc.where, exc.where), exc.problem) from None
+    if settings.grpc and settings.grpc_port is not None:
+        problem = "does nothing beside --grpc, which serves gRPC on --port alone: leave one of the two out"
+        raise SettingsError(origins.get("grpc_port", "grpc_port"), problem)
+    if settings.monitoring_port is not None and not settings.grpc:
+        problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
+        raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
     for name in ("log_file", "log_format", "log_levels"):
         if settings.logging_config_file is not None and name in origins:
             problem = "does nothing beside --logging-config-file: say it there, or leave one of the two out"
@@ -81,7 +89,7 @@ def refuse_useless_flags(settings: Checked, flags: Mapping[str, str]) -> None:
         SettingsError: names the flag.
     """
     for name in ONLY_OVER_HTTP:
-        if settings.grpc and name in flags:
+        if settings.grpc and settings.monitoring_port is None and name in flags:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
     if settings.domain is not None and "domain" in flags and not file_exists(settings.domain):
         raise SettingsError(flags["domain"], f"{settings.domain} cannot be read: No such file or directory")

@@ -10,6 +10,8 @@ NEED_RESTART = (
     "port",
     "workers",
     "grpc",
+    "grpc_port",
+    "monitoring_port",
     "ssl_certificate",
     "ssl_keyfile",
     "ssl_password",

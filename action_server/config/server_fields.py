@@ -88,6 +88,42 @@ class ServerFields(BaseModel):
         Field(description="for development: --auto-reload, and the log level DEBUG if none is set"),
     ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
+    grpc_port: Annotated[
+        int | None,
+        Flag(("--grpc-port",)),
+        Field(ge=0, le=65535, description="port to serve gRPC on, beside HTTP; 0 takes a free one"),
+    ] = None
+    monitoring_port: Annotated[
+        int | None,
+        Flag(("--monitoring-port",)),
+        Field(ge=0, le=65535, description="port for /health, /ready and /metrics beside --grpc; 0 takes a free one"),
+    ] = None
+    join_chunks: Annotated[
+        bool,
+        Flag(("--join-chunks",)),
+        Field(description="where nothing streams (HTTP, MCP), make one message of a stream's chunks, not one of each"),
+    ] = False
+
+    @property
+    def has_grpc(self) -> bool:
+        """Whether gRPC is served, alone or beside HTTP."""
+        return self.grpc or self.grpc_port is not None
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """What calls are taken over: http, grpc."""
+        return tuple(name for name in ("http", "grpc") if self.port_of(grpc=name == "grpc") is not None)
+
+    def port_of(self, *, grpc: bool) -> int | None:
+        """Return the port that calls are taken at, over gRPC or HTTP; None if they are not taken so."""
+        if grpc:
+            return self.port if self.grpc else self.grpc_port
+        return None if self.grpc else self.port
+
+    @property
+    def http_port(self) -> int | None:
+        """The port of HTTP; None if only gRPC is served."""
+        return self.monitoring_port if self.grpc else self.port
 
     @property
     def tls(self) -> TlsFiles | None:

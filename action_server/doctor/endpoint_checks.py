@@ -57,8 +57,10 @@ def check_url(endpoint: Endpoint, settings: Settings) -> Iterator[Finding]:
         yield Finding.of(rules.URL_PREFIX if behind_proxy else rules.URL_PATH, at)
     if target.is_any_host:
         yield Finding.of(rules.URL_ANY_HOST, at)
-    if target.is_local and settings.port not in (0, target.port):
-        yield Finding.of(rules.URL_PORT, at, port=settings.port)
+    port = settings.port_of(grpc=target.is_grpc)
+    port = settings.port if port is None else port
+    if target.is_local and port not in (0, target.port):
+        yield Finding.of(rules.URL_PORT, at, port=port)
 
 
 def check_headers(endpoint: Endpoint, target: Target) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ def is_this_server(target: Target, endpoint: Endpoint, settings: Settings) -> bo
     """Tell whether an address is that of this server: the one of `action_endpoint`, or its port on this machine."""
     called = endpoint.target
     same = called is not None and (target.host, target.port) == (called.host, called.port)
-    return same or (target.is_local and target.port == settings.port)
+    return same or (target.is_local and target.port == settings.port_of(grpc=target.is_grpc))
 
 
 def check_tracing(file: EndpointsFile) -> Iterator[Finding]:

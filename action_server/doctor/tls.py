@@ -24,9 +24,10 @@ def check_transport(
     yield from check_files(endpoint)
     if target.is_grpc and cafile is None:
         yield Finding.of(rules.GRPC_PLAINTEXT, at)
-    if target.is_grpc != settings.grpc:
+    port = settings.port_of(grpc=target.is_grpc)
+    if port is None:
         yield Finding.of(rules.GRPC_TO_HTTP if target.is_grpc else rules.HTTP_TO_GRPC, at)
-    elif not target.is_local and target.port != settings.port:
+    elif not target.is_local and target.port != port:
         return
     elif target.is_grpc and (server is None) == (cafile is not None):
         yield Finding.of(rules.TLS_TO_GRPC if cafile else rules.GRPC_TO_TLS, at)

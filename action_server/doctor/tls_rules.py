@@ -31,7 +31,7 @@ GRPC_TO_HTTP = Rule(
     "grpc-to-http",
     "error",
     "the engine speaks gRPC, and this server HTTP",
-    fix="start the server with --grpc (doctor takes the flags of run), or write http:// or https://",
+    fix="start the server with --grpc or --grpc-port (doctor takes the flags of run), or write http:// or https://",
     section=TRANSPORT,
 )
 HTTP_TO_GRPC = Rule(

@@ -146,11 +146,12 @@ class ListedAction(Frozen):
 
 
 class Form(Frozen):
-    """A form of the classic engine."""
+    """A form of the classic engine. ``has_mappings``: it maps its slots itself, as forms did until Rasa 3."""
 
     name: str
     at: Place
     required_slots: tuple[str, ...] = ()
+    has_mappings: bool = False
     ignored_intents: tuple[str, ...] = ()
 
 

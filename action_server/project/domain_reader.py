@@ -156,13 +156,16 @@ class DomainReader:
         fields = Fields(node, f"the form {name!r}", self._problems)
         required = fields.take("required_slots")
         # Until Rasa 3 it was a mapping of slots to their mappings.
-        names = tuple(required.keys) if required is not None and required.is_mapping else fields.texts("required_slots")
+        has_mappings = required is not None and required.is_mapping
+        names = tuple(required.keys) if required is not None and has_mappings else fields.texts("required_slots")
         if required is None:
             # And until 2.6 that mapping was the form itself.
             names = tuple(key for key, value in node.items() if value.is_list and key != "ignored_intents")
+            has_mappings = bool(names)
             for key in names:
                 fields.skip(key)
-        form = Form(name=name, at=at, required_slots=names, ignored_intents=fields.texts("ignored_intents"))
+        ignored = fields.texts("ignored_intents")
+        form = Form(name=name, at=at, required_slots=names, has_mappings=has_mappings, ignored_intents=ignored)
         fields.note_unknown_keys()
         return form
 

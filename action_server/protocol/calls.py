@@ -83,6 +83,11 @@ class Call:
 
     @property
     def domain_bytes(self) -> bytes | None:
+        """The domain as it came, to tell it from another one; None if there is none, or it came in no form."""
+        return None
+
+    @property
+    def domain_json(self) -> bytes | None:
         """The domain's JSON as it came; None if there is no domain, or it came in another form."""
         return None
 

@@ -17,6 +17,8 @@ def encode_request(call: Call) -> bytes:
         "tracker": {"sender_id": call.sender_id, **call.tracker},
         "version": call.version,
     }
+    if call.domain_digest is not None:
+        request["domain_digest"] = call.domain_digest
     if call.domain is not None:
         request["domain"] = call.domain
     return json.dumps(request).encode("ascii")

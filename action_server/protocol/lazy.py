@@ -23,7 +23,7 @@ from action_server.protocol.jsonable import JsonObject
 _NOTHING = msgspec.Raw()
 
 
-class _Tracker(msgspec.Struct, gc=False):
+class TrackerFields(msgspec.Struct, gc=False):
     """The fields of a tracker; what may be large stays as it came."""
 
     sender_id: str | None = None
@@ -39,18 +39,18 @@ class _Tracker(msgspec.Struct, gc=False):
     user_id: str | None = None
 
 
-class _Body(msgspec.Struct, gc=False):
+class Body(msgspec.Struct, gc=False):
     """The fields of a call."""
 
     next_action: str
-    tracker: _Tracker
+    tracker: TrackerFields
     sender_id: str | None = None
     domain: msgspec.Raw = _NOTHING
     domain_digest: str | None = None
     version: str | None = None
 
 
-_split = msgspec.json.Decoder(_Body).decode
+_split = msgspec.json.Decoder(Body).decode
 _decode = msgspec.json.Decoder().decode
 _OBJECT_OR_NULL, _LIST_OR_NULL, _NULL = b"{n", b"[n", b"n"[0]
 # How engines begin an event; in a text the quotes would be escaped.
@@ -93,7 +93,7 @@ class LazyCall(Call):
         return Call(*args, **fields)
 
     @classmethod
-    def of(cls, found: _Body, sender: str, parts: Parts) -> LazyCall:
+    def of(cls, found: Body, sender: str, parts: Parts) -> LazyCall:
         """Make one."""
         call: LazyCall = object.__new__(cls)
         vars(call).update(
@@ -135,6 +135,11 @@ class LazyCall(Call):
         return self._parts.raw("domain") if self.brings_domain else None
 
     @property
+    def domain_json(self) -> bytes | None:
+        """The domain's JSON as it came, or None."""
+        return self.domain_bytes
+
+    @property
     def parts(self) -> Parts | None:
         """What the tracker's parts are read from; None once the tracker is a dict, which anybody may change."""
         return None if self._parts.found_whole is not None else self._parts
@@ -149,7 +154,7 @@ class Parts:
 
     __slots__ = ("_body", "_found", "_later", "_max_depth", "_tail", "_values", "fields", "found_whole")
 
-    def __init__(self, body: bytes | memoryview, found: _Body, max_depth: int) -> None:
+    def __init__(self, body: bytes | memoryview, found: Body, max_depth: int) -> None:
         self._body = body
         self._found = found
         # The tracker's plain fields, as attributes.
@@ -249,7 +254,7 @@ def _fields(call: Call) -> tuple[object, ...]:
     return call.action, call.sender_id, call.tracker, call.domain, call.domain_digest, call.version
 
 
-def _are_of_their_kinds(tracker: _Tracker, domain: msgspec.Raw) -> bool:
+def _are_of_their_kinds(tracker: TrackerFields, domain: msgspec.Raw) -> bool:
     """Tell whether each part is the object or list it must be, or null, or missing, by its first byte."""
     for raw in (tracker.slots, tracker.latest_message, tracker.active_loop, tracker.active_form, domain):
         if raw and memoryview(raw)[0] not in _OBJECT_OR_NULL:

@@ -27,13 +27,13 @@ from action_server.errors import (
 from action_server.idempotency.rules import Idempotent
 from action_server.protocol.answers import Answer, answer_of
 from action_server.protocol.calls import Call
-from action_server.protocol.domain_files import DomainFiles
 from action_server.protocol.domains import Domains
 from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
 from action_server.runtime import validation
 from action_server.runtime.admission import Admission
 from action_server.runtime.disconnects import Disconnects
+from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
@@ -91,8 +91,9 @@ class Executor:
         store: IdempotencyStore | None = None,
         tracing: Tracing | None = None,
         privacy: Privacy | None = None,
-        domain_files: DomainFiles | None = None,
+        domains: Domains | None = None,
         threads: Threads | None = None,
+        joins_chunks: bool = False,
     ) -> None:
         # What writes calls down, for whoever decodes them.
         self.recorder: Recorder | None = None
@@ -100,7 +101,8 @@ class Executor:
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
         self.disconnects = Disconnects()
-        self._domains = Domains(limits.max_domains, domain_files)
+        self.domains = Domains(limits.max_domains) if domains is None else domains
+        self._joins_chunks = joins_chunks
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
         self._services = services
@@ -142,7 +144,7 @@ class Executor:
         context = _context_of(call, transport, request_id, size, client)
         masker = self._privacy.masker_of(call)
         observation = Observation(context, self._metrics, self.tracing)
-        told = dispatcher or CollectingDispatcher()
+        told = dispatcher or Dispatcher(joins_chunks=self._joins_chunks)
         if masker is None:
             with calling(context), use_services(self._services), observation as seen:
                 return _measure(call, await self._run_observed(call, told, seen, patience), seen)
@@ -160,7 +162,7 @@ class Executor:
         action = self.registry.get(call.action)
         seen.note_action(action.name)
         options = self._options.of(action.name, action.run)
-        domain = self._domains.domain_for(call, needed=action.reads_domain)
+        domain = self.domains.domain_for(call, needed=action.reads_domain)
         timeout = options.timeout
         if patience is not None and (timeout is None or patience < timeout):
             timeout = patience
@@ -236,6 +238,8 @@ class Executor:
                 returned = await action.run(dispatcher, tracker_of(call), running.domain)
             else:
                 self.threads.carry_stream(dispatcher)
+                if not action.is_async and isinstance(dispatcher, Dispatcher):
+                    dispatcher.wait_on_thread()
                 run = action.run if action.is_async else partial(self._begin_and_run, running)
                 returned = await self.threads.call(run, dispatcher, tracker_of(call), running.domain)
             if dispatcher.is_streaming_active:

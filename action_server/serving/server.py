@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 from action_server.config import unread
 from action_server.config.environment import process_environment
@@ -49,11 +50,9 @@ def serve(
     collectors_of(settings.blocks.tracing)
     read_rules(settings.blocks.privacy)
     is_open = not Authenticator(settings.auth).enabled
+    settings = _with_grpc_port(settings)
     unread.say(unread.unread_in_surroundings(settings, process_environment()))
-    sock = None if settings.grpc else listen(settings.host, settings.port)
-    kept = reserve(settings.host) if settings.grpc and not settings.port else None
-    if kept is not None:
-        settings = settings.model_copy(update={"port": kept.getsockname()[1]})
+    sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
     if not _needs_supervisor(settings):
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
@@ -75,24 +74,27 @@ def _needs_supervisor(settings: Settings) -> bool:
     return settings.max_blocked > 0 and not is_debugged() and (is_chosen or not at_terminal)
 
 
-def reserve(host: str) -> socket.socket:
-    """Take a free port that workers can listen on while this is open; gRPC would take another one in each of them.
+def _with_grpc_port(settings: Settings) -> Settings:
+    """Return the settings with a port for gRPC that is free.
+
+    Workers share it, and so would another server that is there already: the kernel would give it half of the calls.
 
     Raises:
-        SettingsError: the address cannot be had.
+        SettingsError: it cannot be had.
     """
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        sock.bind((host, 0))
-    except OSError as exc:
-        sock.close()
-        raise SettingsError("--host, --port", f"cannot listen on {host}: {exc.strerror}") from exc
-    return sock
+    if not settings.has_grpc:
+        return settings
+    name, wanted = ("port", settings.port) if settings.grpc else ("grpc_port", settings.grpc_port or 0)
+    with closing(listen(settings.host, wanted, f"--{name.replace('_', '-')}")) as sock:
+        return settings.model_copy(update={name: sock.getsockname()[1]}) if wanted == 0 else settings
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket. Raises :class:`SettingsError` when the address cannot be had."""
+def _http_flag(settings: Settings) -> str:
+    return "--monitoring-port" if settings.grpc else "--port"
+
+
+def listen(host: str, port: int, flag: str = "--port") -> socket.socket:
+    """Open a listening socket. Raises :class:`SettingsError`, naming the ``flag``, when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,23 +103,34 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(_BACKLOG)
     except OSError as exc:
         sock.close()
-        hint = "; stop the other server or choose another --port" if "in use" in str(exc) else ""
-        raise SettingsError("--host, --port", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
+        hint = f"; stop the other server or choose another {flag}" if "in use" in str(exc) else ""
+        raise SettingsError(f"--host, {flag}", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
     sock.setblocking(False)
     return sock
 
 
 def url_of(settings: Settings, sock: socket.socket | None) -> str:
     """Return the address the server can be called at."""
-    if sock is None:
-        return f"grpc://{settings.host}:{settings.port}"
+    if sock is None or settings.grpc:
+        return grpc_url_of(settings)
     host, port = sock.getsockname()[:2]
     scheme = "https" if settings.ssl_certificate else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+def grpc_url_of(settings: Settings) -> str:
+    """Return the address the server can be called at over gRPC; empty if it does not speak it."""
+    port = settings.port if settings.grpc else settings.grpc_port
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return "" if port is None else f"grpc://{host}:{port}"
+
+
 def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> None:
     facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
+    if settings.grpc and sock is not None:
+        facts["monitoring_port"] = sock.getsockname()[1]
+    elif settings.has_grpc and not settings.grpc:
+        facts["grpc_url"] = grpc_url_of(settings)
     logger.info("server.ready", extra=facts)
     if is_open and is_public(settings.host):
         logger.warning("server.open_to_everybody", extra={"host": settings.host, "see": "docs/howto/authenticate.md"})

@@ -10,7 +10,7 @@ import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -126,6 +126,7 @@ class HttpServer:
         self._server = server
         self._sock = sock
         self._closed: Awaitable[None] | None = None
+        self._is_finished = False
 
     async def announce(self, way: Stop) -> None:
         """Let clients know that this worker stops: from now on each answer says that its connection closes."""
@@ -140,6 +141,14 @@ class HttpServer:
 
     async def drain(self) -> None:
         """Take no more connections, let running calls finish within the grace, then cut what is left."""
+        await self.finish_calls()
+        await self._cut()
+
+    async def finish_calls(self) -> None:
+        """Take no more connections, and let running calls end within the grace."""
+        if self._is_finished:
+            return
+        self._is_finished = True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._grace
         if self._closed is None:
@@ -151,8 +160,10 @@ class HttpServer:
                 connection.close_if_idle()
             await asyncio.sleep(_DRAIN_INTERVAL)
         await self._disconnects.drain(deadline - loop.time())
+
+    async def _cut(self) -> None:
         cut = await self._disconnects.cut()
-        for connection in list(connections):
+        for connection in list(self._server.connections):
             if not connection.close_if_idle(math.inf):
                 cut += 1
                 connection.abort()
@@ -224,7 +235,8 @@ async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> Asyn
 def _protocol(assembly: Assembly, app: SanicApp) -> Any:
     if app.websocket_enabled:
         return ImpatientWebSocketProtocol
-    return fast_protocol(assembly, app, ImpatientHttpProtocol)
+    # Pages alone, beside gRPC, are Sanic's.
+    return ImpatientHttpProtocol if assembly.settings.grpc else fast_protocol(assembly, app, ImpatientHttpProtocol)
 
 
 async def _serve(
@@ -244,12 +256,9 @@ async def _serve(
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
         stopping.arm()
-        before = listening_sockets() if sock is None else frozenset[int]()
-        serving: AbstractAsyncContextManager[_Server] = (
-            _serve_grpc(assembly) if sock is None else serve_http(assembly, sock)
-        )
-        async with serving as server:
-            if sock is None:
+        before = listening_sockets() if settings.has_grpc else frozenset[int]()
+        async with _serving(assembly, sock, shared_directory) as server:
+            if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
             assembly.watch()
@@ -270,9 +279,46 @@ class _Server(Protocol):
     async def announce(self, way: Stop) -> None:
         """Let clients know that this worker stops; when it retires, others have taken over."""
 
+    async def finish_calls(self) -> None:
+        """Take no more calls, and let those that run end within the grace."""
 
-def _serve_grpc(assembly: Assembly) -> AbstractAsyncContextManager[_Server]:
+
+class _BothServers:
+    """HTTP and gRPC in one process, which end at the same time."""
+
+    def __init__(self, *servers: _Server) -> None:
+        self._servers = servers
+
+    async def announce(self, way: Stop) -> None:
+        """Let clients of both know."""
+        await asyncio.gather(*(server.announce(way) for server in self._servers))
+
+    async def finish_calls(self) -> None:
+        """Let the calls of both end, before either cuts what is left."""
+        await asyncio.gather(*(server.finish_calls() for server in self._servers))
+
+
+@asynccontextmanager
+async def _serving(
+    assembly: Assembly, sock: socket.socket | None, shared_directory: Path | None
+) -> AsyncIterator[_Server]:
+    """Serve over what the settings say: HTTP on the socket, gRPC on a port of the settings, or both."""
+    if not assembly.settings.has_grpc:
+        assert sock is not None  # noqa: S101 - there is nothing else to serve on
+        async with serve_http(assembly, sock) as http:
+            yield http
+        return
     # Here, as a server of HTTP need not pay for gRPC: 75 ms and some megabytes.
-    from action_server.serving.grpc.service import serve_grpc
+    from action_server.serving.grpc.server import serve_grpc
 
-    return serve_grpc(assembly)
+    if sock is None:
+        async with serve_grpc(assembly, shared_directory=shared_directory) as grpc:
+            yield grpc
+        return
+    port = None if assembly.settings.grpc else assembly.settings.grpc_port
+    async with serve_http(assembly, sock) as http, serve_grpc(assembly, port, shared_directory) as grpc:
+        both = _BothServers(http, grpc)
+        try:
+            yield both
+        finally:
+            await both.finish_calls()

@@ -16,7 +16,7 @@ import platform
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -60,7 +60,7 @@ class Metrics:
         self.enabled = enabled
         self._started = time.time()
         self._known: frozenset[str] = frozenset()
-        self._transport = "http"
+        self._transports: tuple[str, ...] = ("http",)
         self._actions: dict[str, CallSeries] = {}
         # Since the last fold; with it, what these two numbers were.
         self._tallies: dict[str, CallTally] = {}
@@ -80,18 +80,18 @@ class Metrics:
         if enabled:
             self._families, self._counted = _make_families(directory)
 
-    def know(self, actions: Iterable[str], transport: str = "http") -> None:
-        """Name the actions there are: every other name is counted as ``unknown``.
+    def know(self, actions: Iterable[str], transports: Sequence[str] = ("http",)) -> None:
+        """Name the actions there are, and what they are called over: every other name is counted as ``unknown``.
 
         What alerts look at starts at 0, since Prometheus takes no notice of a counter's first value. Of many actions
         most are never called, and start at 0 when they are.
         """
         self._known = frozenset(actions)
-        self._transport = transport
+        self._transports = tuple(transports)
         if len(self._known) < MANY_ACTIONS:
             for action in sorted(self._known):
                 self._start_at_zero(_text(action))
-        if transport == "http":
+        if "http" in transports:
             for way in ("fast", "plain"):
                 self._families.webhook_requests.labels(way)
 
@@ -260,7 +260,8 @@ class Metrics:
     def _start_at_zero(self, name: str) -> None:
         self._families.timeouts.labels(name)
         for outcome in ("ok", "failed"):
-            self._families.calls.labels(name, outcome, self._transport)
+            for transport in self._transports:
+                self._families.calls.labels(name, outcome, transport)
 
     def _measure_proc(self) -> None:
         """Measure what only Linux tells a process about itself; elsewhere it is left out."""

@@ -33,7 +33,7 @@ class WebhookFace:
 
 
 class GrpcFace:
-    """gRPC, over a socket of this host: rasa-sdk's service over the executor, as the server has it."""
+    """gRPC, over a socket of this host: the service as the server has it."""
 
     def __init__(self, assembly: Assembly, stack: AsyncExitStack) -> None:
         self._assembly = assembly
@@ -71,7 +71,7 @@ class GrpcFace:
         from action_server.serving.grpc.service import ActionService
 
         server = grpc.aio.server()
-        action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(ActionService(self._assembly), server)
+        server.add_generic_rpc_handlers((ActionService(self._assembly),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         self._stack.push_async_callback(server.stop, None)
@@ -87,10 +87,28 @@ def _reply_of(error: Any, action: str, milliseconds: float) -> FaceReply:
         body = {"error": error.details(), "action_name": action}
         return FaceReply(500, body, milliseconds)
     body = {"error": details.get("message"), "action_name": details.get("action_name")}
-    if "resource_type" not in details:
-        return FaceReply(400, body, milliseconds)
-    return FaceReply(404 if details["resource_type"] == "ACTION" else 449, body, milliseconds)
+    if "error_id" in details:
+        body["error_id"] = details["error_id"]
+    status = _STATUSES.get(error.code().name, 500)
+    if status == 404 and details.get("resource_type") == "DOMAIN":
+        status = 449
+    # A rejection and a failure have one status; only what failed has an id of the log.
+    if status == 500 and "error_id" not in details:
+        status = 400
+    return FaceReply(status, body, milliseconds)
 
+
+# HTTP's words for gRPC's.
+_STATUSES = {
+    "INVALID_ARGUMENT": 400,
+    "UNAUTHENTICATED": 401,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 503,
+    "ABORTED": 503,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "FAILED_PRECONDITION": 500,
+}
 
 FACES: dict[str, Callable[[Assembly, AsyncExitStack], Face]] = {
     "webhook": WebhookFace,

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from rasa_sdk import ActionExecutionRejection
-from rasa_sdk.executor import CollectingDispatcher
-
 from action_server.assembly import Assembly
+from action_server.errors import ActionRejectedError
+from action_server.protocol.calls import call_from
+from action_server.runtime.dispatcher import Dispatcher
 from action_server.telemetry.durations import milliseconds_since
 from action_server.testing.background_loop import BackgroundLoop
 from action_server.testing.result import CallAbout, CallResult, result_of
@@ -52,8 +52,9 @@ class ActionStream:
         self._executor = assembly.executor
         self._call = dict(call)
         self._about = about
-        self._dispatcher = CollectingDispatcher()
+        self._dispatcher = Dispatcher()
         self._sink = _Sink()
+        self._dispatcher._stream_sink = self._sink.put
         self._start = time.perf_counter()
         self._task: asyncio.Task[None] | None = None
         self._end: dict[str, Any] | None = None
@@ -95,13 +96,13 @@ class ActionStream:
         return await asyncio.wrap_future(self._loop.start(work))
 
     async def _begin(self) -> None:
-        from action_server.serving.grpc.service import SdkExecutor
-
         async def run() -> None:
             try:
-                await SdkExecutor(self._executor).run(self._call, self._sink, self._dispatcher)  # type: ignore[arg-type]
-            except Exception:  # noqa: BLE001 - the sink has it
-                return
+                answer = await self._executor.run(call_from(self._call), transport="grpc", dispatcher=self._dispatcher)
+                end: dict[str, Any] = {"event": "stream_done", "result": answer}
+            except Exception as exc:  # noqa: BLE001 - told to whoever waits for the end
+                end = {"event": "stream_error", "exception": exc}
+            await self._sink.put(end)
 
         self._task = asyncio.create_task(run())
 
@@ -128,8 +129,8 @@ class ActionStream:
             body = {"events": answer.events, "responses": answer.responses}
             return result_of(200, body, milliseconds, self._about)
         error = self._end["exception"]
-        if isinstance(error, ActionExecutionRejection):
-            body = {"error": error.message, "action_name": error.action_name}
+        if isinstance(error, ActionRejectedError):
+            body = {"error": error.message, "action_name": error.action}
             return result_of(400, body, milliseconds, self._about)
         raise error.__cause__ or error
 

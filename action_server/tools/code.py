@@ -37,13 +37,19 @@ class CodeFacts:
     # Classes of slots that were read, and which of their fields were.
     slot_classes: dict[type[Slots], None] = field(default_factory=dict)
     # The last words of all that is called.
-    calls: frozenset[str] = frozenset()
+    calls: set[str] = field(default_factory=set)
 
 
 def read_code(run: Callable[..., Any]) -> CodeFacts:
     """Read what there is to see of an action; ``run`` is the function that is called for it."""
     owner = getattr(run, "__self__", None)
-    start = type(owner) if owner is not None else inspect.unwrap(run)
+    start: Any = type(owner) if owner is not None else inspect.unwrap(run)
+    return _facts_of(start)
+
+
+@lru_cache(maxsize=1024)
+def _facts_of(start: Any) -> CodeFacts:
+    """Read each action once: whoever plays many conversations offers its tools for each of them."""
     reader = _Reader(start)
     reader.read()
     return reader.facts
@@ -102,7 +108,7 @@ class _Reader:
     def _read_call(self, node: ast.Call, module: ModuleType) -> None:
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        self.facts.calls |= {name}
+        self.facts.calls.add(name)
         if name == "SlotSet":
             self._add(_argument(node, "key"), module, reads=False)
         elif isinstance(function, ast.Attribute):

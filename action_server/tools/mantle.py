@@ -59,7 +59,7 @@ def without_counterpart(registry: Registry, offer: Offer) -> list[tuple[str, str
     return found
 
 
-def _missing(tool: Tool, calls: frozenset[str]) -> Iterator[str]:
+def _missing(tool: Tool, calls: set[str]) -> Iterator[str]:
     if "utter_message" in calls:
         yield "says messages: the model gets them as `text` and may say them in its own words; buttons are lost"
     if "ReminderScheduled" in calls or "ReminderCancelled" in calls:

@@ -18,6 +18,7 @@ import pytest
 import svcs
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
+from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
 
 from action_server.assembly import Assembly
@@ -26,8 +27,8 @@ from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness
 from action_server.runtime.loader import load
-from action_server.runtime.services import Services
-from action_server.serving.grpc.service import serve_grpc
+from action_server.runtime.services import Services, use_services
+from action_server.serving.grpc.server import serve_grpc
 from action_server.serving.server import listen
 from action_server.serving.worker import serve_http
 from actions.booking import BookingDesk
@@ -42,10 +43,18 @@ Answer = tuple[dict[str, Any], list[str]]
 
 
 class Faces:
-    """The clinic's actions, by webhook, gRPC and MCP."""
+    """The clinic's actions, by webhook, gRPC, MCP and rasa-sdk's own executor."""
 
-    def __init__(self, assembly: Assembly, url: str, session: aiohttp.ClientSession, channel: grpc.aio.Channel) -> None:
+    def __init__(
+        self,
+        assembly: Assembly,
+        services: Services,
+        url: str,
+        session: aiohttp.ClientSession,
+        channel: grpc.aio.Channel,
+    ) -> None:
         self._assembly = assembly
+        self._services = services
         self._url = url
         self._session = session
         self._stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
@@ -65,6 +74,27 @@ class Faces:
             next_action=action, sender_id=sender, tracker=tracker, version="3.21.1"
         )
         return _answer(MessageToDict(await self._stub.Webhook(call), preserving_proto_field_name=True))
+
+    async def stream(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
+        held = Struct()
+        held.update({**SLOTS, **slots})
+        tracker = action_webhook_pb2.Tracker(sender_id=sender, slots=held)
+        call = action_webhook_pb2.WebhookRequest(next_action=action, tracker=tracker, version="3.21.1")
+        events = [event async for event in self._stub.WebhookStream(call)]
+        return _answer(MessageToDict(events[-1].final_result, preserving_proto_field_name=True))
+
+    async def rasa_sdk(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
+        """In this process, by rasa-sdk's own executor."""
+        executor = ActionExecutor()
+        executor.register_function(action, self._assembly.executor.registry.get(action).run)
+        tracker = {"sender_id": sender, "slots": {**SLOTS, **slots}, "latest_message": {}, "events": []}
+        rest: dict[str, Any] = {"paused": False, "followup_action": None, "active_loop": {}, "latest_action_name": None}
+        with use_services(self._services):
+            found = await executor.run(
+                {"next_action": action, "tracker": {**tracker, **rest}, "domain": {"version": "3.1"}}
+            )
+        assert found is not None
+        return _answer(found.model_dump())
 
     async def mcp(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
         found = await self.call(action, {"conversation_id": sender}, **slots)
@@ -91,7 +121,8 @@ def _answer(body: Mapping[str, Any]) -> Answer:
 async def faces(registry: svcs.Registry) -> AsyncIterator[Faces]:
     mcp = server_settings.read({"endpoints": ROOT / "endpoints.yml"}, {}).mcp
     settings = Settings(grace=0, host="127.0.0.1", mcp=mcp, domain=ROOT / "assistant" / "domain.yml")
-    executor = Executor(load("actions").registry, services=Services(registry, asyncio.get_running_loop()))
+    services = Services(registry, asyncio.get_running_loop())
+    executor = Executor(load("actions").registry, services=services)
     assembly = Assembly(settings, executor, Readiness())
     sock, other = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     port = other.getsockname()[1]
@@ -103,7 +134,7 @@ async def faces(registry: svcs.Registry) -> AsyncIterator[Faces]:
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
         aiohttp.ClientSession() as session,
     ):
-        yield Faces(assembly, f"http://127.0.0.1:{sock.getsockname()[1]}", session, channel)
+        yield Faces(assembly, services, f"http://127.0.0.1:{sock.getsockname()[1]}", session, channel)
     executor.close()
     sock.close()
 
@@ -165,12 +196,12 @@ async def test_the_same_call_has_the_same_answer_over_every_face(
 ) -> None:
     """The same slots and texts; a tool's answer has the slots that it did not set as well, as null."""
     answers: dict[str, list[Answer]] = {}
-    for face in ("webhook", "grpc", "mcp"):
+    for face in ("webhook", "grpc", "stream", "rasa_sdk", "mcp"):
         async with open_clinic(tmp_path, empty_clinic, face) as clinic:
             send = getattr(clinic, face)
             answers[face] = [masked(await send(action, "c-1", slots)) for action, slots in calls]
 
-    assert answers["grpc"] == answers["webhook"]
+    assert answers["grpc"] == answers["stream"] == answers["rasa_sdk"] == answers["webhook"]
     for (slots, texts), (expected, said) in zip(answers["mcp"], answers["webhook"], strict=True):
         assert texts == said
         assert {name: value for name, value in slots.items() if name in expected} == expected

@@ -16,7 +16,7 @@ from action_server.source import Place
 
 def check_actions(subject: Subject) -> None:
     """Check the names of actions in YAML against the classes, and the other way round."""
-    _check_loading(subject)
+    check_loaded(subject)
     named = list(_actions_in_yaml(subject))
     for listed in subject.domain.actions.values():
         if listed.name.startswith(UTTER):
@@ -32,7 +32,8 @@ def check_actions(subject: Subject) -> None:
             _check_used(subject, action, {name for name, _ in named})
 
 
-def _check_loading(subject: Subject) -> None:
+def check_loaded(subject: Subject) -> None:
+    """Check that the package of actions can be imported, and its classes registered."""
     code = subject.code
     for at, message in code.facts.unread:
         if code.failed_at is None or (code.failed_at.file, code.failed_at.line) != (at.file, at.line):

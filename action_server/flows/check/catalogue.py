@@ -21,6 +21,14 @@ READABLE_WITH_CARE = Rule(
     why="it has no effect",
     section=FILES,
 )
+FORMS_WITH_MAPPINGS = Rule(
+    "forms-with-mappings",
+    "error",
+    "forms that map their slots themselves, as they did until Rasa 3; nothing else is told of such a project but what "
+    "keeps its actions from being loaded",
+    why="engines since Rasa 3 refuse the domain",
+    section=FILES,
+)
 DUPLICATE_NAME = Rule(
     "duplicate-name",
     "error",

@@ -12,7 +12,7 @@ from action_server.endpoints import endpoints_of
 from action_server.errors import RegistrationError, SettingsError
 from action_server.findings.finding import Finding, Findings
 from action_server.flows.check import catalogue
-from action_server.flows.check.action_rules import check_actions
+from action_server.flows.check.action_rules import check_actions, check_loaded
 from action_server.flows.check.code import Code, read_code
 from action_server.flows.check.code_rules import check_code
 from action_server.flows.check.endless_flows import check_endless_flows
@@ -28,7 +28,11 @@ from action_server.flows.check.response_rules import check_responses, check_slot
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
+<<<<<<< HEAD
 from action_server.project.domain import Domain
+=======
+from action_server.project.domain import Form
+>>>>>>> main
 from action_server.project.location import holds_project, project_folder
 from action_server.project.mantle import INTEGRATIONS, MantleProject, is_mantle, read_mantle
 from action_server.project.project import Project
@@ -127,6 +131,7 @@ def check(request: Request) -> Report:
     trees = Trees(cache=request.cache)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
     findings = Findings()
+<<<<<<< HEAD
     mantle = read_mantle(root, trees) if is_mantle(root) else None
     project, sources = _read_rest(mantle) if mantle is not None else _read(request, root, trees)
     tools = _find_tools(request, project, code, findings)
@@ -135,6 +140,15 @@ def check(request: Request) -> Report:
         check_topic(subject)
     if mantle is not None:
         check_mantle(subject, mantle)
+=======
+    old = next((form for form in project.domain.forms.values() if form.has_mappings), None)
+    tools = _find_tools(request, project, code, findings)
+    subject = Subject(project, sources, code, findings, root, tools)
+    for check_topic in _TOPICS if old is None else (check_loaded,):
+        check_topic(subject)
+    if old is not None:
+        _report_rasa_2(findings, old)
+>>>>>>> main
     files = [*sources.trees, *_python_files(code)]
     comments = list(comments_in(files, trees.text))
     judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
@@ -174,6 +188,15 @@ def _find_tools(request: Request, project: Project, code: Code, findings: Findin
     except SettingsError as exc:
         _report_refused(findings, Place(str(settings.endpoints), key=f"action_server.{exc.where}"), exc.problem)
     return KnownTools(own, addresses, others)
+
+
+def _report_rasa_2(findings: Findings, form: Form) -> None:
+    findings.add(
+        catalogue.FORMS_WITH_MAPPINGS,
+        form.at,
+        f"the project is one of Rasa 2: the form {form.name!r} maps its slots itself",
+        "draft flows of its forms with `check --migration`, or give the mappings to the slots (`rasa data migrate`)",
+    )
 
 
 def _report_refused(findings: Findings, at: Place, problem: str) -> None:

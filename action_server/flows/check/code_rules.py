@@ -15,16 +15,17 @@ from action_server.source import Place
 
 def check_code(subject: Subject) -> None:
     """Check what the code names, and how its actions wait."""
-    used = _used_classes(subject)
+    used, unused = _used_classes(subject), _unused_classes(subject)
     validating = {c.source for c in subject.code.facts.subclasses_of(VALIDATING_BASES)}
     for module in subject.code.facts.modules:
         for use in module.uses:
             if use.kind == "returns slot" and f"{module.module}.{use.owner}" not in validating:
                 continue
-            if _counts(subject, module, use, used):
+            if f"{module.module}.{use.owner}" not in unused and _counts(subject, module, use, used):
                 _check_use(subject, use)
     for cls in subject.code.facts.actions:
-        _check_faults(subject, cls, is_form=cls.source in validating)
+        if cls.source not in unused:
+            _check_faults(subject, cls, is_form=cls.source in validating)
     if not subject.code.failure:
         for cls in subject.code.facts.subclasses_of(VALIDATING_BASES):
             _check_methods(subject, cls, used)
@@ -50,6 +51,13 @@ def _used_classes(subject: Subject) -> frozenset[str]:
     """Return the qualified names of classes whose actions this project surely calls."""
     domain = subject.domain
     return frozenset(a.source for a in subject.code.registered if domain.lists(a.name))
+
+
+def _unused_classes(subject: Subject) -> frozenset[str]:
+    """Return the qualified names of classes that were found to be called by nothing: that is all there is to say."""
+    rules = (catalogue.UNUSED_ACTION, catalogue.UNCALLED_ACTION)
+    places = {finding.place for finding in subject.findings.sorted() if finding.rule in rules}
+    return frozenset(action.source for action in subject.code.registered if action.at in places)
 
 
 def _counts(subject: Subject, module: ModuleFacts, use: Use, used: frozenset[str]) -> bool:

@@ -26,7 +26,11 @@ of buttons too."""
 _MOST_FLOWS = 12
 _EXAMPLES = 3
 _LONGEST = 76
-_ASKS = re.compile(r"(?:help(?: me)?|what (?:can|do) you do(?: for me)?|what can i (?:do|ask|say))\W*", re.IGNORECASE)
+_ASKS = re.compile(
+    r"(?:help(?: me)?|(?:can|could) you help(?: me)?|i need (?:some )?help|what (?:can|do) you do(?: for me)?"
+    r"|what can i (?:do|ask|say))\W*",
+    re.IGNORECASE,
+)
 _COMMAND = re.compile(r"/([A-Za-z_]\w*)")
 # Payloads that engines know in every assistant.
 _PAYLOADS = frozenset({"SetSlots", "StartFlow", "session_start", "restart", "back"})

@@ -1,365 +1,247 @@
-"""gRPC: rasa-sdk's own service over our executor."""
+"""The service ``action_server_webhook.ActionService``: serialized requests in, serialized answers out.
+
+gRPC hands over bytes, so that nothing is decoded for callers who may not call, and what is malformed is answered in our
+words. A call takes :class:`~action_server.assembly.CallHandler`'s road, as over HTTP.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
-from contextvars import ContextVar
 from functools import partial
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any, TypeAlias
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from google.protobuf.message import DecodeError
 from multidict import CIMultiDict
-from rasa_sdk import ActionExecutionRejection
-from rasa_sdk.executor import ActionExecutorRunResult, ActionName, CollectingDispatcher
-from rasa_sdk.grpc_py import action_webhook_pb2_grpc
-from rasa_sdk.grpc_server import GRPC_ACTION_SERVER_NAME, GRPCActionServerWebhook
-from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundException
+from rasa_sdk.grpc_py.action_webhook_pb2 import StreamChunkAck
 
 from action_server.assembly import Assembly
-from action_server.config.settings import Settings
-from action_server.errors import (
-    ActionNotFoundError,
-    ActionRejectedError,
-    CallError,
-    MissingDomainError,
-    SettingsError,
-    UnauthorizedError,
-)
-from action_server.protocol.calls import call_from, encode_error, encode_reply
-from action_server.runtime.disconnects import Disconnects
-from action_server.runtime.executor import Executor
-from action_server.security.auth import Authenticator
-from action_server.security.secrets import read_bytes
-from action_server.security.tls import TlsFiles
-from action_server.security.watched_files import WatchedFiles
+from action_server.errors import CallError, InternalError, NotJsonableError, RequestError, UnauthorizedError
+from action_server.protocol.answers import Answer
+from action_server.protocol.calls import Call
+from action_server.protocol.protobuf import replies
+from action_server.protocol.protobuf.messages import SERVICE
+from action_server.protocol.protobuf.requests import read_request
+from action_server.protocol.protobuf.structs import TooDeepError
+from action_server.runtime.dispatcher import Dispatcher
+from action_server.serving.grpc.callers import Caller, read_caller
+from action_server.serving.grpc.health import HEALTH, Health
+from action_server.serving.grpc.statuses import code_of, details_of
+from action_server.serving.grpc.streams import Stream, Streams
+from action_server.serving.http.byte_budget import ByteBudget, Share
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.refusals import client_gone_error
-from action_server.serving.stopping.sockets import has_connections, listening_sockets, stop_listening
-from action_server.serving.stopping.stop_signal import Stop
+from action_server.serving.http.request_ids import HEADER
 
 logger = logging.getLogger(__name__)
 
-# How old a connection may become, by default and where workers are replaced; 10 % more or less, by gRPC's own dice.
-_OLDEST_CONNECTION_MS = 2000
-_OLDEST_CONNECTION_OF_RELOADS_MS = 1000
-# In seconds: how long a worker that stops waits for its connections to go, and how often it looks.
-_MOVING = 3.0
-_LOOKING = 0.02
-_OPEN_SERVICE = "/grpc.health."
-
-# What rasa-sdk's service answers with a status of its own; any other error is INTERNAL there.
-_SDK_EXCEPTIONS: dict[type, Callable[[str, str], Exception]] = {
-    ActionRejectedError: ActionExecutionRejection,
-    ActionNotFoundError: ActionNotFoundException,
-    MissingDomainError: ActionMissingDomainException,
-}
-
-Sink = asyncio.Queue[dict[str, Any]]
-
-# The address of who called, of the RPC that runs here: rasa-sdk's service does not hand it on.
-_client: ContextVar[str] = ContextVar("action_server_grpc_client", default="")
+# grpcio has no types.
+Context: TypeAlias = Any
+# A response, serialized, or the error that there is instead of one.
+_Outcome = tuple[bytes, CallError | None]
+_REQUEST_ID = HEADER.lower()
+# Of metadata, what a connection says for itself.
+_OF_CONNECTION = ("user-agent", "te", "content-type", "accept-encoding", "grpc-accept-encoding", "grpc-timeout")
+# In seconds: how long another worker may take to hear of an interruption.
+_HANDING_ON = 5.0
 
 
-class SdkExecutor:
-    """What rasa-sdk's gRPC service takes for its ``ActionExecutor``: the same methods, run by ours.
+class ActionService(grpc.GenericRpcHandler):
+    """Serves an assembly's actions; with ``health``, also what asks how it is. To be added to a server."""
 
-    Errors leave it as rasa-sdk's exceptions, which that service knows how to answer. Any other is ours and holds no
-    values, so that its text may travel.
-    """
+    def __init__(self, assembly: Assembly, health: Health | None = None, streams: Streams | None = None) -> None:
+        settings = assembly.settings
+        self._calls = assembly.calls
+        self._executor = assembly.executor
+        self._authenticator = assembly.authenticator
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._depth = settings.request_limits.max_json_depth
+        self._barge_in_timeout = settings.barge_in_timeout
+        self._budget = ByteBudget(settings.request_limits.max_bytes_in_flight)
+        self._streams = streams or Streams()
+        # Those whose clients have gone, until they have ended.
+        self._leaving: set[asyncio.Task[_Outcome]] = set()
+        self._open_methods = health.methods if health is not None else {}
+        self._methods = {
+            f"/{SERVICE}/Webhook": grpc.unary_unary_rpc_method_handler(self._webhook),
+            f"/{SERVICE}/WebhookStream": grpc.unary_stream_rpc_method_handler(self._webhook_stream),
+            f"/{SERVICE}/AckStreamChunks": grpc.unary_unary_rpc_method_handler(self._interrupt),
+            f"/{SERVICE}/Actions": grpc.unary_unary_rpc_method_handler(self._actions),
+        }
 
-    def __init__(self, executor: Executor, note_error: Callable[..., object] | None = None) -> None:
-        self._executor = executor
-        # Tells the log of callers that have left.
-        self._note_error = note_error
-
-    async def run(
-        self,
-        action_call: dict[str, Any],
-        sink: Sink | None = None,
-        dispatcher: CollectingDispatcher | None = None,
-    ) -> ActionExecutorRunResult | None:
-        """Run an action; ``None`` if the call names none. With a ``sink`` its chunks and its end go there too."""
-        if not action_call.get("next_action"):
-            logger.warning("call.without_action")
-            return None
-        # A task of its own: gRPC cancels the one it called this from when the caller leaves.
-        task = asyncio.ensure_future(self._run(action_call, sink, dispatcher or CollectingDispatcher()))
-        try:
-            result = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if dispatcher is not None and dispatcher.is_streaming_cancelled:
-                # The user interrupted it, and it streams on for too long: nobody has left.
-                task.cancel()
-            elif not task.done():
-                self._executor.disconnects.leave(task)
-                task.add_done_callback(partial(self._note_unheard, client=_client.get()))
-            raise
-        except Exception as exc:
-            if sink is not None:
-                await sink.put({"event": "stream_error", "exception": exc})
-            raise
-        if sink is not None:
-            await sink.put({"event": "stream_done", "result": result})
-        return result
-
-    async def _run(
-        self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
-    ) -> ActionExecutorRunResult:
-        recorder = self._executor.recorder
-        seen = recorder.begin("grpc") if recorder is not None else None
-        if seen is None:
-            return await self._run_call(action_call, sink, dispatcher)
-        # Now: the action may change what it gets.
-        seen.body = json.dumps(action_call).encode()
-        try:
-            result = await self._run_call(action_call, sink, dispatcher)
-        except Exception as exc:
-            seen.end(*_reply_of(exc))
-            raise
-        seen.end(200, encode_reply(result.events, result.responses))
-        return result
-
-    async def _run_call(
-        self, action_call: dict[str, Any], sink: Sink | None, dispatcher: CollectingDispatcher
-    ) -> ActionExecutorRunResult:
-        if sink is not None:
-            dispatcher._stream_sink = sink.put
-        try:
-            with self._executor.tracing.call() as span:
-                call = call_from(action_call)
-                span.about(call)
-                answer = await self._executor.run(call, transport="grpc", dispatcher=dispatcher, client=_client.get())
-        except CallError as exc:
-            known = next((_SDK_EXCEPTIONS[cls] for cls in type(exc).__mro__ if cls in _SDK_EXCEPTIONS), None)
-            if known is None:
-                raise
-            raise known(exc.action, exc.message) from exc
-        return ActionExecutorRunResult(events=answer.events, responses=answer.responses)
-
-    def _note_unheard(self, _: object, client: str) -> None:
-        if self._note_error is not None:
-            self._note_error(client_gone_error(), client=client)
-
-    def list_actions(self) -> list[ActionName]:
-        """List the registered actions."""
-        return [ActionName(name=action.name) for action in self._executor.registry]
-
-
-def _reply_of(exc: Exception) -> tuple[int, bytes]:
-    """Return what HTTP would have answered: recordings are of one form for both."""
-    cause = exc if isinstance(exc, CallError) else exc.__cause__
-    return (cause.status, encode_error(cause)) if isinstance(cause, CallError) else (500, b"")
-
-
-class _Caller(Protocol):
-    """What an RPC's context tells of who called."""
-
-    def peer(self) -> str:
-        """Return the address in gRPC's words: family, address, port."""
-        ...
-
-    def invocation_metadata(self) -> Any:
-        """Return names and values."""
-        ...
-
-
-class ActionService(GRPCActionServerWebhook):
-    """rasa-sdk's service over an assembly's executor, which also knows who calls."""
-
-    def __init__(self, assembly: Assembly) -> None:
-        super().__init__(
-            SdkExecutor(assembly.executor, assembly.calls.note_error), False, assembly.executor.tracing.provider
-        )
-        self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
-
-    async def Webhook(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
-        """Run an action."""
-        # Each RPC has a context of its own.
-        _client.set(caller_of(context, self._addresses))
-        return await super().Webhook(request, context)
-
-    async def WebhookStream(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:  # noqa: N802
-        """Run an action, and send its chunks as they come."""
-        _client.set(caller_of(context, self._addresses))
-        async with aclosing(super().WebhookStream(request, context)) as events:
-            async for event in events:
-                yield event
-
-
-def caller_of(context: _Caller, addresses: ClientAddresses) -> str:
-    """Return the address an RPC came from: the connection's, or what a trusted proxy says of it in the metadata."""
-    family, _, address = unquote(context.peer() or "").partition(":")
-    if family not in ("ipv4", "ipv6"):
-        return ""
-    peer = address.rpartition(":")[0].strip("[]")
-    if not addresses.is_proxy(peer):
-        return peer
-    told: CIMultiDict[Any] = CIMultiDict(context.invocation_metadata() or ())
-    names = ("forwarded", "x-forwarded-for")
-    return addresses.client(peer, {name: ", ".join(map(str, told.getall(name, []))) for name in names})
-
-
-class _Authentication(grpc.aio.ServerInterceptor):
-    """Lets nobody in without a credential, except for health checks."""
-
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._authenticator = authenticator
-
-    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
-        """Pass the call on, or answer UNAUTHENTICATED."""
-        if not details.method.startswith(_OPEN_SERVICE):
-            headers: CIMultiDict[Any] = CIMultiDict(details.invocation_metadata)
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return what answers a method; None if there is none of that name."""
+        method = handler_call_details.method
+        if method.startswith(f"/{HEALTH}/"):
+            return self._open_methods.get(method)
+        if self._authenticator is not None:
+            headers: CIMultiDict[Any] = CIMultiDict(handler_call_details.invocation_metadata or ())
             try:
                 self._authenticator.check(headers)
             except UnauthorizedError as exc:
-                logger.warning("call.refused", extra={"transport": "grpc", "problem": "no valid credential"})
-                return _refusal(await continuation(details), exc.message)
-        return await continuation(details)
+                # Of a method that is not there as well: what is there is not for everybody to know.
+                return self._refusal(exc, self._methods.get(method))
+        return self._methods.get(method)
 
+    def _refusal(self, error: UnauthorizedError, handler: grpc.RpcMethodHandler | None) -> grpc.RpcMethodHandler:
+        async def refuse(body: bytes, context: Context) -> None:
+            caller = read_caller(context, len(body), self._addresses)
+            self._calls.note_error(error, caller.request_id, caller.client)
+            await _abort(context, error)
 
-def _refusal(handler: grpc.RpcMethodHandler, message: str) -> grpc.RpcMethodHandler:
-    """Return a handler of the same shape that only says no."""
+        if handler is not None and handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(refuse)
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
-    async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
+    async def _webhook(self, body: bytes, context: Context) -> bytes:
+        """Run an action."""
+        caller = self._caller(body, context)
+        share = Share(self._budget)
+        try:
+            call = await self._read(body, caller, context, share)
+            if call is None:
+                return b""
+            task = asyncio.ensure_future(self._run(call, caller, None))
+            try:
+                # gRPC cancels this one when the caller leaves; the action may have to end nevertheless.
+                response, error = await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._leave(task, caller)
+                raise
+        finally:
+            share.release()
+        if error is not None:
+            await _abort(context, error)
+        return response
 
-    async def refuse_stream(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        await refuse(request, context)
-        yield
+    async def _webhook_stream(self, body: bytes, context: Context) -> None:
+        """Run an action, and send its chunks as they come."""
+        caller = self._caller(body, context)
+        share = Share(self._budget)
+        try:
+            call = await self._read(body, caller, context, share)
+            if call is not None:
+                await self._stream(call, caller, context)
+        finally:
+            share.release()
 
-    if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(
-            refuse_stream, handler.request_deserializer, handler.response_serializer
+    async def _stream(self, call: Call, caller: Caller, context: Context) -> None:
+        dispatcher = Dispatcher()
+        stream = Stream(dispatcher, self._barge_in_timeout)
+        task = asyncio.ensure_future(self._run(call, caller, dispatcher))
+        task.add_done_callback(stream.end)
+        try:
+            await self._send_chunks(stream, context)
+            response, error = await asyncio.shield(task)
+        except asyncio.TimeoutError:
+            logger.warning("stream.cut", extra={"action": call.action, "problem": "it went on after a barge-in"})
+            stream.close()
+            task.cancel()
+            response, error = b"", None
+        except BaseException:
+            self._leave(task, caller, stream)
+            # Always, also if it was cancelled: a handler that returns here leaks memory of gRPC (grpc/grpc#43360).
+            raise
+        finally:
+            self._streams.forget(stream)
+        if error is not None:
+            await context.write(replies.stream_error(call.action, error.message))
+            await _abort(context, error)
+        await context.write(replies.final_result(response))
+
+    async def _send_chunks(self, stream: Stream, context: Context) -> None:
+        while (piece := await stream.take()) is not None:
+            event = self._streams.event_of(stream, piece)
+            if event is not None:
+                await context.write(event)
+
+    async def _interrupt(self, body: bytes, context: Context) -> bytes:
+        """Stop the chunks of a response: the user has begun to speak."""
+        try:
+            response_id = StreamChunkAck.FromString(body).response_id
+        except DecodeError:
+            await _abort(context, RequestError("the request is no message of protobuf as the service publishes it"))
+        stream = self._streams.find(response_id)
+        if stream is not None:
+            stream.interrupt()
+        elif address := self._streams.address_of(response_id):
+            await self._interrupt_elsewhere(address, body, context)
+        return b""
+
+    async def _interrupt_elsewhere(self, address: str, body: bytes, context: Context) -> None:
+        """Hand an interruption on to the worker that has the stream, with the caller's credentials."""
+        given = context.invocation_metadata() or ()
+        metadata = tuple((key, value) for key, value in given if key not in _OF_CONNECTION)
+        async with grpc.aio.insecure_channel(address) as channel:
+            try:
+                await channel.unary_unary(f"/{SERVICE}/AckStreamChunks")(body, metadata=metadata, timeout=_HANDING_ON)
+            except grpc.aio.AioRpcError as exc:
+                logger.warning("stream.not_interrupted", extra={"problem": exc.code().name})
+
+    async def _actions(self, body: bytes, context: Context) -> bytes:
+        """List the actions."""
+        return replies.encode_actions(action.name for action in self._executor.registry)
+
+    def _caller(self, body: bytes, context: Context) -> Caller:
+        caller = read_caller(context, len(body), self._addresses)
+        context.set_trailing_metadata(((_REQUEST_ID, caller.request_id),))
+        return caller
+
+    async def _read(self, body: bytes, caller: Caller, context: Context, share: Share) -> Call | None:
+        """Return the call; None if it names no action. What is no call is aborted."""
+        try:
+            share.take(len(body))
+            call = read_request(body, self._depth, self._executor.domains.float_slots)
+        except RequestError as exc:
+            await _abort(context, self._calls.note_error(exc, caller.request_id, caller.client))
+        if call is None:
+            logger.warning("call.without_action")
+        return call
+
+    async def _run(self, call: Call, caller: Caller, dispatcher: Dispatcher | None) -> _Outcome:
+        answer, error = await self._calls.run(
+            call,
+            transport="grpc",
+            headers=caller.headers if self._executor.tracing.is_on else None,
+            request_id=caller.request_id,
+            client=caller.client,
+            size=caller.size,
+            patience=caller.patience,
+            dispatcher=dispatcher,
         )
-    return grpc.unary_unary_rpc_method_handler(refuse, handler.request_deserializer, handler.response_serializer)
+        return self._serialize(call, caller, answer, error)
+
+    def _serialize(self, call: Call, caller: Caller, answer: Answer | None, error: CallError | None) -> _Outcome:
+        if answer is None:
+            return b"", error
+        is_plain = not self._executor.has_middlewares
+        try:
+            return replies.encode_response(answer.events, answer.responses, is_plain=is_plain), None
+        except (TooDeepError, NotJsonableError) as exc:
+            noted = self._calls.note_error(exc, caller.request_id, caller.client)
+            failure = InternalError(noted.error_id or "")
+            failure.action = call.action
+            return b"", failure
+
+    def _leave(self, task: asyncio.Task[_Outcome], caller: Caller, stream: Stream | None = None) -> None:
+        """See to the call of a client that has gone: a stream to nobody is cancelled, else the action's rule holds."""
+        if task.done():
+            return
+        self._leaving.add(task)
+        task.add_done_callback(partial(self._note_unheard, caller=caller))
+        if stream is not None and stream.has_begun:
+            stream.close()
+            task.cancel()
+            return
+        if stream is not None:
+            stream.ignore()
+        self._executor.disconnects.leave(task)
+
+    def _note_unheard(self, task: asyncio.Task[_Outcome], caller: Caller) -> None:
+        self._leaving.discard(task)
+        self._calls.note_error(client_gone_error(), caller.request_id, caller.client)
 
 
-class GrpcServer:
-    """Serves gRPC on sockets of its own."""
-
-    def __init__(
-        self,
-        server: grpc.aio.Server,
-        checks: health.aio.HealthServicer,
-        settings: Settings,
-        disconnects: Disconnects,
-        listening: frozenset[int],
-    ) -> None:
-        self._server = server
-        self._checks = checks
-        self._grace = settings.grace
-        # Without a delay connections do not become old.
-        self._moving = min(_MOVING, settings.grace) if settings.drain_delay else 0.0
-        self._disconnects = disconnects
-        self._listening = listening
-        self._way = Stop.NOW
-        self._stopped: asyncio.Future[None] | None = None
-
-    async def announce(self, way: Stop) -> None:
-        """Let clients know that this worker stops: its health is NOT_SERVING, unless others have taken over."""
-        self._way = way
-        if way is Stop.RETIRE:
-            await self._let_connections_move(_MOVING)
-            self._stopped = asyncio.ensure_future(self._server.stop(self._grace))
-            await asyncio.sleep(0)
-        else:
-            await self._checks.enter_graceful_shutdown()
-
-    async def _let_connections_move(self, seconds: float) -> None:
-        """Take calls until the clients have gone elsewhere.
-
-        Told to stop, gRPC cancels whatever reaches it before the client has read its GOAWAY. The GOAWAY of a connection
-        that has become too old is the one that it can send while it still serves.
-        """
-        # The kernel gives new connections to a socket as long as it listens.
-        ports = stop_listening(self._listening)
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + seconds
-        while has_connections(ports) and loop.time() < latest:  # noqa: ASYNC110 - gRPC tells nobody
-            await asyncio.sleep(_LOOKING)
-
-    async def drain(self) -> None:
-        """Take no more connections, then no more calls; clients get a GOAWAY. Running ones get the grace."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._grace
-        await self._checks.enter_graceful_shutdown()
-        if self._way is Stop.DRAIN and self._moving:
-            await self._let_connections_move(self._moving)
-        await (self._stopped or self._server.stop(max(0.0, deadline - loop.time())))
-        await self._disconnects.drain(deadline - loop.time())
-        for _ in range(await self._disconnects.cut()):
-            logger.warning("call.cut", extra={"problem": f"still running after {self._grace} s of grace"})
-
-
-@asynccontextmanager
-async def serve_grpc(assembly: Assembly) -> AsyncIterator[GrpcServer]:
-    """Serve gRPC within the block; afterwards running calls get the settings' ``grace``.
-
-    Raises:
-        SettingsError: the address cannot be had, or a file cannot be read.
-    """
-    settings, executor = assembly.settings, assembly.executor
-    server = grpc.aio.server(
-        interceptors=[_Authentication(assembly.authenticator)] if assembly.authenticator is not None else [],
-        compression=grpc.Compression.Gzip,
-        options=_options(settings),
-    )
-    action_webhook_pb2_grpc.add_ActionServiceServicer_to_server(ActionService(assembly), server)
-    checks = health.aio.HealthServicer()
-    for name in ("", GRPC_ACTION_SERVER_NAME):
-        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    before = listening_sockets()
-    _listen(server, settings)
-    await server.start()
-    listening = listening_sockets() - before
-    serving = GrpcServer(server, checks, settings, executor.disconnects, listening)
-    try:
-        yield serving
-    finally:
-        await serving.drain()
-
-
-def _options(settings: Settings) -> list[tuple[str, int]]:
-    options = [("grpc.max_receive_message_length", settings.max_request_bytes), ("grpc.so_reuseport", 1)]
-    if settings.auto_reload or settings.drain_delay:
-        # A worker that stops has to lose its connections soon, and gRPC has no other way to send them elsewhere.
-        oldest = _OLDEST_CONNECTION_OF_RELOADS_MS if settings.auto_reload else _OLDEST_CONNECTION_MS
-        options.append(("grpc.max_connection_age_ms", oldest))
-    return options
-
-
-def _listen(server: grpc.aio.Server, settings: Settings) -> None:
-    address = f"{settings.host}:{settings.port}" if ":" not in settings.host else f"[{settings.host}]:{settings.port}"
-    tls = settings.tls
-    try:
-        if tls is not None:
-            server.add_secure_port(address, _credentials(tls))
-        else:
-            server.add_insecure_port(address)
-    except RuntimeError as exc:
-        raise SettingsError("--host, --port", f"cannot listen on {address}") from exc
-
-
-def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
-    """Return credentials that follow the files: gRPC asks for new ones in each handshake, and None is none."""
-    watched = WatchedFiles(tls.paths, lambda: _configuration(tls), what="TLS")
-    used = first = watched.get()
-
-    def fetch() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal used
-        before, used = used, watched.get()
-        return None if used is before else used
-
-    return grpc.dynamic_ssl_server_credentials(first, fetch, require_client_authentication=tls.client_ca is not None)
-
-
-def _configuration(tls: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    client_ca = read_bytes(tls.client_ca, "--ssl-ca-file") if tls.client_ca is not None else None
-    return grpc.ssl_server_certificate_configuration([tls.pem_pair()], client_ca)
+async def _abort(context: Context, error: CallError) -> Any:
+    await context.abort(code_of(error), details_of(error))

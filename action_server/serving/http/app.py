@@ -46,7 +46,8 @@ _READING = ("GET", "HEAD")
 def create_app(assembly: Assembly, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
     """Create the Sanic app that serves an executor's actions.
 
-    ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves.
+    ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves. Beside
+    ``--grpc`` it has pages alone, and takes no calls.
     """
     settings, limits = assembly.settings, assembly.settings.request_limits
     app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(assembly, limits))
@@ -69,8 +70,9 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
         configure_cors(app, list(settings.cors))
     if assembly.authenticator is not None:
         _add_authentication(app, assembly.authenticator)
-    _add_webhook(app, assembly, limits)
-    _add_tools(app, assembly, limits)
+    if not settings.grpc:
+        _add_webhook(app, assembly, limits)
+        _add_tools(app, assembly, limits)
     _add_pages(app, assembly)
     return app
 

@@ -74,7 +74,7 @@ def test_the_chat_has_commands_of_its_own(cafe: Cafe, capsys: pytest.CaptureFixt
 
 def test_who_asks_what_it_can_do_is_told(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
     """The assistant has no answer of its own: its flows are listed, as by /flows."""
-    cafe.chat("what can you do?\nHelp!\n/flows\n")
+    cafe.chat("what can you do?\nCan you help me?\n/flows\n")
 
     lines = capsys.readouterr().out.splitlines()
     offered = [line for line in lines if line.startswith("  - ")]

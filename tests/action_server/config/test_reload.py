@@ -17,6 +17,8 @@ OTHER: dict[str, Any] = {
     "port": 1,
     "workers": 2,
     "grpc": True,
+    "grpc_port": 2,
+    "monitoring_port": 3,
     "ssl_certificate": Path("a.pem"),
     "ssl_keyfile": Path("a.key"),
     "ssl_password": "p",

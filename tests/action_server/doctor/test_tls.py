@@ -18,6 +18,8 @@ TRANSPORTS: list[tuple[str, Mapping[str, Any], Mapping[str, Any], list[str]]] = 
     ("gRPC to HTTP", GRPC, {}, ["grpc-to-http", "grpc-plaintext"]),
     ("HTTP to gRPC", OPEN, AS_GRPC, ["http-to-grpc"]),
     ("gRPC in plain text", GRPC, AS_GRPC, ["grpc-plaintext"]),
+    ("gRPC beside HTTP", GRPC, {"grpc_port": 5055, "port": 5056}, ["grpc-plaintext"]),
+    ("HTTP beside gRPC", OPEN, {"grpc_port": 5056}, []),
     ("a CA that is missing", {**OPEN, "cafile": "no.pem"}, {}, ["file-unusable", "cafile-plaintext"]),
     ("a CA no file can be", {**OPEN, "cafile": "a\0b"}, {}, ["file-unusable", "cafile-plaintext"]),
     ("half a client", {**OPEN, "ssl_client_cert": "no.pem"}, {}, ["file-unusable", "client-certificate-half"]),

@@ -73,3 +73,19 @@ def test_without_a_project_the_error_says_what_was_looked_for_and_where(tmp_path
     for part in (str(tmp_path), "assistant/", "domain.yml", "domain/", "`flows:`", "--project DIR"):
         assert part in str(raised.value)
     assert project_folder(None, here=tmp_path, is_spread=True) == tmp_path
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_mantle_project_is_told_to_be_one(tmp_path: Path, given: bool) -> None:
+    """It has skills instead of flows, so that advice about domains does not help."""
+    project(tmp_path, {"agent.yml": "agent: {language: en}\n", "skills/pay/skill.md": "# Pay\n"})
+
+    with pytest.raises(SettingsError, match=r"is a Mantle project .*tools --for mantle"):
+        project_folder(tmp_path if given else None, here=tmp_path)
+
+
+def test_a_project_with_a_domain_is_none_of_mantle(tmp_path: Path) -> None:
+    """Whatever else lies there."""
+    project(tmp_path, {**DOMAIN, "agent.yml": "a: 1\n", "skills/pay/skill.md": "# Pay\n"})
+
+    assert project_folder(tmp_path) == tmp_path

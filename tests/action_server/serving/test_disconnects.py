@@ -26,7 +26,7 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings
 from action_server.serving import worker
-from action_server.serving.grpc.service import serve_grpc
+from action_server.serving.grpc.server import serve_grpc
 from action_server.serving.server import listen
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.http.raw_calls import PLAIN, body_of, connected, request

@@ -118,8 +118,14 @@ async def test_no_call_of_a_tool_is_lost_by_reloads(folder: Path, close: bool) -
     assert outcomes["200 True"] == outcomes["carried out"]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-async def test_no_call_over_grpc_is_lost_by_reloads(folder: Path, workers: str) -> None:
+# gRPC alone, and beside HTTP.
+GRPC = pytest.mark.parametrize(
+    ("flags", "workers"), [(["--grpc", "--port"], "1"), (["--grpc", "--port"], "2"), (["--grpc-port"], "2")]
+)
+
+
+@GRPC
+async def test_no_call_over_grpc_is_lost_by_reloads(folder: Path, flags: list[str], workers: str) -> None:
     """The old worker serves until its clients have gone: once gRPC is told to stop, it cancels what reaches it."""
     port = free_port()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -132,20 +138,19 @@ async def test_no_call_over_grpc_is_lost_by_reloads(folder: Path, workers: str) 
 
             return call
 
-        outcomes = await reload_under_load(folder, ["--grpc", "--port", str(port), "--workers", workers], make)
+        outcomes = await reload_under_load(folder, [*flags, str(port), "--workers", workers], make)
 
     assert set(outcomes) == {"OK", "carried out"}
     assert outcomes["OK"] == outcomes["carried out"]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@GRPC
 async def test_a_grpc_server_that_drains_says_so_and_takes_calls_until_the_delay_is_over(
-    folder: Path, workers: str
+    folder: Path, flags: list[str], workers: str
 ) -> None:
     """Its health is NOT_SERVING at once, calls are answered, and then the channel finds nobody."""
     port = free_port()
-    flags = ["--grpc", "--port", str(port), "--workers", workers, "--drain-delay", "1.5"]
-    with server(folder, *flags) as running:
+    with server(folder, *flags, str(port), "--workers", workers, "--drain-delay", "1.5") as running:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
             health = health_pb2_grpc.HealthStub(channel)

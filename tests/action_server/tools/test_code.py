@@ -26,3 +26,8 @@ def test_typed_slots_are_read_by_the_fields_that_are_used() -> None:
 def test_a_function_of_another_package_is_not_followed() -> None:
     """What is not the author's says nothing of the author's slots."""
     assert dict(read_code(len).reads) == {}
+
+
+def test_the_code_of_an_action_is_read_once() -> None:
+    """`flows test` makes its tools for each case: fifty readings of the clinic's took most of its time."""
+    assert read_code(ActionReads().run) is read_code(ActionReads().run)

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
-from action_server.serving.grpc.service import caller_of
+from action_server.serving.grpc.callers import caller_of
 from action_server.serving.http.client_addresses import ClientAddresses
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project

@@ -1,0 +1,1 @@
+"""The webhook's messages in protobuf, as gRPC carries them: read into calls and written from answers."""
