@@ -80,11 +80,18 @@ def properties_of(schema: JsonObject, tool: str, place: str) -> list[Property]:
     unknown = sorted(found.keys() - _SILENT - {"type", "properties", "required"})
     if unknown:
         raise at.refuse(f"have {unknown[0]!r}, which not every client understands")
-    required = found.get("required", [])
+    required = _required(found, at)
     return [
         Property(str(name), *_read_property(part, at.below(str(name))), name in required)
         for name, part in found.get("properties", {}).items()
     ]
+
+
+def _required(found: JsonObject, at: _Place) -> list[Any]:
+    required = found.get("required", [])
+    if not isinstance(required, list):
+        raise at.refuse("has a `required` that is no list" if at.path else "have a `required` that is no list")
+    return required
 
 
 def _read_property(schema: object, at: _Place) -> tuple[Shape, str]:
@@ -107,6 +114,9 @@ def shape_of(schema: object, at: _Place) -> Shape:
     unknown = sorted(found.keys() - _SILENT - _READ - _WORDS.keys() - {*_BOUNDS, "prefixItems", "uniqueItems"})
     if unknown:
         raise at.refuse(f"has {unknown[0]!r}, which not every client understands")
+    for name in _BOUNDS:
+        if name in found and (isinstance(found[name], bool) or not isinstance(found[name], (int, float))):
+            raise at.refuse(f"has a {name} that is no number")
     shape = _without_words(found, at)
     return replace(shape, words=(*shape.words, *_words(found, shape)))
 
@@ -123,7 +133,7 @@ def _without_words(found: JsonObject, at: _Place) -> Shape:
     if isinstance(kinds, list):
         return _one_of([{**_core(found), "type": kind} for kind in kinds if kind != "null"], at)
     if kinds in ("number", "integer"):
-        return _number(_KINDS[kinds], found, at)
+        return _number(_KINDS[kinds], found)
     if kinds in _KINDS:
         return Shape(_KINDS[kinds])
     if kinds == "array" or (kinds is None and ("items" in found or "prefixItems" in found)):
@@ -192,10 +202,7 @@ def _category(values: object, at: _Place) -> Shape:
     return Shape("categorical", tuple(known))
 
 
-def _number(kind: Kind, found: JsonObject, at: _Place) -> Shape:
-    for name in _BOUNDS:
-        if name in found and (isinstance(found[name], bool) or not isinstance(found[name], (int, float))):
-            raise at.refuse(f"has a {name} that is no number")
+def _number(kind: Kind, found: JsonObject) -> Shape:
     return Shape(kind, minimum=found.get("minimum"), maximum=found.get("maximum"))
 
 
@@ -216,7 +223,7 @@ def _object(found: JsonObject, at: _Place) -> Shape:
     properties = found.get("properties")
     if not isinstance(properties, dict) or not properties:
         return Shape("object")
-    required = tuple(str(name) for name in found.get("required", []) if name in properties)
+    required = tuple(str(name) for name in _required(found, at) if name in properties)
     parts = tuple((str(name), shape_of(part, at.below(str(name)))) for name, part in properties.items())
     return Shape("record", fields=parts, required=required)
 

@@ -19,7 +19,7 @@ from action_server.tools.messages import messages_of, text_of_messages
 from action_server.tools.names import answer_key
 
 # JavaScript rounds integers beyond this silently.
-_LARGEST_EXACT = 2**53
+_LARGEST_EXACT = 2**53 - 1
 # Nobody foresaw these.
 _UNFORESEEN = (ActionFailedError, InternalError)
 

@@ -30,6 +30,9 @@ its own, connects to a server with the clinic's tools and one that takes every t
 of its model keeps what it is sent and asks for one tool after another. What providers themselves make of it was not
 run. Last run on {day}.
 
+Two of them, the Python SDK 1.30.0 and the TypeScript SDK 1.32.2, are played by `make test` as well. litellm is not: its
+environment alone takes longer to install (37 s of CPU) than all tests of a tool run, so `make clients` plays it.
+
 """
 _TAIL = """
 | column | what it says |

@@ -1,4 +1,4 @@
-"""Typed functions answer alike under rasa-sdk's own server and under ours."""
+"""Typed functions answer alike under rasa-sdk's own server, in the engine's process and under ours."""
 
 from __future__ import annotations
 
@@ -101,17 +101,27 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def call(url: str, action: str, slots: dict[str, Any]) -> tuple[int, Any]:
     """Call an action as an engine does; return the status, the events as names and values, and the texts."""
-    tracker = {"sender_id": "c", "slots": slots, "events": [], "latest_message": {}}
-    body = {"next_action": action, "sender_id": "c", "tracker": tracker, "domain": {"intents": ["a"]}}
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+    body = json.dumps(body_of(action, slots)).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
             answer = json.load(reply)
     except urllib.error.HTTPError as exc:
         with exc:
             return exc.code, None
-    events = [(e["event"], e["name"], e.get("value")) for e in answer["events"]]
-    return 200, (events, [response["text"] for response in answer["responses"]])
+    return 200, outcome(answer["events"], answer["responses"])
+
+
+def body_of(action: str, slots: dict[str, Any]) -> dict[str, Any]:
+    """Return what an engine sends, or gives to the executor in its own process."""
+    tracker = {"sender_id": "c", "slots": slots, "events": [], "latest_message": {}}
+    return {"next_action": action, "sender_id": "c", "tracker": tracker, "domain": {"intents": ["a"]}}
+
+
+def outcome(events: list[dict[str, Any]], responses: list[dict[str, Any]]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Return events as names and values, and the texts."""
+    told = [(e["event"], e["name"], e.get("value")) for e in events]
+    return told, [response["text"] for response in responses]
 
 
 BOOKED = [("slot", "reference", "01-2"), ("slot", "day", "2026-12-01")]
@@ -136,3 +146,59 @@ def test_typed_functions_run_under_both_servers(kind: str, tmp_path: Path) -> No
             found = [call(f"{running.url}/webhook", action, slots) for action, slots, _ in CALLS]
 
     assert found == [expected for _, _, expected in CALLS]
+
+
+# What an engine does with `actions_module` (rasa-pro 3.21.0, read): rasa-sdk's executor in
+# its own process; when it reloads, the modules leave `sys.modules` and a fresh executor registers them again.
+IN_PROCESS = """
+import asyncio, json, sys
+from rasa_sdk.executor import ActionExecutor
+
+
+def registered():
+    executor = ActionExecutor()
+    executor.register_package("typed_actions")
+    return executor
+
+
+def call(executor, body):
+    try:
+        found = asyncio.run(executor.run(body))
+    except Exception:
+        return None
+    result = found.model_dump() if hasattr(found, "model_dump") else found
+    return result["events"], result["responses"]
+
+
+bodies = json.load(sys.stdin)
+first = registered()
+answers = [call(first, body) for body in bodies]
+for name in [name for name in sys.modules if name.partition(".")[0] == "typed_actions"]:
+    del sys.modules[name]
+again = registered()
+print(json.dumps([answers, [call(again, body) for body in bodies], sorted(first.actions)], default=str))
+"""
+
+
+def test_typed_functions_run_in_the_engine_s_process(tmp_path: Path) -> None:
+    """As `actions_module`, before and after the engine has loaded them anew: what they answer as a server's actions."""
+    folder = project(tmp_path, ACTIONS)
+    bodies = [body_of(action, slots) for action, slots, _ in CALLS]
+
+    done = subprocess.run(
+        [sys.executable, "-c", IN_PROCESS],
+        input=json.dumps(bodies),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment() | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    answers, again, names = json.loads(done.stdout.splitlines()[-1])
+    expected = [answer for _, _, (_, answer) in CALLS]
+    assert [outcome(*answer) if answer is not None else None for answer in answers] == expected
+    assert [outcome(*answer) if answer is not None else None for answer in again] == expected
+    assert {"action_create_appointment", "action_plain", "action_who_asks"} <= set(names)

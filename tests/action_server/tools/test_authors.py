@@ -36,6 +36,9 @@ def faults(schema: Any, path: str = "") -> list[str]:
         found.append(f"{path}: has a list of types")
     if None in schema.get("enum", ()) or not all(isinstance(value, str) for value in schema.get("enum", ())):
         found.append(f"{path}: has an enum of other things than texts")
+    if "" in schema.get("enum", ()):
+        # Gemini refuses all tools then.
+        found.append(f"{path}: has an enum with an empty text")
     if schema.get("type") == "array":
         found += faults(schema.get("items"), f"{path}[]")
     if schema.get("type") == "object" and not schema.get("properties"):
@@ -75,7 +78,7 @@ LISTED = st.fixed_dictionaries(
 ENUM = st.fixed_dictionaries(
     {
         "enum": st.lists(
-            st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["a", "b"]), min_size=1, max_size=4
+            st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["a", "b", ""]), min_size=1, max_size=4
         )
     }
 )
@@ -200,6 +203,7 @@ class Tree(BaseModel):
     children: list[Tree] = []
 
 
+ONE, OTHER = ({"type": "object", "properties": {name: {"type": "string"}}} for name in "ab")
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("one that contains itself", Tree.model_json_schema(), "contains itself"),
     ("a keyword", {"properties": {"wish": {"type": "string", "not": {"const": "a"}}}}, "'not'"),
@@ -211,6 +215,18 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a reference to nothing", {"properties": {"wish": {"$ref": "#/$defs/No"}}}, "not in the schema"),
     ("no object", {"type": "array"}, "no object"),
     ("conditions at the root", {"properties": {}, "if": {}}, "'if'"),
+    ("all of several", {"properties": {"wish": {"allOf": [{"type": "string"}, {"minLength": 1}]}}}, "allOf of several"),
+    ("an enum of objects", {"properties": {"wish": {"enum": [{"a": 1}]}}}, "objects or lists"),
+    ("an enum that is no list", {"properties": {"wish": {"enum": "a"}}}, "no list"),
+    ("a bound of a number that is none", {"properties": {"wish": {"type": "integer", "minimum": "1"}}}, "no number"),
+    ("a bound as long ago", {"properties": {"wish": {"type": "string", "exclusiveMinimum": True}}}, "no number"),
+    ("a bound of something else", {"properties": {"wish": {"exclusiveMaximum": "z"}}}, "no number"),
+    ("no items", {"properties": {"wish": {"type": "array", "items": False}}}, "items"),
+    ("lists of lists of lists", {"properties": {"wish": {"items": {"items": {"items": {}}}}}}, "lists of lists"),
+    ("one of two objects", {"properties": {"wish": {"anyOf": [ONE, OTHER]}}}, "one of several objects"),
+    ("an object in two forms", {"properties": {"wish": {**ONE, "oneOf": [OTHER, {}]}}}, "one of several"),
+    ("what is required as long ago", {"properties": {"wish": {"type": "string"}}, "required": True}, "no list"),
+    ("the same within", {"properties": {"wish": {**ONE, "required": True}}}, "no list"),
 ]
 
 
@@ -230,6 +246,8 @@ KINDS = [
     Shape("number", minimum=1),
     Shape("integer"),
     Shape("categorical", ("a", 1)),
+    Shape("categorical", ("", "a")),
+    Shape("categorical", ("",)),
     Shape("list", items=Shape("text")),
     Shape("list"),
     Shape("object"),

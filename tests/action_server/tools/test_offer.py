@@ -155,4 +155,8 @@ def test_names_fit_every_client() -> None:
     assert tool_name("予約").startswith("x_")
     assert argument_name("party size") == "party_size"
     assert argument_name("party-size.max") == "party-size.max"
+    slots = [argument_name(f"{'x' * 70}_{end}") for end in "ab"]
+    assert len(set(slots)) == 2
+    assert all(len(name) <= 64 for name in slots)
+    assert argument_name("y" * 64) == "y" * 64
     assert answer_key("result") == "slot_result"
