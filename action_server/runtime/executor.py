@@ -113,7 +113,8 @@ class Executor:
         self._metrics = metrics or Metrics(enabled=False)
         self._store = store
         self.tracing = tracing or Tracing.off()
-        self._privacy = privacy or Privacy()
+        # None if nothing is masked.
+        self._privacy = privacy if privacy is not None and privacy.has_rules else None
         validation.install()
 
     @property
@@ -149,7 +150,7 @@ class Executor:
             context = _context_of_tool(call, transport, request_id, size, client)
         else:
             context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
-        masker = self._privacy.masker_of(call)
+        masker = None if self._privacy is None else self._privacy.masker_of(call)
         seen = Observation(context, self._metrics, self.tracing)
         told = self._new_dispatcher() if dispatcher is None else dispatcher
         if masker is None:
