@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Generator
 from contextvars import ContextVar
+from types import coroutine
 from typing import Any, TypeVar
 
 if sys.version_info >= (3, 11):
@@ -36,8 +37,11 @@ def time_left() -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
+@coroutine
+def within(seconds: float | None, work: Awaitable[T]) -> Generator[Any, Any, T]:
     """Await ``work``, and cancel it when ``seconds`` are over; None sets no limit. A limit around it is never extended.
+
+    A timer is set only when the work has to wait for something: most never does.
 
     Raises:
         DeadlinePassed: they were over. A ``TimeoutError`` of the work's own passes as it is.
@@ -48,27 +52,19 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
         deadline = min(outer, deadline)
     token = _deadline.set(deadline)
     try:
-        return await (work if deadline is None else _Limited(work, deadline))
-    finally:
-        _deadline.reset(token)
-
-
-class _Limited:
-    """Awaits work; a timer is set only when the work has to wait for something: most never does."""
-
-    __slots__ = ("_deadline", "_work")
-
-    def __init__(self, work: Coroutine[Any, Any, Any], deadline: float) -> None:
-        self._work = work
-        self._deadline = deadline
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        steps = self._work.__await__()
+        steps = work.__await__()
+        if deadline is None:
+            return (yield from steps)
+        found: T
         try:
             waiting = next(steps)
         except StopIteration as done:
-            return done.value
-        return (yield from _cut(_Begun(steps, waiting), self._deadline).__await__())
+            found = done.value
+            return found
+        found = yield from _cut(_Begun(steps, waiting), deadline).__await__()
+        return found
+    finally:
+        _deadline.reset(token)
 
 
 class _Begun:

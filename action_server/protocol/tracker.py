@@ -54,14 +54,13 @@ class LazyTracker(Tracker):
         """Make one."""
         tracker: LazyTracker = cls.__new__(cls)
         fields = parts.fields
-        _attributes(tracker).update(
-            sender_id=sender_id,
-            followup_action=fields.followup_action,
-            _paused=bool(fields.paused),
-            latest_action_name=fields.latest_action_name,
-            user_id=fields.user_id,
-            _parts=parts,
-        )
+        attributes = _attributes(tracker)
+        attributes["sender_id"] = sender_id
+        attributes["followup_action"] = fields.followup_action
+        attributes["_paused"] = bool(fields.paused)
+        attributes["latest_action_name"] = fields.latest_action_name
+        attributes["user_id"] = fields.user_id
+        attributes["_parts"] = parts
         return tracker
 
     def __getattr__(self, name: str) -> Any:

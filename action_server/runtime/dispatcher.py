@@ -17,17 +17,14 @@ class Dispatcher(CollectingDispatcher):
     """Collects messages; chunks of a stream go to whoever listens, or become messages at the stream's end.
 
     ``stream_start``, ``stream_chunk`` and ``stream_end`` may be called without ``await`` in synchronous actions: there
-    they return when the chunk is taken. With ``joins_chunks`` the chunks of a stream that nobody listens to become as
-    few messages as hold them, instead of one each.
+    they return when the chunk is taken.
     """
 
-    def __init__(self, *, joins_chunks: bool = False) -> None:
-        super().__init__()
-        self._stream_accumulated_chunks: list[dict[str, Any]] = []
-        # Set for a synchronous action: its thread waits for the event loop, which is whose.
-        self._waits_for: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._joins_chunks = joins_chunks
-        self._is_interrupted = False
+    _stream_accumulated_chunks: list[dict[str, Any]]
+    # Of the class until they change: a constructor would cost each call a function.
+    # Set for a synchronous action: its thread waits for the event loop, which is whose.
+    _waits_for: tuple[asyncio.AbstractEventLoop, int] | None = None
+    _is_interrupted = False
 
     def wait_on_thread(self) -> None:
         """Let a synchronous action stream: from its thread, to the event loop that runs here."""
@@ -48,8 +45,6 @@ class Dispatcher(CollectingDispatcher):
 
     def stream_end(self) -> Awaitable[None]:
         """End a streamed response."""
-        if self._joins_chunks and self._stream_sink is None:
-            self._stream_accumulated_chunks = join(self._stream_accumulated_chunks)
         return self._step(super().stream_end())
 
     async def _start(self) -> None:
@@ -68,6 +63,16 @@ class Dispatcher(CollectingDispatcher):
             return work
         asyncio.run_coroutine_threadsafe(work, self._waits_for[0]).result()
         return _DONE
+
+
+class JoiningDispatcher(Dispatcher):
+    """Joins the chunks of a stream that nobody listens to: they become as few messages as hold them, not one each."""
+
+    def stream_end(self) -> Awaitable[None]:
+        """End a streamed response."""
+        if self._stream_sink is None:
+            self._stream_accumulated_chunks = join(self._stream_accumulated_chunks)
+        return super().stream_end()
 
 
 class _Done:

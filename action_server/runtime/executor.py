@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Coroutine, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rasa_sdk import ActionExecutionRejection
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -28,22 +29,23 @@ from action_server.idempotency.rules import Idempotent
 from action_server.protocol.answers import Answer, answer_of
 from action_server.protocol.calls import Call
 from action_server.protocol.domains import Domains
+from action_server.protocol.lazy import LazyCall
 from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
 from action_server.runtime import validation
 from action_server.runtime.admission import Admission
 from action_server.runtime.disconnects import Disconnects
-from action_server.runtime.dispatcher import Dispatcher
+from action_server.runtime.dispatcher import Dispatcher, JoiningDispatcher
 from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
-from action_server.runtime.services import Services, use_services
+from action_server.runtime.services import Services, active_services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
 from action_server.source import place_of_failure
 from action_server.telemetry.calls import Observation, facts
-from action_server.telemetry.logs import CallContext, NobodysContext, calling
-from action_server.telemetry.masking import Privacy, hiding
+from action_server.telemetry.logs import CallContext, NobodysContext, calling, running_call
+from action_server.telemetry.masking import Masker, Privacy, hiding
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
 
@@ -57,9 +59,11 @@ logger = logging.getLogger(__name__)
 _DEFAULTS = Limits()
 
 
-@dataclass(slots=True)
-class _Running:
-    """A call while it runs: what its steps need to know of each other."""
+class _Running(msgspec.Struct):
+    """A call while it runs: what its steps need to know of each other.
+
+    A struct, as a dataclass would cost each call a function.
+    """
 
     call: Call
     action: RegisteredAction
@@ -69,8 +73,8 @@ class _Running:
     seen: Observation
     # Seconds.
     timeout: float | None
-    # Its task; empty where it is to be cancelled when its caller leaves.
-    finishing: list[asyncio.Task[Any]]
+    # Its task; None where it is to be cancelled when its caller leaves.
+    finishing: asyncio.Task[Any] | None
     has_begun: bool = False
     # Where the author's code was when the call was cancelled or its time was up.
     place: str | None = None
@@ -102,14 +106,15 @@ class Executor:
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
         self.disconnects = Disconnects()
         self.domains = Domains(limits.max_domains) if domains is None else domains
-        self._joins_chunks = joins_chunks
+        self._new_dispatcher = JoiningDispatcher if joins_chunks else Dispatcher
         self._options = options or OptionsTable(ActionOptions(), {})
         self._middlewares = tuple(middlewares)
         self._services = services
         self._metrics = metrics or Metrics(enabled=False)
         self._store = store
         self.tracing = tracing or Tracing.off()
-        self._privacy = privacy or Privacy()
+        # None if nothing is masked.
+        self._privacy = privacy if privacy is not None and privacy.has_rules else None
         validation.install()
 
     @property
@@ -117,7 +122,7 @@ class Executor:
         """Whether answers may be a middleware's."""
         return bool(self._middlewares)
 
-    async def run(
+    def run(
         self,
         call: Call,
         *,
@@ -127,8 +132,8 @@ class Executor:
         size: int = 0,
         client: str = "",
         patience: float | None = None,
-    ) -> Answer:
-        """Run the action a call names. A transport that streams passes its own ``dispatcher``.
+    ) -> Coroutine[Any, Any, Answer]:
+        """Run the action a call names, once it is awaited. A transport that streams passes its own ``dispatcher``.
 
         ``request_id``, ``client`` (the caller's address) and ``size`` (bytes of the request's body) are for the log.
         ``patience`` is how long the caller waits, in seconds, where that may be less than the action's options allow.
@@ -141,19 +146,54 @@ class Executor:
             ActionTimeoutError: the action took longer than its options allow.
             ActionFailedError: the action raised anything else; the details are in the log.
         """
-        context = _context_of(call, transport, request_id, size, client)
-        masker = self._privacy.masker_of(call)
-        observation = Observation(context, self._metrics, self.tracing)
-        told = dispatcher or Dispatcher(joins_chunks=self._joins_chunks)
+        if isinstance(call, ToolCall):
+            context = _context_of_tool(call, transport, request_id, size, client)
+        else:
+            context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
+        masker = None if self._privacy is None else self._privacy.masker_of(call)
+        seen = Observation(context, self._metrics, self.tracing)
+        told = self._new_dispatcher() if dispatcher is None else dispatcher
         if masker is None:
-            with calling(context), use_services(self._services), observation as seen:
-                return _measure(call, await self._run_observed(call, told, seen, patience), seen)
-        with calling(context), hiding(masker), use_services(self._services), observation as seen:
-            return _measure(call, await self._run_observed(call, told, seen, patience), seen)
+            return self._run_in_context(call, context, told, seen, patience)
+        return self._run_masked(call, context, masker, told, seen, patience)
 
     def close(self) -> None:
         """Run nothing more. Threads still running are not waited for."""
         self.threads.close()
+
+    async def _run_masked(
+        self,
+        call: Call,
+        context: CallContext,
+        masker: Masker,
+        dispatcher: CollectingDispatcher,
+        seen: Observation,
+        patience: float | None,
+    ) -> Answer:
+        with calling(context), hiding(masker), use_services(self._services), seen:
+            return await self._run_observed(call, dispatcher, seen, patience)
+
+    async def _run_in_context(
+        self,
+        call: Call,
+        context: CallContext,
+        dispatcher: CollectingDispatcher,
+        seen: Observation,
+        patience: float | None,
+    ) -> Answer:
+        # As above without the blocks: entering and leaving them would cost each call seven functions.
+        called, served = running_call.set(context), active_services.set(self._services)
+        try:
+            answer = await self._run_observed(call, dispatcher, seen, patience)
+        except BaseException as exc:
+            seen.end(exc)
+            raise
+        else:
+            seen.end(None)
+            return answer
+        finally:
+            active_services.reset(served)
+            running_call.reset(called)
 
     async def _run_observed(
         self, call: Call, dispatcher: CollectingDispatcher, seen: Observation, patience: float | None
@@ -167,10 +207,13 @@ class Executor:
         if patience is not None and (timeout is None or patience < timeout):
             timeout = patience
         task = None if options.on_disconnect == "cancel" else asyncio.current_task()
-        finishing = [] if task is None else [task]
-        running = _Running(call, action, options, domain, dispatcher, seen, timeout, finishing)
+        running = _Running(call, action, options, domain, dispatcher, seen, timeout, task)
+        # The usual call, without a permit of its own: that would cost it five functions.
+        has_place = options.max_calls is None and self.admission.gate.try_acquire()
         try:
-            return await within(timeout, self._run_when_admitted(running))
+            work = self._run_middlewares(running) if has_place else self._run_when_admitted(running)
+            answer = await within(timeout, work)
+            return answer if type(call) is LazyCall else _measure(call, answer, seen)
         except DeadlinePassed as exc:
             return self._after_failure(running, exc, options.on_timeout)
         except asyncio.CancelledError:
@@ -179,20 +222,16 @@ class Executor:
                 logger.warning("action.cancelled", extra=facts(problem=problem, place=running.place))
             raise
         finally:
-            self.disconnects.finishing.difference_update(finishing)
+            if has_place:
+                self.admission.gate.release()
+            if task is not None:
+                self.disconnects.finishing.discard(task)
             if self._metrics.enabled:
                 self._metrics.queued(self.admission.waiting)
                 self._metrics.threads(self.threads.running, self.threads.limit)
 
     async def _run_when_admitted(self, running: _Running) -> Answer:
-        limit, gate = running.options.max_calls, self.admission.gate
-        # The usual call, without a permit of its own: that would cost it four functions.
-        if limit is None and gate.try_acquire():
-            try:
-                return await self._run_middlewares(running)
-            finally:
-                gate.release()
-        async with self.admission.permit(running.call.action, limit):
+        async with self.admission.permit(running.call.action, running.options.max_calls):
             return await self._run_middlewares(running)
 
     def _run_middlewares(self, running: _Running) -> Awaitable[Answer]:
@@ -233,7 +272,8 @@ class Executor:
         try:
             if action.is_async:
                 running.has_begun = True
-                self.disconnects.finishing.update(running.finishing)
+                if running.finishing is not None:
+                    self.disconnects.finishing.add(running.finishing)
             if action.is_async and not self.threads.takes_coroutines:
                 returned = await action.run(dispatcher, tracker_of(call), running.domain)
             else:
@@ -252,7 +292,8 @@ class Executor:
     def _begin_and_run(self, running: _Running, *args: object) -> object:
         """Run a synchronous action, on its thread: one that waits for a thread has not begun."""
         running.has_begun = True
-        self.disconnects.finishing.update(running.finishing)
+        if running.finishing is not None:
+            self.disconnects.finishing.add(running.finishing)
         return running.action.run(*args)
 
     def _note(self, what: str, action: str, event: str) -> None:
@@ -292,8 +333,8 @@ def _measure(call: Call, answer: Answer, seen: Observation) -> Answer:
     return answer
 
 
-def _context_of(call: Call, transport: str, request_id: str, size: int, client: str) -> CallContext:
-    if isinstance(call, ToolCall) and not call.sender_id:
+def _context_of_tool(call: ToolCall, transport: str, request_id: str, size: int, client: str) -> CallContext:
+    if not call.sender_id:
         return NobodysContext(call.action, "", transport, request_id, size, client, call.ask_for_conversation)
     return CallContext(call.action, call.sender_id, transport, request_id, size, client)
 

@@ -33,6 +33,7 @@ __all__ = [
     "Lifespan",
     "Services",
     "activate",
+    "active_services",
     "blocking",
     "current",
     "get",
@@ -74,7 +75,8 @@ class Services:
         return self.registry is None
 
 
-_active: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
+# Of the running call; whoever sets them resets them, as :class:`use_services` does.
+active_services: ContextVar[Services | None] = ContextVar("action_server_services", default=None)
 
 
 def get(service_type: type[T]) -> T:
@@ -103,7 +105,7 @@ def get(service_type: type[T]) -> T:
 
 def current() -> Services | None:
     """Return the services that are open here, None if there are none."""
-    return _active.get()
+    return active_services.get()
 
 
 def blocking(work: Coroutine[Any, Any, T]) -> T:
@@ -145,10 +147,10 @@ class use_services:  # noqa: N801 - used as a function, and cheaper than one tha
         self._services = services
 
     def __enter__(self) -> None:
-        self._token = _active.set(self._services)
+        self._token = active_services.set(self._services)
 
     def __exit__(self, *_: object) -> None:
-        _active.reset(self._token)
+        active_services.reset(self._token)
 
 
 @asynccontextmanager
@@ -168,7 +170,7 @@ async def open(lifespan: Lifespan | None, config: Mapping[str, Any]) -> AsyncIte
 
 
 def _services() -> Services:
-    services = _active.get()
+    services = active_services.get()
     if services is None:
         raise ServiceError("no services are open here: they live inside of a running action server")
     return services

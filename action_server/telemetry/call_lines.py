@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from action_server.telemetry.handlers import FileLineHandler, LineHandler
 
@@ -24,7 +26,7 @@ _LOGGERS = tuple(logging.getLogger(name) for name in (LOGGER, "action_server.tel
 _CALL_HANDLERS = logging.Logger.callHandlers
 
 
-class CallFacts(NamedTuple):
+class CallFacts(msgspec.Struct, frozen=True):
     """What the line tells of a call."""
 
     outcome: str
@@ -104,24 +106,23 @@ class _Json:
         if microseconds >= 1_000_000:
             # It is rounded up to the next second.
             return self.line(float(second + 1), facts)
-        outcome, transport, waiting, ms, size, error_id, repeated, *named, client, characters = facts
-        action, sender_id, request_id, trace_id = named
         line = (
-            f"{self._begin}{microseconds // 1000:03d}{self._middle}{_quoted(outcome)}, "
-            f'"transport": {_quoted(transport)}, "waiting_ms": {waiting!r}, "ms": {ms!r}, "bytes": {size!r}'
+            f"{self._begin}{microseconds // 1000:03d}{self._middle}{_quoted(facts.outcome)}, "
+            f'"transport": {_quoted(facts.transport)}, "waiting_ms": {facts.waiting_ms!r}, '
+            f'"ms": {facts.ms!r}, "bytes": {facts.size!r}'
         )
-        if characters is not None:
-            line += f', "characters": {characters!r}'
-        if error_id is not None:
-            line += f', "error_id": {_quoted(error_id)}'
-        if repeated:
+        if facts.characters is not None:
+            line += f', "characters": {facts.characters!r}'
+        if facts.error_id is not None:
+            line += f', "error_id": {_quoted(facts.error_id)}'
+        if facts.repeated:
             line += ', "repeated": true'
-        if client:
-            line += f', "client": {_quoted(client)}'
-        line += f', "action": {_quoted(action)}, "sender_id": {_quoted(sender_id)}'
-        if request_id:
-            line += f', "request_id": {_quoted(request_id)}'
-        return f'{line}, "trace_id": {_quoted(trace_id)}}}' if trace_id else line + "}"
+        if facts.client:
+            line += f', "client": {_quoted(facts.client)}'
+        line += f', "action": {_quoted(facts.action)}, "sender_id": {_quoted(facts.sender_id)}'
+        if facts.request_id:
+            line += f', "request_id": {_quoted(facts.request_id)}'
+        return f'{line}, "trace_id": {_quoted(facts.trace_id)}}}' if facts.trace_id else line + "}"
 
     def _start(self, second: int) -> None:
         moment = datetime.fromtimestamp(second, timezone.utc).isoformat(timespec="seconds")
@@ -145,24 +146,22 @@ class _Console:
             self._begin = time.strftime(logging.Formatter.default_time_format, time.localtime(second))
             self._middle = f" {logging.getLevelName(logging.INFO):<8} {LOGGER}  - {EVENT} outcome="
             self._second = second
-        outcome, transport, waiting, ms, size, error_id, repeated, *named, client, characters = facts
-        action, sender_id, request_id, trace_id = named
         line = (
-            f"{self._begin},{int((now - second) * 1000):03d}{self._middle}{plain(outcome)} "
-            f"transport={plain(transport)} waiting_ms={waiting!r} ms={ms!r} bytes={size!r}"
+            f"{self._begin},{int((now - second) * 1000):03d}{self._middle}{plain(facts.outcome)} "
+            f"transport={plain(facts.transport)} waiting_ms={facts.waiting_ms!r} ms={facts.ms!r} bytes={facts.size!r}"
         )
-        if characters is not None:
-            line += f" characters={characters!r}"
-        if error_id is not None:
-            line += f" error_id={plain(error_id)}"
-        if repeated:
+        if facts.characters is not None:
+            line += f" characters={facts.characters!r}"
+        if facts.error_id is not None:
+            line += f" error_id={plain(facts.error_id)}"
+        if facts.repeated:
             line += " repeated=True"
-        if client:
-            line += f" client={plain(client)}"
-        line += f" action={plain(action)} sender_id={plain(sender_id)}"
-        if request_id:
-            line += f" request_id={plain(request_id)}"
-        return f"{line} trace_id={plain(trace_id)}" if trace_id else line
+        if facts.client:
+            line += f" client={plain(facts.client)}"
+        line += f" action={plain(facts.action)} sender_id={plain(facts.sender_id)}"
+        if facts.request_id:
+            line += f" request_id={plain(facts.request_id)}"
+        return f"{line} trace_id={plain(facts.trace_id)}" if facts.trace_id else line
 
 
 def plain(value: object) -> str:

@@ -34,7 +34,7 @@ _REASONS = {
 
 
 class Observation:
-    """One call, from its arrival to its end; a context manager around all of it."""
+    """One call, from its arrival to its end; a context manager around all of it, or :meth:`end` is called."""
 
     __slots__ = (
         "_arrived",
@@ -92,9 +92,18 @@ class Observation:
         return self
 
     def __exit__(self, _: type[BaseException] | None, exc: BaseException | None, __: TracebackType | None) -> None:
+        self.end(exc)
+
+    def end(self, exc: BaseException | None) -> None:
+        """Tell of the call; ``exc`` is what it ended with, if it was not an answer."""
         ended = time.perf_counter()
-        error = self._failure or (exc if isinstance(exc, CallError) else None)
-        outcome = _outcome(error, exc)
+        error = self._failure
+        if exc is None:
+            outcome = "ok" if error is None else error.outcome
+        else:
+            if error is None and isinstance(exc, CallError):
+                error = exc
+            outcome = "cancelled" if error is None else error.outcome
         if self._tracing.is_on:
             self._trace(error or exc)
         started = self._started or ended
@@ -169,9 +178,3 @@ def note_refusal(error: CallError, metrics: Metrics | None, request_id: str = ""
 def facts(**named: object) -> dict[str, object]:
     """Return the fields of a line that have a value."""
     return {name: value for name, value in named.items() if value not in ("", None)}
-
-
-def _outcome(error: CallError | None, exc: BaseException | None) -> str:
-    if error is not None:
-        return error.outcome
-    return "ok" if exc is None else "cancelled"

@@ -86,7 +86,8 @@ class _ForAuthors(NobodysContext, frozen=True):
         return super().__getattribute__(name) if ask is None else ask()
 
 
-_current: ContextVar[CallContext] = ContextVar("action_server_call")
+# Of the running call; whoever sets it resets it, as :class:`calling` does.
+running_call: ContextVar[CallContext] = ContextVar("action_server_call")
 
 
 def current_call() -> CallContext:
@@ -96,7 +97,7 @@ def current_call() -> CallContext:
         NoCallError: no action is running here.
     """
     try:
-        return _current.get().for_authors()
+        return running_call.get().for_authors()
     except LookupError:
         raise NoCallError from None
 
@@ -110,10 +111,10 @@ class calling:  # noqa: N801 - used as a function, and cheaper than one that yie
         self._context = context
 
     def __enter__(self) -> None:
-        self._token = _current.set(self._context)
+        self._token = running_call.set(self._context)
 
     def __exit__(self, *_: object) -> None:
-        _current.reset(self._token)
+        running_call.reset(self._token)
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def _fields(record: logging.LogRecord) -> Mapping[str, object]:
 
 
 def _add_context(record: logging.LogRecord) -> bool:
-    context = _current.get(None)
+    context = running_call.get(None)
     if context is not None:
         vars(record).setdefault("action", context.action)
         vars(record).setdefault("sender_id", context.sender_id)

@@ -121,6 +121,11 @@ class Privacy:
             # Of two rules for one slot the one that hides more.
             self._rules[rule.slot] = rule if known is None or rule.kept < known.kept else known
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether anything is masked."""
+        return bool(self._rules)
+
     def values_of(self, slots: Mapping[str, Any], events: Sequence[Any] = ()) -> Masker | None:
         """Return what masks the values of one call; None if there are no rules.
 

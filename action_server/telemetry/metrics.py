@@ -99,7 +99,7 @@ class Metrics:
         """Count a call as in flight."""
         if self.enabled:
             with self._counting:
-                self._tally(action).in_flight += 1
+                (self._tallies.get(action) or self._tally(action)).in_flight += 1
             self._delayed.request()
 
     def call_finished(
@@ -115,7 +115,7 @@ class Metrics:
             return
         key = (outcome, transport)
         with self._counting:
-            tally = self._tally(action)
+            tally = self._tallies.get(action) or self._tally(action)
             tally.in_flight -= 1
             tally.finished[key] = tally.finished.get(key, 0) + 1
             if waiting_seconds is not None:
@@ -240,12 +240,11 @@ class Metrics:
         return write_page(self._counted, accept, accept_encoding)
 
     def _tally(self, action: str) -> CallTally:
-        tally = self._tallies.get(action)
+        """Return the tally of an action that has none yet, or that nobody knows."""
+        known = action if action in self._known else UNKNOWN
+        tally = self._tallies.get(known)
         if tally is None:
-            known = action if action in self._known else UNKNOWN
-            tally = self._tallies.get(known)
-            if tally is None:
-                tally = self._tallies[known] = CallTally()
+            tally = self._tallies[known] = CallTally()
         return tally
 
     def _of(self, action: str) -> CallSeries:

@@ -6,6 +6,8 @@ The order of keys is another one in each process, and does not count.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +17,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
+from rasa_sdk import Action
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
@@ -41,7 +44,10 @@ async def stub(target: str) -> AsyncIterator[Any]:
 def executor() -> Iterator[ActionExecutor]:
     sys.path.insert(0, str(PAYLOADS))
     made = ActionExecutor()
-    made.register_package("captured_actions")
+    # Not register_package: it takes every action of this process, also those of other tests.
+    for found in vars(importlib.import_module("captured_actions")).values():
+        if inspect.isclass(found) and found.__module__ == "captured_actions" and issubclass(found, Action):
+            made.register_action(found)
     yield made
     sys.path.remove(str(PAYLOADS))
 

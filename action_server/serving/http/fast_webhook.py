@@ -60,6 +60,7 @@ class Webhook:
     def __post_init__(self) -> None:
         self.calls = self.assembly.calls
         self.limits = self.assembly.settings.request_limits
+        self.longest = self.limits.max_bytes
         self.heads = Heads(self.limits.max_header_bytes)
         self.addresses = ClientAddresses(self.assembly.settings.trusted_proxies)
         self.budget: ByteBudget = self.app.ctx.byte_budget
@@ -69,7 +70,9 @@ class Webhook:
         self.tick = min(self.limits.header_timeout, self.limits.body_timeout, self.app.config.KEEP_ALIVE_TIMEOUT) / 2
         self._is_watching = False
         # A dict: an attribute of it that is looked up costs as much as a call of a function.
-        self._config = self.app.config
+        self.config = self.app.config
+        # None if everybody may call.
+        self.authenticator = self.assembly.authenticator
 
     def protocol(self, **given: Any) -> WebhookProtocol:
         """Make the protocol of one connection; Sanic gives its own protocol's arguments."""
@@ -79,17 +82,13 @@ class Webhook:
         return WebhookProtocol(self, given)
 
     def authenticate(self, head: Head) -> bool:
-        """Tell whether a request has a credential, if it needs one; if not, Sanic's route tells the client."""
-        if self.assembly.authenticator is not None:
-            try:
-                self.assembly.authenticator.check(CIMultiDict(head.headers), head.query)
-            except UnauthorizedError:
-                return False
+        """Tell whether a request has the credential it needs; if not, Sanic's route tells the client."""
+        assert self.authenticator is not None  # noqa: S101 - asked only where there is one
+        try:
+            self.authenticator.check(CIMultiDict(head.headers), head.query)
+        except UnauthorizedError:
+            return False
         return True
-
-    def keeps(self, head: Head) -> bool:
-        """Tell whether the connection stays open after the answer: no longer when the server is stopping."""
-        return head.keep_alive and bool(self._config["KEEP_ALIVE"])
 
     def decompress_of(self, head: Head, share: Share) -> Decompress | None:
         """Return what inflates a body, within the limits of every body; None for one that travels as it is."""
@@ -118,7 +117,7 @@ class Webhook:
             error = self.calls.note_error(client_gone_error(), request_id, client)
             status, reply = error.status, encode_error(error)
         # Only now: the server may have been told to stop while the action ran.
-        connection = b"keep-alive" if self.keeps(head) else b"close"
+        connection = b"keep-alive" if head.keep_alive and self.config["KEEP_ALIVE"] else b"close"
         if error is None:
             return _OK % (request_id.encode("ascii"), len(reply), connection) + reply
         headers = {**error.headers, "X-Request-ID": request_id}
@@ -185,7 +184,11 @@ class WebhookProtocol(asyncio.Protocol):
         if head is None:
             found = self._webhook.heads.read(data)
             webhook = self._webhook
-            if found is None or not 0 < found[2] <= webhook.limits.max_bytes or not webhook.authenticate(found[0]):
+            if (
+                found is None
+                or not 0 < found[2] <= webhook.longest
+                or (webhook.authenticator is not None and not webhook.authenticate(found[0]))
+            ):
                 self._receive_other(data)
                 return
             self._head, self._body_at, length = found
@@ -282,7 +285,7 @@ class WebhookProtocol(asyncio.Protocol):
         if transport.is_closing():
             return
         transport.write(answer)
-        if not self._webhook.keeps(head):
+        if not (head.keep_alive and self._webhook.config["KEEP_ALIVE"]):
             transport.close()
             if transport.get_write_buffer_size():
                 self._loop.call_later(_CLOSE_TIMEOUT, transport.abort)
