@@ -47,6 +47,9 @@ class Evaluation:
 
 def render_template(text: str, values: Mapping[str, Any]) -> str:
     """Render a Jinja template. Raises whatever the template raises."""
+    if "{" not in text and "\n" not in text and "\r" not in text:
+        # Nothing to render. Jinja takes a newline at the end away, and copies all values first.
+        return text
     return _template(text).render(values)
 
 
@@ -72,7 +75,10 @@ def error_of_expression(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _template(text: str) -> Template:
-    return _JINJA.from_string(text)
+    template = _JINJA.from_string(text)
+    # Jinja chains the environment's and the template's, and would walk the chain for each rendering.
+    template.globals = dict(template.globals)
+    return template
 
 
 def evaluate(

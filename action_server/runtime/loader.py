@@ -64,13 +64,14 @@ def _load(package: str, strict: bool) -> LoadedPackage:
     for name in _submodules(module):
         _import(name)
     registry = Registry(strict=strict)
-    modules = _modules_of(package, before)
+    own = _own_modules(package)
+    modules = _modules_of(package, own, before)
     for cls in _concrete_actions(modules):
         registry.register_action(cls)
     register: Callable[[Registry], None] | None = getattr(module, "register_actions", None)
     if register is not None:
         _run_hook(register, registry)
-    values = (value for name in _own_modules(package) for value in vars(sys.modules[name]).values())
+    values = (value for name in own for value in vars(sys.modules[name]).values())
     bound = find_thread_bound(modules, registry)
     return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values), bound)
 
@@ -79,11 +80,10 @@ def _load(package: str, strict: bool) -> LoadedPackage:
 _modules_brought_by: dict[str, set[str]] = {}
 
 
-def _modules_of(package: str, before: set[str]) -> set[str]:
+def _modules_of(package: str, own: set[str], before: set[str]) -> set[str]:
     """Return the names of the modules whose actions are the package's: its own, and those that came with it."""
     brought = _modules_brought_by.setdefault(package, set())
     brought |= set(sys.modules) - before
-    own = _own_modules(package)
     # `from library import ActionShared`, where somebody else had imported the library before.
     named = {v.__module__ for name in own for v in vars(sys.modules[name]).values() if _is_class_or_typed_function(v)}
     return own | brought | named

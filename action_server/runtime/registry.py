@@ -7,6 +7,8 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from rasa_sdk import Action
@@ -103,6 +105,12 @@ def reads_domain(run: RunFunction) -> bool:
     name = code.co_varnames[index]
     if name in code.co_cellvars or {"locals", "vars", "eval", "exec"} & set(code.co_names):
         return True
+    return _loads_anywhere(code, name)
+
+
+@lru_cache(maxsize=1024)
+def _loads_anywhere(code: CodeType, name: str) -> bool:
+    # Kept: whoever plays many conversations registers the same actions for each of them.
     return any(_loads(instruction, name) for instruction in dis.get_instructions(code))
 
 

@@ -158,7 +158,7 @@ def patch_between(old: list[JsonObject], new: list[JsonObject]) -> str:
 def _operations(old: list[JsonObject], new: list[JsonObject]) -> Iterator[JsonObject]:
     common = 0
     while common < min(len(old), len(new)) and old[common]["frame_id"] == new[common]["frame_id"]:
-        for key in {**old[common], **new[common]}:
+        for key in {**old[common], **new[common]} if old[common] != new[common] else ():
             path = f"/{common}/{key}"
             if key not in new[common]:
                 yield {"op": "remove", "path": path}

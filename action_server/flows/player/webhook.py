@@ -11,8 +11,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-
 from action_server.assembly import CallHandler, assemble
 from action_server.config.settings import Settings
 from action_server.errors import UnreachableError
@@ -21,6 +19,8 @@ from action_server.telemetry.durations import milliseconds_since
 from action_server.webhook_client import Reply, open_session, post_call
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from action_server.tools.calling import ToolCaller
 
 

@@ -7,13 +7,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.endpoints import endpoints_of
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
-from action_server.flows.commands.llm import LlmCommandGenerator
 from action_server.flows.commands.model_groups import model_settings
 from action_server.flows.commands.offline import OfflineCommandGenerator
 from action_server.flows.commands.scripted import ScriptedCommandGenerator
@@ -41,6 +38,11 @@ async def choose_command_generator(
         return lambda: ScriptedCommandGenerator(script.turns, script.by_message)
     if name == "offline":
         return OfflineCommandGenerator
+    # Here, as a model is the only one who is asked over a network.
+    import aiohttp
+
+    from action_server.flows.commands.llm import LlmCommandGenerator
+
     where = project.endpoints_file or DEFAULT_ENDPOINTS
     blocks = endpoints_of(project.endpoints, where, environment)
     model = model_settings(blocks.model_groups, model_group_of(project.config))

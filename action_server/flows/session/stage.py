@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from action_server.config.merge import merge
 from action_server.config.settings import Settings
 from action_server.endpoints import Block, endpoints_of, replace_texts
@@ -85,6 +83,8 @@ class Stage:
             yield None
             return
         # Here, as most projects have none.
+        import aiohttp
+
         from action_server.flows.player.mcp_servers import McpServers, OwnServer
 
         own = None
