@@ -218,6 +218,9 @@ class ActionService(grpc.GenericRpcHandler):
 
     def _serialize(self, call: Call, caller: Caller, answer: Answer | None, error: CallError | None) -> _Outcome:
         if answer is None:
+            if error is not None:
+                # What was malformed in a part that is read late does not know whose it is.
+                error.action = error.action or call.action
             return b"", error
         is_plain = not self._executor.has_middlewares
         try:

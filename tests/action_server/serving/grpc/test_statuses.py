@@ -66,6 +66,25 @@ async def test_without_a_credential_no_method_says_more_than_that(method: str) -
     assert unknown.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+async def test_what_is_malformed_where_it_is_read_late_names_the_action() -> None:
+    """The last message is decoded when the action asks for it."""
+
+    def look(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        return list(tracker.latest_message)
+
+    async with (
+        served({"action_look": look}) as (_, assembly),
+        grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel,
+    ):
+        # Tracker's third field: a `Struct` whose first byte is none of protobuf's.
+        body = request("action_look").SerializeToString() + b"\x1a\x03\x1a\x01\xff"
+        error = await failed(channel.unary_unary(f"{SERVICE}/Webhook")(body, timeout=PATIENCE))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    details = json.loads(str(error.details()))
+    assert (details["action_name"], details["message"].split()[0]) == ("action_look", "tracker.latest_message")
+
+
 @pytest.mark.parametrize("method", ["Webhook", "WebhookStream", "AckStreamChunks", "Actions"])
 @pytest.mark.parametrize("token", [METADATA, ()], ids=["allowed", "refused"])
 async def test_the_id_of_a_request_comes_back(method: str, token: Any) -> None:
