@@ -27,6 +27,7 @@ class Checked(Protocol):
     log_file: Path | None
     database: str | None
     database_password: Secrets
+    port: int
     grpc: bool
     grpc_port: int | None
     monitoring_port: int | None
@@ -57,6 +58,7 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     if settings.monitoring_port is not None and not settings.grpc:
         problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
         raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
+    _refuse_one_port_for_two(settings, origins)
     for name in ("log_file", "log_format", "log_levels"):
         if settings.logging_config_file is not None and name in origins:
             problem = "does nothing beside --logging-config-file: say it there, or leave one of the two out"
@@ -67,6 +69,14 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     problem = _problem_of_password(settings.database or "") if settings.database_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
+
+
+def _refuse_one_port_for_two(settings: Checked, origins: Mapping[str, str]) -> None:
+    for name, port in (("grpc_port", settings.grpc_port), ("monitoring_port", settings.monitoring_port)):
+        # 0 is a free port for each.
+        if port and port == settings.port:
+            other = "gRPC" if settings.grpc else "HTTP"
+            raise SettingsError(origins.get(name, name), f"is --port too, where {other} is: choose another one")
 
 
 def _problem_of_password(database: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from action_server.protocol.jsonable import JsonObject, jsonable
-from action_server.protocol.protobuf.structs import field, write_struct
+from action_server.protocol.protobuf.structs import field, write_struct, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def chunk(response_id: str, piece: Mapping[str, Any]) -> bytes:
     fields = [field(1, response_id.encode())]
     for key, number in _TEXTS.items():
         if piece.get(key) is not None:
-            fields.append(field(number, write_text(piece[key])))
+            fields.append(field(number, _text(piece[key])))
     custom = piece.get("custom")
     if custom:
         fields.append(field(_CUSTOM, write_struct(_object(custom), _note)))
@@ -76,9 +76,9 @@ def stream_error(action: str, message: str) -> bytes:
     return field(5, field(1, write_text(action)) + field(2, write_text(message)))
 
 
-def write_text(value: object) -> bytes:
-    """Return a text in UTF-8; what cannot be written of it is replaced."""
-    return str(value).encode("utf-8", "replace")
+def _text(value: object) -> bytes:
+    plain = jsonable(value)
+    return write_text(plain if isinstance(plain, str) else str(plain), _note)
 
 
 def _object(value: object) -> JsonObject:

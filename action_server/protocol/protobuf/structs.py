@@ -106,6 +106,17 @@ class _Reader:
         return int(number) if number or str(number) == "0.0" else number
 
 
+def write_text(text: str, note: Note = _ignore) -> bytes:
+    """Return a text in UTF-8, with two surrogates as the character they mean; ``note`` is told of a lone one."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if whole.count("\ufffd") > text.count("\ufffd"):
+            note("a lone surrogate, which protobuf's texts cannot hold, was replaced")
+        return whole.encode()
+
+
 def write_struct(value: Mapping[str, Any], note: Note = _ignore) -> bytes:
     """Return a serialized ``Struct`` of an object of plain JSON.
 
@@ -129,19 +140,12 @@ class _Writer:
         below = depth + _OBJECT
         entries = []
         for key, item in value.items():
-            entries.append(field(1, field(1, self.text(key)) + field(2, self._value(item, below))))
+            entries.append(field(1, field(1, write_text(key, self._note)) + field(2, self._value(item, below))))
         return b"".join(entries)
-
-    def text(self, text: str) -> bytes:
-        try:
-            return text.encode()
-        except UnicodeEncodeError:
-            self._note("a lone surrogate, which protobuf's texts cannot hold, was replaced")
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
     def _value(self, value: Any, depth: int) -> bytes:
         if isinstance(value, str):
-            return field(3, self.text(value))
+            return field(3, write_text(value, self._note))
         if value is None:
             return b"\x08\x00"
         if isinstance(value, bool):

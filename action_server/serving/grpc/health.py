@@ -8,8 +8,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2
 
+from action_server.errors import RequestError
 from action_server.protocol.protobuf.messages import SERVICE
 from action_server.runtime.health import Readiness
+from action_server.serving.grpc.rpcs import abort, parse, write
 
 HEALTH = "grpc.health.v1.Health"
 # The server as a whole, rasa-sdk's name for it, and the service's own.
@@ -27,10 +29,7 @@ class Health:
         self._is_stopping = False
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
-        options = {
-            "request_deserializer": health_pb2.HealthCheckRequest.FromString,
-            "response_serializer": _Status.SerializeToString,
-        }
+        options = {"response_serializer": _Status.SerializeToString}
         self.methods: dict[str, grpc.RpcMethodHandler] = {
             f"/{HEALTH}/Check": grpc.unary_unary_rpc_method_handler(self._check, **options),
             f"/{HEALTH}/Watch": grpc.unary_stream_rpc_method_handler(self._watch, **options),
@@ -52,17 +51,17 @@ class Health:
         is_ready, _ = await self._readiness.check()
         return _Status.SERVING if is_ready and not self._is_stopping else _Status.NOT_SERVING
 
-    async def _check(self, request: Any, context: Any) -> Any:
-        if request.service not in NAMES:
+    async def _check(self, body: bytes, context: Any) -> Any:
+        if await _service_of(body, context) not in NAMES:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"there are the services {', '.join(NAMES[1:])}")
         return _Status(status=await self._status())
 
-    async def _watch(self, request: Any, context: Any) -> None:
-        said = None
+    async def _watch(self, body: bytes, context: Any) -> None:
+        said, service = None, await _service_of(body, context)
         while not self._ended.is_set():
-            status = await self._status() if request.service in NAMES else _Status.SERVICE_UNKNOWN
+            status = await self._status() if service in NAMES else _Status.SERVICE_UNKNOWN
             if status != said:
-                await context.write(_Status(status=status))
+                await write(context, _Status(status=status))
                 said = status
             waits_for = self._ended if self._changed.is_set() else self._changed
             try:
@@ -70,4 +69,13 @@ class Health:
             except asyncio.TimeoutError:
                 continue
         if self._is_stopping and said == _Status.SERVING:
-            await context.write(_Status(status=_Status.NOT_SERVING))
+            await write(context, _Status(status=_Status.NOT_SERVING))
+
+
+async def _service_of(body: bytes, context: Any) -> str:
+    """Return the service that a request asks for. gRPC's own parsing would answer UNKNOWN, with a class's name."""
+    try:
+        service: str = parse(health_pb2.HealthCheckRequest, body).service
+    except RequestError as exc:
+        await abort(context, exc)
+    return service

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
 from multidict import CIMultiDict
 from rasa_sdk.grpc_py.action_webhook_pb2 import StreamChunkAck
 
@@ -27,12 +26,13 @@ from action_server.protocol.protobuf.structs import TooDeepError
 from action_server.runtime.dispatcher import Dispatcher
 from action_server.serving.grpc.callers import Caller, read_caller
 from action_server.serving.grpc.health import HEALTH, Health
-from action_server.serving.grpc.statuses import code_of, details_of
+from action_server.serving.grpc.rpcs import abort, parse, write
 from action_server.serving.grpc.streams import Stream, Streams
 from action_server.serving.http.byte_budget import ByteBudget, Share
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.refusals import client_gone_error
 from action_server.serving.http.request_ids import HEADER
+from action_server.telemetry.logs import CallContext, calling
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,9 @@ class ActionService(grpc.GenericRpcHandler):
 
     def _refusal(self, error: UnauthorizedError, handler: grpc.RpcMethodHandler | None) -> grpc.RpcMethodHandler:
         async def refuse(body: bytes, context: Context) -> None:
-            caller = read_caller(context, len(body), self._addresses)
+            caller = self._caller(body, context)
             self._calls.note_error(error, caller.request_id, caller.client)
-            await _abort(context, error)
+            await abort(context, error)
 
         if handler is not None and handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(refuse)
@@ -102,17 +102,18 @@ class ActionService(grpc.GenericRpcHandler):
             call = await self._read(body, caller, context, share)
             if call is None:
                 return b""
-            task = asyncio.ensure_future(self._run(call, caller, None))
-            try:
-                # gRPC cancels this one when the caller leaves; the action may have to end nevertheless.
-                response, error = await asyncio.shield(task)
-            except asyncio.CancelledError:
-                self._leave(task, caller)
-                raise
+            with calling(_context_of(call, caller)):
+                task = asyncio.ensure_future(self._run(call, caller, None))
+                try:
+                    # gRPC cancels this one when the caller leaves; the action may have to end nevertheless.
+                    response, error = await asyncio.shield(task)
+                except asyncio.CancelledError:
+                    self._leave(task, caller)
+                    raise
         finally:
             share.release()
         if error is not None:
-            await _abort(context, error)
+            await abort(context, error)
         return response
 
     async def _webhook_stream(self, body: bytes, context: Context) -> None:
@@ -122,7 +123,8 @@ class ActionService(grpc.GenericRpcHandler):
         try:
             call = await self._read(body, caller, context, share)
             if call is not None:
-                await self._stream(call, caller, context)
+                with calling(_context_of(call, caller)):
+                    await self._stream(call, caller, context)
         finally:
             share.release()
 
@@ -146,22 +148,23 @@ class ActionService(grpc.GenericRpcHandler):
         finally:
             self._streams.forget(stream)
         if error is not None:
-            await context.write(replies.stream_error(call.action, error.message))
-            await _abort(context, error)
-        await context.write(replies.final_result(response))
+            await write(context, replies.stream_error(call.action, error.message))
+            await abort(context, error)
+        await write(context, replies.final_result(response))
 
     async def _send_chunks(self, stream: Stream, context: Context) -> None:
         while (piece := await stream.take()) is not None:
             event = self._streams.event_of(stream, piece)
             if event is not None:
-                await context.write(event)
+                await write(context, event)
 
     async def _interrupt(self, body: bytes, context: Context) -> bytes:
         """Stop the chunks of a response: the user has begun to speak."""
+        caller = self._caller(body, context)
         try:
-            response_id = StreamChunkAck.FromString(body).response_id
-        except DecodeError:
-            await _abort(context, RequestError("the request is no message of protobuf as the service publishes it"))
+            response_id = parse(StreamChunkAck, body).response_id
+        except RequestError as exc:
+            await abort(context, self._calls.note_error(exc, caller.request_id, caller.client))
         stream = self._streams.find(response_id)
         if stream is not None:
             stream.interrupt()
@@ -181,6 +184,7 @@ class ActionService(grpc.GenericRpcHandler):
 
     async def _actions(self, body: bytes, context: Context) -> bytes:
         """List the actions."""
+        self._caller(body, context)
         return replies.encode_actions(action.name for action in self._executor.registry)
 
     def _caller(self, body: bytes, context: Context) -> Caller:
@@ -194,7 +198,7 @@ class ActionService(grpc.GenericRpcHandler):
             share.take(len(body))
             call = read_request(body, self._depth, self._executor.domains.float_slots)
         except RequestError as exc:
-            await _abort(context, self._calls.note_error(exc, caller.request_id, caller.client))
+            await abort(context, self._calls.note_error(exc, caller.request_id, caller.client))
         if call is None:
             logger.warning("call.without_action")
         return call
@@ -214,6 +218,9 @@ class ActionService(grpc.GenericRpcHandler):
 
     def _serialize(self, call: Call, caller: Caller, answer: Answer | None, error: CallError | None) -> _Outcome:
         if answer is None:
+            if error is not None:
+                # What was malformed in a part that is read late does not know whose it is.
+                error.action = error.action or call.action
             return b"", error
         is_plain = not self._executor.has_middlewares
         try:
@@ -243,5 +250,6 @@ class ActionService(grpc.GenericRpcHandler):
         self._calls.note_error(client_gone_error(), caller.request_id, caller.client)
 
 
-async def _abort(context: Context, error: CallError) -> Any:
-    await context.abort(code_of(error), details_of(error))
+def _context_of(call: Call, caller: Caller) -> CallContext:
+    """Return what the log says of lines about a call that are written beside its action."""
+    return CallContext(call.action, call.sender_id, "grpc", caller.request_id, caller.size, caller.client)

@@ -87,6 +87,7 @@ def test_a_second_server_on_the_port_does_not_start(tmp_path: Path) -> None:
     assert (second.returncode, third.returncode) == (2, 2)
     assert "choose another --port" in second.stderr
     assert "choose another --grpc-port" in third.stderr
+    assert (second.stderr.count("\n"), third.stderr.count("\n")) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,10 @@ def test_a_second_server_on_the_port_does_not_start(tmp_path: Path) -> None:
     [
         (["--grpc", "--grpc-port", "5056"], "leave one of the two out"),
         (["--monitoring-port", "5056"], "does nothing without --grpc"),
+        (["--grpc-port", "5056", "--port", "5056"], "--grpc-port: is --port too, where HTTP is"),
+        (["--grpc", "--monitoring-port", "5056", "--port", "5056"], "--monitoring-port: is --port too, where gRPC is"),
     ],
-    ids=["two ways to serve gRPC", "pages beside pages"],
+    ids=["two ways to serve gRPC", "pages beside pages", "gRPC on the port of HTTP", "pages on the port of gRPC"],
 )
 def test_ports_that_do_nothing_are_refused(tmp_path: Path, flags: list[str], problem: str) -> None:
     """Before a socket opens."""

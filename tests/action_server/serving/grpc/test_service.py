@@ -208,15 +208,17 @@ async def test_a_stream_without_an_action_ends(stub: Any) -> None:
 
 
 async def test_a_grpc_server_ends_by_a_signal(tmp_path: Path) -> None:
-    """Exit code 0, as over HTTP."""
+    """Exit code 0, as over HTTP; the log holds no line of the library's, which would be no JSON."""
     project(tmp_path, {"actions.py": ACTIONS})
     number = free_port()
-    with server(tmp_path, "--grpc", "--port", str(number)) as running:
+    with server(tmp_path, "--grpc", "--port", str(number), "--drain-delay", "0.1") as running:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{number}") as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
             await stub.Actions(pb.ActionsRequest(), wait_for_ready=True)
 
         assert await asyncio.to_thread(running.stop) == 0
+
+    assert [line["text"] for line in running.log if line["event"] == "?"] == []
 
 
 class _Context:

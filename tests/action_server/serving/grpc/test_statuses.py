@@ -66,12 +66,61 @@ async def test_without_a_credential_no_method_says_more_than_that(method: str) -
     assert unknown.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_the_id_of_a_request_comes_back() -> None:
-    """As over HTTP; of a call without one, the id that the log has."""
-    async with served({"action_look": nothing}) as (stub, _):
-        rpc = stub.Webhook(request("action_look"), timeout=PATIENCE, metadata=(("x-request-id", "r-1"),))
-        await rpc
+async def test_what_is_malformed_where_it_is_read_late_names_the_action() -> None:
+    """The last message is decoded when the action asks for it."""
+
+    def look(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        return list(tracker.latest_message)
+
+    async with (
+        served({"action_look": look}) as (_, assembly),
+        grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel,
+    ):
+        # Tracker's third field: a `Struct` whose first byte is none of protobuf's.
+        body = request("action_look").SerializeToString() + b"\x1a\x03\x1a\x01\xff"
+        error = await failed(channel.unary_unary(f"{SERVICE}/Webhook")(body, timeout=PATIENCE))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    details = json.loads(str(error.details()))
+    assert (details["action_name"], details["message"].split()[0]) == ("action_look", "tracker.latest_message")
+
+
+@pytest.mark.parametrize("method", ["Webhook", "WebhookStream", "AckStreamChunks", "Actions"])
+@pytest.mark.parametrize("token", [METADATA, ()], ids=["allowed", "refused"])
+async def test_the_id_of_a_request_comes_back(method: str, token: Any) -> None:
+    """As over HTTP: of every method, and from a refusal as well."""
+    auth = AuthSettings(tokens=(SecretStr("a-token-of-some-length"),))
+    async with (
+        served({"action_look": nothing}, auth=auth) as (_, assembly),
+        grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel,
+    ):
+        kind = channel.unary_stream if method == "WebhookStream" else channel.unary_unary
+        body = request("action_look").SerializeToString() if method.startswith("Webhook") else b""
+        rpc = kind(f"{SERVICE}/{method}")(body, timeout=PATIENCE, metadata=(("x-request-id", "r-1"), *token))
+        if method == "WebhookStream" and token:
+            assert await rpc.read() is not grpc.aio.EOF
+            assert await rpc.read() is grpc.aio.EOF
+        assert (await rpc.code() is grpc.StatusCode.OK) == bool(token)
         assert ("x-request-id", "r-1") in tuple(await rpc.trailing_metadata())
+
+
+@pytest.mark.parametrize(
+    "method", [f"{SERVICE}/AckStreamChunks", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]
+)
+async def test_what_is_no_message_is_an_invalid_argument_of_every_method(
+    method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a class's name in the details or a traceback in the log."""
+    async with (
+        served({"action_look": nothing}) as (_, assembly),
+        grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel,
+    ):
+        kind = channel.unary_stream if method.endswith("Watch") else channel.unary_unary
+        rpc = kind(method)(b"\xff", timeout=PATIENCE)
+        assert await rpc.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "protobuf as the service publishes it" in await rpc.details()
+
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize("name", ["", "ActionServer", "action_server_webhook.ActionService"])

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from rasa_sdk.events import SlotSet
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from action_server.runtime.dispatcher import Dispatcher, join
 from action_server.serving.grpc.streams import WAITING, Stream
@@ -237,6 +238,43 @@ async def test_a_client_that_leaves_ends_what_streams_to_it(kind: str, caplog: p
         await rpc.read()
         rpc.cancel()
         await until(ended.is_set)
+        await until(lambda: assembly.executor.admission.running == 0)
+
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+
+
+async def test_a_client_that_leaves_while_a_chunk_waits_for_it_makes_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The write that waits fails then, which is no fault of the server's."""
+    left, put = asyncio.Event(), 0
+
+    async def run(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        nonlocal put
+        try:
+            while True:
+                await dispatcher.stream_chunk(text="x" * 50_000)
+                put += 1
+        finally:
+            left.set()
+
+    async def until_it_waits() -> None:
+        before = -1
+        while put != before:
+            before = put
+            await asyncio.sleep(0.05)
+
+    async with served({"action_speak": run}) as (_, assembly):
+        for _ in range(3):
+            left.clear()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel:
+                rpc = action_webhook_pb2_grpc.ActionServiceStub(channel).WebhookStream(
+                    request("action_speak"), timeout=PATIENCE
+                )
+                await rpc.read()
+                await until_it_waits()
+                rpc.cancel()
+            await asyncio.wait_for(left.wait(), PATIENCE)
         await until(lambda: assembly.executor.admission.running == 0)
 
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from rasa_sdk.events import SlotSet
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 
+from action_server import current_call
 from action_server.deadlines import time_left
 from tests.action_server.serving.grpc.grpc_calls import PATIENCE, answered, failed, request, served
 
@@ -220,3 +222,36 @@ async def test_a_domain_over_grpc_and_the_tracker_read_as_over_http() -> None:
         await stub.Webhook(ParseDict(MessageToDict(request("action_look", tracker)), pb.WebhookRequest()))
 
     assert repr(looks.message["intent"]["confidence"]) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("a\ud800b", "a\ufffdb"), ("\ud83d\ude00", "\U0001f600"), (5, "5")],
+    ids=["lone surrogate", "two surrogates", "number"],
+)
+async def test_a_chunks_text_is_written_as_an_answers_is(text: Any, sent: str) -> None:
+    """What UTF-8 cannot hold becomes U+FFFD, and the log says of which call."""
+    told: list[tuple[str, str, str]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "grpc.value_changed":
+                context = current_call()
+                told.append((context.action, context.sender_id, context.transport))
+
+    async def run(dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        await dispatcher.stream_chunk(text=text)
+        return []
+
+    listener = Listener()
+    logging.getLogger("action_server").addHandler(listener)
+    try:
+        async with served({"action_say": run}) as (stub, _):
+            events = [event async for event in stub.WebhookStream(request("action_say"), timeout=PATIENCE)]
+            said = await answered(stub, request("action_say"))
+    finally:
+        logging.getLogger("action_server").removeHandler(listener)
+
+    assert events[1].chunk.text == sent
+    assert said["responses"][0]["text"] == sent
+    assert told == [("action_say", "s", "grpc")] * (2 if "\ufffd" in sent else 0)
