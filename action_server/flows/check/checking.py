@@ -28,11 +28,7 @@ from action_server.flows.check.response_rules import check_responses, check_slot
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
 from action_server.flows.check.subject import Subject
-<<<<<<< HEAD
-from action_server.project.domain import Domain
-=======
-from action_server.project.domain import Form
->>>>>>> main
+from action_server.project.domain import Domain, Form
 from action_server.project.location import holds_project, project_folder
 from action_server.project.mantle import INTEGRATIONS, MantleProject, is_mantle, read_mantle
 from action_server.project.project import Project
@@ -131,24 +127,17 @@ def check(request: Request) -> Report:
     trees = Trees(cache=request.cache)
     code = read_code(request.actions, [root, Path.cwd()], load=request.load, registry=request.registry)
     findings = Findings()
-<<<<<<< HEAD
     mantle = read_mantle(root, trees) if is_mantle(root) else None
     project, sources = _read_rest(mantle) if mantle is not None else _read(request, root, trees)
-    tools = _find_tools(request, project, code, findings)
-    subject = Subject(project, sources, code, findings, root, tools)
-    for check_topic in _TOPICS if mantle is None else _TOPICS_OF_CODE:
-        check_topic(subject)
-    if mantle is not None:
-        check_mantle(subject, mantle)
-=======
     old = next((form for form in project.domain.forms.values() if form.has_mappings), None)
     tools = _find_tools(request, project, code, findings)
     subject = Subject(project, sources, code, findings, root, tools)
-    for check_topic in _TOPICS if old is None else (check_loaded,):
+    for check_topic in _TOPICS_OF_CODE if mantle is not None else (_TOPICS if old is None else (check_loaded,)):
         check_topic(subject)
+    if mantle is not None:
+        check_mantle(subject, mantle)
     if old is not None:
         _report_rasa_2(findings, old)
->>>>>>> main
     files = [*sources.trees, *_python_files(code)]
     comments = list(comments_in(files, trees.text))
     judged = frozenset(files if _judges_code(subject) else sources.trees if subject.is_whole else ())
