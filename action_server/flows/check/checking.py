@@ -132,7 +132,7 @@ def check(request: Request) -> Report:
     old = next((form for form in project.domain.forms.values() if form.has_mappings), None)
     tools = _find_tools(request, project, code, findings)
     subject = Subject(project, sources, code, findings, root, tools)
-    for check_topic in (check_loaded,) if old is not None else _TOPICS if mantle is None else _TOPICS_OF_CODE:
+    for check_topic in _TOPICS_OF_CODE if mantle is not None else (_TOPICS if old is None else (check_loaded,)):
         check_topic(subject)
     if mantle is not None:
         check_mantle(subject, mantle)

@@ -113,6 +113,14 @@ def test_only_what_nobody_foresaw_is_an_error_of_the_protocol(error: CallError, 
     assert set(result.structured) == {*FIXED, *SETS.values()}
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")], {"a": float("nan")}, "half \ud83d"])
+def test_what_json_does_not_have_is_put_right(value: Any) -> None:
+    """Numbers that are none, and half a character."""
+    check(
+        result_of(Answer([{"event": "slot", "name": "reference", "value": value}], [{"text": "\udc00"}]), SETS, {}, {})
+    )
+
+
 def test_a_refusal_says_what_to_mend() -> None:
     """And has all keys, as every answer."""
     assert check(refusal_of("city is missing", SETS)) == {
