@@ -41,6 +41,8 @@ TABLE: dict[str, tuple[list[str], set[str]]] = {
     "list": (["list"], {*ACTIONS, "rich"}),
     "list --json": (["list", "--json"], ACTIONS),
     "call": (["call", "action_quiet"], {*ACTIONS, "rich"}),
+    # Without aiohttp: nothing is asked over a network.
+    "flows test --help": (["flows", "test", "--help"], {*ACTIONS, "rich", "action_server.flows"}),
     "call --json": (["call", "action_quiet", "--json"], ACTIONS),
 }
 SCRIPT = """

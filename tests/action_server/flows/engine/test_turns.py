@@ -22,6 +22,11 @@ FLOWS = """
 flows:
   main: {description: The main one., steps: [{action: utter_hi}]}
   broken: {description: Fails., steps: [{action: action_fail}]}
+  choosy:
+    description: Chooses.
+    steps:
+      - noop: true
+        next: [{if: "'{{ slots.word }}' = 'None'", then: [{action: utter_hi, next: END}]}, {else: END}]
 """
 DOMAIN = """
 slots: {word: {type: text}}
@@ -52,6 +57,7 @@ ROUTES: list[Row] = [
 # A message; the actions that run, up to the one that listens.
 ACTIONS = [
     Row("an action that fails counts as executed", "/StartFlow(broken)", ["action_fail", "utter_internal_error_rasa"]),
+    Row("Jinja in a flow sees no slots", "/StartFlow(choosy)", ["utter_internal_error_rasa"]),
     Row("the session's end hangs up", "/session_end", ["action_hangup"]),
 ]
 

@@ -53,6 +53,7 @@ VALUES = [
     Row("one value of a list", ({"type": "list"}, "a"), ["a"]),
     Row("a list", ({"type": "list"}, ["a", "b"]), ["a", "b"]),
     Row("a text", ({"type": "text"}, " Ann "), " Ann "),
+    Row("a number in a text slot", ({"type": "text"}, 5), "5"),
     Row("anything", ({"type": "any"}, {"a": 1}), {"a": 1}),
     Row("nothing", ({"type": "bool"}, None), None),
     Row("no value in a model's words", ({"type": "text"}, "null"), None),
