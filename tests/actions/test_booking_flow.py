@@ -11,6 +11,7 @@ from tests.processes import PATIENCE, ROOT, command, environment
 
 PAGE = (ROOT / "docs" / "howto" / "offer-actions-as-tools.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## A step of a CALM flow\n")[2].partition("\n## ")[0]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOMAIN = """
 version: "3.1"
 slots:
@@ -36,6 +37,10 @@ def test_the_flow_of_the_page_books_through_a_tool(tmp_path: Path) -> None:
     """What the page shows is what comes out, but for the reference."""
     flows, endpoints = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
     shown = re.findall(r"```console\n\$ action-server chat --fresh < messages.txt\n(.*?)```", SECTION, re.DOTALL)[0]
+    # README shows the step and the conversation of this page.
+    (step,) = (block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "mcp_server" in block)
+    assert step in flows
+    assert f"```console\n$ action-server chat --fresh < messages.txt\n{shown}```" in README
     (tmp_path / "data").mkdir()
     files = {"data/flows.yml": flows, "endpoints.yml": endpoints, "domain.yml": DOMAIN, "config.yml": CONFIG}
     for name, text in files.items():
