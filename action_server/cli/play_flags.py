@@ -15,6 +15,7 @@ from action_server.config.environment import process_environment
 from action_server.config.merge import merge
 from action_server.errors import SettingsError
 from action_server.flows.session.stage import TEMPORARY, StageOptions
+from action_server.project.mantle import is_mantle
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from action_server.project.yaml_tree import Trees
@@ -22,6 +23,10 @@ from action_server.project.yaml_tree import Trees
 _CLASSIC = (
     "; it is a classic one, of intents, stories and rules, which a Rasa engine plays: `action-server call` runs its "
     "actions, `check --migration --drafts DIR` drafts flows from it"
+)
+_MANTLE = (
+    "; it is a Mantle project, of skills, with nothing to play or draw: `action-server tools --for mantle` prints "
+    "how its skills use the actions"
 )
 
 
@@ -95,5 +100,6 @@ def open_project(args: argparse.Namespace) -> Project:
         print_error(f"{problem.severity}: {problem}")
     if not project.flows:
         is_classic = bool(project.domain.intents or project.domain.forms)
-        raise SettingsError("--project", f"{folder} has no flows that can be read{_CLASSIC if is_classic else ''}")
+        kind = _MANTLE if is_mantle(folder) else _CLASSIC if is_classic else ""
+        raise SettingsError("--project", f"{folder} has no flows that can be read{kind}")
     return project

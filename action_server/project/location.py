@@ -28,31 +28,18 @@ def project_folder(given: Path | None, *, here: Path = Path(), is_spread: bool =
     if given is not None:
         if not given.is_dir():
             raise SettingsError("--project", f"there is no folder {given}")
-        _refuse_mantle(given)
         return given
     found = locate_project(here)
     if found is not None:
         return found
     if is_spread:
         return here
-    _refuse_mantle(here)
     places = f"neither {here.resolve()} nor {_BELOW}/ in it"
     raise SettingsError(
         "--project",
         f"there is no Rasa project: {places} has a domain ({', '.join(_DOMAIN_FILES)} or YAML files in domain/) or "
         "flows (YAML files with `flows:` in data/); name the project's folder with --project DIR",
     )
-
-
-def _refuse_mantle(folder: Path) -> None:
-    """Say of a project of Mantle that it is one: it has skills where others have a domain and flows."""
-    if not holds_project(folder) and (folder / "agent.yml").is_file() and (folder / "skills").is_dir():
-        raise SettingsError(
-            "--project",
-            f"{folder.resolve()} is a Mantle project (agent.yml and skills/), which has neither domain nor flows: "
-            "there is nothing to play, draw or check; `action-server tools --for mantle` prints how its skills use "
-            "the actions",
-        )
 
 
 def locate_project(here: Path) -> Path | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.endpoints import endpoints_of
 from action_server.errors import RegistrationError, SettingsError
@@ -162,7 +162,7 @@ def _read_rest(mantle: MantleProject) -> tuple[Project, Sources]:
 
 def _find_tools(request: Request, project: Project, code: Code, findings: Findings) -> KnownTools:
     """Return the tools that the steps may call: those of the project's own server, of files and of `--tools`."""
-    servers = endpoints_of(project.endpoints, project.endpoints_file, os.environ).mcp_servers
+    servers = endpoints_of(project.endpoints, project.endpoints_file, process_environment()).mcp_servers
     others = read_tools(request.tools, servers)
     settings = request.settings
     if settings is None:

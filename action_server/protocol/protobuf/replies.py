@@ -21,7 +21,7 @@ def encode_response(events: Iterable[JsonObject], responses: Iterable[JsonObject
     """Return a ``WebhookResponse``. Values that are not plain JSON yet, as a middleware's, become it.
 
     Raises:
-        TooDeepError: a value nests deeper than protobuf's readers follow.
+        TooDeep: a value nests deeper than protobuf's readers follow.
         NotJsonableError: a value has no form in JSON.
     """
     parts = ((1, events), (2, responses)) if is_plain else ((1, jsonable(events)), (2, jsonable(responses)))
@@ -42,7 +42,7 @@ def chunk(response_id: str, piece: Mapping[str, Any]) -> bytes:
     """Return the event of one chunk. What the message has no field for is left out, and the log says so.
 
     Raises:
-        TooDeepError, NotJsonableError: as for an answer.
+        TooDeep, NotJsonableError: as for an answer.
     """
     fields = [field(1, response_id.encode())]
     for key, number in _TEXTS.items():

@@ -30,7 +30,7 @@ _double = Packer("<d").pack
 Note = Callable[[str], None]
 
 
-class TooDeepError(ValueError):
+class TooDeep(ValueError):  # noqa: N818 - a signal: who writes the answer says what it means
     """A value nests deeper than protobuf's readers follow."""
 
 
@@ -123,7 +123,7 @@ def write_struct(value: Mapping[str, Any], note: Note = _ignore) -> bytes:
     ``note`` is told of numbers that a double does not hold and of texts that UTF-8 does not.
 
     Raises:
-        TooDeepError: protobuf's readers would not follow.
+        TooDeep: protobuf's readers would not follow.
     """
     return _Writer(note).object(value, 0)
 
@@ -136,7 +136,7 @@ class _Writer:
 
     def object(self, value: Mapping[str, Any], depth: int) -> bytes:
         if depth + _OBJECT > _DEEPEST:
-            raise TooDeepError
+            raise TooDeep
         below = depth + _OBJECT
         entries = []
         for key, item in value.items():
@@ -155,7 +155,7 @@ class _Writer:
         if isinstance(value, Mapping):
             return field(5, self.object(value, depth))
         if depth + _LIST > _DEEPEST:
-            raise TooDeepError
+            raise TooDeep
         return field(6, b"".join([field(1, self._value(item, depth + _LIST)) for item in value]))
 
     def _number(self, value: float) -> bytes:

@@ -22,7 +22,7 @@ from action_server.protocol.calls import Call
 from action_server.protocol.protobuf import replies
 from action_server.protocol.protobuf.messages import SERVICE
 from action_server.protocol.protobuf.requests import read_request
-from action_server.protocol.protobuf.structs import TooDeepError
+from action_server.protocol.protobuf.structs import TooDeep
 from action_server.runtime.dispatcher import Dispatcher
 from action_server.serving.grpc.callers import Caller, read_caller
 from action_server.serving.grpc.health import HEALTH, Health
@@ -225,7 +225,7 @@ class ActionService(grpc.GenericRpcHandler):
         is_plain = not self._executor.has_middlewares
         try:
             return replies.encode_response(answer.events, answer.responses, is_plain=is_plain), None
-        except (TooDeepError, NotJsonableError) as exc:
+        except (TooDeep, NotJsonableError) as exc:
             noted = self._calls.note_error(exc, caller.request_id, caller.client)
             failure = InternalError(noted.error_id or "")
             failure.action = call.action

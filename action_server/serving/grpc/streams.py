@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from action_server.errors import NotJsonableError
 from action_server.protocol.protobuf import replies
-from action_server.protocol.protobuf.structs import TooDeepError
+from action_server.protocol.protobuf.structs import TooDeep
 from action_server.runtime.dispatcher import Dispatcher
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class Streams:
             return replies.chunk_end(stream.response_id)
         try:
             return replies.chunk(stream.response_id, piece)
-        except (TooDeepError, NotJsonableError) as exc:
+        except (TooDeep, NotJsonableError) as exc:
             problem = str(exc) or "it nests deeper than a message of gRPC can"
             logger.warning("stream.chunk_lost", extra={"problem": problem})
             return None

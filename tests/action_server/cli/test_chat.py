@@ -110,6 +110,16 @@ def test_a_classic_project_is_called_one(cafe: Cafe, capsys: pytest.CaptureFixtu
     assert ":0" not in capsys.readouterr().err
 
 
+def test_a_mantle_project_is_called_one(cafe: Cafe) -> None:
+    """It has skills where others have flows."""
+    (cafe.folder / "data" / "flows.yml").unlink()
+    cafe.write("agent.yml", "agent: {language: en}\n")
+    cafe.write("skills/pay/skill.md", "# Pay\n")
+
+    with pytest.raises(SettingsError, match=r"it is a Mantle project, .*tools --for mantle"):
+        cafe.chat("hello\n")
+
+
 def test_explain_shows_why(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
     """What was understood, the steps with their places, the condition that decided, the call and its log lines."""
     cafe.chat("order a drink\ntea\n", "--explain")

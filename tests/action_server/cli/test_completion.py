@@ -30,7 +30,7 @@ def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
         (["action-server", "re"], {"replay"}),
         (["action-server", "run", "--rec"], {"--record", "--record-files", "--record-mask"}),
         (["action-server", "flows", "te"], {"test"}),
-        (["action-server", "flows", "test", "--js"], {"--json"}),
+        (["action-server", "flows", "test", "--js"], {"--json", "--jsonl"}),
         (["action-server", "contract", "--on"], {"--once", "--only"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -46,7 +46,7 @@ ACTIONS = f"""
         def run(self, dispatcher, tracker, domain):
             dispatcher.utter_message(text=HOSTILE, image=HOSTILE, json_message={{HOSTILE: HOSTILE}},
                                      buttons=[{{"title": HOSTILE, "payload": HOSTILE}}])
-            dispatcher.utter_message(response=HOSTILE)
+            dispatcher.utter_message(response=tracker.get_slot("a") and HOSTILE)
             return [SlotSet(HOSTILE, HOSTILE), {{"event": "followup", "name": HOSTILE}}]
 
     class ActionHostile(Action):

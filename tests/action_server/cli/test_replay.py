@@ -126,7 +126,7 @@ def test_a_call_over_grpc_is_recorded_and_replayed(folder: Path) -> None:
     change(folder)
     changed = run(folder, ["replay", "recordings"])
 
-    assert codes == ["OK", "INTERNAL", "UNKNOWN"]
+    assert codes == ["OK", "INTERNAL", "INTERNAL"]
     assert [(one["face"], one["status"]) for one in recorded] == [("grpc", 200), ("grpc", 400), ("grpc", 500)]
     assert [ended.returncode for ended in (same, there, nobody, changed)] == [0, 0, 1, 1], same.stdout + there.stdout
     assert "3 calls, 0 changed" in same.stdout
