@@ -56,10 +56,9 @@ def _check_version_file(file: File) -> Iterator[Finding]:
 
 
 def _check_python_of(file: File, project: Mapping[str, Any]) -> Iterator[Finding]:
-    poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    written = project.get("project", {}).get("requires-python") or _poetry(poetry.get("python", ""))
+    written = _table(project, "project").get("requires-python") or _poetry(_of_poetry(project).get("python", ""))
     try:
-        allowed = SpecifierSet(written)
+        allowed = SpecifierSet(str(written))
     except InvalidSpecifier:
         return
     if not any(allowed.contains(f"3.{minor}.99") for minor in range(_OLDEST[1], _OLDEST[1] + 20)):
@@ -74,10 +73,22 @@ def _project(file: File) -> dict[str, Any]:
         return {}
 
 
+def _table(tree: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the table at a path; an empty one where something else stands, which is for other tools to say."""
+    for key in path:
+        found = tree.get(key)
+        tree = found if isinstance(found, Mapping) else {}
+    return tree
+
+
+def _of_poetry(project: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _table(project, "tool", "poetry", "dependencies")
+
+
 def _dependencies(file: File, project: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    listed = [str(text) for text in project.get("project", {}).get("dependencies", [])]
-    poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    listed += [f"{name}{_poetry(version)}" for name, version in poetry.items() if name != "python"]
+    plain = _table(project, "project").get("dependencies")
+    listed = [str(text) for text in plain] if isinstance(plain, list) else []
+    listed += [f"{name}{_poetry(version)}" for name, version in _of_poetry(project).items() if name != "python"]
     for text in listed:
         name = re.split(r"[\s\[<>=!~;@]", text, maxsplit=1)[0]
         lines = (number for number, line in file.lines() if re.search(rf"(?i)\b{re.escape(name)}\b", line))
@@ -86,12 +97,16 @@ def _dependencies(file: File, project: Mapping[str, Any]) -> Iterator[tuple[int,
 
 def _poetry(version: object) -> str:
     """Return a version of Poetry's as pip writes it: `^1.2` leaves the next first number out, a bare one is a pin."""
-    text = version if isinstance(version, str) else str(version.get("version", "")) if isinstance(version, dict) else ""
-    if text.startswith("^"):
-        return f">={text[1:]},<{int(text[1:].split('.')[0]) + 1}"
+    written = version.get("version", "") if isinstance(version, Mapping) else version
+    text = written if isinstance(written, str) else ""
+    first = re.match(r"\^(\d+)", text)
+    if first:
+        return f">={text[1:]},<{int(first[1]) + 1}"
     if text.startswith("~") and not text.startswith("~="):
         return f"~={text[1:]}" if "." in text else f"=={text[1:]}.*"
-    return f"=={text}" if text[:1].isdigit() else text.replace("*", "") if text == "*" else text
+    if text == "*":
+        return ""
+    return f"=={text}" if text[:1].isdigit() else text
 
 
 def _check(file: File, line: int, text: str) -> Iterator[Finding]:

@@ -92,6 +92,10 @@ def test_every_rule_has_a_bot() -> None:
         ("venv/requirements.txt", "sanic==1\n"),
         ("broken.py", "import rasa_sdk\ndef (\n"),
         ("pyproject.toml", "[broken"),
+        ("pyproject.toml", 'project = "bot"\ntool = 1\n'),
+        ("pyproject.toml", '[project]\ndependencies = 5\nrequires-python = 3.9\n[tool]\npoetry = "x"\n'),
+        ("pyproject.toml", '[tool.poetry]\ndependencies = ["sanic==21"]\n'),
+        ("pyproject.toml", '[tool.poetry.dependencies]\nrasa-sdk = "^three"\npython = 3.9\n'),
     ],
 )
 def test_what_stays_is_not_named(tmp_path: Path, name: str, text: str) -> None:
