@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.load import cpu_seconds, rss_kb, tree_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- made by benchmarks/footprint.py -->", "<!-- end of the footprint -->"
@@ -106,11 +108,10 @@ def _start(python: Path, module: str, folder: Path) -> tuple[float, float]:
     process = subprocess.Popen(command, cwd=folder, stdout=_QUIET, stderr=_QUIET)  # noqa: S603
     try:
         _await(port, process)
-        tree = _tree(process.pid)
-        return sum(map(_cpu, tree)), sum(map(_memory, tree))
+        return cpu_seconds(process.pid), rss_kb(process.pid) / 1024
     finally:
         # All of them, and at once: rasa-sdk's first process may go on for ever after a SIGTERM in its start.
-        for pid in _tree(process.pid):
+        for pid in tree_of(process.pid):
             os.kill(pid, signal.SIGKILL)
         process.wait()
 
@@ -128,21 +129,6 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
         finally:
             connection.close()
     raise SystemExit(f"port {port} does not answer")
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *(found for child in children for found in _tree(int(child)))]
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -112,25 +112,26 @@ def run_script(url: str, script: str, connections: int, seconds: int, pid: int, 
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of those it started, user and system."""
-    fields = [Path(f"/proc/{p}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for p in _tree(pid)]
+    fields = [Path(f"/proc/{p}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for p in tree_of(pid)]
     return sum(int(f[11]) + int(f[12]) for f in fields) / _TICKS
 
 
 def rss_kb(pid: int) -> int:
     """Resident memory of a process and of those it started, in KiB."""
-    texts = [Path(f"/proc/{p}/status").read_text(encoding="utf-8") for p in _tree(pid)]
+    texts = [Path(f"/proc/{p}/status").read_text(encoding="utf-8") for p in tree_of(pid)]
     return sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text)))
 
 
 def pss_kb(pid: int) -> int:
     """Return the memory of a process and of those it started, in KiB: what several share counts once in all."""
-    texts = [Path(f"/proc/{p}/smaps_rollup").read_text(encoding="utf-8") for p in _tree(pid)]
+    texts = [Path(f"/proc/{p}/smaps_rollup").read_text(encoding="utf-8") for p in tree_of(pid)]
     return sum(int(found[1]) for text in texts if (found := re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)))
 
 
-def _tree(pid: int) -> list[int]:
+def tree_of(pid: int) -> list[int]:
+    """Return a process and those it started, and so on."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text(encoding="ascii").split():
-            found += _tree(int(child))
+            found += tree_of(int(child))
     return found

