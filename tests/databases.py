@@ -45,13 +45,19 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture
+def empty_postgresql(postgresql: str) -> str:
+    """The URL of the server, and nothing in it of the tests before."""
+    asyncio.run(_empty(postgresql))
+    return postgresql
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/state.sqlite3"
-    url: str = request.getfixturevalue("postgresql")
-    asyncio.run(_empty(url))
+    url: str = request.getfixturevalue("empty_postgresql")
     return url
 
 

@@ -69,10 +69,10 @@ def test_the_collectors_file_takes_spans_and_scrapes_each_replica() -> None:
     assert job["dns_sd_configs"] == [{"names": ["actions"], "type": "A", "port": 5055}]
 
 
-def test_the_actions_book_in_postgresql_and_their_spans_arrive(tmp_path: Path, postgresql: str) -> None:
+def test_the_actions_book_in_postgresql_and_their_spans_arrive(tmp_path: Path, empty_postgresql: str) -> None:
     """The image's command with the service's own variables: only the addresses are those of the test."""
     variables = dict(composed()["services"]["actions"]["environment"])
-    database = make_url(postgresql).render_as_string(hide_password=False)
+    database = make_url(empty_postgresql).render_as_string(hide_password=False)
     with collector() as (received, port):
         for name, value in variables.items():
             written = re.sub(r"^postgresql://.*@db/clinic$", lambda _: database, value)
@@ -85,7 +85,7 @@ def test_the_actions_book_in_postgresql_and_their_spans_arrive(tmp_path: Path, p
         assert received.resource["service.name"] == "clinic-actions"
 
     assert re.search(r"Reference: APT-", reply)
-    assert asyncio.run(_bookings(postgresql)) == 1
+    assert asyncio.run(_bookings(empty_postgresql)) == 1
 
 
 def _book(url: str) -> str:

@@ -42,14 +42,14 @@ class Rollout:
 
 
 def test_three_replicas_on_postgresql_are_replaced_under_load_and_no_call_is_lost(
-    tmp_path: Path, postgresql: str
+    tmp_path: Path, empty_postgresql: str
 ) -> None:
     """Every call is answered, and was carried out once, while each replica leaves and a new one comes."""
     require("haproxy")
     tmp_path.chmod(0o755)
     project(tmp_path, {"actions.py": ONCE, "endpoints.yml": AS_A_TOOL})
     with ExitStack() as stack:
-        rollout = Rollout(tmp_path, ("--database", postgresql), stack)
+        rollout = Rollout(tmp_path, ("--database", empty_postgresql), stack)
         third = (
             "server two 127.0.0.1:5056",
             f"server two 127.0.0.1:5056\n    server three 127.0.0.1:{rollout.ports[2]}",
