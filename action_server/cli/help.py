@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if any(args.topic == verb.words[0] for verb in VERBS):
         build_parser([args.topic]).parse_args([args.topic, "--help"])
     known = {*found, *GROUPS, *(verb.words[0] for verb in VERBS)}
-    hint = did_you_mean(args.topic, known) or "; action-server help lists those there are"
+    hint = did_you_mean(args.topic, known) or "; `action-server help` lists those there are"
     raise SettingsError("help", f"there is no page {args.topic!r}{hint}")
 
 

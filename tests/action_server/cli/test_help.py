@@ -52,7 +52,7 @@ def test_an_unknown_topic_names_the_nearest(capsys: pytest.CaptureFixture[str]) 
 
     assert capsys.readouterr().err == (
         "error: help: there is no page 'autenticate'; did you mean 'authenticate'?\n"
-        "error: help: there is no page 'zzz'; action-server help lists those there are\n"
+        "error: help: there is no page 'zzz'; `action-server help` lists those there are\n"
     )
 
 
