@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from action_server.config.checked_fields import CheckedFields
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
-from action_server.config.limit_fields import LimitFields
+from action_server.config.limit_fields import LONGEST, LimitFields
 from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_flags, settings_error
@@ -45,7 +45,11 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     watchdog: Annotated[
         float,
         Flag(("--watchdog",)),
-        Field(ge=0, description="name code that keeps the event loop busy for longer than this; 0 switches it off"),
+        Field(
+            ge=0,
+            le=LONGEST,
+            description="name code that keeps the event loop busy for longer than this; 0 switches it off",
+        ),
     ] = 0.1
     database: Annotated[
         str | None,
