@@ -101,7 +101,7 @@ def _refuse_open_inspector(settings: Checked, origins: Mapping[str, str]) -> Non
     if settings.http_port is None:
         raise SettingsError(origin, "needs HTTP: set --monitoring-port beside --grpc")
     if not settings.dev and not settings.auth.model_fields_set:
-        raise SettingsError(origin, "shows calls to who has a credential: set `auth`, see docs/howto/authenticate.md")
+        raise SettingsError(origin, "needs a credential: set `auth`, see `action-server help authenticate`")
 
 
 def _refuse_one_port_for_two(settings: Checked, origins: Mapping[str, str]) -> None:
