@@ -91,7 +91,7 @@ class ServerFields(BaseModel):
         bool,
         Flag(("--inspector",)),
         Field(
-            description="serve /inspector without --dev, read-only, with `auth`: see `action-server help see-every-call`"
+            description="serve /inspector without --dev, read-only, with auth; see `action-server help see-every-call`"
         ),
     ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
