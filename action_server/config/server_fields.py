@@ -90,9 +90,7 @@ class ServerFields(BaseModel):
     inspector: Annotated[
         bool,
         Flag(("--inspector",)),
-        Field(
-            description="serve /inspector without --dev, read-only, to who has a credential; see howto/see-every-call.md"
-        ),
+        Field(description="serve /inspector without --dev: read-only, with a credential; see howto/see-every-call.md"),
     ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
     grpc_port: Annotated[

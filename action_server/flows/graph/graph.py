@@ -62,8 +62,8 @@ class Graph:
         return (START, *self.flow.by_id, END)
 
     def was_executed(self, node: str) -> bool:
-        """Say whether a step was executed; START and END are, if anything was."""
-        return node in self.executed or (node == START and bool(self.executed))
+        """Say whether a step was executed; START is, if anything was that some way led to."""
+        return node in self.executed or (node == START and bool(self.executed) and self.taken != frozenset())
 
     def was_taken(self, edge: Edge) -> bool:
         """Say whether a way was taken; where that is not known, whether both of its ends were executed."""
@@ -157,8 +157,11 @@ class _Box:
         return self.x + self.width / 2
 
 
-def svg(graph: Graph) -> str:
-    """Return one flow as an SVG document that needs nothing else: no script, no font, no network."""
+def svg(graph: Graph, *, is_styled: bool = True) -> str:
+    """Return one flow as an SVG document that needs nothing else: no script, no font, no network.
+
+    Without ``is_styled`` it is for a page that has the styles of its classes.
+    """
     boxes = _layout(graph)
     # Ways back run to the right of everything.
     edges = _merge_parallel(graph.edges)
@@ -170,7 +173,7 @@ def svg(graph: Graph) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" role="img" aria-label="{escape(escape_controls(graph.flow.readable_name))}">',
-        f"<style>\n{_STYLE}</style>",
+        *([f"<style>\n{_STYLE}</style>"] if is_styled else []),
         '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#5a6b7c"/></marker></defs>',
     ]
