@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.flows.graph.graph import graph_of, svg
+from action_server.flows.graph.drawing import svg
+from action_server.flows.graph.graph import graph_of
 from action_server.project.domain import Slot
 from action_server.project.flows import ActionStep, CollectStep, Flow, Step
 from action_server.project.location import locate_project
