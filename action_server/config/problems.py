@@ -27,6 +27,8 @@ class Checked(Protocol):
     log_file: Path | None
     database: str | None
     database_password: Secrets
+    max_request_bytes: int
+    max_bytes_in_flight: int
     port: int
     grpc: bool
     grpc_port: int | None
@@ -39,6 +41,11 @@ class Checked(Protocol):
 
     @property
     def http_port(self) -> int | None:
+        """As of the settings."""
+        ...
+
+    @property
+    def has_grpc(self) -> bool:
         """As of the settings."""
         ...
 
@@ -75,6 +82,13 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     for name in ("record_sample", "record_on_error", "record_files", "record_mask"):
         if settings.record is None and name in origins:
             raise SettingsError(origins[name], "does nothing without --record, the folder to write calls to")
+    if settings.max_bytes_in_flight < settings.max_request_bytes:
+        name = "max_bytes_in_flight" if "max_bytes_in_flight" in origins else "max_request_bytes"
+        problem = (
+            f"{settings.max_request_bytes} for one body is more than {settings.max_bytes_in_flight} for all of them"
+        )
+        problem += " (--max-request-bytes, --max-bytes-in-flight): such a body would never be taken"
+        raise SettingsError(origins.get(name, name), problem)
     problem = _problem_of_password(settings.database or "") if settings.database_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
@@ -87,7 +101,7 @@ def _refuse_open_inspector(settings: Checked, origins: Mapping[str, str]) -> Non
     if settings.http_port is None:
         raise SettingsError(origin, "needs HTTP: set --monitoring-port beside --grpc")
     if not settings.dev and not settings.auth.model_fields_set:
-        raise SettingsError(origin, "shows calls to who has a credential: set `auth`, see docs/howto/authenticate.md")
+        raise SettingsError(origin, "needs a credential: set `auth`, see `action-server help authenticate`")
 
 
 def _refuse_one_port_for_two(settings: Checked, origins: Mapping[str, str]) -> None:
@@ -120,6 +134,8 @@ def refuse_useless_flags(settings: Checked, flags: Mapping[str, str]) -> None:
     for name in ONLY_OVER_HTTP:
         if settings.grpc and settings.monitoring_port is None and name in flags:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
+    if "barge_in_timeout" in flags and not settings.has_grpc:
+        raise SettingsError(flags["barge_in_timeout"], "does nothing without gRPC, over which alone actions stream")
     if settings.domain is not None and "domain" in flags and not file_exists(settings.domain):
         raise SettingsError(flags["domain"], f"{settings.domain} cannot be read: No such file or directory")
 

@@ -90,7 +90,9 @@ class ServerFields(BaseModel):
     inspector: Annotated[
         bool,
         Flag(("--inspector",)),
-        Field(description="serve /inspector without --dev: read-only, with a credential; see howto/see-every-call.md"),
+        Field(
+            description="serve /inspector without --dev, read-only, with auth; see `action-server help see-every-call`"
+        ),
     ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
     grpc_port: Annotated[

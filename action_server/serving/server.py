@@ -136,4 +136,6 @@ def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> 
         facts["grpc_url"] = grpc_url_of(settings)
     logger.info("server.ready", extra=facts)
     if is_open and is_public(settings.host):
-        logger.warning("server.open_to_everybody", extra={"host": settings.host, "see": "docs/howto/authenticate.md"})
+        logger.warning(
+            "server.open_to_everybody", extra={"host": settings.host, "see": "action-server help authenticate"}
+        )
