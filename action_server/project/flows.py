@@ -84,6 +84,8 @@ class CollectStep(Step):
     utter: str = ""
     rejections: tuple[Rejection, ...] = ()
     force_slot_filling: bool = False
+    # In seconds, where the step has one for all channels.
+    silence_timeout: float | None = None
 
     @property
     def ask_utter(self) -> str:

@@ -39,6 +39,12 @@ class Project(Frozen):
         """Return flows and patterns by id, as the engine has them."""
         return {**self.patterns, **self.flows}
 
+    def has_policy(self, name: str) -> bool:
+        """Tell whether config.yml lists a policy."""
+        policies = self.config.get("policies")
+        listed = policies if isinstance(policies, list) else []
+        return any(isinstance(policy, Mapping) and policy.get("name") == name for policy in listed)
+
     @property
     def webhook_url(self) -> str:
         """Return the address of the action server in endpoints.yml, empty if there is none."""

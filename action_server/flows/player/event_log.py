@@ -41,6 +41,10 @@ class EventLog:
             self._recorder.add_note(f"slot {name} goes back to {initial!r}")
         self.set_slot(name, initial)
 
+    def forget_stack(self) -> None:
+        """Take the stack for the one that is told, after a turn was taken back."""
+        self._logged_stack = self._state.stack.as_json()
+
     def emit_stack(self) -> None:
         """Append a `stack` event if the stack has changed since the last one."""
         current = self._state.stack.as_json()
