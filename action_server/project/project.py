@@ -1,4 +1,7 @@
-"""A Rasa project: its flows, its domain, and what else lies in its folder."""
+"""A Rasa project: its flows, its domain, and what else lies in its folder.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads one step of a flow."""
+"""Reads one step of a flow.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
