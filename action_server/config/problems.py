@@ -35,6 +35,14 @@ class Checked(Protocol):
     monitoring_port: int | None
     record: Path | None
     domain: Path | None
+    dev: bool
+    inspector: bool
+    auth: AuthSettings
+
+    @property
+    def http_port(self) -> int | None:
+        """As of the settings."""
+        ...
 
     @property
     def has_grpc(self) -> bool:
@@ -66,6 +74,7 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
         raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
     _refuse_one_port_for_two(settings, origins)
+    _refuse_open_inspector(settings, origins)
     for name in ("log_file", "log_format", "log_levels"):
         if settings.logging_config_file is not None and name in origins:
             problem = "does nothing beside --logging-config-file: say it there, or leave one of the two out"
@@ -83,6 +92,16 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     problem = _problem_of_password(settings.database or "") if settings.database_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
+
+
+def _refuse_open_inspector(settings: Checked, origins: Mapping[str, str]) -> None:
+    if not settings.inspector:
+        return
+    origin = origins.get("inspector", "inspector")
+    if settings.http_port is None:
+        raise SettingsError(origin, "needs HTTP: set --monitoring-port beside --grpc")
+    if not settings.dev and not settings.auth.model_fields_set:
+        raise SettingsError(origin, "needs a credential: set `auth`, see `action-server help authenticate`")
 
 
 def _refuse_one_port_for_two(settings: Checked, origins: Mapping[str, str]) -> None:

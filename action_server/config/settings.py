@@ -84,7 +84,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = {}
     auth: Annotated[
         AuthSettings,
-        Field(description="credentials that open the server, see howto/authenticate.md; none: open to all"),
+        Field(description="credentials that open the server, see `action-server help authenticate`; none: open to all"),
     ] = AuthSettings()
     services: Annotated[
         dict[str, Any],
@@ -98,7 +98,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = None
     mcp: Annotated[
         McpSettings,
-        Field(description="which actions are tools at POST /mcp, see howto/offer-actions-as-tools.md; none: no tools"),
+        Field(description="which actions are tools, see `action-server help offer-actions-as-tools`; none: no tools"),
     ] = McpSettings()
 
     # Not a setting: what `--set` gave of those of the services.

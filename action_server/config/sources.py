@@ -89,7 +89,7 @@ def _refuse_unknown(environment: Mapping[str, str], fields: Fields) -> None:
 
 def no_such_setting(name: str, known: Iterable[str]) -> str:
     """Say that there is no setting of this name, and which may have been meant."""
-    hint = did_you_mean(name, known) or "; see docs/reference/settings.md for those there are"
+    hint = did_you_mean(name, known) or "; `action-server help settings` lists them"
     return f"there is no such setting{hint}"
 
 
