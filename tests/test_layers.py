@@ -26,7 +26,8 @@ TIERS: list[set[str]] = [
     {"config", "tools", "__init__"},
     {"assembly", "webhook_client"},
     {"serving", "flows", "doctor"},
-    {"testing", "inspector"},
+    {"testing"},
+    {"inspector"},
     {"cli"},
 ]
 

@@ -18,6 +18,9 @@ from action_server.telemetry.durations import milliseconds_since
 if TYPE_CHECKING:
     import svcs
 
+    from action_server.runtime.executor import Executor
+    from action_server.telemetry.watchdog import LoopWatchdog
+
 logger = logging.getLogger(__name__)
 
 # A probe is asked every few seconds and gives up after a few; a service that takes longer is not well.
@@ -111,6 +114,17 @@ async def _description(
     except Exception as exc:
         logger.debug("service.not_described", exc_info=True)
         return (words_of(exc),)
+
+
+def details_of(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
+    """Return what a worker tells of itself beside its state: what ran blocked, its calls and its threads."""
+    recent = watchdog.recent() if watchdog is not None else []
+    blocked = [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in recent]
+    return {
+        "blocked": blocked,
+        "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
+        "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
+    }
 
 
 def _pings_of(services: Services | None) -> Sequence[svcs.ServicePing]:

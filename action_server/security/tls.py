@@ -128,6 +128,9 @@ def tls_context(
         raise SettingsError(_CERTIFICATE, f"{key_file} {problem}") from None
     if client_ca is not None:
         _require_clients(context, client_ca)
+        # A session that is taken up again is not asked for a certificate: it would outlive the CA that signed it.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
     return context
 
 

@@ -193,3 +193,30 @@ def test_a_new_ca_of_clients_takes_the_place_of_the_old_one(files: Files, tmp_pa
     with pytest.raises(OSError, match=r"(?i)alert|reset|EOF|broken pipe"):
         talk(server, client(files, "client"))
     assert talk(server, client(files, "wrong-client")) == "TLSv1.3"
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_of_before_does_not_open_what_its_certificate_would_not(
+    files: Files, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Who takes up a session again is not asked for a certificate, whichever CA was taken away since."""
+    client_ca = tmp_path / "ca.pem"
+    client_ca.write_bytes(files["ca.pem"].read_bytes())
+    server = TlsFiles(files["both.pem"], files["both.pem"], client_ca=client_ca).renewed_context()
+    caller = client(files, "client")
+    caller.maximum_version = version
+    sessions: list[ssl.SSLSession | None] = []
+
+    class Keeping(ssl.SSLSocket):
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+            answer = super().recv(buflen, flags)
+            sessions.append(self.session)
+            return answer
+
+    caller.sslsocket_class = Keeping
+    talk(server, caller)
+    replace(client_ca, files["other-ca.pem"].read_bytes())
+
+    with pytest.raises(OSError, match=r"(?i)alert|reset|EOF|broken pipe"):
+        talk(server, caller, sessions[0])
