@@ -25,6 +25,12 @@ settings.register_profile("tests", deadline=None, derandomize=True, suppress_hea
 settings.load_profile("tests")
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each garbage collection to come: with twelve thousand tests one took a second."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
