@@ -230,6 +230,13 @@ THREAD_BOUND = Rule(
     why="the server runs all such actions on that one thread, one after another, or they fail (`sync_thread`)",
     section=CODE,
 )
+SIGNAL_IN_THREAD = Rule(
+    "signal-in-thread",
+    "warning",
+    "`signal.signal` in an action that is a plain `def`, as for a time limit of its own with `SIGALRM`",
+    why="Python refuses it on every thread but the main one, and such actions have others (`sync_thread`)",
+    section=CODE,
+)
 UNREACHABLE_STEP = Rule(
     "unreachable-step",
     "error",

@@ -39,7 +39,7 @@ def _check_faults(subject: Subject, cls: ClassFacts, *, is_form: bool) -> None:
         for fault in method.faults:
             if fault.rule == "plain-method" and not is_form:
                 continue
-            if fault.rule != "blocking-call" or _is_called_by_the_server(method.name):
+            if fault.rule not in ("blocking-call", "signal-in-thread") or _is_called_by_the_server(method.name):
                 subject.findings.add(catalogue.RULES[fault.rule], fault.at, fault.message, fault.fix)
 
 

@@ -76,7 +76,9 @@ def find_faults(
         yield from _find_lone_events(method, file, imports)
     if method.name in _AWAITED and isinstance(method, ast.FunctionDef) and not method.decorator_list:
         yield from _find_plain_method(method, file, imports)
-    if isinstance(method, ast.AsyncFunctionDef):
+    if isinstance(method, ast.FunctionDef):
+        yield from _find_signals(method, file, imports)
+    else:
         body = cls.body if cls is not None else []
         own = {item.name for item in body if isinstance(item, ast.AsyncFunctionDef)}
         own -= {item.name for item in body if isinstance(item, ast.FunctionDef)}
@@ -86,6 +88,17 @@ def find_faults(
                 yield from _find_blocking_call(node, method.name, file, imports)
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 yield from _find_unawaited_call(node.value, own, others, file, imports)
+
+
+def _find_signals(method: ast.FunctionDef, file: str, imports: Imports) -> Iterator[Fault]:
+    for node in _own_nodes(method):
+        if isinstance(node, ast.Call) and imports.full_name(node.func) == "signal.signal":
+            yield Fault(
+                "signal-in-thread",
+                place_of(node, file),
+                f"signal.signal() in `def {method.name}` fails on every thread but the main one",
+                "leave the time limit to the setting `timeout`, or set `sync_thread: import`",
+            )
 
 
 def _find_plain_method(method: ast.FunctionDef, file: str, imports: Imports) -> Iterator[Fault]:

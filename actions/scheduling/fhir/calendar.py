@@ -41,6 +41,7 @@ from actions.scheduling.fhir.resources import (
     has_identifier,
     is_asked_for,
     is_live,
+    patient_reference,
     slot_references,
     slots_of,
     starts_with,
@@ -253,12 +254,9 @@ class FhirCalendar:
         if system is None or not patient.conversation or set(patient.conversation) & set("|,$\\"):
             return {"display": label}
         found = await self._client.search("Patient", ("identifier", f"{system}|{patient.conversation}"))
-        known = [
-            f"Patient/{one.get('id')}"
-            for one in found
-            if has_identifier(one, system, patient.conversation) and one.get("active", True)
-        ]
-        return {"display": label, **({"reference": known[0]} if len(known) == 1 else {})}
+        named = [patient_reference(one) for one in found if has_identifier(one, system, patient.conversation)]
+        known = {reference for reference in named if reference}
+        return {"display": label, **({"reference": known.pop()} if len(known) == 1 else {})}
 
     async def _whole(self, work: Writing) -> Seen | None:
         """After a failure: return the entry if it is whole all the same, else make sure that nothing of it is left.

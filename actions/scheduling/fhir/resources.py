@@ -253,6 +253,15 @@ def has_identifier(resource: Resource, system: str, value: str) -> bool:
     return value in _identifiers(resource, system)
 
 
+def patient_reference(patient: Resource) -> str | None:
+    """Return the Patient to name for this one: itself, whom it was merged into, or nobody if it is not in use."""
+    links = [link for link in patient.get("link") or () if link.get("type") == "replaced-by"]
+    if links:
+        other = links[0].get("other", {}).get("reference", "")
+        return str(other) if len(links) == 1 and other else None
+    return f"Patient/{patient.get('id')}" if patient.get("active", True) else None
+
+
 def written_as(appointment: Resource, system: str, slot: Slot) -> Written | None:
     """Return the entry that the Appointment is, in the resource of `slot`; None if it is none of the assistant's."""
     uid = next(iter(_identifiers(appointment, system)), None)

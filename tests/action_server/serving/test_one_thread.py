@@ -57,6 +57,15 @@ DATABASE = """
                 return "done"
             return [SlotSet("seen", asyncio.run(work()))]
 
+    class ActionSignal(Action):
+        def name(self):
+            return "action_signal"
+
+        def run(self, dispatcher, tracker, domain):
+            import signal
+            before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+            return [SlotSet("seen", before == signal.SIG_DFL)]
+
     class ActionExit(Action):
         def name(self):
             return "action_exit"
@@ -96,6 +105,15 @@ async def test_a_connection_of_a_module_works_in_every_action(tmp_path: Path, fl
 
     objects = {line["objects"] for line in running.log if line["event"] == "actions.thread_bound"}
     assert objects == (set() if "--sync-thread" in flags else {"actions.connection (sqlite3.Connection)"})
+
+
+async def test_a_signal_of_an_action_works_on_the_importing_thread(tmp_path: Path) -> None:
+    """It is the main one, which Python asks for; elsewhere the call fails and no other one does."""
+    project(tmp_path, {"actions.py": DATABASE})
+    with server(tmp_path, "--sync-thread", "import") as running:
+        assert await seen(running.url, "action_signal") is True
+    with server(tmp_path, "--sync-thread", "pool") as running:
+        assert (await call(running.url, "action_signal"))[0] == 500
 
 
 async def test_a_pool_may_be_insisted_on(tmp_path: Path) -> None:

@@ -76,6 +76,9 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "morgen um Viertel vor zehn": "2026-11-23T09:45",
     },
     "it": {
+        "domani nel tardo pomeriggio": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "domani nel primo pomeriggio": ("2026-11-23T12:00", "2026-11-23T15:00"),
+        "domani in tarda mattinata": ("2026-11-23T10:00", "2026-11-23T12:00"),
         "domani alle nove e trenta": "2026-11-23T09:30",
         "domani alle dieci meno dieci": "2026-11-23T09:50",
         "domani alle nove e venti": "2026-11-23T09:20",
@@ -121,6 +124,9 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "mercoledì dalle 9 alle 11": ("2026-11-25T09:00", "2026-11-25T11:00"),
     },
     "nl": {
+        "morgen laat in de middag": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "morgen aan het begin van de middag": ("2026-11-23T12:00", "2026-11-23T15:00"),
+        "morgen aan het eind van de ochtend": ("2026-11-23T10:00", "2026-11-23T12:00"),
         "morgen om tien voor half elf": "2026-11-23T10:20",
         "morgen om vijf over half tien": "2026-11-23T09:35",
         "morgen om tien over negen": "2026-11-23T09:10",
@@ -162,6 +168,8 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "morgen": ("2026-11-23", "2026-11-24"),
     },
     "pl": {
+        "jutro późnym popołudniem": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "jutro wczesnym popołudniem": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "jutro o dziewiątej trzydzieści": "2026-11-23T09:30",
         "jutro za pięć dziesiąta": "2026-11-23T09:55",
         "jutro dziesięć po dziewiątej": "2026-11-23T09:10",
@@ -200,6 +208,9 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "kwadrans po dziewiątej we wtorek": "2026-11-24T09:15",
     },
     "pt": {
+        "amanhã no fim da tarde": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "amanhã no início da tarde": ("2026-11-23T12:00", "2026-11-23T15:00"),
+        "amanhã no final da manhã": ("2026-11-23T10:00", "2026-11-23T12:00"),
         "amanhã às dez menos um quarto": "2026-11-23T09:45",
         "amanhã às dez para as nove": "2026-11-23T08:50",
         "amanhã às nove e vinte": "2026-11-23T09:20",
@@ -240,6 +251,9 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "daqui a uma hora": ("2026-11-22T18:30", "2026-11-22T19:30"),
     },
     "es": {
+        "mañana a última hora de la tarde": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "mañana a primera hora de la tarde": ("2026-11-23T12:00", "2026-11-23T15:00"),
+        "mañana a última hora de la mañana": ("2026-11-23T10:00", "2026-11-23T12:00"),
         "mañana a las diez menos diez": "2026-11-23T09:50",
         "mañana a las nueve y veinte": "2026-11-23T09:20",
         "mañana a las nueve y diez": "2026-11-23T09:10",
@@ -270,6 +284,9 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "dentro de dos horas": ("2026-11-22T19:30", "2026-11-22T20:30"),
     },
     "fr": {
+        "demain en fin d'après-midi": ("2026-11-23T15:00", "2026-11-23T18:00"),
+        "demain en début d'après-midi": ("2026-11-23T12:00", "2026-11-23T15:00"),
+        "demain en fin de matinée": ("2026-11-23T10:00", "2026-11-23T12:00"),
         "demain à dix heures moins dix": "2026-11-23T09:50",
         "demain à neuf heures vingt": "2026-11-23T09:20",
         "demain à neuf heures dix": "2026-11-23T09:10",

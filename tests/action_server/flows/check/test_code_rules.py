@@ -121,6 +121,12 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, li
 
 
 CLASSIC_FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
+    "a signal in a validator": (
+        FORM,
+        'return {"size": slot_value}',
+        "import signal\n        signal.signal(signal.SIGALRM, print)\n        return {}",
+        ["signal-in-thread ACTS/order.py:18"],
+    ),
     "a method of no slot": (FORM, "def validate_size", "def validate_siez", ["uncalled-action ACTS/order.py:16"]),
     "a slot that dict() returns": (
         FORM,

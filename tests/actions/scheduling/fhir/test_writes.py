@@ -102,21 +102,32 @@ async def test_a_removed_entry_stays_as_a_cancelled_appointment(clinic: FhirSyst
     clinic.check()
 
 
+MERGED = {"active": False, "link": [{"type": "replaced-by", "other": {"reference": "Patient/whole"}}]}
+OLD_FILE = {"link": [{"type": "seealso", "other": {"reference": "Patient/elsewhere"}}]}
+
+
 @pytest.mark.parametrize(
     ("registered", "actor"),
     [
-        pytest.param(["one"], {"reference": "Patient/one", "display": "Erika Geheim"}, id="known"),
-        pytest.param([], {"display": "Erika Geheim"}, id="unknown"),
-        pytest.param(["one", "two"], {"display": "Erika Geheim"}, id="two of that number"),
+        pytest.param({"one": {}}, {"reference": "Patient/one", "display": "Erika Geheim"}, id="known"),
+        pytest.param({}, {"display": "Erika Geheim"}, id="unknown"),
+        pytest.param({"one": {}, "two": {}}, {"display": "Erika Geheim"}, id="two of that number"),
+        pytest.param({"one": {"active": False}}, {"display": "Erika Geheim"}, id="not in use"),
+        pytest.param({"one": MERGED}, {"reference": "Patient/whole", "display": "Erika Geheim"}, id="merged"),
+        pytest.param(
+            {"one": MERGED, "whole": OLD_FILE},
+            {"reference": "Patient/whole", "display": "Erika Geheim"},
+            id="merged, and the other has that number as well",
+        ),
     ],
 )
 async def test_a_patient_is_linked_if_one_is_known_under_the_senders_id(
-    registered: list[str], actor: dict[str, str], clinic: FhirSystem
+    registered: dict[str, dict[str, Any]], actor: dict[str, str], clinic: FhirSystem
 ) -> None:
-    """Where the channel knows who is writing; whoever is not certain is a name."""
-    for name in registered:
+    """Where the channel knows who is writing; whoever is not certain is a name. Who was merged is whoever replaces."""
+    for name, more in registered.items():
         identifier = [{"system": PORTAL, "value": PATIENT.conversation}]
-        clinic.server.put({"resourceType": "Patient", "id": name, "identifier": identifier})
+        clinic.server.put({"resourceType": "Patient", "id": name, "identifier": identifier, **more})
 
     await clinic.calendar(patient_identifier_system=PORTAL).write(entry_at())
 
