@@ -150,14 +150,7 @@ class Player:
         before = self.state.snapshot()
         self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
-            processor = CommandProcessor(
-                dialogue,
-                extractor=payload.extractor if payload else "LLM",
-                forced=payload.forced if payload else (),
-                most_characters=-1 if payload else self._most_characters,
-                has_chitchat=self._has_chitchat,
-            )
-            processor.execute(prediction.commands, message)
+            self._processor(payload).execute(prediction.commands, message)
             dialogue.events.emit_stack()
             await self._actions.run_every_turn()
             try:
@@ -165,6 +158,15 @@ class Player:
             except LostTurnError:
                 self._forget_turn(before, started)
         return self._finish_turn()
+
+    def _processor(self, payload: ButtonPayload | None) -> CommandProcessor:
+        return CommandProcessor(
+            self._dialogue,
+            extractor=payload.extractor if payload else "LLM",
+            forced=payload.forced if payload else (),
+            most_characters=-1 if payload else self._most_characters,
+            has_chitchat=self._has_chitchat,
+        )
 
     def _forget_turn(self, before: Snapshot, started: Turn | None) -> None:
         """Take everything back but what was said, as engines do: they save the tracker at the turn's end only."""
