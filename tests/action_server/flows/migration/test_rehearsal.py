@@ -29,7 +29,7 @@ actions: [action_order]
             "next: [{if: slots.size == 'small', then: a}, {else: END}]}]",
             "it asks for size again and again",
         ),
-        ("[{collect: status}]", "the domain lists no action 'action_ask_status'"),
+        ("[{collect: status}]", "the domain has neither utter_ask_status nor action_ask_status"),
     ],
     ids=["it ends", "one value leads back", "nothing asks"],
 )
