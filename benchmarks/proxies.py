@@ -22,9 +22,10 @@ from pathlib import Path
 
 from benchmarks.proxy_cases import CASES, GRPC_CASES, GRPC_OFTEN, KILLS, OFTEN, TWENTY, Case, reload_proxy
 from benchmarks.proxy_sites import Site, site_behind
-from benchmarks.proxy_times import TIMED, TIMED_CASES
+from benchmarks.proxy_times import TIMED_CASES
+from tests.action_server.security.certificates import make_files
 from tests.proxies.load import Books
-from tests.proxies.proxies import KINDS, missing
+from tests.proxies.proxies import KINDS, missing, tls_changes
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- proxies: begin -->", "<!-- proxies: end -->"
@@ -74,12 +75,18 @@ def measure_timed(names: Sequence[str], folder: Path, wanted: Wanted) -> Iterato
 
     def run(name: str, title: str) -> Books | Exception:
         its_folder, timed = folder / f"{name}-{title.replace(' ', '-')}", TIMED_CASES[title]
+        changes, flags = list(timed.changes.get(name, ())), list(timed.flags)
+        if timed.tls:
+            changes += tls_changes(name, files["ca.pem"])
+            flags += ["--ssl-certificate", str(files["server.pem"]), "--ssl-keyfile", str(files["server.key"])]
         try:
-            with site_behind(name, 1, its_folder, actions=TIMED, changes=timed.changes.get(name, ())) as site:
+            with site_behind(name, 1, its_folder, actions=timed.actions, changes=changes, flags=flags) as site:
                 return _outcome(timed.case, site)
-        except (AssertionError, OSError) as exc:
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as exc:
             return exc
 
+    folder.mkdir(exist_ok=True)
+    files = make_files(folder)
     cells = [(name, title) for title in TIMED_CASES if wanted(title) for name in names]
     with ThreadPoolExecutor(max(1, len(names))) as threads:
         for (name, title), outcome in zip(cells, threads.map(lambda cell: run(*cell), cells), strict=True):

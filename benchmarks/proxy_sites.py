@@ -26,6 +26,7 @@ class Replica:
     folder: Path
     workers: int
     speaks_grpc: bool = False
+    flags: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     _stack: ExitStack = field(default_factory=ExitStack)
     _running: ServerProcess | None = None
@@ -35,7 +36,7 @@ class Replica:
         flags = ["--actions", "actions", "--port", str(self.port), "--workers", str(self.workers)]
         flags += ["--grpc"] if self.speaks_grpc else []
         flags += ["--drain-delay", str(DRAIN_DELAY), "--database", str(self.folder / "answers.sqlite3")]
-        running = server(self.folder, *flags, variables={"MARKS": str(self.folder / "marks")})
+        running = server(self.folder, *flags, *self.flags, variables={"MARKS": str(self.folder / "marks")})
         self._running = self._stack.enter_context(running)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -75,17 +76,19 @@ def site_behind(
     speaks_grpc: bool = False,
     actions: str = MARKING,
     changes: Sequence[tuple[str, str]] = (),
+    flags: Sequence[str] = (),
 ) -> Iterator[Site]:
     """Run two replicas behind a proxy within the block.
 
-    ``changes`` are words of the proxy's file and what stands there instead.
+    ``changes`` are words of the proxy's file and what stands there instead, ``flags`` those of the replicas beside the
+    usual ones.
     """
     # Proxies may give up root's rights, and look for their files all the same.
     folder.mkdir(parents=True)
     folder.parent.chmod(0o755)
     folder.chmod(0o755)
     project(folder, {"actions.py": actions, "endpoints.yml": AS_A_TOOL})
-    replicas = [Replica(folder, workers, speaks_grpc) for _ in range(2)]
+    replicas = [Replica(folder, workers, speaks_grpc, flags) for _ in range(2)]
     with ExitStack() as stack:
         for replica in replicas:
             stack.callback(replica.stop)

@@ -1,4 +1,4 @@
-"""What takes its time behind a proxy: a long action, and its repeats."""
+"""What takes its time behind a proxy, or other replicas: a long action, its repeats, connections that are closed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from benchmarks.proxy_cases import drain_one
 from benchmarks.proxy_sites import Site
-from tests.proxies.load import Books
+from tests.proxies.load import MARKING, Books, call_while
 
 TIMED = """
     import asyncio
@@ -40,14 +41,31 @@ _LIMIT = {
     "apache": ("ProxyTimeout 330", "ProxyTimeout 2"),
     "caddy": ("response_header_timeout 330s", "response_header_timeout 2s"),
 }
+# How long it keeps a connection to a replica, as printed and for longer than the server does.
+_KEPT = {
+    "nginx": ("keepalive_timeout 60s", "keepalive_timeout 300s"),
+    "haproxy": ("default-server check", "default-server pool-purge-delay 300s check"),
+    "apache": ("ttl=60", "ttl=300"),
+    "caddy": ("keepalive 60s", "keepalive 300s"),
+}
+# The server's limit, in seconds, and the seconds around the end of it: it looks at its connections now and then.
+_IDLE, _AROUND = 120.0, 8.0
+# nginx keeps 64.
+_KEPT_AT_ONCE = 60
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A case, and the words of each proxy's file that are changed for it."""
+    """A case, the words of each proxy's file that are changed for it, and the flags of its replicas.
+
+    With ``tls`` they speak TLS; ``actions`` are theirs.
+    """
 
     case: Callable[[Site], Awaitable[Books]]
     changes: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    flags: Sequence[str] = ()
+    tls: bool = False
+    actions: str = TIMED
 
 
 async def long_action(site: Site) -> Books:
@@ -60,7 +78,38 @@ async def repeated_action(site: Site) -> Books:
     return await _call_each(site, 5.0, attempts=6)
 
 
+async def drain_at_once(site: Site) -> Books:
+    """Stop the replicas by turns, four times, without a delay: connections are closed as calls are sent on them."""
+
+    async def work() -> None:
+        for number in range(4):
+            await site.restart(number % 2)
+
+    return await call_while(site.url, site.marks, work)
+
+
+async def idle(site: Site) -> Books:
+    """Open many connections to the replicas, leave them alone until their time is up, and call again just then."""
+    site.marks.write_bytes(b"")
+    books = Books()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+
+        async def caller(number: int) -> None:
+            # All at once, so that each call has a connection of its own; the second time one after the other, and each
+            # runs until all have been sent, so that none takes the one of another.
+            await _call(session, site.url, f"first-{number}", 3.0, books)
+            await asyncio.sleep(_IDLE - 1 + _AROUND * number / _KEPT_AT_ONCE)
+            await _call(session, site.url, f"second-{number}", _AROUND, books)
+
+        await asyncio.gather(*(caller(number) for number in range(_KEPT_AT_ONCE)))
+    return _closed(books, site)
+
+
 TIMED_CASES = {
+    "kept connections closed just then": Timed(drain_at_once, flags=("--drain-delay", "0"), actions=MARKING),
+    "TLS to the replicas, drain of one": Timed(drain_one, tls=True, actions=MARKING),
+    "idle as long as the server keeps connections": Timed(idle),
+    "the same, and the proxy keeps them for longer": Timed(idle, {name: (change,) for name, change in _KEPT.items()}),
     "an action of 70 s": Timed(long_action),
     "an action of 5 s, the proxy's limit 2 s, repeated": Timed(
         repeated_action, {name: (change,) for name, change in _LIMIT.items()}

@@ -49,6 +49,35 @@ KINDS = {
 }
 
 
+def tls_changes(name: str, ca: Path) -> list[tuple[str, str]]:
+    """Return what docs/howto/behind-a-proxy.md changes in a proxy's file where replicas speak TLS.
+
+    ``ca`` is the file with the certificate of who issued theirs. Names are checked as well.
+    """
+    changes = {
+        "nginx": (
+            "proxy_pass http://action_server;",
+            f"proxy_pass https://action_server; proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca}; "
+            "proxy_ssl_name localhost;",
+        ),
+        "haproxy": (
+            "default-server check",
+            f"default-server ssl verify required ca-file {ca} verifyhost localhost check",
+        ),
+        "apache": (
+            # Otherwise the name that is checked is the one the caller gave.
+            "ProxyPreserveHost On",
+            f"SSLProxyEngine on\nSSLProxyVerify require\nSSLProxyCACertificateFile {ca}",
+        ),
+        "caddy": ("transport http {", f"transport http {{\n\t\t\ttls_trusted_ca_certs {ca}"),
+    }
+    addresses = {
+        "apache": [(f'"http://127.0.0.1:{port}"', f'"https://localhost:{port}"') for port in (5055, 5056)],
+        "caddy": [("127.0.0.1:5055 127.0.0.1:5056", "https://localhost:5055 https://localhost:5056")],
+    }
+    return [changes[name], *addresses.get(name, [])]
+
+
 def missing(kind: Kind) -> str:
     """Say how to install a proxy that is not there; empty if it is."""
     found = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -122,7 +151,7 @@ def _command(kind: Kind, text: str, file: Path) -> list[str]:
     if kind.name == "apache":
         modules = [
             *("mpm_event", "authz_core", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer", "proxy_hcheck"),
-            *("lbmethod_bybusyness", "headers", "http2", "proxy_http2"),
+            *("lbmethod_bybusyness", "headers", "http2", "proxy_http2", "socache_shmcb", "ssl"),
         ]
         loads = "".join(f"LoadModule {name}_module {_APACHE_MODULES}/mod_{name}.so\n" for name in modules)
         around = (

@@ -16,11 +16,13 @@ import pytest
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from tests.action_server.security.certificates import Files, make_files
 from tests.processes import ServerProcess, server
 from tests.projects import project
+from tests.proxies import proxies
 from tests.proxies.grpc_load import call_grpc_while
 from tests.proxies.load import AS_A_TOOL, MARKING, body_of, call_while
-from tests.proxies.proxies import KINDS, free_port, missing, proxy
+from tests.proxies.proxies import KINDS, free_port, missing, proxy, proxy_process, tls_changes
 
 DRAIN_DELAY = "1.5"
 
@@ -116,6 +118,50 @@ def test_every_printed_configuration_carries_calls(site: tuple[list[int], bool],
         found = answers_of_grpc(url.removeprefix("http://")) if speaks_grpc else asyncio.run(answers_of_http(url))
 
     assert found == (["marked", "NOT_FOUND"] if speaks_grpc else ["marked", "404", "marked"])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("certificates")
+    folder.chmod(0o755)
+    return make_files(folder)
+
+
+@pytest.fixture(scope="module")
+def closed_site(tmp_path_factory: pytest.TempPathFactory, files: Files) -> Iterator[list[int]]:
+    """The ports of two replicas that speak TLS."""
+    folder = tmp_path_factory.mktemp("site")
+    project(folder, {"actions.py": MARKING, "endpoints.yml": AS_A_TOOL})
+    pair = ("--ssl-certificate", str(files["server.pem"]), "--ssl-keyfile", str(files["server.key"]))
+    with two_replicas(folder, *pair) as replicas:
+        yield ports_of(replicas)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_replicas_may_speak_tls(closed_site: list[int], files: Files, tmp_path: Path, name: str) -> None:
+    """With the lines of the page, which have their certificate and their name checked."""
+    require(name)
+    tmp_path.chmod(0o755)
+    changes = tls_changes(name, files["ca.pem"])
+    with proxy_process(KINDS[name], closed_site, tmp_path / "proxy", changes=changes) as (url, _):
+        assert asyncio.run(answers_of_http(url)) == ["marked", "404", "marked"]
+
+
+def test_a_replica_with_a_certificate_of_somebody_elses_gets_no_call(
+    closed_site: list[int], files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx checks nothing unless it is told to."""
+    require("nginx")
+    monkeypatch.setattr(proxies, "PATIENCE", 2)
+    tmp_path.chmod(0o755)
+    changes = tls_changes("nginx", files["other-ca.pem"])
+    with (
+        pytest.raises(AssertionError, match="the proxy does not answer"),
+        proxy_process(KINDS["nginx"], closed_site, tmp_path / "proxy", changes=changes),
+    ):
+        pass
+
+    assert "certificate verify error" in (tmp_path / "proxy" / "error.log").read_text(encoding="utf-8")
 
 
 def answers_of_grpc(target: str) -> list[str]:
