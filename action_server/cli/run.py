@@ -44,8 +44,12 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _extension_of(read: Settings) -> Extension | None:
-    """Return the inspector, if it is asked for; at `--dev` it is left out where its packages are not installed."""
-    if not (read.inspector or read.dev) or read.http_port is None:
+    """Return the inspector, if it is asked for.
+
+    `--dev` asks for it unless the setting says no; it is left out there where its packages are not installed.
+    """
+    is_wanted = read.inspector or (read.dev and "inspector" not in read.model_fields_set)
+    if not is_wanted or read.http_port is None:
         return None
     try:
         with packages_for("inspector"):

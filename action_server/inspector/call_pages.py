@@ -21,8 +21,9 @@ from action_server.inspector.running import FACE_NAMES, FACES_BY_TRANSPORT
 from action_server.runtime.registry import RegisteredAction
 
 _ROWS = 100
-# How often the stream looks for new calls, and for how long it lasts before the browser asks anew, in seconds.
-_LOOK_EVERY = 0.5
+# How often the stream looks for new calls, how long it is silent after it told of some, and for how long it lasts
+# before the browser asks anew; in seconds.
+_LOOK_EVERY, _SILENCE = 0.25, 1.0
 _STREAM_LASTS = 240.0
 _LONGEST_SEARCH = 200
 
@@ -59,9 +60,10 @@ class CallPages:
         while loop.time() < ends and not self._inspector.is_stopping:
             newest = await asyncio.to_thread(self._file.newest)
             # A comment now and then shows that the browser is there.
-            await stream.send(f"event: calls\ndata: {newest[0]}\n\n" if newest != last else ":\n\n")
+            is_news = newest != last
+            await stream.send(f"event: calls\ndata: {newest[0]}\n\n" if is_news else ":\n\n")
             last = newest
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_SILENCE if is_news else _LOOK_EVERY)
         await stream.eof()
 
     async def one(self, request: Request, number: int) -> HTTPResponse:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,9 +36,10 @@ CREATE TABLE IF NOT EXISTS domains (name TEXT PRIMARY KEY, content BLOB, digest 
 CREATE TABLE IF NOT EXISTS missed (worker INTEGER PRIMARY KEY, calls INTEGER);
 """
 
+_INSERT_CALL = f"INSERT INTO calls VALUES ({', '.join('?' * (len(_COLUMNS) + 2))})"  # noqa: S608 - question marks
 
-@dataclass(frozen=True)
-class Ended:
+
+class Ended(NamedTuple):
     """A call that is to be kept; ``at`` is in seconds since 1970, what is ``None`` was too large."""
 
     at: float
@@ -57,6 +58,11 @@ class Ended:
     reply: bytes | None
     notes: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes its parts have."""
+        return len(self.request or b"") + len(self.reply or b"") + len(self.notes)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -74,6 +80,8 @@ class CallsFile:
         self._path = folder / _NAME
         self._most_calls, self._most_bytes = most_calls, most_bytes
         self._worker = worker
+        # Since it was looked at last whether there are too many: that reads all of their sizes.
+        self._unchecked_calls, self._unchecked_bytes = most_calls, 0
         self._domains_in_use: dict[str, float] = {}
         self._digests: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -92,26 +100,32 @@ class CallsFile:
         Raises:
             sqlite3.Error: the disk refuses.
         """
-        with self._writing as connection:
-            numbers = [self._insert(connection, call) for call in calls]
+        connection = self._writing
+        # At once, as numbers are read first: another worker must not take the same ones.
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'calls'").fetchone()
+            first = (last[0] if last else 0) + 1
+            rows = [(number, *self._values(call)) for number, call in enumerate(calls, first)]
+            parts = [(number, call.request, call.reply, call.notes) for number, call in enumerate(calls, first)]
+            connection.executemany(_INSERT_CALL, rows)
+            connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", parts)
             if missed:
                 text = "INSERT INTO missed VALUES (?, ?) ON CONFLICT (worker) DO UPDATE SET calls = calls + ?"
                 connection.execute(text, (self._worker, missed, missed))
-            self._forget(connection)
-        return numbers
+            self._unchecked_calls += len(calls)
+            self._unchecked_bytes += sum(call.size for call in calls)
+            if self._unchecked_calls > self._most_calls // 20 or self._unchecked_bytes > self._most_bytes // 20:
+                self._forget(connection)
+                self._unchecked_calls = self._unchecked_bytes = 0
+        return list(range(first, first + len(calls)))
 
-    def _insert(self, connection: sqlite3.Connection, call: Ended) -> int:
-        size = len(call.request or b"") + len(call.reply or b"") + len(call.notes)
+    def _values(self, call: Ended) -> tuple[Any, ...]:
         names = (call.face, call.action, call.sender_id, call.request_id, call.error_id, call.outcome)
-        values = (
+        return (
             *(call.at, self._worker, *map(_storable, names), call.status, call.waiting_ms, call.ms, call.repeated),
-            *(call.again, has_failed(call.outcome, call.status), size),
+            *(call.again, has_failed(call.outcome, call.status), call.size),
         )
-        marks = ", ".join("?" * len(values))
-        added = connection.execute(f"INSERT INTO calls VALUES (NULL, {marks})", values)  # noqa: S608 - question marks
-        parts = (added.lastrowid, call.request, call.reply, call.notes)
-        connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", parts)
-        return int(added.lastrowid or 0)
 
     def _forget(self, connection: sqlite3.Connection) -> None:
         newest, oldest = connection.execute("SELECT max(id), min(id) FROM calls").fetchone()

@@ -88,7 +88,15 @@ def _line(call: KeptCall) -> str:
         words.append(f"--message={said}")
     if call.row.sender_id:
         words.append(f"--sender={call.row.sender_id}")
-    return shlex.join(words) + "\n"
+    return " ".join(map(_quoted, words)) + "\n"
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell; what would steer a terminal as bash writes it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.encode("unicode_escape", "surrogatepass").decode("ascii").replace("'", "\\'")
+    return f"$'{escaped}'"
 
 
 def _pairs(call: KeptCall) -> Iterator[str]:

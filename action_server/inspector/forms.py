@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from action_server.errors import ActionServerError
-from action_server.findings.escaping import escape_controls
+from action_server.findings.escaping import escape_controls, escape_lines
 from action_server.project.domain import BUILT_IN_SLOTS, Slot
 
 # A longer value stays as it is: a browser's field of a megabyte is of no use.
@@ -35,7 +36,7 @@ class SlotField:
     @property
     def name(self) -> str:
         """The field's name in the form."""
-        return f"{_PREFIX}{self.slot}"
+        return f"{_PREFIX}{quote(self.slot, safe='', errors='replace')}"
 
     @property
     def is_long(self) -> bool:
@@ -89,9 +90,16 @@ def json_or_text(text: str) -> Any:
         return text
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether nothing in a text but ends of lines would steer a terminal or turn the direction of writing."""
+    return escape_lines(text) == text
+
+
 def _field(name: str, value: Any, slot: Slot | None) -> SlotField:
     kind, options = _kind(value, slot)
-    text = "" if value is None else value if kind == "text" else json.dumps(value, ensure_ascii=False)
+    # ASCII, where something in it would steer what shows it.
+    plain = is_plain(json.dumps(value, ensure_ascii=False))
+    text = "" if value is None else value if kind == "text" else json.dumps(value, ensure_ascii=not plain)
     if len(text) > _LONGEST:
         return SlotField(name, kind, f"{text[:100]}…", is_editable=False)
     if options and text not in {option for option, _ in options}:
@@ -109,6 +117,6 @@ def _kind(value: Any, slot: Slot | None) -> tuple[str, tuple[tuple[str, str], ..
         return "bool", (empty, ("true", "true"), ("false", "false"))
     if kind == "float" and (value is None or isinstance(value, (int, float))):
         return "number", ()
-    if (kind == "text" and value is None) or isinstance(value, str):
+    if (kind == "text" and value is None) or (isinstance(value, str) and is_plain(value)):
         return "text", ()
     return "json", ()

@@ -1,6 +1,7 @@
 """Watches the calls of one worker: a call leaves what it has in a list, and a thread writes it into the file.
 
-The thread takes a small part of a processor, whatever comes: calls that come faster than it can keep them are counted.
+The thread takes a small part of what the process computes, whatever comes: calls that come faster than it can keep them
+are counted.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from action_server.telemetry.recorded_exchange import RecordedExchange, split_ob
 logger = logging.getLogger(__name__)
 
 # Calls that wait to be written, and those beyond it that failed; their bytes altogether, and those of one.
-_WAITING, _FAILED_WAITING = 600, 1200
+_WAITING, _FAILED_WAITING = 1000, 2000
 _WAITING_BYTES = 48 * 1024 * 1024
 _LARGEST = 4 * 1024 * 1024
-# From one batch to the next, in seconds; and the part of its time that the thread may compute.
-_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-_SHARE = 0.06
+# From one batch to the next, in seconds; and the thread's part of what the process computes, or of all time.
+_PAUSE = 0.2
+_SHARE, _SHARE_OF_TIME = 0.06, 0.03
 _LAST_WORDS = 5.0
 # The status of a call that nobody waited for any more.
 _GONE = 499
@@ -64,7 +65,7 @@ class WatchedCall:
         if self.rerun is not None:
             self.rerun.has_begun = True
         self.body = b""
-        self.notes = CallNotes()
+        self.notes = CallNotes(time.perf_counter())
         self._token: Token[CallNotes | None] = noted_call.set(self.notes)
 
     def keeping(self, inflate: Inflate | None) -> Inflate:
@@ -150,13 +151,22 @@ class CallWatch:
         while not self._closing.is_set() or self._waiting:
             self._wake.wait()
             self._wake.clear()
-            begun = time.thread_time()
+            begun, all_begun = time.thread_time(), time.process_time()
             with self._lock:
                 batch, self._waiting = self._waiting, []
                 missed, self._missed = self._missed, 0
                 self._bytes = 0
             self._write(batch, missed)
-            self._closing.wait(min(max(_PAUSE, (time.thread_time() - begun) / _SHARE), _LONGEST_PAUSE))
+            self._rest(time.thread_time() - begun, all_begun)
+
+    def _rest(self, used: float, all_begun: float) -> None:
+        """Wait until what the thread has used is a small part of what the process has, or of the time if it is idle."""
+        ends = time.monotonic() + used / _SHARE_OF_TIME
+        self._closing.wait(_PAUSE)
+        while not self._closing.is_set() and time.monotonic() < ends:
+            if used <= (time.process_time() - all_begun) * _SHARE:
+                return
+            self._closing.wait(_PAUSE)
 
     def _write(self, batch: list[_Call], missed: int) -> None:
         try:
@@ -181,7 +191,10 @@ class CallWatch:
             request = reply = None
         else:
             try:
-                request, reply, action = self._exchanges.prepare(seen.body, call.reply, self._file)
+                if self._exchanges.masks or not action:
+                    request, reply, action = self._exchanges.prepare(seen.body, call.reply, self._file)
+                else:
+                    request = b"".join(self._exchanges.shorten(seen.body, self._file))
             except (ValueError, RecursionError, AttributeError, msgspec.MsgspecError):
                 # No call; and nothing can be hidden in it.
                 if self._exchanges.masks:

@@ -6,10 +6,11 @@ Nothing is noted of a call that nobody watches: one look at a context variable i
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from action_server.source import place_of_failure
 from action_server.telemetry.tracebacks import format_failure
@@ -69,41 +70,30 @@ class Outbound(NamedTuple):
     outcome: str
 
 
-class CallNotes:
-    """Notes of one call. Times are of ``time.perf_counter``, 0 for what did not come to pass."""
+class CallNotes(msgspec.Struct):
+    """Notes of one call. Times are of ``time.perf_counter``, 0 for what did not come to pass.
 
-    __slots__ = (
-        "action",
-        "began",
-        "decoded",
-        "dropped",
-        "ended",
-        "error_id",
-        "exception",
-        "last",
-        "lines",
-        "on_thread",
-        "outbound",
-        "outcome",
-        "place",
-        "repeated",
-        "sender_id",
-        "started",
-    )
+    A struct, as an ordinary class would take a microsecond of each call.
+    """
 
-    def __init__(self) -> None:
-        # It came; it was decoded; it got its place; its thread began; it was over.
-        self.began = time.perf_counter()
-        self.decoded = self.started = self.on_thread = self.ended = 0.0
-        self.action = self.sender_id = self.outcome = ""
-        self.error_id: str | None = None
-        self.repeated = False
-        # What failed: in one line, with its traceback, and the author's own line.
-        self.exception, self.place = "", ""
-        self.lines: list[LogLine] = []
-        self.outbound: list[Outbound] = []
-        self.dropped = 0
-        self.last: logging.LogRecord | None = None
+    # It came; it was decoded; it got its place; its thread began; it was over.
+    began: float
+    decoded: float = 0.0
+    started: float = 0.0
+    on_thread: float = 0.0
+    ended: float = 0.0
+    action: str = ""
+    sender_id: str = ""
+    outcome: str = ""
+    error_id: str | None = None
+    repeated: bool = False
+    # What failed, with its traceback, and the author's own line.
+    exception: str = ""
+    place: str = ""
+    lines: list[LogLine] = []
+    outbound: list[Outbound] = []
+    dropped: int = 0
+    last: logging.LogRecord | None = None
 
     def note_line(self, record: logging.LogRecord, text: str) -> None:
         """Keep a line as the log has it: whoever calls has masked it."""

@@ -209,4 +209,4 @@ def test_in_production_it_needs_a_credential(bot: Path) -> None:
     ended = run(bot, ["run", "--inspector"])
 
     assert ended.returncode == 2
-    assert "--inspector: shows calls to who has a credential: set `auth`" in ended.stderr
+    assert "--inspector: needs a credential: set `auth`" in ended.stderr
