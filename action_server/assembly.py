@@ -40,6 +40,7 @@ from action_server.runtime.threads import Threads
 from action_server.runtime.tool_options import mark_of
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
+from action_server.telemetry.call_notes import Witness
 from action_server.telemetry.calls import facts, note_refusal
 from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # A body, or what gives one: then waiting for it is part of the call's span.
-Body = bytes | memoryview | Awaitable[bytes]
+Body = bytes | memoryview | Awaitable[bytes]  # a view is one of the end of bytes
 Decompress = Callable[[bytes], Awaitable[bytes]]  # undoes the encoding a body travelled in; raises RequestError
 
 
@@ -87,15 +88,17 @@ class CallHandler:
         """
         executor = self.executor
         seen = executor.recorder.begin("http", request_id) if executor.recorder is not None else None
-        if seen is not None:
-            decompress = seen.keeping(decompress)
         answered: tuple[int, bytes, CallError | None]
         try:
             if executor.tracing.is_on:
-                answered = 200, await self._answer_traced(body, headers, request_id, client, decompress), None
+                caller: Any = {"request_id": request_id, "client": client}
+                answered = 200, await self._answer_traced(body, decompress, headers, seen, **caller), None
             else:
                 raw = body if isinstance(body, (bytes, memoryview)) else await body
-                call = read_call(raw if decompress is None else await decompress(bytes(raw)), self._max_json_depth)
+                plain = raw if decompress is None else await decompress(bytes(raw))
+                if seen is not None:
+                    seen.take(plain)
+                call = read_call(plain, self._max_json_depth)
                 answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
                 answered = 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
@@ -131,7 +134,7 @@ class CallHandler:
         if seen is not None:
             # Now: the action may change what it gets. What it cannot be read as is said to the action that reads it.
             with suppress(RequestError):
-                seen.body = encode_request(call)
+                seen.take(encode_request(call))
         answered: tuple[Answer | None, CallError | None]
         try:
             with executor.tracing.call(headers) as span:
@@ -159,16 +162,18 @@ class CallHandler:
         return error
 
     async def _answer_traced(
-        self, body: Body, headers: Mapping[str, str] | None, request_id: str, client: str, decompress: Decompress | None
+        self, body: Body, decompress: Decompress | None, headers: Any, seen: Witness | None, **caller: Any
     ) -> bytes:
         tracing = self.executor.tracing
         with tracing.call(headers) as span:
             raw = body if isinstance(body, (bytes, memoryview)) else await body
             with tracing.step("decode"):
                 plain = raw if decompress is None else await decompress(bytes(raw))
+                if seen is not None:
+                    seen.take(plain)
                 call = read_call(plain, self._max_json_depth)
             span.about(call)
-            answer = await self.executor.run(call, request_id=request_id, size=len(raw), client=client)
+            answer = await self.executor.run(call, size=len(raw), **caller)
         return self._encode(answer.events, answer.responses)
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from action_server.inspector.calls_file import CallsFile, Ended
 from action_server.inspector.kept import Notes, has_failed
-from action_server.telemetry.call_notes import CallNotes, Inflate, Witness, Witnesses, noted_call
+from action_server.telemetry.call_notes import CallNotes, Witness, Witnesses, noted_call
 from action_server.telemetry.masking import Rule
 from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
 
@@ -68,19 +68,15 @@ class WatchedCall:
         self.notes = CallNotes(time.perf_counter())
         self._token: Token[CallNotes | None] = noted_call.set(self.notes)
 
-    def keeping(self, inflate: Inflate | None) -> Inflate:
-        """Return what inflates a body, if it has to be, and takes note of it."""
-
-        async def keep(raw: bytes) -> bytes:
-            self.body = plain = raw if inflate is None else await inflate(raw)
-            return plain
-
-        return keep
+    def take(self, body: bytes | memoryview) -> None:
+        """Take note of the body."""
+        self.body = bytes(body)
+        if self._other is not None:
+            self._other.take(body)
 
     def end(self, status: int, reply: bytes) -> None:
         """Let the call be kept; takes some microseconds, whatever the disk does."""
         if self._other is not None:
-            self._other.body = self.body
             self._other.end(status, reply)
         self._finish(status, reply)
 
@@ -194,7 +190,7 @@ class CallWatch:
                 if self._exchanges.masks or not action:
                     request, reply, action = self._exchanges.prepare(seen.body, call.reply, self._file)
                 else:
-                    request = b"".join(self._exchanges.shorten(seen.body, self._file))
+                    request = b"".join(self._exchanges.shorten(seen.body, 0, self._file))
             except (ValueError, RecursionError, AttributeError, msgspec.MsgspecError):
                 # No call; and nothing can be hidden in it.
                 if self._exchanges.masks:

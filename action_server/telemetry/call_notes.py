@@ -6,7 +6,6 @@ Nothing is noted of a call that nobody watches: one look at a context variable i
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
@@ -22,16 +21,12 @@ _MOST_REQUESTS = 200
 _LONGEST_LINE = 4000
 _LONGEST_TRACEBACK = 20_000
 
-Inflate = Callable[[bytes], Awaitable[bytes]]
-
 
 class Witness(Protocol):
-    """Somebody who sees one call: ``body`` is the webhook's, set before the call ends."""
+    """Somebody who sees one call."""
 
-    body: bytes
-
-    def keeping(self, inflate: Inflate | None) -> Inflate:
-        """Return what inflates a body, if it has to be, and takes note of it."""
+    def take(self, body: bytes | memoryview) -> None:
+        """Take note of the webhook's body, before the call ends. A view is one of the end of bytes."""
         ...
 
     def end(self, status: int, reply: bytes) -> None:

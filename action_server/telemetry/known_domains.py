@@ -35,12 +35,15 @@ class KnownDomains:
     def __init__(self) -> None:
         self._known: deque[_Known] = deque(maxlen=_KEPT)
 
-    def cut(self, body: bytes) -> tuple[str, tuple[Piece, ...]] | None:
-        """Return the file of a call's domain and the call with that name instead; None if the domain is not known."""
+    def cut(self, body: bytes, start: int = 0) -> tuple[str, tuple[memoryview, bytes]] | None:
+        """Return the file of a call's domain and the call with that name instead; None if the domain is not known.
+
+        The call begins at ``start`` and goes to the end. What stands instead of a domain is on one line.
+        """
         for known in self._known:
             before = len(body) - len(known.tail)
-            if before > 0 and body.endswith(known.tail) and body[before - 1] in _BEFORE_KEY:
-                return known.file, (memoryview(body)[:before], known.instead)
+            if before > start and body.endswith(known.tail) and body[before - 1] in _BEFORE_KEY:
+                return known.file, (memoryview(body)[start:before], known.instead)
         return None
 
     def learn(self, body: bytes, domain: bytes, file: str) -> None:
@@ -54,7 +57,8 @@ class KnownDomains:
             start = colon.end() if colon is not None else key
             rest = body[start + len(domain) :]
             if body[key - 1] in _BEFORE_KEY and body.startswith(domain, start) and _ends_call(rest):
-                self._known.appendleft(_Known(body[key:], b'"domain_file":"%b"%b' % (file.encode(), rest), file))
+                instead = b'"domain_file":"%b"%b' % (file.encode(), rest.replace(b"\n", b" "))
+                self._known.appendleft(_Known(body[key:], instead, file))
                 return
 
 

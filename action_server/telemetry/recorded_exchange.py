@@ -54,7 +54,7 @@ class RecordedExchange:
             ValueError: the body is no call; also msgspec's errors, and a RecursionError of one that is nested too deep.
             OSError: the domain's file cannot be written.
         """
-        cut = self._without_known_domain(body, files)
+        cut = self._without_known_domain(body, 0, files)
         if cut is not None:
             body = b"".join(cut)
         parts = split_object(body)
@@ -68,19 +68,26 @@ class RecordedExchange:
         masker = self._masker_of(parts, reply)
         return _mask(msgspec.json.encode(parts), masker), _mask(reply, masker) if reply else reply, action
 
-    def shorten(self, body: bytes, files: DomainKeeper) -> Sequence[Piece]:
-        """Return the request of a call without masks in pieces, its domain in a file; as cheaply as can be.
+    def shorten(self, body: bytes, start: int, files: DomainKeeper) -> Sequence[Piece]:
+        """Return the request of a call without masks in pieces, on one line, its domain in a file.
+
+        It begins at ``start`` of the body, and nothing of it is copied or looked at that need not be: of what is many
+        times as large as a processor's cache, reading is what costs.
 
         Raises:
             ValueError, OSError: as :meth:`prepare`.
         """
-        cut = self._without_known_domain(body, files)
-        if cut is not None:
+        cut = self._without_known_domain(body, start, files)
+        if cut is None:
+            request = body[start:] if start else body
+            return (on_one_line(self.prepare(request, b"", files)[0] if b'"domain"' in request else request),)
+        before, instead = cut
+        if body.find(b"\n", start, start + len(before)) < 0:
             return cut
-        return (self.prepare(body, b"", files)[0] if b'"domain"' in body else body,)
+        return (on_one_line(bytes(before)), instead)
 
-    def _without_known_domain(self, body: bytes, files: DomainKeeper) -> Sequence[Piece] | None:
-        found = self._domains.cut(body)
+    def _without_known_domain(self, body: bytes, start: int, files: DomainKeeper) -> tuple[memoryview, bytes] | None:
+        found = self._domains.cut(body, start)
         return found[1] if found is not None and files.use_domain(found[0]) else None
 
     def _keep_domain(self, body: bytes, parts: _Parts, files: DomainKeeper) -> str | None:
@@ -106,6 +113,11 @@ class RecordedExchange:
         for event in told:
             masker.also(str(event.get("name")), event.get("value"))
         return masker
+
+
+def on_one_line(text: bytes) -> bytes:
+    """Return JSON without ends of lines, which are nothing but space in it; not copied if it has none."""
+    return text.replace(b"\n", b" ")
 
 
 def split_object(body: bytes) -> _Parts:

@@ -17,8 +17,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import version
@@ -29,11 +29,10 @@ import msgspec
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
-from action_server.telemetry.call_notes import Inflate
 from action_server.telemetry.known_domains import Piece
 from action_server.telemetry.masking import Rule, read_rules
 from action_server.telemetry.record_settings import RecordSettings
-from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
+from action_server.telemetry.recorded_exchange import RecordedExchange, on_one_line, split_object
 from action_server.telemetry.recording_backlog import RecordingBacklog
 from action_server.telemetry.recording_files import RecordingFiles, formatted
 
@@ -43,12 +42,14 @@ logger = logging.getLogger(__name__)
 _WAITING = 1024
 _WAITING_BYTES = 32 * 1024 * 1024
 _LARGEST = 1024 * 1024
-# From one batch to the next, in seconds; and the part of its time that the thread may compute, as it takes Python's
-# lock from the calls.
-_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+# From one batch to the next, in seconds, and while many calls come: each batch costs something, however few are in it.
+# It ends when so many calls wait.
+_PAUSE, _BUSY_PAUSE, _LONGEST_PAUSE = 0.1, 0.5, 1.0
+_MANY, _MANY_BYTES = 256, 8 * 1024 * 1024
+# The part of its time that the thread may compute, as it takes Python's lock from the calls.
 _SHARE = 0.2
-# A batch of more calls than this one goes to the backlog, which is taken apart when there was none for so many seconds.
-_BUSY, _CALM = 12, 2.0
+# More calls in a second than this go to the backlog, which is taken apart when there was none for so many seconds.
+_BUSY, _CALM = 120, 2.0
 # How long writing may take at the end, in seconds.
 _LAST_WORDS = 5.0
 # Told of each outcome, and of how many calls: written, queue, size, disk or malformed.
@@ -58,23 +59,30 @@ Count = Callable[[str, int], None]
 class Recording:
     """One call that is to be recorded, while it runs."""
 
-    __slots__ = ("_recorder", "body", "face", "request_id", "started")
+    __slots__ = ("_recorder", "body", "face", "request_id", "start", "started")
 
     def __init__(self, recorder: Recorder, face: str, request_id: str) -> None:
         self._recorder = recorder
         self.face = face
         self.request_id = request_id
+        # What came, in which the call begins at `start`.
         self.body = b""
+        self.start = 0
         self.started = time.perf_counter()
 
-    def keeping(self, inflate: Inflate | None) -> Inflate:
-        """Return what inflates a body, if it has to be, and takes note of it."""
+    def take(self, body: bytes | memoryview) -> None:
+        """Take note of the body. A view has to be one of the end of bytes: they are kept, and not copied."""
+        if isinstance(body, memoryview):
+            whole = body.obj
+            self.body = whole if isinstance(whole, bytes) else bytes(body)
+            self.start = len(self.body) - len(body)
+        else:
+            self.body = body
 
-        async def keep(raw: bytes) -> bytes:
-            self.body = plain = raw if inflate is None else await inflate(raw)
-            return plain
-
-        return keep
+    @property
+    def request(self) -> bytes:
+        """The call as it came."""
+        return self.body[self.start :] if self.start else self.body
 
     def end(self, status: int, reply: bytes) -> None:
         """Hand the call over to be written; takes a microsecond or two whatever the disk does."""
@@ -107,8 +115,9 @@ class Recorder:
         self._lock = threading.Lock()
         self._waiting: list[_Ended] = []
         self._waiting_bytes = 0
-        self._busy_at = 0.0
+        self._busy_at = self._batch_at = 0.0
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         versions = {"action_server": version("action-server"), "rasa_sdk": version("rasa-sdk")}
         versions["python"] = platform.python_version()
@@ -130,7 +139,7 @@ class Recorder:
         if not seen.body:
             # What never became a call cannot be replayed.
             return
-        size = len(seen.body) + len(reply)
+        size = len(seen.body) - seen.start + len(reply)
         if size > _LARGEST:
             self._drop("size")
             return
@@ -142,13 +151,17 @@ class Recorder:
                 self._waiting_bytes += size
         if is_full:
             self._drop("queue")
-        elif not self._wake.is_set():
+            return
+        if not self._wake.is_set():
             self._wake.set()
+        if (len(self._waiting) >= _MANY or self._waiting_bytes > _MANY_BYTES) and not self._hurry.is_set():
+            self._hurry.set()
 
     def close(self) -> None:
         """Write what waits, for a few seconds at most."""
         self._closing.set()
         self._wake.set()
+        self._hurry.set()
         self._thread.join(_LAST_WORDS)
 
     def _drop(self, reason: str, calls: int = 1) -> None:
@@ -165,7 +178,10 @@ class Recorder:
             begun = time.thread_time()
             self._write_batch(self._take())
             # The clock of the thread: a slow disk is no reason to write less often.
-            self._closing.wait(min(max(_PAUSE, (time.thread_time() - begun) / _SHARE), _LONGEST_PAUSE))
+            rest = min((time.thread_time() - begun) / _SHARE, _LONGEST_PAUSE)
+            self._closing.wait(rest)
+            self._hurry.wait(max(0.0, (_BUSY_PAUSE if self._backlog else _PAUSE) - rest))
+            self._hurry.clear()
 
     def _take(self) -> list[_Ended]:
         with self._lock:
@@ -175,37 +191,42 @@ class Recorder:
 
     def _write_batch(self, batch: list[_Ended]) -> None:
         results = Counter[str]()
-        is_busy = len(batch) > _BUSY
+        now = time.monotonic()
+        is_busy = len(batch) > _BUSY * max(_PAUSE, min(now - self._batch_at, _LONGEST_PAUSE))
+        self._batch_at = now
         lines: list[Sequence[Piece]] = []
         for ended in batch:
-            with self._counting(results):
-                if is_busy and not self._exchanges.masks:
-                    body = self._exchanges.shorten(_on_one_line(ended.seen.body), self._files)
-                    lines.append(self._text(ended, body, _on_one_line(ended.reply)))
-                    continue
-                request, reply, action = self._exchanges.prepare(ended.seen.body, ended.reply, self._files)
+            try:
                 if is_busy:
-                    lines.append(self._text(ended, [_on_one_line(request)], _on_one_line(reply)))
+                    lines.append(self._line(ended))
                 else:
-                    text = b"".join(self._text(ended, [request], reply))
-                    self._files.write_call(ended.at, action, ended.seen.request_id, formatted(text))
+                    self._write_file(ended)
                     results["written"] += 1
+            except Exception as exc:  # noqa: BLE001 - an odd call must not end the recording of all others
+                results[_why_not(exc)] += 1
         if lines:
-            with self._counting(results, len(lines)):
+            try:
                 self._backlog.append(lines)
                 results["written"] += len(lines)
+            except Exception as exc:  # noqa: BLE001 - the next batch may be taken again
+                results[_why_not(exc)] += len(lines)
             self._busy_at = time.monotonic()
         elif self._backlog and (self._closing.is_set() or time.monotonic() - self._busy_at >= _CALM):
             self._unpack()
         self._tell(results)
 
-    @contextmanager
-    def _counting(self, results: Counter[str], calls: int = 1) -> Iterator[None]:
-        try:
-            yield
-        except Exception as exc:  # noqa: BLE001 - an odd call must not end the recording of all others
-            logger.debug("record.failed", extra={"problem": type(exc).__name__})
-            results["disk" if isinstance(exc, OSError) else "malformed"] += calls
+    def _line(self, ended: _Ended) -> Sequence[Piece]:
+        """Return the line of a call in pieces."""
+        if self._exchanges.masks:
+            request, reply, _ = self._exchanges.prepare(ended.seen.request, ended.reply, self._files)
+            return self._text(ended, [on_one_line(request)], on_one_line(reply))
+        request_pieces = self._exchanges.shorten(ended.seen.body, ended.seen.start, self._files)
+        return self._text(ended, request_pieces, on_one_line(ended.reply))
+
+    def _write_file(self, ended: _Ended) -> None:
+        request, reply, action = self._exchanges.prepare(ended.seen.request, ended.reply, self._files)
+        text = b"".join(self._text(ended, [request], reply))
+        self._files.write_call(ended.at, action, ended.seen.request_id, formatted(text))
 
     def _tell(self, results: Counter[str]) -> None:
         written = results.pop("written", 0)
@@ -250,9 +271,10 @@ class Recorder:
         return (head, *request, b',"reply":', reply or b"null", b"}")
 
 
-def _on_one_line(text: bytes) -> bytes:
-    """Return JSON without ends of lines, which are nothing but space in it; not copied if it has none."""
-    return text.replace(b"\n", b" ")
+def _why_not(exc: Exception) -> str:
+    """Return what a call that was not written is counted as."""
+    logger.debug("record.failed", extra={"problem": type(exc).__name__})
+    return "disk" if isinstance(exc, OSError) else "malformed"
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,8 @@
 """Recorded calls of a busy worker: lines of JSON in a few files, until there is time to make a file of each.
 
 To create a file takes the disk's bookkeeping several times as long as the call it is about. Of a server that is always
-busy only the newest calls are kept, so that most need never become files.
+busy only the newest calls are kept, so that most need never become files. A file whose calls are too old is written
+over: new memory and room on the disk cost more than what is put there. An empty line ends what counts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from action_server.telemetry.known_domains import Piece
@@ -34,6 +35,8 @@ class RecordingBacklog:
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = str(folder)
+        # The last file that was too old; others could not tell what is in it from what is new.
+        self._spare = f"{folder}/.backlog-{os.getpid()}.spare"
         self._limit = limit
         self._segments: deque[_Segment] = deque()
         self._number = 0
@@ -54,17 +57,20 @@ class RecordingBacklog:
             self._number += 1
             segment = _Segment(f"{self._folder}/backlog-{os.getpid()}-{self._number}.jsonl")
             self._segments.append(segment)
+            _move(self._spare, segment.path)
         pieces = [piece for line in lines for piece in (*line, b"\n")]
+        size = sum(map(len, pieces))
+        pieces.append(b"\n")
         try:
             self._write(segment, pieces)
         except OSError:
             if not segment.lines:
-                self._segments.pop()
+                _remove(self._segments.pop().path)
             raise
         segment.lines += len(lines)
-        segment.size += sum(map(len, pieces))
+        segment.size += size
         while sum(one.lines for one in self._segments) - self._segments[0].lines >= self._limit:
-            _remove(self._segments.popleft().path)
+            _move(self._segments.popleft().path, self._spare)
 
     def take_oldest(self) -> Iterator[bytes]:
         """Give the lines of the oldest file that belong to the newest ones, and remove it at the end."""
@@ -74,6 +80,7 @@ class RecordingBacklog:
             if number >= surplus:
                 yield line
         _remove(segment.path)
+        _remove(self._spare)
         self._segments.popleft()
 
     def give_up(self) -> None:
@@ -82,8 +89,10 @@ class RecordingBacklog:
 
     def _write(self, segment: _Segment, pieces: Sequence[Piece]) -> None:
         os.makedirs(self._folder, exist_ok=True)
-        target = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        target = os.open(segment.path, os.O_WRONLY | os.O_CREAT, 0o666)
         try:
+            # Somebody may have removed it.
+            segment.size = os.lseek(target, min(segment.size, os.fstat(target).st_size), os.SEEK_SET)
             left = iter(pieces)
             while some := list(islice(left, _AT_ONCE)):
                 written = os.writev(target, some)
@@ -98,14 +107,19 @@ class RecordingBacklog:
 
 
 def read_lines(file: Path) -> Iterator[bytes]:
-    """Give the lines of a file, without one that is still being written."""
+    """Give the lines of a file up to an empty one, without one that is still being written."""
     with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
-        yield from (line for line in lines if line.endswith(b"\n"))
+        yield from (line for line in takewhile(b"\n".__ne__, lines) if line.endswith(b"\n"))
 
 
 def _write_rest(target: int, rest: bytes) -> None:
     while rest:
         rest = rest[os.write(target, rest) :]
+
+
+def _move(path: str, to: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, to)
 
 
 def _remove(path: str) -> None:

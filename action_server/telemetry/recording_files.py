@@ -132,7 +132,11 @@ class RecordingFiles:
         with contextlib.suppress(FileNotFoundError):
             oldest = os.stat(f"{self._folder}/{names[0]}").st_mtime if names else time.time()
             folder = Path(self._folder)
-            for file in [*folder.glob("domains/*.json"), *folder.glob("backlog-*.jsonl")]:
+            for file in [
+                *folder.glob("domains/*.json"),
+                *folder.glob("backlog-*.jsonl"),
+                *folder.glob(".backlog-*.spare"),
+            ]:
                 if file.stat().st_mtime < oldest - _LENIENCE:
                     file.unlink(missing_ok=True)
 

@@ -164,6 +164,46 @@ def test_of_a_backlog_the_newest_calls_are_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_written_over_holds_no_old_call(tmp_path: Path) -> None:
+    """Whatever the lines' lengths were: each call that can be read is one that was written since."""
+    backlog = RecordingBacklog(tmp_path, 8)
+    for number in range(40):
+        backlog.append([[b'{"number":%d,"text":"' % number, b"x" * (number * 7 % 30), b'"}']])
+        lines = [line for file in tmp_path.glob("backlog-*.jsonl") for line in read_lines(file)]
+        numbers = sorted(json.loads(line)["number"] for line in lines)
+        assert numbers == list(range(number + 1 - len(numbers), number + 1))
+        assert min(number + 1, 8) <= len(numbers) <= 10
+    while backlog:
+        list(backlog.take_oldest())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_somebody_removes_begins_anew(tmp_path: Path) -> None:
+    """Nothing stands where the calls were that are gone."""
+    backlog = RecordingBacklog(tmp_path, 100)
+    for number in (1, 2):
+        backlog.append([[b"%d" % number]])
+        [file] = tmp_path.glob("backlog-*.jsonl")
+        assert file.read_bytes() == b"%d\n\n" % number
+        file.unlink()
+
+
+@pytest.mark.parametrize("calls", [3, 100], ids=["files", "backlog"])
+def test_of_a_view_only_what_it_shows_is_recorded(tmp_path: Path, calls: int) -> None:
+    """A body is the end of what came; before it stand headers, and with them credentials."""
+    head = b"POST /webhook HTTP/1.1\r\nAuthorization: Bearer hunter2\r\n\r\n"
+    recorder = Recorder(RecordSettings(tmp_path))
+    for _ in range(calls):
+        seen = recorder.begin("http")
+        assert seen is not None
+        seen.take(memoryview(head + json.dumps(CALL, indent=1).encode())[len(head) :])
+        seen.end(200, json.dumps(REPLY).encode())
+    recorder.close()
+
+    assert [call.request for call in read_recordings(tmp_path)] == [CALL] * calls
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"hunter2" in file.read_bytes()]
+
+
 def test_domains_that_no_kept_call_needs_are_removed(tmp_path: Path) -> None:
     """Each training makes another domain; a digest alone is enough for the one that is in use."""
     files = RecordingFiles(tmp_path, 2)
