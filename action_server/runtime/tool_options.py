@@ -52,7 +52,7 @@ class ToolOptions(BaseModel):
     reads: Words | None = None
     sets: Words | None = None
     arguments: Any = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=86_400)
     read_only: bool | None = None
     conversation_argument: str | None = None
 
