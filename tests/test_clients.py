@@ -161,6 +161,7 @@ ANSWERS: list[tuple[int, str, str, str]] = [
     (2, SEEN.format("Ulm", "small", "true", 5, "a+b", 7), "value", "Ulm|small|true|5|a+b|7"),
     (3, SEEN.format("None", *["nothing"] * 5), "null", "None|nothing|nothing|nothing|nothing|nothing"),
     (4, "an error", "empty", "an error"),
+    (4, "flag has to be a boolean, count a number", "empty", "told"),
     (5, '{"ok": false, "error": "kind is wrong"}', "wrong", '{"ok": false, "error": "kind is wrong"}'),
 ]
 
@@ -202,6 +203,14 @@ def test_what_is_known_of_a_client_is_no_fault() -> None:
     assert list(worse_than_known(_client(callers.LANGCHAIN_JS), lost)) == []
     assert list(worse_than_known(_client(LITELLM_FALLBACK), replace(GOOD, lost=("null",)))) == []
     assert list(worse_than_known(_client(LITELLM_FALLBACK), lost)) != []
+
+
+def test_a_client_that_checks_arguments_itself_may_refuse_an_empty_text() -> None:
+    """It tells the model, which asks again; any other client has to let it through."""
+    told = replace(GOOD, empty="told")
+
+    assert list(worse_than_known(_client(callers.MASTRA), told)) == []
+    assert list(worse_than_known(_client(callers.PYTHON_1), told)) == ["mcp-Python: empty: told"]
 
 
 def _client(caller: callers.Caller) -> Client:

@@ -52,12 +52,23 @@ LANGCHAIN_JS = Caller("langchain.js", "1.1.4")
 PYDANTIC_AI = Caller("pydantic-ai openai", "2.68.0")
 GOOGLE_GENAI = Caller("google-genai", "3.6.1")
 GOOGLE_ADK = Caller("google-adk", "2.13.0")
+GOOGLE_GENAI_JS = Caller("google-genai.js", "3.1.0")
+GENKIT = Caller("genkit google", "1.42.0")
+FASTMCP_4 = Caller("fastmcp 4", "4.1.6")
+AGENTS_JS = Caller("openai-agents.js", "0.20.0")
+AGENT_FRAMEWORK = Caller("agent-framework", "1.23.0")
+LLAMA_INDEX = Caller("llama-index", "0.6.0")
+MASTRA = Caller("mastra", "2.0.0")
+MCP_USE = Caller("mcp-use", "1.7.1")
 
 CALLERS: tuple[Caller, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Caller))
 
 _GEMINI = (LITELLM_GEMINI, LITELLM_VERTEX)
-_GOOGLE = (*_GEMINI, LANGCHAIN_GOOGLE, GOOGLE_GENAI, GOOGLE_ADK)
-_OPENAI = (LITELLM_OPENAI, LITELLM_AZURE, AGENTS, AGENTS_STRICT, LANGCHAIN_OPENAI, PYDANTIC_AI)
+_GOOGLE = (*_GEMINI, LANGCHAIN_GOOGLE, GOOGLE_GENAI, GOOGLE_ADK, GOOGLE_GENAI_JS, GENKIT)
+_OPENAI = (
+    *(LITELLM_OPENAI, LITELLM_AZURE, AGENTS, AGENTS_STRICT, AGENTS_JS, LANGCHAIN_OPENAI, PYDANTIC_AI),
+    *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE),
+)
 _ANTHROPIC = (LITELLM_ANTHROPIC, LANGCHAIN_ANTHROPIC)
 
 
@@ -77,6 +88,8 @@ class CallerRule:
 
 CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.OR_NULL, (LANGCHAIN_JS,), "type, values, null"),
+    CallerRule(Trait.OR_NULL, (GENKIT,), "everything"),
+    CallerRule(Trait.VALUES_OR_NULL, (MCP_USE,), "values"),
     CallerRule(Trait.DESCRIPTION_BESIDE_OPTIONS, (GOOGLE_GENAI,), "description"),
     CallerRule(Trait.LIST_OF_TYPES, _GEMINI, "values, limits"),
     CallerRule(Trait.LIST_OF_TYPES, (LANGCHAIN_GOOGLE,), "type, null"),

@@ -23,6 +23,7 @@ class Trait(Enum):
     """A trait of a tool or of one of its arguments. The value says it in words."""
 
     OR_NULL = "null beside the type, as one of `anyOf`"
+    VALUES_OR_NULL = "null beside values, as one of `anyOf`"
     DESCRIPTION_BESIDE_OPTIONS = "a description beside `anyOf`"
     LIST_OF_TYPES = "a list of types"
     NULL_IN_ENUM = "null in an enum"
@@ -125,6 +126,7 @@ def _looked_for(schema: Mapping[str, Any], options: list[Any]) -> Iterator[tuple
     kind, values = schema.get("type"), _list(schema.get("enum"))
     says_nothing = kind is None and not options and not schema.keys() & {"$ref", "enum", "const"}
     yield Trait.OR_NULL, any(map(_is_null, options))
+    yield Trait.VALUES_OR_NULL, any(map(_is_null, options)) and any(map(_has_values, options))
     yield Trait.DESCRIPTION_BESIDE_OPTIONS, bool(options) and "description" in schema
     yield Trait.LIST_OF_TYPES, isinstance(kind, list)
     yield Trait.NULL_IN_ENUM, None in values
@@ -147,6 +149,10 @@ def _may_be_null(schema: Any) -> bool:
 
 def _is_null(schema: Any) -> bool:
     return isinstance(schema, Mapping) and schema.get("type") == "null"
+
+
+def _has_values(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "enum" in schema
 
 
 def _list(found: Any) -> list[Any]:

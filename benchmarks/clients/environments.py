@@ -31,11 +31,6 @@ class Client:
         """Tell whether it comes from the registry of Python, not from npm."""
         return self.program.endswith(".py")
 
-    @property
-    def environment(self) -> str:
-        """Return the folder of its environment: clients with the same packages share one."""
-        return Path(self.program).stem
-
 
 _LITELLM = ("litellm==1.101.0", "mcp==1.30.0", "boto3==1.44.8")
 _AGENTS = ("openai-agents==0.24.0",)
@@ -47,6 +42,10 @@ _LANGCHAIN = (
     "langchain-google-genai==4.4.3",
 )
 _AI = ("ai@6.0.326", "@ai-sdk/mcp@2.0.99", "@ai-sdk/openai@3.0.141", "@ai-sdk/google@3.0.141")
+_LLAMA_INDEX = ("llama-index-tools-mcp==0.6.0", "llama-index-core==0.14.25", "llama-index-llms-openai==0.8.3")
+_AGENT_FRAMEWORK = ("agent-framework-core==1.23.0", "agent-framework-openai==1.17.0", "mcp==2.3.0", "tenacity==9.2.1")
+_MCP_USE = ("mcp-use==1.7.1", "langchain-openai==1.7.4", "mcp==1.30.0")
+_MASTRA = ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0", "@ai-sdk/openai@3.0.141", "zod@4.6.7")
 _REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
 _LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai@1.5.8", "@langchain/core@1.4.0")
 
@@ -57,7 +56,7 @@ AI_OPENAI, AI_GOOGLE = Caller("AI SDK openai", "6.0"), Caller("AI SDK google", "
 CLIENTS = (
     Client(callers.PYTHON_1, "mcp_1.py", ("mcp==1.30.0",), direct=True),
     Client(callers.PYTHON_2, "mcp_2.py", ("mcp==2.3.0",), direct=True),
-    Client(callers.FASTMCP, "fastmcp_3.py", ("fastmcp==3.4.11",), direct=True),
+    Client(callers.FASTMCP, "fastmcp_client.py", ("fastmcp==3.4.11",), direct=True),
     Client(callers.TYPESCRIPT, "typescript_1.mjs", _REMOTE, direct=True),
     Client(TYPESCRIPT_2, "typescript_2.mjs", ("@modelcontextprotocol/client@2.4.0",), direct=True),
     Client(callers.MCP_REMOTE, "typescript_1.mjs", _REMOTE, "remote", direct=True),
@@ -80,4 +79,11 @@ CLIENTS = (
     Client(callers.PYDANTIC_AI, "pydantic_ai_mcp.py", ("pydantic-ai-slim[mcp,openai]==2.68.0",)),
     Client(callers.GOOGLE_GENAI, "google_genai.py", ("google-genai==3.6.1", "mcp==1.30.0")),
     Client(callers.GOOGLE_ADK, "adk.py", ("google-adk==2.13.0", "mcp==1.30.0")),
+    Client(callers.GOOGLE_GENAI_JS, "google_genai_js.mjs", ("@google/genai@3.1.0", "@modelcontextprotocol/sdk@1.32.2")),
+    Client(callers.FASTMCP_4, "fastmcp_client.py", ("fastmcp==4.1.6",), direct=True),
+    Client(callers.AGENTS_JS, "openai_agents_js.mjs", ("@openai/agents@0.20.0", "zod@4.6.7")),
+    Client(callers.AGENT_FRAMEWORK, "agent_framework_mcp.py", _AGENT_FRAMEWORK),
+    Client(callers.LLAMA_INDEX, "llama_index_mcp.py", _LLAMA_INDEX),
+    Client(callers.MASTRA, "mastra.mjs", _MASTRA),
+    Client(callers.MCP_USE, "mcp_use_agent.py", _MCP_USE),
 )

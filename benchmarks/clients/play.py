@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from benchmarks.clients.environments import PROGRAMS, Client
 from benchmarks.clients.formats import Json, texts_of
 from benchmarks.clients.provider import Kept, Provider, provider
 from benchmarks.clients.readings import Row, plan_of, row_of
-from tests.mcp_clients import environment_of
+from tests.mcp_clients import environment_of, writes_bytecode
 from tests.npm_clients import folder_of
 from tests.processes import ROOT, server
 
@@ -83,10 +82,10 @@ def _bookings(database: Path) -> int:
 
 async def _run(client: Client, variables: Mapping[str, str]) -> tuple[int, str, str]:
     if client.is_python:
-        python = await asyncio.to_thread(environment_of, client.environment, client.packages)
+        python = await asyncio.to_thread(environment_of, client.packages)
         command, folder = [str(python), str(PROGRAMS / client.program)], ROOT / "tests"
     else:
-        folder = await asyncio.to_thread(folder_of, client.environment, client.packages)
+        folder = await asyncio.to_thread(folder_of, client.packages)
         # A module finds its packages beside it.
         (folder / client.program).write_bytes((PROGRAMS / client.program).read_bytes())
         command = ["node", client.program]
@@ -96,7 +95,7 @@ async def _run(client: Client, variables: Mapping[str, str]) -> tuple[int, str, 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**writes_bytecode(), **variables},
     )
     try:
         output, errors = await asyncio.wait_for(process.communicate(), _PATIENCE)

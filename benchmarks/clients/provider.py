@@ -14,7 +14,7 @@ from benchmarks.clients.formats import Call, Format, Json, format_of
 
 @dataclass
 class Kept:
-    """What one client sent: the tools of its last request, and what that showed of each call, in order."""
+    """What one client sent: the tools of its last request that had any, and what that showed of each call, in order."""
 
     schemas: dict[str, Json] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
@@ -39,7 +39,8 @@ class Provider:
 
     def _next(self, client: str, spoken: Format, body: Json) -> Json:
         kept, plan = self.kept[client], self.plans[client]
-        kept.schemas, kept.answers = spoken.schemas(body), spoken.answers(body)
+        # Some offer none when a number of calls is reached, so that the model has to end.
+        kept.schemas, kept.answers = spoken.schemas(body) or kept.schemas, spoken.answers(body)
         kept.has_nullable = spoken.has_nullable
         number = len(kept.answers)
         return spoken.ask(Call(number, *plan[number])) if number < len(plan) else spoken.end

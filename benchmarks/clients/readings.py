@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ _VALUES = ("Ulm", "small", "True", "5", "a+b", "7")
 _NOTHING = ("nothing",) * 6
 # A text keeps what it is given: whether it means nothing is the matter of its author.
 _EMPTY = ("", "nothing", "nothing", "nothing", "nothing", "nothing")
+TOLD = "told"
 WRONG = {"kind": "huge", "count": "many"}
 
 
@@ -64,13 +65,16 @@ def row_of(offered: Mapping[str, Json], kept: Kept, bookings: int) -> Row:
         lost=tuple(what for what in _ORDER if what in lost),
         value=_cell(told[2], _VALUES),
         null=_cell(told[3], _NOTHING),
-        empty=_cell(told[4], _EMPTY),
-        wrong="ok"
-        if all(name in told[5] for name in WRONG) and not _SEEN.search(told[5])
-        else told[5][:80] or "nothing",
+        empty=TOLD if _is_told(told[4], ("flag", "count")) else _cell(told[4], _EMPTY),
+        wrong="ok" if _is_told(told[5], WRONG) else told[5][:80] or "nothing",
         shown=shown,
         bookings=bookings,
     )
+
+
+def _is_told(text: str, names: Iterable[str]) -> bool:
+    """Tell whether the model was told which arguments do not fit, in place of an answer."""
+    return all(name in text for name in names) and not _SEEN.search(text)
 
 
 def _cell(text: str, expected: Sequence[str]) -> str:

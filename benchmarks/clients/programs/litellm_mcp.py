@@ -58,4 +58,5 @@ async def main():
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": result.content[0].text})
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.mcp_clients import ENGINE, PATIENCE, python_of
+from tests.mcp_clients import ENGINE, PATIENCE, python_of, writes_bytecode
 
 # Its output is the line that says that it listens.
 _SDK_SERVER = """
@@ -41,7 +41,9 @@ asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
 async def sdk_server(kind: str) -> AsyncIterator[str]:
     """Run a server of the engine's SDK within the block: `sessions` (streams) or `json` (stateless). Yield its URL."""
     python = await asyncio.to_thread(python_of, ENGINE)
-    process = await asyncio.create_subprocess_exec(str(python), "-c", _SDK_SERVER, kind, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        str(python), "-c", _SDK_SERVER, kind, stdout=asyncio.subprocess.PIPE, env=writes_bytecode()
+    )
     try:
         assert process.stdout is not None
         port = int(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
