@@ -95,8 +95,8 @@ class CommandProcessor:
                 self._recorder.turn.ignored += [Ignored(part, reason) for part in parts]
             else:
                 followed += parts
-        # In the order in which they were told.
-        self._recorder.turn.commands += [c for c in told or [CannotHandle()] if c in followed]
+        # In one order, however they were told: paths are compared by it.
+        self._recorder.turn.commands += sorted((c for c in told or [CannotHandle()] if c in followed), key=_rank)
         self._note_route()
         for frame in self._validations:
             self._frames.push(frame)
@@ -264,3 +264,8 @@ class CommandProcessor:
             "pattern_clarification", names=names, clarification_ids=list(command.flows), clarification_options=""
         )
         self._frames.push(frame)
+
+
+def _rank(command: Command) -> int:
+    """Slots first, then flows, then what is only said about them."""
+    return 0 if isinstance(command, SetSlot) else 1 if isinstance(command, StartFlow) else 2
