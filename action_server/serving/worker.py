@@ -24,6 +24,7 @@ from sanic.http.constants import HTTP
 
 from action_server.assembly import Assembly, Prepared, assemble, prepare
 from action_server.config.settings import Settings
+from action_server.jobs.opening import running_jobs
 from action_server.runtime import memory
 from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
@@ -257,7 +258,8 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        async with _serving(assembly, sock, shared_directory) as server:
+        running = assembly.readiness.services, assembly.executor.threads, settings.jobs
+        async with running_jobs(settings.actions, *running), _serving(assembly, sock, shared_directory) as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
