@@ -17,7 +17,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -29,6 +29,7 @@ import msgspec
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
+from action_server.telemetry.call_notes import Inflate
 from action_server.telemetry.known_domains import Piece
 from action_server.telemetry.masking import Rule, read_rules
 from action_server.telemetry.record_settings import RecordSettings
@@ -52,7 +53,6 @@ _BUSY, _CALM = 12, 2.0
 _LAST_WORDS = 5.0
 # Told of each outcome, and of how many calls: written, queue, size, disk or malformed.
 Count = Callable[[str, int], None]
-Inflate = Callable[[bytes], Awaitable[bytes]]
 
 
 class Recording:
@@ -79,6 +79,9 @@ class Recording:
     def end(self, status: int, reply: bytes) -> None:
         """Hand the call over to be written; takes a microsecond or two whatever the disk does."""
         self._recorder.end(self, status, reply)
+
+    def leave(self) -> None:
+        """Let it be: a call without an answer cannot be compared with another one."""
 
 
 class _Ended(NamedTuple):
