@@ -47,15 +47,22 @@ async def open_queue(
 @asynccontextmanager
 async def running_jobs(
     package: str, services: Services | None, threads: Threads, concurrency: int
-) -> AsyncIterator[None]:
-    """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0."""
+) -> AsyncIterator[Callable[[], None]]:
+    """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0.
+
+    Yields what is to be called when the process is about to stop: from then on no further job is begun.
+    """
     queue = services.jobs if services is not None else None
     if queue is None or concurrency == 0:
-        yield
+        yield _nothing
         return
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    async with JobRunner(queue, find_jobs(package), threads, services, concurrency=concurrency):
-        yield
+    async with JobRunner(queue, find_jobs(package), threads, services, concurrency=concurrency) as runner:
+        yield runner.claim_no_more
+
+
+def _nothing() -> None:
+    """Stop nothing: no job is run here."""

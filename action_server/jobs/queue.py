@@ -189,7 +189,8 @@ class JobQueue:
 
     async def report(self, claimed: Claimed, progress: float | None, said: str) -> bool:
         """Write down how far a run has come. Returns False if it is somebody else's by now."""
-        return await self._update(claimed, progress=progress, said=said[:_MOST_WORDS])
+        given = {} if progress is None else {"progress": progress}
+        return await self._update(claimed, said=said[:_MOST_WORDS], **given)
 
     async def done(self, claimed: Claimed, result: str) -> bool:
         """Write down that a job is done. Returns False if the run was taken over: then nothing was written."""

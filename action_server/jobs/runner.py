@@ -29,7 +29,7 @@ POLL = 1.0
 # How many jobs a worker runs at once.
 CONCURRENCY = 4
 # How long a stopping worker lets jobs end, in seconds; what is cut off is run again elsewhere.
-GRACE = 5.0
+GRACE = 3.0
 # A job whose process died so often is taken for the reason.
 MOST_LOSSES = 5
 # How long jobs are kept that ended well or were cancelled, and those that are parked.
@@ -106,11 +106,15 @@ class JobRunner:
         """Claim nothing more, let jobs end for the grace, and give back what is left."""
         await self.stop()
 
+    def claim_no_more(self) -> None:
+        """Let what runs go on, and leave what is new to others: this process is about to stop."""
+        self._is_stopping = True
+        self._wake.set()
+
     async def stop(self) -> None:
         """Claim nothing more, let jobs end for the grace, and give back what is left."""
-        self._is_stopping = True
+        self.claim_no_more()
         claiming, *others = self._tasks
-        self._wake.set()
         await asyncio.gather(claiming, return_exceptions=True)
         tasks = list(self._runs)
         if tasks:
@@ -122,7 +126,8 @@ class JobRunner:
         await asyncio.gather(*tasks, *others, return_exceptions=True)
 
     async def _repeat(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while not self._is_stopping:
+        # Leases are renewed to the very end.
+        while not self._is_stopping or step != self._claim_and_wait:
             try:
                 await step()
             except DatabaseError as exc:
@@ -137,7 +142,7 @@ class JobRunner:
 
     async def _claim_and_wait(self) -> None:
         self._wake.clear()
-        free = self._concurrency - len(self._running)
+        free = 0 if self._is_stopping else self._concurrency - len(self._running)
         # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do.
         due = await self._queue.next_due(self._jobs) if free else None
         self._is_down = False
@@ -148,6 +153,8 @@ class JobRunner:
             if claimed:
                 return
         pause = self._poll if due is None else min(self._poll, max(due, 0.0) or self._poll)
+        if self._is_stopping:
+            return
         try:
             await asyncio.wait_for(self._wake.wait(), pause)
         except asyncio.TimeoutError:

@@ -281,7 +281,7 @@ async def _serve(
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
         running = assembly.readiness.services, assembly.executor.threads, settings.jobs
         serving = _serving(assembly, sock, shared_directory, extend)
-        async with running_jobs(settings.actions, *running), serving as server:
+        async with running_jobs(settings.actions, *running) as claim_no_more, serving as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
@@ -289,6 +289,7 @@ async def _serve(
             ready()
             way = await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
+            claim_no_more()
             await server.announce(way)
             stopping.confirm()
             # Retired, gRPC ends its connections at once: the kernel gives its own socket new ones while it is open.

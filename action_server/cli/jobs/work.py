@@ -15,7 +15,7 @@ from action_server.errors import SettingsError
 
 DESCRIPTION = """\
 Run jobs in this process, without serving calls, until SIGTERM or Ctrl-C: on any number of hosts where `database:` is
-PostgreSQL. It takes the same settings as `run`. What is running when it stops gets 5 s, and is run elsewhere after
+PostgreSQL. It takes the same settings as `run`. What is running when it stops gets 3 s, and is run elsewhere after
 that; a job whose process is killed is taken over within 15 s."""
 
 logger = logging.getLogger(__name__)

@@ -286,3 +286,25 @@ async def test_no_more_than_so_many_at_once(queue: JobQueue) -> None:
             await ended(queue, one.id)
 
     assert 1 < most <= 3
+
+
+async def test_a_process_that_is_about_to_stop_begins_nothing_more(queue: JobQueue) -> None:
+    """What runs goes on, with its lease, and what is new is left to others."""
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @job
+    async def work() -> None:
+        started.set()
+        await go_on.wait()
+
+    async with running(queue, work) as runner:
+        first = await later(work)
+        await started.wait()
+        runner.claim_no_more()
+        second = await later(work)
+        before = (await state_of(queue, first.id))["due_at"]
+        while (await state_of(queue, first.id))["due_at"] == before:  # noqa: ASYNC110 - a row sets no event
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await ended(queue, first.id)
+        assert (await state_of(queue, second.id))["state"] == "waiting"
