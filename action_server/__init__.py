@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from action_server.database import Database
     from action_server.deadlines import time_left
-    from action_server.errors import ActionServerError, DatabaseError
+    from action_server.errors import ActionServerError, DatabaseError, JobError
     from action_server.idempotency.rules import idempotent
+    from action_server.jobs.asking import current_job, later
+    from action_server.jobs.definitions import job
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
     from action_server.runtime import services
@@ -32,6 +34,7 @@ __all__ = [
     "CallContext",
     "Database",
     "DatabaseError",
+    "JobError",
     "Next",
     "Registry",
     "Slots",
@@ -39,7 +42,10 @@ __all__ = [
     "action_options",
     "aiohttp_trace_config",
     "current_call",
+    "current_job",
     "idempotent",
+    "job",
+    "later",
     "mcp",
     "middleware",
     "outbound_headers",
@@ -55,6 +61,7 @@ _HOMES = {
     "CallContext": "telemetry.logs",
     "Database": "database",
     "DatabaseError": "errors",
+    "JobError": "errors",
     "Next": "runtime.middleware",
     "Registry": "runtime.registry",
     "Slots": "runtime.slots",
@@ -62,7 +69,10 @@ _HOMES = {
     "action_options": "runtime.options",
     "aiohttp_trace_config": "telemetry.outbound",
     "current_call": "telemetry.logs",
+    "current_job": "jobs.asking",
     "idempotent": "idempotency.rules",
+    "job": "jobs.definitions",
+    "later": "jobs.asking",
     "mcp": "runtime.tool_options",
     "middleware": "runtime.middleware",
     "outbound_headers": "telemetry.tracing",

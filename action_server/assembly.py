@@ -20,6 +20,7 @@ from action_server import __version__
 from action_server.config import unread
 from action_server.config.settings import Settings
 from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
+from action_server.jobs.opening import open_queue
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
 from action_server.protocol.domain_files import DomainFiles
@@ -282,6 +283,8 @@ async def assemble(
         databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
         store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
+        opening = partial(open_queue, stack, settings.actions, settings.find_store, settings.password_reader)
+        opened.jobs = await databases.wait_for(opening)
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -361,21 +364,11 @@ async def open_services(
     return opened
 
 
-def store_location(settings: Settings) -> str | Path:
-    """Return where the store of actions that run once is: a file, or an URL."""
-    from platformdirs import user_data_dir
-
-    if settings.database is None:
-        return Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
-    return settings.database if "://" in settings.database else Path(settings.database)
-
-
 async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Registry) -> IdempotencyStore | None:
     """Open the store of actions that run once, if there is such an action."""
     if not runs_once(registry, settings.options):
         return None
-    password = settings.read_database_password if settings.database_password else None
-    return await open_store(stack, store_location(settings), password)
+    return await open_store(stack, settings.find_store(), settings.password_reader)
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:

@@ -144,6 +144,14 @@ class Database:
         """Let ``call`` be called when the transaction of ``read`` or ``write`` is done; not if it comes to nothing."""
         _after_commit.setdefault(connection, []).append(call)
 
+    def is_that_of(self, connection: AsyncConnection) -> bool:
+        """Tell whether a connection, which anybody may have opened, is one to this very database."""
+        ours, theirs = self._engine.url, connection.engine.url
+        if self.dialect == "sqlite" and theirs.get_backend_name() == "sqlite":
+            return os.path.realpath(str(ours.database)) == os.path.realpath(str(theirs.database))
+        same = ("host", "port", "database", "query")
+        return self.dialect == theirs.get_backend_name() and all(getattr(ours, n) == getattr(theirs, n) for n in same)
+
     async def _to_its_end(self, transaction: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(transaction)
         self._running.add(task)

@@ -35,6 +35,7 @@ elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project 
     │   ├── NoCallError                there is no running call to speak of
     │   ├── DegradedError              a service does not work that calls can do without
     │   ├── DatabaseError              the database does not answer
+    │   ├── JobError                   a job cannot be asked for, or has ended
     │   ├── SlotValueError             a slot does not hold what the action declared
     │   └── NotJsonableError           a value has no JSON form
     └── CommandLineError               a verb cannot do its work; exit code 1
@@ -227,8 +228,7 @@ class OutcomeUnknownError(CallError):
         super().__init__(
             f"the same call {end} before; whether it did its work is unknown, so it is not run again", action
         )
-        self.key = key
-        self.state = state
+        self.key, self.state = key, state
 
 
 class UnreadableAnswerError(CallError):
@@ -281,8 +281,7 @@ class LoadError(StartupError):
 
     def __init__(self, module: str, place: str, problem: str) -> None:
         super().__init__(f"{place}: cannot import {module!r}: {problem}")
-        self.module = module
-        self.place = place
+        self.module, self.place = module, place
 
 
 class LifespanError(StartupError):
@@ -298,8 +297,7 @@ class RegistrationError(StartupError):
 
     def __init__(self, what: str, place: str, problem: str) -> None:
         super().__init__(f"{place}: {what} {problem}")
-        self.what = what
-        self.place = place
+        self.what, self.place = what, place
 
 
 class DuplicateActionError(RegistrationError):
@@ -307,8 +305,7 @@ class DuplicateActionError(RegistrationError):
 
     def __init__(self, action: str, place: str, first_place: str) -> None:
         super().__init__(f"action {action!r}", place, f"is already registered at {first_place}")
-        self.action = action
-        self.first_place = first_place
+        self.action, self.first_place = action, first_place
 
 
 class ServiceError(ActionServerError):
@@ -337,6 +334,10 @@ class DatabaseError(ServiceError):
         self.problem, self.is_down = problem, is_down
 
 
+class JobError(ServiceError, ValueError):
+    """A job cannot be asked for as it was, nobody knows it, or its run is over. No argument is repeated."""
+
+
 class SlotValueError(ServiceError, ValueError):
     """Slots hold something else than the action's ``Slots`` class says; ``problems`` says what each should be.
 
@@ -353,8 +354,7 @@ class NotJsonableError(ServiceError, ValueError):
 
     def __init__(self, path: str, kind: str, problem: str = "has no JSON form") -> None:
         super().__init__(f"{path or 'it'} is a {kind}, which {problem}")
-        self.path = path
-        self.kind = kind
+        self.path, self.kind = path, kind
 
 
 class CommandLineError(ActionServerError):

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite(
     "tests.databases",
     "tests.action_server.idempotency.store_fixtures",
+    "tests.action_server.jobs.job_fixtures",
     "tests.actions.scheduling.caldav.caldav_servers",
     "tests.actions.transport.transport_fixtures",
 )

@@ -23,6 +23,7 @@ TIERS: list[set[str]] = [
     {"protocol", "security", "database", "endpoints", "findings", "project"},
     {"idempotency", "telemetry"},
     {"runtime"},
+    {"jobs"},
     {"config", "tools", "__init__"},
     {"assembly", "webhook_client"},
     {"serving", "flows", "doctor"},

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "decisions.md"
 # What is no room: the package's own names, the other way to start it, and the mark that it has types.
 LOOSE = {"__init__.py", "__main__.py", "py.typed"}
 # A tier's number, names two blanks apart, then what they are, behind more blanks.
-_LINE = re.compile(r" {2,5}(?:(?P<tier>\d)  )?(?P<names>[\w.]+/?(?:  [\w.]+/?)*)(?:\s{3,}(?P<what>.*)|\s*)")
+_LINE = re.compile(r" {1,5}(?:(?P<tier>\d{1,2})  )?(?P<names>[\w.]+/?(?:  [\w.]+/?)*)(?:\s{3,}(?P<what>.*)|\s*)")
 # A line that goes on with what the one above it says.
 _MORE = re.compile(r"\s{12,}(?P<what>.*)")
 

@@ -82,6 +82,11 @@ VERBS = (
     Verb(("chat",), "talk to an assistant's flows", "chat"),
     Verb(("idempotency", "list"), "list the runs that have no answer", "idempotency.list"),
     Verb(("idempotency", "free"), "let calls run again whose outcome was unknown", "idempotency.free"),
+    Verb(("jobs", "list"), "list the jobs that wait, run or were given up", "jobs.list"),
+    Verb(("jobs", "show"), "show one job", "jobs.show"),
+    Verb(("jobs", "retry"), "let a job that was given up be run again", "jobs.retry"),
+    Verb(("jobs", "cancel"), "cancel a job", "jobs.cancel"),
+    Verb(("jobs", "work"), "run jobs without serving calls", "jobs.work"),
     Verb(("help",), "print a page of the documentation", "help"),
     Verb(("flows", "test"), "run end-to-end tests in Rasa's format against the actions", "flows_test"),
     Verb(("flows", "graph"), "draw flows as Mermaid or SVG", "flows_graph"),
@@ -89,6 +94,7 @@ VERBS = (
 # What begins several verbs: the line about it in `--help`, and its description.
 GROUPS = {
     "flows": ("test flows, draw flows", "Test and draw CALM flows."),
+    "jobs": ("see to work that outlives its call", "See to jobs: work that actions ask for and that runs later."),
     "idempotency": ("list and free runs whose outcome is unknown", "See to the actions that run once."),
 }
 

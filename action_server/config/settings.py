@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,12 +55,18 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
         str | None,
         Flag(("--database",)),
         Field(
-            description="for actions that run once: a file, or an URL of SQLAlchemy; default: in the user's data folder"
+            description="for actions that run once, and jobs: a file, or an URL of SQLAlchemy; default: in the user's "
+            "data folder"
         ),
     ] = None
     database_password: Annotated[
         Secrets, Field(description="password of a PostgreSQL `database`, a text or `file: <path>`; not in the URL then")
     ] = ()
+    jobs: Annotated[
+        int,
+        Flag(("--jobs",)),
+        Field(ge=0, le=1000, description="how many jobs each worker runs at once; 0 leaves them to `jobs work`"),
+    ] = 4
     record: Annotated[
         Path | None, Flag(("--record",)), Field(description="write calls into this folder, to replay them; masked")
     ] = None
@@ -131,6 +137,19 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     def read_database_password(self) -> str:
         """Return the database's password, read from its file if it stands there. Raises :class:`SettingsError`."""
         return one_text(self.database_password, "database_password")
+
+    @property
+    def password_reader(self) -> Callable[[], str] | None:
+        """What reads the database's password for each new connection; None if it has none of its own."""
+        return self.read_database_password if self.database_password else None
+
+    def find_store(self) -> str | Path:
+        """Return where actions that run once and jobs are kept: a file, or an URL."""
+        from platformdirs import user_data_dir
+
+        if self.database is None:
+            return Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3"
+        return self.database if "://" in self.database else Path(self.database)
 
     @property
     def limits(self) -> Limits:

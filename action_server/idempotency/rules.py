@@ -19,6 +19,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args, overload
@@ -37,6 +38,9 @@ Marked = TypeVar("Marked", bound=Callable[..., Any])
 A_DAY = timedelta(days=1)
 # How long if the request holds no time at all: the next one that looks the same is then most likely meant anew.
 A_MINUTE = timedelta(minutes=1)
+
+# The key under which the running action runs; empty where it may run again.
+running_key: ContextVar[str] = ContextVar("action_server_once", default="")
 
 _MARK = "__idempotent__"
 # Part of every key. A change of what stands in a key changes this too.

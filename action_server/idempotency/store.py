@@ -53,7 +53,7 @@ from action_server.errors import (
     UnreadableAnswerError,
 )
 from action_server.idempotency.expiry import delete_expired
-from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of
+from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of, running_key
 from action_server.idempotency.table import calls, is_free, metadata, time_of
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
@@ -273,6 +273,7 @@ class IdempotencyStore:
         if stored is not None:
             return _Ended(stored, repeated=True)
         try:
+            running_key.set(job.key)
             answer = await job.run()
         except (Exception, SystemExit, asyncio.CancelledError) as exc:
             if isinstance(exc, asyncio.CancelledError) and self._is_cut_off():
@@ -362,8 +363,7 @@ class IdempotencyStore:
             try:
                 await self.renew()
             except Exception:
-                # Whatever it is: without a heartbeat, every run would look dead to the other processes.
-                logger.exception("idempotent.upkeep_failed")
+                logger.exception("idempotent.upkeep_failed")  # without a heartbeat, every run would look dead
             await asyncio.sleep(self._lease / 3)
 
     async def _sweep_now_and_then(self) -> None:

@@ -53,6 +53,8 @@ class Services:
     def __init__(self, registry: svcs.Registry | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.registry = registry
         self._container: svcs.Container | None = None
+        # Where jobs are written down, a `JobQueue`; None if the package has no job.
+        self.jobs: object | None = None
         self.loop = loop
         self.process = os.getpid()
         # The loop's, which waits in vain for itself also where it is hidden (no_loop.py).

@@ -24,6 +24,7 @@ from sanic.http.constants import HTTP
 
 from action_server.assembly import Assembly, Prepared, assemble, prepare
 from action_server.config.settings import Settings
+from action_server.jobs.opening import running_jobs
 from action_server.runtime import memory
 from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
@@ -278,7 +279,9 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        async with _serving(assembly, sock, shared_directory, extend) as server:
+        running = assembly.readiness.services, assembly.executor.threads, settings.jobs
+        serving = _serving(assembly, sock, shared_directory, extend)
+        async with running_jobs(settings.actions, *running) as claim_no_more, serving as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
@@ -286,6 +289,7 @@ async def _serve(
             ready()
             way = await stopping.wait()
             logger.info("worker.stopping", extra={"pid": os.getpid()})
+            claim_no_more()
             await server.announce(way)
             stopping.confirm()
             # Retired, gRPC ends its connections at once: the kernel gives its own socket new ones while it is open.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from action_server.config import settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
     from action_server.database import Database
     from action_server.idempotency.unfinished import UnfinishedRun
 
@@ -25,24 +27,27 @@ def add_store_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @asynccontextmanager
-async def open_store(args: argparse.Namespace, environment: Mapping[str, str]) -> AsyncIterator[Database | None]:
+async def open_store(
+    args: argparse.Namespace, environment: Mapping[str, str], tables: MetaData | None = None
+) -> AsyncIterator[Database | None]:
     """Open the database of the settings; None if it is a file that no server has made yet.
+
+    ``tables`` are what it is to hold; without them, those of the actions that run once.
 
     Raises:
         StartupError: the settings are wrong.
         DatabaseError: the database does not answer.
     """
-    from action_server import assembly
     from action_server.database import Database
     from action_server.idempotency.table import metadata
 
     read = settings.read(vars(args), environment)
-    location = assembly.store_location(read)
+    location = read.find_store()
     if isinstance(location, Path) and not location.exists():
         yield None
         return
-    password = read.read_database_password if read.database_password else None
-    database = await Database.open(location, metadata.create_all, where="database", password=password)
+    create = (tables or metadata).create_all
+    database = await Database.open(location, create, where="database", password=read.password_reader)
     try:
         yield database
     finally:

@@ -1,0 +1,63 @@
+"""The verb `jobs work`: runs jobs without serving calls."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+
+from action_server.config import settings
+from action_server.config.settings import Settings
+from action_server.errors import SettingsError
+
+DESCRIPTION = """\
+Run jobs in this process, without serving calls, until SIGTERM or Ctrl-C: on any number of hosts where `database:` is
+PostgreSQL. It takes the same settings as `run`. What is running when it stops gets 3 s, and is run elsewhere after
+that; a job whose process is killed is taken over within 15 s."""
+
+logger = logging.getLogger(__name__)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb."""
+    for name in ("actions", "endpoints", "database", "sync_workers", "log_level", "log_format"):
+        settings.add_flag(parser, name)
+    parser.add_argument("--concurrency", type=int, metavar="N", help="how many jobs are run at once (that of `jobs:`)")
+
+
+def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run jobs until told to stop.
+
+    Raises:
+        StartupError: the settings are wrong, an action or a service cannot be made, or there is no job.
+    """
+    from action_server.telemetry import logs
+
+    read = settings.read(vars(args), environment)
+    concurrency = read.jobs if args.concurrency is None else args.concurrency
+    if concurrency < 1:
+        raise SettingsError("--concurrency", "must be 1 or more")
+    logs.configure(read.logs)
+    asyncio.run(_work(read, concurrency))
+    return 0
+
+
+async def _work(read: Settings, concurrency: int) -> None:
+    from action_server.assembly import assemble, prepare
+    from action_server.jobs.opening import running_jobs
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with assemble(read, prepared=prepare(read), patience=read.start_timeout) as assembly:
+        opened = assembly.readiness.services
+        if opened is None or opened.jobs is None:
+            raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
+        async with running_jobs(read.actions, opened, assembly.executor.threads, concurrency):
+            logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency})
+            await stopping.wait()
+            logger.info("jobs.stopping", extra={"pid": os.getpid()})

@@ -1,0 +1,130 @@
+"""``later``: what an action calls to have a job run after its own answer, and what a job knows of its own run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from action_server.deadlines import time_left
+from action_server.errors import JobError
+from action_server.idempotency.rules import running_key
+from action_server.jobs.definitions import Job, Wish
+from action_server.runtime import services
+from action_server.telemetry.logs import running_call
+from action_server.telemetry.tracing import outbound_headers
+
+if TYPE_CHECKING:
+    from action_server.jobs.queue import JobQueue, Ordered
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class JobRun:
+    """The run of a job, for the job itself.
+
+    Attributes:
+        id: the job's; the same in each run, so that what it does elsewhere can be recognised.
+        attempt: 1 in the first run, one more in each that follows a failure.
+        fence: grows with each run, also with those after a killed process; a system that remembers the highest one it
+            saw can refuse a run that was given up.
+        is_cancelled: somebody cancelled the job, or its time is over. A coroutine is cancelled as well; a synchronous
+            job has to look here now and then, and may return.
+    """
+
+    id: str
+    attempt: int
+    fence: int
+    is_cancelled: bool
+    _report: Callable[[float | None, str], Coroutine[Any, Any, bool]]
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until this run is cut off; None if there is no limit."""
+        return time_left()
+
+    async def progress(self, part: float | None = None, said: str = "") -> None:
+        """Tell operators how far the run has come: a number from 0 to 1, words of up to 200 characters, or both.
+
+        Raises:
+            JobError: the number is none of these, or the run was taken over, so that going on is of no use.
+            DatabaseError: the database does not answer.
+        """
+        if part is not None and not 0 <= part <= 1:
+            raise JobError("a job's progress is a number from 0 to 1")
+        if not await self._report(part, said):
+            raise JobError("this run was taken over by another process, or the job has ended")
+
+
+# Of the running job; set by the runner.
+running_job: ContextVar[JobRun] = ContextVar("action_server_job")
+
+
+def current_job() -> JobRun:
+    """Return the run of the job that calls this, also on its thread. Raises :class:`JobError` outside of one."""
+    try:
+        return running_job.get()
+    except LookupError:
+        raise JobError("no job is running here: current_job() works inside of a function marked @job") from None
+
+
+async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
+    """Write down that a job is to be run with these arguments, and return its id at once; any worker runs it then.
+
+    In a synchronous action: ``services.blocking(later(job, ...))``. With a key (:meth:`Job.having`) the second call
+    gets the id of the first. Within an action that runs once, there is always one: when that is run again, the same
+    job with the same arguments is not asked for twice.
+
+    Raises:
+        JobError: the arguments are not what the function takes, or no JSON; nothing was written.
+        DatabaseError: the database does not answer; nothing was written.
+    """
+    wish = job if isinstance(job, Wish) else Wish(job)
+    text = wish.job.encode_arguments(arguments)
+    queue = _queue(wish.job.name)
+    from action_server.jobs.queue import Order
+
+    call = running_call.get(None)
+    order = Order(
+        wish.job.name,
+        text,
+        wish.delay,
+        wish.job.rules.deadline if wish.deadline is None else wish.deadline,
+        key=_key_of(wish, text),
+        conversation=call.sender_id if call else "",
+        request_id=call.request_id if call else "",
+        traceparent=outbound_headers().get("traceparent", ""),
+    )
+    ordered = await queue.enqueue(order, wish.connection)
+    logger.info("job.asked_for", extra={"job": order.name, "job_id": ordered.id, "is_new": ordered.is_new})
+    return ordered
+
+
+async def cancel(job_id: str) -> bool:
+    """Cancel a job: one that waits never runs, one that runs is told. Returns False if it has ended, or is not known.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    return await _queue("").cancel(job_id) in ("waiting", "running", "parked")
+
+
+def _key_of(wish: Wish, text: str) -> str | None:
+    if wish.key is not None:
+        return f"key {wish.key}"
+    once = running_key.get()
+    return f"once {once} {hashlib.sha256(text.encode()).hexdigest()}" if once else None
+
+
+def _queue(name: str) -> JobQueue:
+    opened = services.current()
+    queue: Any = opened.jobs if opened is not None else None
+    if queue is None:
+        what = f"job {name}" if name else "jobs"
+        raise JobError(f"{what}: there is no queue here; it is open in a server whose actions package has a @job")
+    found: JobQueue = queue
+    return found

@@ -1,0 +1,210 @@
+"""``@job``: a function of the actions package that can be run later. What its calls may hold is read from its types."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+from action_server.errors import JobError, RegistrationError
+from action_server.jobs.values import MOST_BYTES, decode, encode
+from action_server.source import place_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MOST_OF_A_NAME = 200
+_LONGEST_EXPONENT = 60
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How often and for how long a job is tried. All times are in seconds.
+
+    Attributes:
+        retries: how often it is run again after it raised; a shutdown or a killed process is no try.
+        backoff: the pause before the first retry; each further one is twice as long, up to ``longest_backoff``.
+        timeout: what one run may take; None sets no limit.
+        deadline: when everything has to be over, counted from when it was asked for.
+    """
+
+    retries: int = 3
+    backoff: float = 1.0
+    longest_backoff: float = 300.0
+    timeout: float | None = 300.0
+    deadline: float = 86_400.0
+
+    def pause(self, attempt: int) -> float:
+        """Return how long to wait after so many tries, the first one included."""
+        return min(self.backoff * 2.0 ** min(attempt - 1, _LONGEST_EXPONENT), self.longest_backoff)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a job is asked for: what :meth:`Job.having` was told."""
+
+    job: Job[..., Any]
+    key: str | None = None
+    delay: float = 0.0
+    deadline: float | None = None
+    connection: AsyncConnection | None = None
+
+
+class Job(Generic[P, R]):
+    """A function that can be run later; called, it runs at once, as if it had not been marked."""
+
+    def __init__(self, function: Callable[P, R], name: str, rules: Rules) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = name
+        self.rules = rules
+        self._types: _Types | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here and now."""
+        return self.function(*args, **kwargs)
+
+    def having(
+        self,
+        *,
+        key: str | None = None,
+        delay: float = 0.0,
+        deadline: float | None = None,
+        connection: AsyncConnection | None = None,
+    ) -> Wish:
+        """Return the job with wishes of one call: ``await later(send.having(key=reference), reference=reference)``.
+
+        ``key``: of calls with the same one, only the first makes a job, for as long as its row is kept. ``delay``: in
+        so many seconds, not before. ``deadline``: instead of the rules'. ``connection``: write the row in the
+        transaction of this connection, which has to be one to the server's ``database``: with it the job is there, or
+        neither is.
+        """
+        if delay < 0 or (deadline is not None and deadline <= 0):
+            raise JobError(f"job {self.name}: a delay is 0 or more seconds, a deadline more than 0")
+        return Wish(self, key, delay, deadline, connection)
+
+    def prepare(self) -> None:
+        """Read the types. Raises :class:`RegistrationError` if arguments or result cannot be JSON."""
+        if self._types is None:
+            self._types = _Types.of(self)
+
+    def encode_arguments(self, arguments: Mapping[str, object]) -> str:
+        """Return the arguments of a call as JSON text. Raises :class:`JobError`, which repeats no value."""
+        types = self.types
+        try:
+            bound = types.signature.bind(**arguments)
+        except TypeError as exc:
+            raise JobError(f"job {self.name}: {exc}") from None
+        parts = (
+            f"{json.dumps(name)}: {encode(types.arguments[name], value, f'job {self.name}: argument {name!r}')}"
+            for name, value in bound.arguments.items()
+        )
+        text = "{" + ", ".join(parts) + "}"
+        if len(text) > MOST_BYTES:
+            raise JobError(f"job {self.name}: all arguments together have over {MOST_BYTES} bytes as JSON")
+        return text
+
+    def decode_arguments(self, text: str) -> dict[str, Any]:
+        """Return the arguments of a stored call. Raises :class:`JobError` if they fit the function no longer."""
+        types = self.types
+        stored = json.loads(text)
+        try:
+            types.signature.bind(**stored)
+        except TypeError as exc:
+            raise JobError(f"job {self.name}: {exc}") from None
+        return {
+            name: decode(types.arguments[name], json.dumps(value), f"job {self.name}: argument {name!r}")
+            for name, value in stored.items()
+        }
+
+    def encode_result(self, value: object) -> str:
+        """Return a result as JSON text. Raises :class:`JobError`, which does not repeat it."""
+        return encode(self.types.result, value, f"job {self.name}: the result")
+
+    @property
+    def types(self) -> _Types:
+        """The types of arguments and result."""
+        self.prepare()
+        assert self._types is not None  # noqa: S101 - for mypy
+        return self._types
+
+
+@dataclass(frozen=True)
+class _Types:
+    signature: inspect.Signature
+    arguments: Mapping[str, TypeAdapter[Any]]
+    result: TypeAdapter[Any]
+
+    @classmethod
+    def of(cls, job: Job[..., Any]) -> _Types:
+        place = place_of(job.function)
+        signature = inspect.signature(job.function)
+        by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        for parameter in signature.parameters.values():
+            if parameter.kind not in by_name:
+                raise RegistrationError(
+                    f"job {job.name!r}", place, f"takes {parameter}; its arguments are stored by their names"
+                )
+        try:
+            hints = get_type_hints(job.function, include_extras=True)
+            arguments = {name: TypeAdapter[Any](hints.get(name, Any)) for name in signature.parameters}
+            result = TypeAdapter[Any](hints.get("return", Any))
+        except (NameError, TypeError, PydanticSchemaGenerationError, PydanticUndefinedAnnotation) as exc:
+            problem = str(exc).partition("\n")[0]
+            raise RegistrationError(f"job {job.name!r}", place, f"has a type that cannot be JSON: {problem}") from None
+        return cls(signature, arguments, result)
+
+
+@overload
+def job(function: Callable[P, R], /) -> Job[P, R]: ...
+
+
+@overload
+def job(
+    *,
+    name: str | None = None,
+    retries: int = 3,
+    backoff: float = 1.0,
+    longest_backoff: float = 300.0,
+    timeout: float | None = 300.0,
+    deadline: float = 86_400.0,
+) -> Callable[[Callable[P, R]], Job[P, R]]: ...
+
+
+def job(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **rules: Any) -> Any:
+    """Mark a function, ``def`` or ``async def``, as one that :func:`later` can run; the options are :class:`Rules`.
+
+    ``name`` is what rows call it, by default the function's own. A worker leaves jobs alone whose name it does not
+    know. The function may run more than once (a process may be killed before it wrote that it was done), so what it
+    does has to bear a repeat.
+    """
+    if function is not None:
+        return _make(function, name, Rules())
+    return functools.partial(_make, name=name, rules=_checked(replace(Rules(), **rules)))
+
+
+def _make(function: Callable[P, R], name: str | None, rules: Rules) -> Job[P, R]:
+    plain = inspect.unwrap(function)
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise RegistrationError(f"job {function.__name__!r}", place_of(function), "yields; a job returns its result")
+    called = name or function.__name__
+    if not called.isprintable() or len(called) > _MOST_OF_A_NAME:
+        raise RegistrationError("job", place_of(function), f"needs a name of up to {_MOST_OF_A_NAME} characters")
+    return Job(function, called, rules)
+
+
+def _checked(rules: Rules) -> Rules:
+    numbers = (rules.retries, rules.backoff, rules.longest_backoff)
+    limits = (rules.deadline, 1.0 if rules.timeout is None else rules.timeout)
+    if not all(number >= 0 for number in numbers) or not all(limit > 0 for limit in limits):
+        raise JobError("a job's retries and pauses are 0 or more, its timeout and deadline more than 0 seconds")
+    return rules

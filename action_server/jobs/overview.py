@@ -1,0 +1,127 @@
+"""What operators ask a queue for: which jobs there are, one of them, and another run of one that was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from action_server.database import Database
+from action_server.idempotency.table import time_of
+from action_server.jobs.table import jobs
+
+STATES = ("waiting", "running", "parked", "cancelled", "done")
+
+
+@dataclass(frozen=True)
+class JobShown:
+    """A job as operators see it; without arguments and result, which may be people's data.
+
+    Attributes:
+        age: seconds since it was asked for.
+        due_in: seconds until a waiting job is run, 0 if it is due; until a running one is taken for dead, below 0 if it
+            is. None if it has ended.
+        deadline_in: seconds until it is given up, below 0 if that is over.
+        losses: how often its process died.
+        problem: what went wrong last: the error's type and place.
+    """
+
+    id: str
+    name: str
+    state: str
+    attempt: int
+    losses: int
+    age: float
+    due_in: float | None
+    deadline_in: float
+    progress: float | None
+    said: str | None
+    problem: str | None
+    conversation: str
+    request_id: str
+    traceparent: str
+
+
+async def list_jobs(database: Database, states: Sequence[str], name: str | None, limit: int) -> Sequence[JobShown]:
+    """Return jobs in these states, of one name or of all: those that need somebody first, then the latest.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    wanted: ColumnElement[bool] = jobs.c.state.in_(states)
+    if name is not None:
+        wanted = and_(wanted, jobs.c.name == name)
+    urgency = case({"parked": 0, "running": 1, "waiting": 2}, value=jobs.c.state, else_=3)
+    return await _read(database, wanted, urgency, jobs.c.created_at.desc(), limit=limit)
+
+
+async def find_jobs_by_start(database: Database, start: str) -> Sequence[JobShown]:
+    """Return up to two jobs whose id begins so: one is the job, two are too many. Raises `DatabaseError`."""
+    return await _read(database, jobs.c.id.startswith(start.lower(), autoescape=True), jobs.c.id, limit=2)
+
+
+async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
+    """Let a job that is parked or cancelled be run again, as if it were new, with ``deadline`` seconds for all tries.
+
+    Returns False if it is in another state. Raises `DatabaseError`.
+    """
+    now = time_of(database.dialect)
+    again = {
+        "state": "waiting",
+        "due_at": now,
+        "ended_at": None,
+        "attempt": 0,
+        "losses": 0,
+        "cancel_asked": False,
+        "deadline_at": now + deadline,
+    }
+    ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
+
+    async def retry(connection: AsyncConnection) -> bool:
+        count: int = (await connection.execute(update(jobs).where(ended).values(**again))).rowcount
+        return count > 0
+
+    return await database.write(retry)
+
+
+async def count_jobs(database: Database) -> Sequence[tuple[str, str, int, float]]:
+    """Return, by job and state, how many there are, and how many seconds ago the oldest was asked for."""
+    now = time_of(database.dialect)
+    counted = select(jobs.c.name, jobs.c.state, func.count(), now - func.min(jobs.c.created_at))
+    counted = counted.group_by(jobs.c.name, jobs.c.state).order_by(jobs.c.name, jobs.c.state)
+
+    async def count(connection: AsyncConnection) -> list[tuple[str, str, int, float]]:
+        return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(counted)]
+
+    return await database.read(count)
+
+
+async def _read(
+    database: Database, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int
+) -> Sequence[JobShown]:
+    now = time_of(database.dialect)
+    query = select(
+        jobs.c.id,
+        jobs.c.name,
+        jobs.c.state,
+        jobs.c.attempt,
+        jobs.c.losses,
+        (now - jobs.c.created_at).label("age"),
+        (jobs.c.due_at - now).label("due_in"),
+        (jobs.c.deadline_at - now).label("deadline_in"),
+        jobs.c.progress,
+        jobs.c.said,
+        jobs.c.problem,
+        jobs.c.conversation,
+        jobs.c.request_id,
+        jobs.c.traceparent,
+    )
+    query = query.where(condition).order_by(*order).limit(limit)
+
+    async def read(connection: AsyncConnection) -> list[JobShown]:
+        return [JobShown(**row._mapping) for row in await connection.execute(query)]
+
+    return await database.read(read)

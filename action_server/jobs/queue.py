@@ -1,0 +1,296 @@
+"""The queue of jobs in a database that workers share: a SQLite file on one host, PostgreSQL on any number of them.
+
+A run has a lease and a fence. While its process is alive, the lease is renewed; when it is over, any worker takes the
+job over, without anybody's doing, and gives it the next fence. Whoever writes how a run went has to name its fence:
+what was taken over in the meantime writes nothing.
+
+Time is the database's on PostgreSQL, so that hosts need not agree, and the host's on SQLite, whose processes share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Double, and_, case, cast, extract, func, literal, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from action_server.database import Database
+from action_server.errors import DatabaseError, JobError
+from action_server.jobs.table import jobs, keys
+
+# Seconds. A run whose process did not renew its lease for so long is taken over.
+LEASE = 15.0
+_MOST_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: a job by name, its arguments as JSON text, and where it comes from.
+
+    ``delay`` and ``deadline`` are seconds from now.
+    """
+
+    name: str
+    arguments: str
+    delay: float
+    deadline: float
+    key: str | None = None
+    conversation: str = ""
+    request_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """The id of a job, and whether this made it: False if one with the same key was there."""
+
+    id: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that is ours to run, until its lease is over or somebody else has it.
+
+    ``attempt`` counts from 1; ``left`` is how many seconds there are to the deadline, below 0 when it has passed.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    attempt: int
+    losses: int
+    fence: int
+    left: float
+    waited: float
+    cancel_asked: bool
+    conversation: str
+    request_id: str
+    traceparent: str
+
+
+class JobQueue:
+    """One worker's hands on the queue. ``clock`` is for tests: seconds since 1970."""
+
+    def __init__(self, database: Database, *, lease: float = LEASE, clock: Callable[[], float] | None = None) -> None:
+        self.database = database
+        self.owner = secrets.token_hex(8)
+        self.lease = lease
+        # Called when a job was written that may be run at once.
+        self.wake: Callable[[], None] = _nothing
+        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
+
+    async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
+        """Write a job down, in the transaction of ``connection`` if one is given, in one of its own otherwise.
+
+        Raises:
+            JobError: the connection is one to another database, or the tables are not there.
+            DatabaseError: the database does not answer; nothing was written.
+        """
+
+        async def write(connection: AsyncConnection) -> Ordered:
+            return await self._write(connection, order)
+
+        if connection is None:
+            return await self.database.write(write)
+        if not self.database.is_that_of(connection):
+            raise JobError(
+                f"job {order.name}: the connection is one to another database than the server's `database`, which is "
+                "where jobs are looked for"
+            )
+        try:
+            return await write(connection)
+        except SQLAlchemyError as exc:
+            raise DatabaseError from exc
+
+    async def _write(self, connection: AsyncConnection, order: Order) -> Ordered:
+        job_id = secrets.token_hex(16)
+        if order.key is not None:
+            digest = hashlib.sha256(f"{order.name}\n{order.key}".encode("utf-8", "surrogatepass")).hexdigest()
+            taking = self._insert(keys).values(key=digest, job_id=job_id)
+            if not (await connection.execute(taking.on_conflict_do_nothing().returning(keys.c.key))).first():
+                first = await connection.execute(select(keys.c.job_id).where(keys.c.key == digest))
+                return Ordered(str(first.scalar_one()), is_new=False)
+        now = self._now()
+        row = {
+            "id": job_id,
+            "name": order.name,
+            "arguments": order.arguments,
+            "state": "waiting",
+            "due_at": now + order.delay,
+            "created_at": now,
+            "deadline_at": now + order.deadline,
+            "conversation": order.conversation,
+            "request_id": order.request_id[:200],
+            "traceparent": order.traceparent[:200],
+        }
+        await connection.execute(self._insert(jobs).values(**row))
+        self.database.after_commit(connection, self.wake)
+        return Ordered(job_id, is_new=True)
+
+    async def claim(self, names: Collection[str], limit: int) -> Sequence[Claimed]:
+        """Take up to so many jobs that are due, of those whose names are known here; the ones due longest first."""
+        now = self._started()
+        due = select(jobs.c.id).where(jobs.c.due_at <= now, jobs.c.name.in_(names)).order_by(jobs.c.due_at)
+        # A statement of its own: inlined, PostgreSQL may run it once more for each row, and take more than the limit.
+        picked = due.limit(limit).with_for_update(skip_locked=True).cte("picked")
+        is_dead = jobs.c.state == "running"
+        values = {
+            "state": "running",
+            "owner": self.owner,
+            "due_at": self._now() + self.lease,
+            "started_at": self._now(),
+            "fence": jobs.c.fence + 1,
+            "attempt": jobs.c.attempt + case((is_dead, 0), else_=1),
+            "losses": jobs.c.losses + case((is_dead, 1), else_=0),
+        }
+        taking = update(jobs).where(jobs.c.id.in_(select(picked.c.id))).values(**values)
+        left, waited = (jobs.c.deadline_at - now).label("left"), (now - jobs.c.created_at).label("waited")
+
+        async def take(connection: AsyncConnection) -> list[Claimed]:
+            rows = await connection.execute(taking.returning(*_CLAIMED, left, waited))
+            return [Claimed(**row._mapping) for row in rows]
+
+        return await self.database.write(take)
+
+    async def next_due(self, names: Collection[str]) -> float | None:
+        """Return in how many seconds the next job of these names is due, 0 or less if one is; None if there is none."""
+        query = select(func.min(jobs.c.due_at) - self._started()).where(
+            jobs.c.due_at.is_not(None), jobs.c.name.in_(names)
+        )
+
+        async def look(connection: AsyncConnection) -> float | None:
+            found: float | None = (await connection.execute(query)).scalar()
+            return found
+
+        return await self.database.read(look)
+
+    async def renew(self, claimed: Sequence[Claimed]) -> tuple[set[str], set[str]]:
+        """Renew the leases of runs; return the ids of those that are still ours, and of those to be cancelled."""
+        ids = [one.id for one in claimed]
+        fences = {one.id: one.fence for one in claimed}
+        mine = and_(jobs.c.id.in_(ids), jobs.c.owner == self.owner, jobs.c.state == "running")
+        renewing = update(jobs).where(mine).values(due_at=self._now() + self.lease)
+
+        async def renew(connection: AsyncConnection) -> tuple[set[str], set[str]]:
+            rows = (await connection.execute(renewing.returning(jobs.c.id, jobs.c.fence, jobs.c.cancel_asked))).all()
+            ours = [row for row in rows if fences[row.id] == row.fence]
+            return {row.id for row in ours}, {row.id for row in ours if row.cancel_asked}
+
+        return await self.database.write(renew)
+
+    async def report(self, claimed: Claimed, progress: float | None, said: str) -> bool:
+        """Write down how far a run has come. Returns False if it is somebody else's by now."""
+        given = {} if progress is None else {"progress": progress}
+        return await self._update(claimed, said=said[:_MOST_WORDS], **given)
+
+    async def done(self, claimed: Claimed, result: str) -> bool:
+        """Write down that a job is done. Returns False if the run was taken over: then nothing was written."""
+        return await self._update(claimed, **self._ended("done"), result=result, problem=None)
+
+    async def retry(self, claimed: Claimed, pause: float, problem: str) -> bool:
+        """Let a job that failed be run again in ``pause`` seconds. Returns False if the run was taken over."""
+        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "problem": problem[:300]}
+        return await self._update(claimed, **values)
+
+    async def park(self, claimed: Claimed, problem: str) -> bool:
+        """Give a job up until somebody looks after it. Returns False if the run was taken over."""
+        return await self._update(claimed, **self._ended("parked"), problem=problem[:300])
+
+    async def cancelled(self, claimed: Claimed) -> bool:
+        """Write down that a run ended because it was cancelled. Returns False if it was taken over."""
+        return await self._update(claimed, **self._ended("cancelled"))
+
+    async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
+        """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
+        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
+        return await self._update(claimed, **values)
+
+    async def _update(self, claimed: Claimed, **values: Any) -> bool:
+        mine = and_(
+            jobs.c.id == claimed.id,
+            jobs.c.owner == self.owner,
+            jobs.c.fence == claimed.fence,
+            jobs.c.state == "running",
+        )
+
+        async def write(connection: AsyncConnection) -> bool:
+            count: int = (await connection.execute(update(jobs).where(mine).values(**values))).rowcount
+            return count > 0
+
+        return await self.database.write(write)
+
+    async def cancel(self, job_id: str) -> str | None:
+        """Cancel a job: one that waits at once, one that runs as soon as its worker sees it.
+
+        Returns what it was before, None if nobody knows it. One that has ended is left as it is.
+        """
+        state = select(jobs.c.state).where(jobs.c.id == job_id).with_for_update()
+        waiting = update(jobs).where(jobs.c.id == job_id, or_(jobs.c.state == "waiting", jobs.c.state == "parked"))
+        running = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(cancel_asked=True)
+
+        async def cancel(connection: AsyncConnection) -> str | None:
+            before: str | None = (await connection.execute(state)).scalar()
+            await connection.execute(waiting.values(**self._ended("cancelled")))
+            await connection.execute(running)
+            return before
+
+        return await self.database.write(cancel)
+
+    async def sweep(self, keep: float, keep_parked: float, limit: int = 500) -> int:
+        """Delete jobs that ended so many seconds ago, with their keys, a batch of them; return how many."""
+        from sqlalchemy import delete
+
+        now = self._started()
+        is_old = or_(
+            and_(jobs.c.state != "parked", jobs.c.ended_at <= now - keep), jobs.c.ended_at <= now - keep_parked
+        )
+        old = select(jobs.c.id).where(jobs.c.ended_at.is_not(None), is_old).order_by(jobs.c.ended_at).limit(limit)
+
+        async def sweep(connection: AsyncConnection) -> int:
+            ids = (await connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
+            await connection.execute(delete(keys).where(keys.c.job_id.in_(ids)))
+            await connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+            return len(ids)
+
+        return await self.database.write(sweep)
+
+    def _ended(self, state: str) -> dict[str, Any]:
+        return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
+
+    def _now(self) -> ColumnElement[float]:
+        if self._clock is not None:
+            return literal(self._clock(), Double)
+        return cast(extract("epoch", func.clock_timestamp()), Double)
+
+    def _started(self) -> ColumnElement[float]:
+        """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
+        if self._clock is not None:
+            return literal(self._clock(), Double)
+        return cast(extract("epoch", func.statement_timestamp()), Double)
+
+
+_CLAIMED = (
+    jobs.c.id,
+    jobs.c.name,
+    jobs.c.arguments,
+    jobs.c.attempt,
+    jobs.c.losses,
+    jobs.c.fence,
+    jobs.c.cancel_asked,
+    jobs.c.conversation,
+    jobs.c.request_id,
+    jobs.c.traceparent,
+)
+
+
+def _nothing() -> None:
+    """Wake nobody."""

@@ -1,0 +1,55 @@
+"""The tables behind jobs: a row for each, and a row for each key that somebody asked for one with.
+
+docs/howto/answer-later.md has them as SQL, for whoever creates tables by hand.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+jobs = Table(
+    "action_server_jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("arguments", Text, nullable=False),
+    # waiting, running, done, parked, cancelled
+    Column("state", String(9), nullable=False),
+    # When somebody has to look at it: a waiting one begins, the lease of a running one is over. Null when it has ended.
+    Column("due_at", Double),
+    # How often it was tried; not counted are runs that a shutdown or a death cut off. Deaths are in `losses`.
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("losses", Integer, nullable=False, default=0),
+    # Grows with each run: whoever writes has to name its own, so a run that was taken over can write nothing.
+    Column("fence", Integer, nullable=False, default=0),
+    Column("owner", String(16)),
+    Column("cancel_asked", Boolean, nullable=False, default=False),
+    Column("created_at", Double, nullable=False),
+    Column("deadline_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    # Between 0 and 1, and in words; null until the job says something.
+    Column("progress", Double),
+    Column("said", String(200)),
+    # What went wrong last: the error's type and place. Its words are in the log alone.
+    Column("problem", String(300)),
+    Column("result", Text),
+    # Of the call that asked for it.
+    Column("conversation", Text, nullable=False, default=""),
+    Column("request_id", String(200), nullable=False, default=""),
+    Column("traceparent", String(200), nullable=False, default=""),
+)
+_is_due = jobs.c.due_at.is_not(None)
+Index("action_server_jobs_due", jobs.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
+_has_ended = jobs.c.ended_at.is_not(None)
+Index("action_server_jobs_ended", jobs.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
+
+keys = Table(
+    "action_server_job_keys",
+    metadata,
+    # A digest of the job's name and the author's key.
+    Column("key", String(64), primary_key=True),
+    Column("job_id", String(32), nullable=False, index=True),
+)

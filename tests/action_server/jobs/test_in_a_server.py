@@ -1,0 +1,117 @@
+"""An action answers at once and its job runs later: in a real server, and by `jobs work` alone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.action_server.serving.server_calls import call
+from tests.processes import PATIENCE, command, environment, run, server
+
+ACTIONS = """
+from pathlib import Path
+from rasa_sdk import Action
+from action_server import idempotent, job, later, services
+
+@job
+async def write(text: str) -> int:
+    Path("written.txt").write_text(text)
+    return len(text)
+
+@job
+def write_on_thread(text: str) -> int:
+    Path("written.txt").write_text(text)
+    return len(text)
+
+class ActionLater(Action):
+    def name(self):
+        return "action_later"
+    async def run(self, dispatcher, tracker, domain):
+        ordered = await later(write, text="later")
+        dispatcher.utter_message(text=f"I am looking into it: {ordered.id}")
+        return []
+
+class ActionLaterOnThread(Action):
+    def name(self):
+        return "action_later_on_thread"
+    def run(self, dispatcher, tracker, domain):
+        services.blocking(later(write_on_thread, text="by a thread"))
+        return []
+
+class ActionWrong(Action):
+    def name(self):
+        return "action_wrong"
+    async def run(self, dispatcher, tracker, domain):
+        await later(write, text=7)
+        return []
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project whose actions ask for jobs."""
+    (tmp_path / "actions.py").write_text(ACTIONS)
+    return tmp_path
+
+
+def work_until(folder: Path, text: str) -> int:
+    """Run `jobs work` until its log has this text; return its exit code."""
+    worker = subprocess.Popen(
+        command("jobs", "work", "--database", "jobs.sqlite3", "--log-format", "json"),
+        cwd=folder,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stderr is not None
+    try:
+        assert any(text in line for line in worker.stderr)
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(PATIENCE)
+    finally:
+        worker.kill()
+        worker.stderr.close()
+        worker.wait(PATIENCE)
+
+
+def done(line: dict[str, object]) -> tuple[object, ...]:
+    return line["event"], line["job"], line["attempt"]
+
+
+async def test_an_action_answers_and_its_job_runs(folder: Path) -> None:
+    """From async and from synchronous actions; the line of the job has the request id of the call."""
+    with server(folder, "--database", "jobs.sqlite3") as running:
+        status, answer = await call(running.url, "action_later")
+        assert status == 200
+        line = running.wait_for("job.done")
+        assert done(line) == ("job.done", "write", 1)
+        asked = next(one for one in running.log if one.get("event") == "job.asked_for")
+        assert answer["responses"][0]["text"] == f"I am looking into it: {asked['job_id']}"
+        assert line["request_id"] == asked["request_id"] != ""
+        assert (folder / "written.txt").read_text() == "later"
+        assert (await call(running.url, "action_later_on_thread"))[0] == 200
+        assert done(running.wait_for("job.done")) == ("job.done", "write_on_thread", 1)
+        assert (await call(running.url, "action_wrong"))[0] == 500
+        assert running.stop() == 0
+
+
+async def test_jobs_of_a_server_that_runs_none_are_run_by_work(folder: Path) -> None:
+    """`--jobs 0` leaves them to `jobs work`, which stops when it is told to."""
+    with server(folder, "--database", "jobs.sqlite3", "--jobs", "0") as running:
+        assert (await call(running.url, "action_later"))[0] == 200
+        running.stop()
+    listed = run(folder, ["jobs", "list", "--database", "jobs.sqlite3"])
+    assert "waiting" in listed.stdout
+
+    assert await asyncio.to_thread(work_until, folder, '"job.done"') == 0
+    with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:
+        (state, ended) = connection.execute("SELECT state, ended_at FROM action_server_jobs").fetchone()
+    assert state == "done"
+    assert ended <= time.time()

@@ -1,0 +1,310 @@
+"""What is asked for is run: with retries, limits, cancelling and progress, by coroutines and on threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from action_server import current_call, current_job, job, later, services
+from action_server.database import Database
+from action_server.errors import JobError
+from action_server.jobs import asking as asking_module
+from action_server.jobs.definitions import Job
+from action_server.jobs.queue import JobQueue
+from action_server.jobs.runner import JobRunner
+from action_server.jobs.table import metadata
+from action_server.runtime.threads import ThreadPool
+from action_server.telemetry.logs import CallContext, calling
+from tests.action_server.jobs.job_fixtures import asking, state_of
+
+
+@pytest.fixture
+async def queue(tmp_path: Path) -> AsyncIterator[JobQueue]:
+    """A queue by the real clock, whose leases are short."""
+    database = await Database.open(tmp_path / "jobs.sqlite3", metadata.create_all)
+    yield JobQueue(database, lease=1.0)
+    await database.close()
+
+
+@asynccontextmanager
+async def running(queue: JobQueue, *jobs: Job[..., Any], **options: Any) -> AsyncIterator[JobRunner]:
+    """Run these jobs within the block, and let actions ask for them."""
+    threads = ThreadPool(2)
+    with asking(queue) as opened:
+        try:
+            options = {"poll": 0.05, "grace": 0.0, **options}
+            async with JobRunner(queue, {one.name: one for one in jobs}, threads, opened, **options) as runner:
+                yield runner
+        finally:
+            threads.close()
+
+
+async def ended(queue: JobQueue, job_id: str, state: str = "done") -> dict[str, object]:
+    """Wait until the job is in this state, and return its row."""
+
+    async def look() -> dict[str, object]:
+        while (row := await state_of(queue, job_id)).get("state") != state:  # noqa: ASYNC110 - a row sets no event
+            await asyncio.sleep(0.01)
+        return row
+
+    return await asyncio.wait_for(look(), 20)
+
+
+@job
+async def add(a: int, b: int = 1) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@job
+def add_on_thread(a: int) -> int:
+    """Add with a service of the loop."""
+    return services.blocking(_next(a))
+
+
+async def _next(a: int) -> int:
+    return a + 1
+
+
+async def test_a_job_is_run_and_its_result_kept(queue: JobQueue) -> None:
+    """A coroutine on the loop, a plain function on a thread, where services can be asked for."""
+    async with running(queue, add, add_on_thread):
+        first = await later(add, a=1, b=2)
+        second = await later(add_on_thread, a=5)
+        assert (await ended(queue, first.id))["result"] == "3"
+        assert (await ended(queue, second.id))["result"] == "6"
+
+
+async def test_a_job_knows_the_call_that_asked_for_it(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """Its conversation and request id; each run has one line, without arguments or result."""
+    seen: list[CallContext] = []
+
+    @job
+    async def look(text: str) -> str:
+        seen.append(current_call())
+        return text
+
+    caplog.set_level(logging.INFO, "action_server.jobs")
+    async with running(queue, look):
+        with calling(CallContext("action_ask", "anna", request_id="r-1")):
+            ordered = await later(look, text="secret words")
+        await ended(queue, ordered.id)
+
+    assert [(one.action, one.sender_id, one.request_id, one.transport) for one in seen] == [
+        ("look", "anna", "r-1", "job")
+    ]
+    assert [record.getMessage() for record in caplog.records if record.getMessage() == "job.done"] == ["job.done"]
+    assert "secret" not in caplog.text + repr([vars(record) for record in caplog.records])
+
+
+async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """After pauses that double; the row has the type and place, the words are in the log alone."""
+    runs: list[int] = []
+
+    @job(retries=2, backoff=0.01)
+    async def fail() -> None:
+        runs.append(current_job().attempt)
+        raise ValueError("Anna's number")
+
+    async with running(queue, fail):
+        ordered = await later(fail)
+        row = await ended(queue, ordered.id, "parked")
+
+    assert runs == [1, 2, 3]
+    assert str(row["problem"]).startswith("ValueError at ")
+    assert "Anna" not in str(row)
+    assert "Anna's number" in caplog.text
+    assert fail.rules.pause(1) == 0.01
+    assert fail.rules.pause(3) == 0.04
+    assert fail.rules.pause(5000) == 300
+
+
+async def test_no_retry_after_the_deadline(queue: JobQueue) -> None:
+    """One that would come too late is parked at once."""
+
+    @job(backoff=100)
+    async def fail() -> None:
+        raise ValueError
+
+    async with running(queue, fail):
+        ordered = await later(fail.having(deadline=50))
+        row = await ended(queue, ordered.id, "parked")
+
+    assert "a retry would be after its deadline" in str(row["problem"])
+
+
+async def test_what_takes_too_long_is_cut(queue: JobQueue) -> None:
+    """A coroutine is cancelled; for a thread, `is_cancelled` says so."""
+    released = asyncio.Event()
+
+    @job(timeout=0.05, retries=0)
+    async def hang() -> None:
+        await released.wait()
+
+    @job(timeout=0.05, retries=0)
+    def hang_on_thread() -> None:
+        run = current_job()
+        while not run.is_cancelled:
+            pass
+
+    async with running(queue, hang, hang_on_thread):
+        rows = [await ended(queue, (await later(one)).id, "parked") for one in (hang, hang_on_thread)]
+
+    assert [row["problem"] for row in rows] == ["took longer than 0.05 s"] * 2
+
+
+async def test_a_running_job_is_cancelled(queue: JobQueue) -> None:
+    """From anywhere, by its id; it ends as cancelled and is not tried again."""
+    started = asyncio.Event()
+
+    @job
+    async def hang() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async with running(queue, hang):
+        ordered = await later(hang)
+        await started.wait()
+        assert await asking_module.cancel(ordered.id)
+        row = await ended(queue, ordered.id, "cancelled")
+        assert not await asking_module.cancel(ordered.id)
+
+    assert row["attempt"] == 1
+
+
+async def test_a_shutdown_gives_jobs_back(queue: JobQueue) -> None:
+    """What the grace does not suffice for is run elsewhere, at once and as the same attempt."""
+    started: asyncio.Queue[int] = asyncio.Queue()
+    attempts: list[int] = []
+    is_held = True
+
+    @job(retries=0)
+    async def work() -> None:
+        attempts.append(current_job().attempt)
+        started.put_nowait(1)
+        if is_held:
+            await asyncio.Event().wait()
+
+    async with running(queue, work):
+        ordered = await later(work)
+        await started.get()
+    assert (await state_of(queue, ordered.id))["state"] == "waiting"
+    is_held = False
+    async with running(queue, work):
+        await ended(queue, ordered.id)
+
+    assert attempts == [1, 1]
+
+
+async def test_progress_is_written(queue: JobQueue) -> None:
+    """While it runs; a run that was taken over hears that it was."""
+    said, go_on = asyncio.Event(), asyncio.Event()
+
+    @job
+    async def work() -> None:
+        run = current_job()
+        await run.progress(0.5, "half of it")
+        said.set()
+        await go_on.wait()
+
+    async with running(queue, work):
+        ordered = await later(work)
+        await said.wait()
+        row = await state_of(queue, ordered.id)
+        go_on.set()
+        await ended(queue, ordered.id)
+
+    assert (row["progress"], row["said"]) == (0.5, "half of it")
+
+
+async def test_a_job_whose_process_keeps_dying_is_parked(queue: JobQueue) -> None:
+    """It is taken for the reason; each death leaves a lease that runs out."""
+
+    @job
+    async def work() -> None:
+        raise AssertionError("it must not run")
+
+    clock = [1_800_000_000.0]
+    dying = JobQueue(queue.database, clock=lambda: clock[0])
+    with asking(dying):
+        ordered = await later(work)
+    for _ in range(6):
+        assert len(await dying.claim(["work"], 1)) == 1
+        clock[0] += 16
+    queue._clock = dying._clock
+    async with running(queue, work):
+        row = await ended(queue, ordered.id, "parked")
+
+    assert row["problem"] == "its process died 6 times"
+
+
+async def test_a_result_that_is_not_its_type_is_not_run_again(queue: JobQueue) -> None:
+    """It has done its work; a repeat would come to the same."""
+    runs: list[int] = []
+
+    @job
+    async def work() -> int:
+        runs.append(1)
+        return "no number"  # type: ignore[return-value]
+
+    async with running(queue, work):
+        row = await ended(queue, (await later(work)).id, "parked")
+
+    assert len(runs) == 1
+    assert str(row["problem"]).startswith("job work: the result: ")
+
+
+async def test_there_is_no_queue_outside_of_a_server() -> None:
+    """The error says where there is one; so does what is asked for outside of a job."""
+    with pytest.raises(JobError, match="there is no queue here"):
+        await later(add, a=1)
+    with pytest.raises(JobError, match="no job is running here"):
+        current_job()
+
+
+async def test_no_more_than_so_many_at_once(queue: JobQueue) -> None:
+    """The rest waits, and comes as soon as there is a place."""
+    now, most = 0, 0
+
+    @job
+    async def work() -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.001)
+        now -= 1
+
+    async with running(queue, work, concurrency=3, poll=30.0):
+        ordered = [await later(work) for _ in range(12)]
+        for one in ordered:
+            await ended(queue, one.id)
+
+    assert 1 < most <= 3
+
+
+async def test_a_process_that_is_about_to_stop_begins_nothing_more(queue: JobQueue) -> None:
+    """What runs goes on, with its lease, and what is new is left to others."""
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @job
+    async def work() -> None:
+        started.set()
+        await go_on.wait()
+
+    async with running(queue, work) as runner:
+        first = await later(work)
+        await started.wait()
+        runner.claim_no_more()
+        second = await later(work)
+        before = (await state_of(queue, first.id))["due_at"]
+        while (await state_of(queue, first.id))["due_at"] == before:  # noqa: ASYNC110 - a row sets no event
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await ended(queue, first.id)
+        assert (await state_of(queue, second.id))["state"] == "waiting"
