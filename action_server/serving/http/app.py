@@ -182,7 +182,7 @@ async def _read_body(request: Request, limits: RequestLimits, share: Share) -> b
         return b""
     # Before the first piece: whoever waits with Expect need not send what nobody could read.
     known_encoding(", ".join(request.headers.getall("content-encoding", [])))
-    announced = request.headers.get("content-length", "")
+    announced = request.headers.get("content-length", "").lstrip("0")
     # Python reads no integers of thousands of digits.
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limits.max_bytes):
         raise BodyTooLargeError(limits.max_bytes)

@@ -220,3 +220,32 @@ def test_a_session_of_before_does_not_open_what_its_certificate_would_not(
 
     with pytest.raises(OSError, match=r"(?i)alert|reset|EOF|broken pipe"):
         talk(server, caller, sessions[0])
+
+
+PIPES: dict[str, Callable[[Path, Path], object]] = {
+    "tokens": lambda pipe, _: authenticator(tokens={"file": pipe}),
+    "keys": lambda pipe, _: authenticator(jwt={"algorithms": ["RS256"], "jwks_file": pipe}),
+    "TLS": lambda pipe, certificate: TlsFiles(certificate, pipe).context(),
+}
+
+
+@pytest.mark.parametrize("read", PIPES.values(), ids=PIPES)
+def test_a_pipe_is_no_file_of_secrets(tmp_path: Path, files: Files, read: Callable[[Path, Path], object]) -> None:
+    """Reading it waits for somebody to write: the start would hang, and later the event loop of every worker."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(SettingsError, match="pipe cannot be read: it is no regular file"):
+        read(pipe, files["server.pem"])
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_pipe_in_the_place_of_a_file_of_secrets_leaves_what_was(tmp_path: Path) -> None:
+    """Nothing waits for it."""
+    secrets = tmp_path / "tokens"
+    secrets.write_text(NEW)
+    checks = authenticator(tokens={"file": secrets})
+    secrets.unlink()
+    os.mkfifo(secrets)
+
+    assert checks.check(headers(bearer(NEW))) == Identity("token", "token #1")
