@@ -14,11 +14,12 @@ import pytest
 from action_server.protocol import calls
 from benchmarks import bench, growth, growth_report, payloads, plot, proxies, report
 from benchmarks.points import Point, exponent, faults
-from benchmarks.proxy_cases import KILLS
+from benchmarks.proxy_cases import KILLS, TWENTY
 from benchmarks.servers import KINDS
 from tests.proxies.load import Books
 
 ACTIONS = ("action_noop", "validate_bench_form")
+PROXIES = ("nginx", "haproxy", "apache", "caddy")
 
 
 @pytest.mark.parametrize("size", ["S", "M", "L"])
@@ -182,3 +183,18 @@ def test_a_case_that_breaks_leaves_the_other_cells(monkeypatch: pytest.MonkeyPat
     assert "drain of one" in found
     assert "gRPC, drain of one" in found
     assert {str(outcome) for outcome in found.values()} == {"the replica ended"}
+
+
+def test_twenty_drains_are_measured_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a whole run behind one proxy that checks; by name behind each of them, with any number of workers."""
+
+    def broken(*_: object, **__: object) -> NoReturn:
+        raise AssertionError
+
+    monkeypatch.setattr(proxies, "site_behind", broken)
+
+    def is_measured(name: str, part: str) -> bool:
+        return TWENTY in dict(proxies.measure(name, 2, tmp_path, lambda title: part in title))
+
+    assert [name for name in PROXIES if is_measured(name, "")] == ["haproxy"]
+    assert [name for name in PROXIES if is_measured(name, "twenty")] == ["haproxy", "apache", "caddy"]
