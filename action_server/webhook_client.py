@@ -43,12 +43,18 @@ class Reply:
         return self.body.get(key) or [] if self.status == 200 and isinstance(self.body, dict) else []
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Open a session with the time an engine has for an action; to be closed by the caller."""
+def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """Open a session with the time an engine has for an action; to be closed by the caller.
+
+    ``tls`` is what verifies a server; without one the system's CAs do.
+    """
     # Here, as a call in this process needs none of it.
     import aiohttp
 
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=_CONNECTING))
+    # Within a running loop, where connectors have to be made.
+    connector = None if tls is None else aiohttp.TCPConnector(ssl=tls)
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT, connect=_CONNECTING)
+    return aiohttp.ClientSession(timeout=timeout, connector=connector)
 
 
 async def post_call(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json
-from action_server.cli.flags import add_json_flag
+from action_server.cli.flags import access_of, add_json_flag, add_tls_flags
 from action_server.cli.values import parse_header, parse_server, parse_slots
 from action_server.config import settings
 
@@ -42,7 +42,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "target", metavar="URL-or-package", help="the webhook of a server that runs, grpc://host:port, or a package"
+        "target",
+        metavar="URL-or-package",
+        help="the webhook of a server that runs, grpc://host:port, grpcs:// with TLS, or a package",
     )
     parser.add_argument("slots", metavar="slot=value", nargs="*", help="a slot of the calls; value is JSON or text")
     parser.add_argument("--only", metavar="NAME", action="append", help="call this action only; may be repeated")
@@ -54,6 +56,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--header", metavar="NAME:VALUE", dest="headers", type=parse_header, action="append", default=[],
         help="send this header as well, a credential say",
     )  # fmt: skip
+    add_tls_flags(parser)
     add_project_flags(parser)
     add_json_flag(parser)
 
@@ -68,17 +71,19 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     from action_server.telemetry import logs
     from action_server.testing.examine import Request, examine_package, examine_url
     from action_server.testing.examine_grpc import examine_grpc
+    from action_server.testing.server_access import is_grpc
     from action_server.testing.tested_project import TestedProject, read_domain_in
 
     is_url = "://" in args.target
     given = {**vars(args), **({} if is_url else {"actions": args.target})}
     read = settings.read(given, environment)
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    access = access_of(args, args.target)
     folder = args.project or Path()
     project = TestedProject(folder, read, read_domain_in(folder, args.domain))
-    request = Request(project, parse_slots(args.slots), args.only, args.once, dict(args.headers), args.engine)
+    request = Request(project, parse_slots(args.slots), args.only, args.once, access, args.engine)
     with contextlib.redirect_stdout(sys.stderr):
-        if args.target.startswith("grpc://"):
+        if is_grpc(args.target):
             examining = examine_grpc(parse_server(args.target), request)
         else:
             examining = examine_url(args.target, request) if is_url else examine_package(read, request)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from action_server.cli.values import parse_header, parse_server, parse_url
 from action_server.config import settings
 from action_server.errors import SettingsError
+
+if TYPE_CHECKING:
+    from action_server.testing.server_access import Access
+
+_TLS_FLAGS = {
+    "--cafile": "over TLS: trust the CA in this file instead of the system's",
+    "--ssl-client-cert": "over TLS: show this certificate to the server",
+    "--ssl-client-key": "over TLS: the key of that certificate",
+}
 
 
 def add_action_flags(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +29,14 @@ def add_action_flags(parser: argparse.ArgumentParser) -> None:
 def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> None:
     """Add ``--url`` and ``--header``; ``headers`` is the list of names and values.
 
-    ``or_grpc`` lets the URL be that of a server over gRPC, too.
+    ``or_grpc`` lets the URL be that of a server over gRPC, too, and adds the files of TLS.
     """
     parser.add_argument(
         "--url",
         metavar="URL",
         type=parse_server if or_grpc else parse_url,
         help="call the webhook of a server that runs, instead of the actions in place"
-        + (", or grpc://host:port" if or_grpc else ""),
+        + (", or grpc://host:port, grpcs:// with TLS" if or_grpc else ""),
     )
     parser.add_argument(
         "--header",
@@ -36,6 +47,27 @@ def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> 
         default=[],
         help="with --url: send this header as well, a credential say",
     )
+    if or_grpc:
+        add_tls_flags(parser)
+
+
+def add_tls_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the files that calls over TLS need; named as in the engine's endpoints.yml."""
+    for flag, what in _TLS_FLAGS.items():
+        parser.add_argument(flag, metavar="FILE", type=Path, help=what)
+
+
+def access_of(args: argparse.Namespace, *urls: str | None) -> Access:
+    """Return how the servers at these addresses are reached, by the flags of :func:`add_tls_flags` and ``headers``.
+
+    Raises:
+        SettingsError: a file cannot be used, or is of no use.
+    """
+    from action_server.testing.server_access import Access
+
+    access = Access(dict(args.headers), args.cafile, args.ssl_client_cert, args.ssl_client_key)
+    access.check(*filter(None, urls))
+    return access
 
 
 def refuse_useless(args: argparse.Namespace, **useless_with_url: str) -> None:

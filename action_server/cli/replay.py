@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json, write_file
-from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags
+from action_server.cli.flags import access_of, add_action_flags, add_json_flag, add_url_flags
+from action_server.cli.values import parse_server
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -41,7 +42,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder with the recorded calls")
     add_url_flags(parser, or_grpc=True)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--against", metavar="URL", help="call this server as well, and show where the two differ")
+    what.add_argument(
+        "--against", metavar="URL", type=parse_server, help="call this server as well, and show where the two differ"
+    )
     what.add_argument("--update", action="store_true", help="accept what changed: write the new answers down")
     what.add_argument("--as-test", metavar="FILE", type=Path, help="run nothing; write the calls as tests for pytest")
     add_action_flags(parser)
@@ -100,13 +103,14 @@ def _write_tests(file: Path, calls: Sequence[RecordedCall]) -> int:
 
 async def _replay(args: argparse.Namespace, calls: Sequence[RecordedCall], read: settings.Settings) -> list[Replayed]:
     from action_server.testing import replay
+    from action_server.testing.server_access import is_grpc
 
     async with contextlib.AsyncExitStack() as stack:
-        headers = dict(args.headers)
-        opening = replay.there(args.url, headers) if args.url else replay.here(read)
+        access = access_of(args, args.url, args.against)
+        opening = replay.there(args.url, access) if args.url else replay.here(read)
         send: Send = await stack.enter_async_context(opening)
-        against = await stack.enter_async_context(replay.there(args.against, headers)) if args.against else None
-        over_grpc = any(replay.is_grpc(url) for url in (args.url, args.against) if url)
+        against = await stack.enter_async_context(replay.there(args.against, access)) if args.against else None
+        over_grpc = any(is_grpc(url) for url in (args.url, args.against) if url)
         return await replay.replay(calls, send, against, over_grpc=over_grpc)
 
 

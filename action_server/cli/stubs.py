@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags, refuse_useless
+from action_server.cli.flags import access_of, add_action_flags, add_json_flag, add_url_flags, refuse_useless
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -51,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--check", metavar="PATH", type=Path, help="write nothing; do actions still answer what the stubs there say?"
     )
     parser.add_argument("--only", metavar="NAME", action="append", help="this action only; may be repeated")
-    add_url_flags(parser)
+    add_url_flags(parser, or_grpc=True)
     add_action_flags(parser)
     add_json_flag(parser)
 
@@ -141,7 +141,7 @@ async def _run_calls(
         file: {key: stub for key, stub in stubs.items() if not args.only or action_of(key) in args.only}
         for file, stubs in find_stubs(args.check).items()
     }
-    opening = replay.there(args.url, dict(args.headers)) if args.url else replay.here(read)
+    opening = replay.there(args.url, access_of(args, args.url)) if args.url else replay.here(read)
     async with opening as send:
         return await check_stubs(files, calls, send)
 

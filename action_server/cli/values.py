@@ -54,20 +54,21 @@ def parse_url(text: str) -> str:
 
 
 def parse_server(text: str) -> str:
-    """Read the URL of a webhook, or ``grpc://host:port``.
+    """Read the URL of a webhook, or ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
 
     Raises:
         SettingsError: it is neither.
     """
-    if not text.startswith("grpc://"):
+    scheme = text.partition("://")[0]
+    if scheme not in ("grpc", "grpcs"):
         return parse_url(text)
     try:
         parts = urlsplit(text)
-        is_address = bool(parts.hostname and parts.port) and text == f"grpc://{parts.netloc}"
+        is_address = bool(parts.hostname and parts.port) and text == f"{scheme}://{parts.netloc}"
     except ValueError:
         is_address = False
     if not is_address:
-        raise SettingsError(text.rpartition("@")[2], "is no address of gRPC, such as grpc://localhost:5055")
+        raise SettingsError(text.rpartition("@")[2], f"is no address of gRPC, such as {scheme}://localhost:5055")
     return text
 
 

@@ -86,21 +86,21 @@ class CallsFile:
 
     # -- Writing, by one thread of each process
 
-    def write(self, calls: Sequence[Ended], missed: int = 0) -> None:
-        """Keep these calls, and forget the oldest of those that are too many.
+    def write(self, calls: Sequence[Ended], missed: int = 0) -> list[int]:
+        """Keep these calls, and forget the oldest of those that are too many; return their numbers.
 
         Raises:
             sqlite3.Error: the disk refuses.
         """
         with self._writing as connection:
-            for call in calls:
-                self._insert(connection, call)
+            numbers = [self._insert(connection, call) for call in calls]
             if missed:
                 text = "INSERT INTO missed VALUES (?, ?) ON CONFLICT (worker) DO UPDATE SET calls = calls + ?"
                 connection.execute(text, (self._worker, missed, missed))
             self._forget(connection)
+        return numbers
 
-    def _insert(self, connection: sqlite3.Connection, call: Ended) -> None:
+    def _insert(self, connection: sqlite3.Connection, call: Ended) -> int:
         size = len(call.request or b"") + len(call.reply or b"") + len(call.notes)
         names = (call.face, call.action, call.sender_id, call.request_id, call.error_id, call.outcome)
         values = (
@@ -111,6 +111,7 @@ class CallsFile:
         added = connection.execute(f"INSERT INTO calls VALUES (NULL, {marks})", values)  # noqa: S608 - question marks
         parts = (added.lastrowid, call.request, call.reply, call.notes)
         connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", parts)
+        return int(added.lastrowid or 0)
 
     def _forget(self, connection: sqlite3.Connection) -> None:
         newest, oldest = connection.execute("SELECT max(id), min(id) FROM calls").fetchone()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.inspector.kept import CallRow, KeptCall, Notes
+from action_server.testing.recordings import comparable, differences
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,23 @@ def slots_of(call: KeptCall) -> Mapping[str, Any]:
     tracker = (call.request or {}).get("tracker")
     slots = tracker.get("slots") if isinstance(tracker, dict) else None
     return slots if isinstance(slots, dict) else {}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between a call and the one that it repeats: the slots it came with, and lines of its answer."""
+
+    first: CallRow
+    slots: Sequence[SlotChange]
+    answer: Sequence[str]
+
+
+def difference_of(first: KeptCall, call: KeptCall) -> Difference:
+    """Return what is another in a call that was run again."""
+    before, after = slots_of(first), slots_of(call)
+    changes = [SlotChange(name, before.get(name), after.get(name), is_set=True) for name in {**before, **after}]
+    answers = [comparable(one.row.status, one.reply) for one in (first, call)]
+    return Difference(first.row, [change for change in changes if change.has_changed], differences(*answers))
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,8 +14,11 @@ from pathlib import Path
 from platformdirs import user_cache_dir
 
 from action_server.assembly import Assembly
+from action_server.inspector.action_pages import ActionPages
+from action_server.inspector.call_pages import CallPages
 from action_server.inspector.calls_file import CallsFile
-from action_server.inspector.pages import Inspector, add_pages
+from action_server.inspector.pages import Inspector, Routes
+from action_server.inspector.project_view import ProjectView
 from action_server.inspector.watching import CallWatch
 from action_server.serving.http.app import SanicApp
 from action_server.telemetry.masking import read_rules
@@ -34,7 +38,11 @@ async def inspect(assembly: Assembly, app: SanicApp, shared_directory: Path | No
         file = CallsFile(folder, MOST_CALLS, MOST_BYTES, os.getpid())
         watch = CallWatch(file, read_rules(settings.blocks.privacy)[0], assembly.executor.recorder)
         assembly.executor.recorder = watch
-        add_pages(app, Inspector(assembly, file, app, may_run=settings.dev))
+        project = ProjectView(settings.domain)
+        inspector = Inspector(assembly, file, app, settings.dev, time.time(), project)
+        routes = Routes(inspector)
+        CallPages(inspector, routes)
+        ActionPages(inspector, routes)
         try:
             yield
         finally:

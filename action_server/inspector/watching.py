@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection
+from concurrent.futures import Future
 from contextvars import ContextVar, Token
 from typing import NamedTuple
 
@@ -35,21 +36,33 @@ _LAST_WORDS = 5.0
 # The status of a call that nobody waited for any more.
 _GONE = 499
 
-# The call that is run again here, by its number.
-running_again: ContextVar[int | None] = ContextVar("action_server_running_again", default=None)
+
+class Rerun:
+    """A call that a page runs: ``of`` is the number of the one that it repeats, ``kept`` gets its own."""
+
+    def __init__(self, of: int | None) -> None:
+        self.of = of
+        self.has_begun = False
+        self.kept: Future[int] = Future()
+
+
+# The call that a page runs here.
+rerunning: ContextVar[Rerun | None] = ContextVar("action_server_rerunning", default=None)
 
 
 class WatchedCall:
     """One call while it runs, for the watch and for whoever records calls beside it."""
 
-    __slots__ = ("_other", "_token", "_watch", "again", "body", "face", "notes", "request_id")
+    __slots__ = ("_other", "_token", "_watch", "body", "face", "notes", "request_id", "rerun")
 
     def __init__(self, watch: CallWatch, face: str, request_id: str, other: Witness | None) -> None:
         self._watch = watch
         self._other = other
         self.face = face
         self.request_id = request_id
-        self.again = running_again.get()
+        self.rerun = rerunning.get()
+        if self.rerun is not None:
+            self.rerun.has_begun = True
         self.body = b""
         self.notes = CallNotes()
         self._token: Token[CallNotes | None] = noted_call.set(self.notes)
@@ -116,8 +129,9 @@ class CallWatch:
     def end(self, call: _Call) -> None:
         """Let a call be kept, if there is room: there is more of it for one that failed."""
         most = _FAILED_WAITING if has_failed(call.seen.notes.outcome, call.status) else _WAITING
+        has_to_be_kept = call.seen.rerun is not None
         with self._lock:
-            if len(self._waiting) >= most or self._bytes + call.size > _WAITING_BYTES:
+            if not has_to_be_kept and (len(self._waiting) >= most or self._bytes + call.size > _WAITING_BYTES):
                 self._missed += 1
                 return
             self._waiting.append(call)
@@ -146,8 +160,14 @@ class CallWatch:
 
     def _write(self, batch: list[_Call], missed: int) -> None:
         try:
-            self._file.write([self._ended(call) for call in batch], missed)
+            numbers = self._file.write([self._ended(call) for call in batch], missed)
+            for call, number in zip(batch, numbers, strict=True):
+                if call.seen.rerun is not None:
+                    call.seen.rerun.kept.set_result(number)
         except Exception as exc:  # noqa: BLE001 - an odd call, or a full disk, must not end the watching of all others
+            for call in batch:
+                if call.seen.rerun is not None and not call.seen.rerun.kept.done():
+                    call.seen.rerun.kept.set_exception(exc)
             if not self._has_complained:
                 self._has_complained = True
                 logger.warning("inspector.not_kept", extra={"problem": f"{type(exc).__name__}: {exc}"})
@@ -179,7 +199,7 @@ class CallWatch:
             waiting_ms=round((started - notes.began) * 1000, 3),
             ms=round(((notes.ended or started) - started) * 1000, 3),
             repeated=notes.repeated,
-            again=seen.again,
+            again=None if seen.rerun is None else seen.rerun.of,
             request=request,
             reply=reply,
             notes=_encode(notes),

@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
-
 from action_server.assembly import Assembly, assemble
 from action_server.config.settings import Settings
 from action_server.project.domain import Domain
@@ -25,8 +23,10 @@ from action_server.testing.answers import Answered
 from action_server.testing.examined_server import HttpReply, Server, webhook_url
 from action_server.testing.requirements import Requirement, Violation
 from action_server.testing.same_answers import Faces
+from action_server.testing.server_access import Access
 from action_server.testing.tested_project import TestedProject, fresh_database
 from action_server.testing.trackers import begin, call_of, learn_slots
+from action_server.webhook_client import open_session
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Request:
     slots: Mapping[str, Any] = field(default_factory=dict)
     actions: Sequence[str] | None = None
     once: Sequence[str] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
     version: str = "3.21.0"
 
 
@@ -85,10 +85,11 @@ async def examine_url(url: str, request: Request) -> Report:
     """Examine the server at an address. Its actions are called, each once and more: it should be one for tests.
 
     Raises:
+        SettingsError: a file of TLS cannot be used.
         UnreachableError: nothing answers there.
     """
-    async with aiohttp.ClientSession() as session:
-        server = Server(webhook_url(url), session, request.headers)
+    async with open_session(request.access.context()) as session:
+        server = Server(webhook_url(url), session, request.access.headers)
         return await _Examination(server, request).run()
 
 

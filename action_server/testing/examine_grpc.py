@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from action_server.errors import UnreachableError
 from action_server.testing import answers, probes
@@ -15,6 +14,7 @@ from action_server.testing.examine import Report, Request, call_in_first_turn, j
 from action_server.testing.examined_server import HttpReply
 from action_server.testing.grpc_call import send_over_grpc
 from action_server.testing.requirements import Violation
+from action_server.testing.server_access import open_stub
 
 # How long the list of actions may take, in seconds.
 _PATIENCE = 60
@@ -47,19 +47,14 @@ class GrpcServer:
 
 
 async def examine_grpc(url: str, request: Request) -> Report:
-    """Examine the server at ``grpc://host:port``. Its actions are called, each once and more.
+    """Examine the server at ``grpc://host:port`` or ``grpcs://``. Its actions are called, each once and more.
 
     Raises:
+        SettingsError: a file of TLS cannot be used.
         UnreachableError: nothing answers there.
     """
-    # Here, as calls over HTTP need not pay for gRPC.
-    import grpc
-    from rasa_sdk.grpc_py import action_webhook_pb2_grpc
-
-    async with grpc.aio.insecure_channel(urlsplit(url).netloc) as channel:
-        metadata = [(name.lower(), value) for name, value in request.headers.items()]
-        server = GrpcServer(url, action_webhook_pb2_grpc.ActionServiceStub(channel), metadata)
-        return await _examine(server, request)
+    async with open_stub(url, request.access) as stub:
+        return await _examine(GrpcServer(url, stub, request.access.metadata), request)
 
 
 async def _examine(server: GrpcServer, request: Request) -> Report:
@@ -90,8 +85,9 @@ async def _call_nothing(server: GrpcServer, request: Request, report: Report) ->
         problem = f"it answers what is {reply.status} over HTTP{'' if named else ', without its name'}"
         report.violations.append(Violation(must.UNKNOWN_ACTION, problem))
     without = await server.post(_encoded({key: value for key, value in call.items() if key != "next_action"}))
-    if without.status == 200:
-        report.violations.append(Violation(must.NO_ACTION, "it answers OK"))
+    # Nothing is a whole message here, and what rasa-sdk's service answers; over HTTP it is `null`, which is none.
+    if without.status == 200 and without.body != {"events": [], "responses": []}:
+        report.violations.append(Violation(must.NO_ACTION, "it answers OK, with events or responses"))
     report.checked |= {must.UNKNOWN_ACTION, must.NO_ACTION}
 
 

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 from action_server.assembly import assemble
 from action_server.config.settings import Settings
@@ -19,6 +18,7 @@ from action_server.testing.faces import GrpcFace, WebhookFace
 from action_server.testing.grpc_call import send_over_grpc
 from action_server.testing.mcp_face import McpFace
 from action_server.testing.recordings import RecordedCall, as_over_grpc, comparable, differences
+from action_server.testing.server_access import Access, is_grpc, open_stub
 from action_server.testing.tested_project import fresh_database
 from action_server.webhook_client import Reply, open_session, post_call
 
@@ -85,39 +85,32 @@ async def _call_tool(face: McpFace, request: Mapping[str, Any]) -> Reply:
 
 
 @asynccontextmanager
-async def there(url: str, headers: Mapping[str, str]) -> AsyncIterator[Send]:
-    """Give what sends a call to the server at an address; it raises :class:`UnreachableError` if nothing answers."""
+async def there(url: str, access: Access) -> AsyncIterator[Send]:
+    """Give what sends a call to the server at an address; it raises :class:`UnreachableError` if nothing answers.
+
+    Raises:
+        SettingsError: a file of TLS cannot be used.
+    """
     if is_grpc(url):
-        async with _there_over_grpc(url, headers) as send_over:
+        async with _there_over_grpc(url, access) as send_over:
             yield send_over
         return
-    async with open_session() as session:
+    async with open_session(access.context()) as session:
 
         async def send(call: RecordedCall) -> Reply:
-            return await post_call(session, url, json.dumps(call.request).encode("ascii"), headers)
+            return await post_call(session, url, json.dumps(call.request).encode("ascii"), access.headers)
 
         yield send
 
 
 @asynccontextmanager
-async def _there_over_grpc(url: str, headers: Mapping[str, str]) -> AsyncIterator[Send]:
-    # Here, as calls over HTTP need not pay for gRPC.
-    import grpc
-    from rasa_sdk.grpc_py import action_webhook_pb2_grpc
-
-    metadata = [(name.lower(), value) for name, value in headers.items()]
-    async with grpc.aio.insecure_channel(urlsplit(url).netloc) as channel:
-        stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
+async def _there_over_grpc(url: str, access: Access) -> AsyncIterator[Send]:
+    async with open_stub(url, access) as stub:
 
         async def send(call: RecordedCall) -> Reply:
-            return await send_over_grpc(stub, call.request, url, metadata)
+            return await send_over_grpc(stub, call.request, url, access.metadata)
 
         yield send
-
-
-def is_grpc(url: str) -> bool:
-    """Tell whether an address is one of gRPC: ``grpc://host:port``."""
-    return url.startswith("grpc://")
 
 
 async def replay(

@@ -43,7 +43,9 @@ REJECTION = Requirement("rejection", "A 400 has `action_name` and `error`, which
 # Of a server at an address.
 CONTENT_TYPE = Requirement("content-type", "A reply says that it is application/json.")
 UNKNOWN_ACTION = Requirement("unknown-action", "An action that nobody registered is answered 404, with its name.")
-NO_ACTION = Requirement("no-action", "A request without an action is answered with an error, not with a 200.")
+NO_ACTION = Requirement(
+    "no-action", "A request without an action is answered with an error, or over gRPC with nothing, not with a 200."
+)
 MALFORMED = Requirement("malformed", "A body that is not a call is answered 400 with `action_name`, and not 500.")
 HEALTH = Requirement("health", "GET /health answers 200 without a credential: `rasa test e2e` asks for it first.")
 LISTED = Requirement("listed", "GET /actions lists the actions by name.")
