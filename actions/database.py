@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,16 +14,18 @@ from actions.migrations import upgrade
 WHERE = "services.clinic.database"
 
 
-async def open_database(url: str | Path) -> Database:
+async def open_database(url: str | Path, password: Callable[[], str] | None = None) -> Database:
     """Open the SQLite file or the URL and bring its tables up to date; any number of processes may do so at once.
+
+    ``password`` is asked for each new connection to PostgreSQL.
 
     Raises:
         UnavailableError: it does not answer, or a newer version of this program made it.
         SettingsError: the URL is none, or its driver is not installed.
     """
     with translate_errors():
-        database = await Database.open(url, upgrade, where=WHERE)
-    await build_missing(database, url)
+        database = await Database.open(url, upgrade, where=WHERE, password=password)
+    await build_missing(database, url, password)
     return database
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -35,8 +36,10 @@ _LONGEST_REST = 0.5
 _BUILDING = 0x0AC7_1DE5
 
 
-async def build_missing(database: Database, url: str | Path) -> None:
-    """Build the indexes that a database lacks; ``url`` is where it is. What cannot be built is only logged.
+async def build_missing(database: Database, url: str | Path, password: Callable[[], str] | None = None) -> None:
+    """Build the indexes that a database lacks, at ``url``, with the ``password`` it was opened with.
+
+    What cannot be built is only logged.
 
     Of several processes one builds, and the others go on without waiting.
     """
@@ -44,7 +47,7 @@ async def build_missing(database: Database, url: str | Path) -> None:
         missing = await database.read(lambda connection: connection.run_sync(_missing))
         if not missing:
             return
-        builder = await Database.open(url, lambda _connection: None, patience=_PATIENCE)
+        builder = await Database.open(url, lambda _connection: None, patience=_PATIENCE, password=password)
         try:
             await builder.autocommit(lambda connection: _build(connection, missing))
         finally:

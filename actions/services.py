@@ -58,7 +58,8 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
     hours = clinic_hours(settings)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
-        database = await open_database(settings.database_location)
+        password = settings.database_password if settings.database_password_file else None
+        database = await open_database(settings.database_location, password)
         stack.push_async_callback(database.close)
         outbox = _outbox(registry, settings, database, session)
         ledger = Ledger(database, on_change=outbox.on_change if outbox else None)

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from action_server import DatabaseError
 from actions.crm.embedded import EmbeddedCrmSettings, NoCrmSettings
 from actions.crm.hubspot import HubSpotSettings
 from actions.crm.salesforce import SalesforceSettings
@@ -121,6 +122,8 @@ class ClinicSettings(_Settings):
         scheduling: the system that keeps the appointments, by its `type`: embedded, caldav or fhir.
         crm: the system that is told of them, by its `type`: embedded, hubspot, salesforce or none.
         database: the file of the appointments, or a ``postgresql://`` URL if they are shared between hosts.
+        database_password_file: holds the password of a PostgreSQL database, which is not in the URL then; it is read
+            again for each new connection.
         time_zone: where the clinic's clocks hang; hours and wishes are meant in it.
         opening_hours: OpenStreetMap's syntax, as far as it is certain what it means. On public holidays the clinic is
             closed, unless a rule for ``PH`` says what holds then.
@@ -137,6 +140,7 @@ class ClinicSettings(_Settings):
     scheduling: SchedulingSettings = EmbeddedSchedulingSettings()
     crm: CrmSettings = EmbeddedCrmSettings()
     database: Annotated[str, Field(min_length=1), AfterValidator(_database)] = Field(default_factory=_default_database)
+    database_password_file: Path | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Berlin"
     opening_hours: Annotated[str, AfterValidator(_opening_hours)] = "Mo-Fr 08:00-12:00,13:00-17:00"
     holidays: HolidaySettings | None = HolidaySettings(country="DE")
@@ -148,6 +152,15 @@ class ClinicSettings(_Settings):
     languages: tuple[_Language, ...] = ("en",)
     locale: Annotated[str, AfterValidator(_locale)] = "en_GB"
     date_order: DateOrder = "DMY"
+
+    @model_validator(mode="after")
+    def _password_is_asked_for(self) -> ClinicSettings:
+        if self.database_password_file is not None:
+            if "://" not in self.database:
+                raise ValueError("database_password_file does nothing without a PostgreSQL database: set database, too")
+            if make_url(self.database).password is not None:
+                raise ValueError("database_password_file stands beside another password in the URL of database")
+        return self
 
     @model_validator(mode="after")
     def _holidays_are_known(self) -> ClinicSettings:
@@ -188,6 +201,17 @@ class ClinicSettings(_Settings):
     def database_location(self) -> str | Path:
         """The file of the clinic's own data, or the URL of the PostgreSQL database that holds it."""
         return self.database if "://" in self.database else Path(self.database).expanduser()
+
+    def database_password(self) -> str:
+        """Return the database's password from its file; raises `DatabaseError` if it is not there."""
+        file = self.database_password_file
+        try:
+            password = file.read_text(encoding="utf-8-sig").strip("\r\n") if file and file.is_file() else ""
+        except (OSError, ValueError):
+            password = ""
+        if not password:
+            raise DatabaseError(f"{_BLOCK}.database_password_file: {file} is not there, empty or unreadable")
+        return password
 
     @property
     def kinds(self) -> dict[str, AppointmentType]:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from action_server.errors import UnauthorizedError
+from action_server.errors import SettingsError, UnauthorizedError
 from action_server.extras import packages_for
 from action_server.security.jwt import Algorithm, Key, Verifier, hmac_keys, jwks_keys, pem_keys
 from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, texts
@@ -204,7 +204,11 @@ class _Credentials:
         self._jwt = _verifier(settings.jwt) if settings.jwt else None
         self._challenge = _challenge(settings)
         self._open_paths = {_ALWAYS_OPEN, *settings.open_paths}
-        self._monitors = _Known(key, _number("monitor", texts(settings.monitor_tokens, "auth.monitor_tokens")))
+        monitors = list(texts(settings.monitor_tokens, "auth.monitor_tokens"))
+        if any(self._tokens.find(_bytes(token)) for token in monitors):
+            problem = "has one of auth.tokens: whoever scrapes could call every action with it; make another one"
+            raise SettingsError("auth.monitor_tokens", problem)
+        self._monitors = _Known(key, _number("monitor", monitors))
 
     def __bool__(self) -> bool:
         return bool(self._tokens or self._headers or self._basic or self._jwt)

@@ -244,3 +244,16 @@ def test_the_server_can_import_every_module_below_actions() -> None:
 
     assert module.upgrade is upgrade
     assert not any((folder / "__init__.py").exists() for folder in module._FOLDER.iterdir() if folder.is_dir())
+
+
+async def test_a_password_is_asked_for_also_when_indexes_are_built(empty_postgresql: str) -> None:
+    """They are built over a connection of their own."""
+    asked: list[str] = []
+
+    def password() -> str:
+        asked.append("opensesame")
+        return asked[-1]
+
+    await (await open_database(empty_postgresql, password)).close()
+
+    assert len(asked) > 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from action_server import DatabaseError
 from actions.errors import ClinicError, ClinicSettingsError
 from actions.services import clinic_hours
 from actions.settings import ClinicSettings
@@ -73,6 +75,34 @@ def test_holidays_of_the_country_and_of_its_part_close_the_clinic() -> None:
 
 
 SECRET = "s3cret-value"
+PASSWORD_FILE = "database_password_file"
+
+
+def test_the_databases_password_comes_from_a_file_as_it_is_then(tmp_path: Path) -> None:
+    """One that was replaced counts for the next connection; without one there is none."""
+    file = tmp_path / "password"
+    url = "postgresql://clinic@db/clinic"
+    settings = ClinicSettings.read({"clinic": {"database": url, PASSWORD_FILE: str(file)}})
+
+    for password in (SECRET, "another"):
+        file.write_text(f"{password}\n")
+        assert settings.database_password() == password
+    file.write_text("\n")
+    with pytest.raises(DatabaseError, match=PASSWORD_FILE):
+        settings.database_password()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(DatabaseError, match=PASSWORD_FILE):
+        settings.database_password()
+
+
+@pytest.mark.parametrize("database", ["clinic.sqlite3", f"postgresql://clinic:{SECRET}@db/clinic"])
+def test_a_password_that_no_database_would_be_asked_for_does_not_start(database: str) -> None:
+    """It is one of two, or nobody's."""
+    with pytest.raises(ClinicSettingsError, match=PASSWORD_FILE) as refused:
+        ClinicSettings.read({"clinic": {"database": database, PASSWORD_FILE: "/run/secrets/database"}})
+
+    assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize(

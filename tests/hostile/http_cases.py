@@ -90,7 +90,7 @@ HTTP = [
     Case("a negative chunk", chunked(b"-5\r\nabc\r\n0\r\n\r\n"), (400,), closed=True),
     Case("a chunk's size without an end", chunked(b"1" * 500), (400,), closed=True),
     Case("a chunk larger than it says", chunked(b"2\r\n{}{}\r\n0\r\n\r\n"), (400,), closed=True),
-    Case("a chunk of 16 EiB", chunked(b"ffffffffffffffff\r\n{}\r\n"), (408,), closed=True),
+    Case("a chunk of 16 EiB", chunked(b"ffffffffffffffff\r\n{}\r\n"), (413,), closed=True),
     Case("chunks with a trailer", chunked(b"%x\r\n%b\r\n0\r\nX-A: b\r\n\r\n" % (len(GOOD), GOOD)), (400,), closed=True),
     Case("a request smuggled behind chunks", chunked(b"0\r\n\r\n" + SMUGGLED), (400, 401)),
     Case("five requests in one packet", HEALTH * 5, (200,) * 5),

@@ -35,7 +35,7 @@ def read_package(path: Path, package: str) -> PythonFacts:
             modules.append(found)
             functions.append(typed)
         except SyntaxError as exc:
-            unread.append((Place(file=name, line=exc.lineno or 1, column=exc.offset or 0), exc.msg))
+            unread.append((Place(file=name, line=exc.lineno or 1, column=max(exc.offset or 0, 0)), exc.msg))
         except (OSError, ValueError, RecursionError, MemoryError) as exc:
             unread.append((Place(file=name, line=1), f"cannot be read ({type(exc).__name__})"))
     facts = PythonFacts(tuple(modules), tuple(unread))

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from sanic.compat import Header
 
-from action_server.errors import UnauthorizedError
+from action_server.errors import SettingsError, UnauthorizedError
 from action_server.security.auth import Authenticator, AuthSettings, Identity, is_public
 from tests.action_server.security.credentials import (
     EMOJI,
@@ -317,6 +317,18 @@ def test_a_monitors_token_opens_what_monitors_ask_for_and_no_call() -> None:
         with pytest.raises(UnauthorizedError):
             checks.admit("/metrics", sent)
     refused(checks, [bearer(KEY)], f"token={KEY}")
+
+
+def test_a_monitors_token_that_opens_calls_as_well_does_not_start(tmp_path: Path) -> None:
+    """Whoever reads the scraper's settings could call every action; a file that gets such a token leaves what was."""
+    with pytest.raises(SettingsError, match=r"auth\.monitor_tokens: has one of auth\.tokens") as refused:
+        authenticator(tokens=[OLD, NEW], monitor_tokens=[KEY, NEW])
+    assert NEW not in str(refused.value)
+
+    in_file = tmp_path / "tokens"
+    in_file.write_text(f"{KEY}\n")
+    with pytest.raises(SettingsError):
+        authenticator(tokens=[KEY], monitor_tokens={"file": in_file})
 
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "authenticate.md"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from action_server.project.python.reader import read_package
 from tests.projects import project
 
@@ -50,6 +52,16 @@ def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> Non
 
     ((place, message),) = facts.unread
     assert (Path(place.file).name, place.line, message) == ("broken.py", 1, "invalid syntax")
+
+
+@pytest.mark.parametrize("coding", ["nope", "rot13"])
+def test_a_file_of_an_unknown_encoding_is_named_with_a_place_that_there_is(tmp_path: Path, coding: str) -> None:
+    """Python gives -1 for its column, which no report may hold."""
+    (tmp_path / "actions.py").write_text(f"# coding: {coding}\n")
+
+    ((place, _),) = read_package(tmp_path / "actions.py", "actions").unread
+
+    assert (place.line, place.column) == (1, 0)
 
 
 def test_a_module_of_one_file_has_the_package_s_name(tmp_path: Path) -> None:
