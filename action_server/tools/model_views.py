@@ -27,7 +27,7 @@ def _as_anthropic(tool: Tool) -> JsonObject:
     return {
         "name": tool.name,
         "description": tool.description,
-        "input_schema": tool.input_schema,
+        "input_schema": {**tool.input_schema, "additionalProperties": False},
         "type": "custom",
     }
 

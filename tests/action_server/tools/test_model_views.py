@@ -78,9 +78,9 @@ def test_the_others_get_the_schema_in_a_function(model: str) -> None:
     assert (function.get("strict"), "strict" in function) == ((False, True) if model == "openai" else (None, False))
 
 
-def test_anthropic_gets_the_schema_as_it_is() -> None:
+def test_anthropic_gets_the_schema_closed_at_the_root() -> None:
     """Under a key of its own."""
-    assert view_of(BOOK, "anthropic")["input_schema"] == BOOK.input_schema
+    assert view_of(BOOK, "anthropic")["input_schema"] == {**BOOK.input_schema, "additionalProperties": False}
 
 
 def test_every_model_has_a_view() -> None:

@@ -83,6 +83,14 @@ def test_two_slots_that_would_be_one_argument_do_not_start() -> None:
         offer(action("action_book"), settings=settings)
 
 
+def test_two_slots_that_would_be_one_key_of_an_answer_do_not_start() -> None:
+    """A slot called as one of the answer's own keys gets another name, which may be taken."""
+    settings = McpSettings(actions=("*",), tools={"*": ToolOptions(sets=("result", "slot_result"))})
+
+    with pytest.raises(SettingsError, match="'slot_result'"):
+        offer(action("action_book"), settings=settings)
+
+
 def test_many_tools_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """Which says why."""
     offer(*(action(f"action_{number}") for number in range(41)))
