@@ -18,6 +18,8 @@ WORKDIR /src
 # README.md and LICENSE are part of the package's metadata; without them it does not build.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY action_server/ action_server/
+# What `action-server help` prints.
+COPY docs/ docs/
 # constraints.txt holds the versions that the tests have seen.
 RUN pip install --no-cache-dir --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
     # OpenShift runs the image as a user id of its own choice, always in group 0: what 1001 may write, group 0 may.

@@ -29,7 +29,7 @@ from action_server.protocol.lazy import read_call
 from action_server.runtime import loader, services
 from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
-from action_server.runtime.health import Readiness
+from action_server.runtime.health import Readiness, details_of
 from action_server.runtime.idempotency_store import open_store, runs_once
 from action_server.runtime.loader import LoadedPackage
 from action_server.runtime.one_thread import OneThread
@@ -40,12 +40,13 @@ from action_server.runtime.threads import Threads
 from action_server.runtime.tool_options import mark_of
 from action_server.security.auth import Authenticator
 from action_server.source import one_line, place_of, place_of_failure
+from action_server.telemetry.call_notes import Witness
 from action_server.telemetry.calls import facts, note_refusal
 from action_server.telemetry.collectors import collectors_of
 from action_server.telemetry.masking import Privacy, read_rules
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import count_with
-from action_server.telemetry.recorder import Recording, open_recorder
+from action_server.telemetry.recorder import open_recorder
 from action_server.telemetry.tracing import Tracing
 from action_server.telemetry.watchdog import LoopWatchdog
 from action_server.tools.domain import read_domain
@@ -103,6 +104,10 @@ class CallHandler:
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
             answered = error.status, encode_error(error), error
+        except BaseException:
+            if seen is not None:
+                seen.leave()
+            raise
         if seen is not None:
             seen.end(answered[0], answered[1])
         return answered
@@ -138,6 +143,10 @@ class CallHandler:
                 answered = await executor.run(call, request_id=request_id, size=size, client=client, **how), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             answered = None, self.note_error(exc, request_id, client)
+        except BaseException:
+            if seen is not None:
+                seen.leave()
+            raise
         if seen is not None:
             seen.end(*encode_outcome(*answered))
         return answered
@@ -153,7 +162,7 @@ class CallHandler:
         return error
 
     async def _answer_traced(
-        self, body: Body, decompress: Decompress | None, headers: Any, seen: Recording | None, **caller: Any
+        self, body: Body, decompress: Decompress | None, headers: Any, seen: Witness | None, **caller: Any
     ) -> bytes:
         tracing = self.executor.tracing
         with tracing.call(headers) as span:
@@ -309,7 +318,7 @@ def _put_together(
     recorded = prepared.metrics.recorded
     executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, recorded)
     watchdog = _make_watchdog(stack, settings, prepared.metrics)
-    ping, details = None if store is None else store.ping, partial(_details, executor, watchdog)
+    ping, details = None if store is None else store.ping, partial(details_of, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)
     return Assembly(settings, executor, readiness, prepared.metrics if settings.metrics else None, watchdog)
 
@@ -388,13 +397,3 @@ def _make_watchdog(stack: AsyncExitStack, settings: Settings, metrics: Metrics) 
     if watchdog is not None:
         stack.callback(watchdog.stop)
     return watchdog
-
-
-def _details(executor: Executor, watchdog: LoopWatchdog | None) -> dict[str, object]:
-    recent = watchdog.recent() if watchdog is not None else []
-    blocked = [{"action": b.action, "place": b.place, "seconds": round(b.seconds, 3)} for b in recent]
-    return {
-        "blocked": blocked,
-        "calls": {"running": executor.admission.running, "waiting": executor.admission.waiting},
-        "threads": {"running": executor.threads.running, "abandoned": executor.threads.abandoned},
-    }

@@ -198,7 +198,7 @@ class UnauthorizedError(CallError):
     is_failure = False
 
     def __init__(self, challenge: str) -> None:
-        super().__init__("this request needs a valid credential; see howto/authenticate.md of the action server")
+        super().__init__("this request needs a valid credential; see `action-server help authenticate`")
         self.challenge = challenge
         self.headers = {"WWW-Authenticate": challenge}
 

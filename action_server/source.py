@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-_NOT_THE_AUTHORS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
+# `<string>` is what a spawned process runs first, and what dataclasses are made of.
+_NOT_THE_AUTHORS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ", "<string>")
 _HOLDS_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 _FILE_AND_LINE = re.compile(r"(.+):(\d+)")
 

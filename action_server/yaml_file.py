@@ -6,9 +6,6 @@ often as they stand for something: nine lines of aliases can stand for a billion
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,31 +18,15 @@ from ruamel.yaml.parser import Parser
 from ruamel.yaml.scanner import Scanner
 
 from action_server.errors import SettingsError
+from action_server.regular_file import read_bytes
 
 # The largest projects known stay below a tenth of each. A million bytes take about twenty seconds to read.
-MOST_BYTES = 4_000_000
 MOST_VALUES = 400_000
 DEEPEST = 100
 
 
 class BudgetExceeded(MarkedYAMLError):  # noqa: N818 - a signal between the readers of YAML
     """A YAML file that nests too deep or holds too much; ``problem`` says which, without quoting the file."""
-
-
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Return what a file holds.
-
-    Raises:
-        OSError: it cannot be read, has more bytes than ``most``, or is no regular file: a pipe would never end.
-    """
-    # Not `open` first: that alone waits for a pipe's other end.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    with path.open("rb") as file:
-        found = file.read(most + 1)
-    if len(found) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
-    return found
 
 
 def read_text(path: Path, errors: str = "strict") -> str:

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from actions.choice import fitting_bookings
+from actions.choice import fitting_bookings, is_place, names_a_place
 from actions.dates import DateReader
 from actions.errors import DateInPastError, DateNotUnderstoodError, SlotTakenError, UnknownAppointmentTypeError
 from actions.moments import Moments
@@ -28,6 +28,8 @@ _URGENT_DAYS = 2
 _OFFERS = 3
 # For how long a request to cancel or move what is cancelled or moved already is taken for a repeat.
 _REPEATS = timedelta(days=1)
+# The same for one that names a place in the list, "the first", if it is not known when that was said.
+_REPEATS_OF_PLACES = timedelta(minutes=2)
 
 Clock = Callable[[], datetime]
 
@@ -137,6 +139,21 @@ class BookingDesk:
         """Return the upcoming bookings that a choice fits: a reference or words; without a choice all of them."""
         return fitting_bookings(choice, await self.upcoming(conversation), self._dates, self.zone, self._clock())
 
+    async def meant(self, conversation: str, choice: object, said: datetime | None) -> object:
+        """Return what a choice meant when it was `said` (UTC): of a place in the list that appointment's reference.
+
+        After the first appointment is cancelled, "the first" of a repeat would be the next one.
+        """
+        if not names_a_place(choice):
+            return choice
+        now = self._clock()
+        changed = await self._backend.changed(conversation, said or now - _REPEATS_OF_PLACES)
+        then = {one.reference: one for one in await self.upcoming(conversation)}
+        then |= {one.was.reference: one.was for one in reversed(changed)}
+        in_order = sorted(then.values(), key=lambda one: one.slot.start)
+        fitting = fitting_bookings(choice, in_order, self._dates, self.zone, now)
+        return fitting[0].reference if len(fitting) == 1 else choice
+
     async def cancel(self, conversation: str, booking: Booking) -> Booking | None:
         """Cancel a booking of the conversation; None if it is there no more."""
         return await self._backend.cancel(_key_of(conversation, booking))
@@ -159,7 +176,9 @@ class BookingDesk:
         return next((one.now for one in past if one.now and one.now.slot.start in window), None)
 
     def _fitting(self, choice: object, past: Sequence[PastChange]) -> Sequence[PastChange]:
-        """Return the changes of bookings that a choice fits, the last one first."""
+        """Return the changes of bookings that a choice fits, the last one first; a place is none in what is past."""
+        if is_place(choice):
+            return []
         found = fitting_bookings(choice, [one.was for one in past], self._dates, self.zone, self._clock())
         return [one for one in reversed(past) if one.was in found]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -11,6 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from action_server import action_options, services
 from actions.booking import Booked, BookingDesk, Declined
+from actions.choice import names_a_place
 from actions.errors import BackendError, UnknownAppointmentTypeError
 from actions.responses import Speaker
 from actions.scheduling.models import Booking
@@ -62,6 +64,7 @@ class ActionCancelAppointment(Action):
         slots = ClinicSlots.read(tracker)
         asks = "cancellation_confirmed" in slots.known
         try:
+            slots.appointment_choice = await _meant(desk, tracker, slots)
             fitting = await _fitting(speaker, desk, tracker, slots)
             done = None if fitting else await desk.cancelled(tracker.sender_id, slots.appointment_choice)
             if done is not None:
@@ -107,6 +110,7 @@ class ActionRescheduleAppointment(Action):
         speaker = Speaker(dispatcher, tracker, domain, desk)
         slots = ClinicSlots.read(tracker)
         try:
+            slots.appointment_choice = await _meant(desk, tracker, slots)
             fitting = await _fitting(speaker, desk, tracker, slots)
             outcome: Booked | Declined | None = None if fitting else await _repeated_move(desk, tracker, slots)
             if outcome is None:
@@ -128,6 +132,23 @@ class ActionRescheduleAppointment(Action):
         speaker.say_booking("utter_appointment_rescheduled", outcome.booking)
         reference = outcome.booking.reference
         return _changes_after(tracker, slots, "rescheduled", booking_reference=reference)
+
+
+async def _meant(desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> object:
+    """Return the choice as it was meant when the patient spoke last; the same call may have done its work already."""
+    choice = slots.appointment_choice
+    return await desk.meant(tracker.sender_id, choice, _last_message_at(tracker) if names_a_place(choice) else None)
+
+
+def _last_message_at(tracker: Tracker) -> datetime | None:
+    """Return when the patient spoke last (UTC); None if the events do not tell, as those of a tool's call."""
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            try:
+                return datetime.fromtimestamp(event["timestamp"], timezone.utc)
+            except (KeyError, TypeError, ValueError, OverflowError, OSError):
+                return None
+    return None
 
 
 async def _fitting(speaker: Speaker, desk: BookingDesk, tracker: Tracker, slots: ClinicSlots) -> Sequence[Booking]:

@@ -29,6 +29,17 @@ _PLACES = {
     }.items()
     for word in words
 }
+_PLACE = re.compile(rf"\b(?:{'|'.join(_PLACES)})\b")
+
+
+def names_a_place(choice: object) -> bool:
+    """Say whether a choice may be a place in a list, which is another one's as soon as the list has changed."""
+    return isinstance(choice, str) and len(choice) <= _LONGEST and _PLACE.search(choice.casefold()) is not None
+
+
+def is_place(choice: object) -> bool:
+    """Say whether a choice is nothing but a place in a list."""
+    return isinstance(choice, str) and _FILLER.sub(" ", choice.casefold()).strip(" ,.!?") in _PLACES
 
 
 def fitting_bookings(

@@ -33,7 +33,10 @@ class ServerProcess:
     def wait_for(self, event: str) -> dict[str, Any]:
         """Return the next line with this event; fail if the process ends without it."""
         while True:
-            line = self._lines.get(timeout=PATIENCE)
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"the server does not say {event} within {PATIENCE} s: {self.log}") from None
             assert line is not None, f"the server ended without {event}: {self.log}"
             if line.get("event") == event:
                 return line

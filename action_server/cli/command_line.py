@@ -80,8 +80,9 @@ VERBS = (
     Verb(("doctor",), "find what will fail at run time", "doctor"),
     Verb(("check",), "find where code, domain and flows disagree", "check"),
     Verb(("chat",), "talk to an assistant's flows", "chat"),
-    Verb(("idempotency", "list"), "list the runs that have no answer", "idempotency_list"),
-    Verb(("idempotency", "free"), "let calls run again whose outcome was unknown", "idempotency_free"),
+    Verb(("idempotency", "list"), "list the runs that have no answer", "idempotency.list"),
+    Verb(("idempotency", "free"), "let calls run again whose outcome was unknown", "idempotency.free"),
+    Verb(("help",), "print a page of the documentation", "help"),
     Verb(("flows", "test"), "run end-to-end tests in Rasa's format against the actions", "flows_test"),
     Verb(("flows", "graph"), "draw flows as Mermaid or SVG", "flows_graph"),
 )

@@ -16,7 +16,8 @@ from action_server.cli.project_flags import cache_of, read_settings
 from action_server.errors import SettingsError
 from action_server.flows.e2e.coverage import executed_steps, taken_ways
 from action_server.flows.e2e.runner import Result
-from action_server.flows.graph.graph import Graph, graph_of, mermaid, svg
+from action_server.flows.graph.drawing import svg
+from action_server.flows.graph.graph import Graph, graph_of, mermaid
 from action_server.project.fields import did_you_mean
 from action_server.project.project import Project
 

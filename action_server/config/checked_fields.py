@@ -6,6 +6,8 @@ from ipaddress import ip_network
 
 from pydantic import BaseModel, field_validator
 
+from action_server.config.sources import EMPTY, OF_TLS
+
 
 class CheckedFields(BaseModel):
     """The checks of the settings' fields; :class:`action_server.config.settings.Settings` has the fields."""
@@ -15,6 +17,31 @@ class CheckedFields(BaseModel):
     def _is_in_dots(cls, value: str) -> str:
         if "/" in value or not all(part.isidentifier() for part in value.split(".")):
             raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
+        return value
+
+    @field_validator(
+        *("host", "endpoints", "log_file", "logging_config_file", "record", "domain"), mode="before", check_fields=False
+    )
+    @classmethod
+    def _is_not_empty(cls, value: object) -> object:
+        # As of a variable of the shell that is not set. Every address would be listened on, the working directory used.
+        if value == "":
+            raise ValueError(EMPTY)
+        return value
+
+    @field_validator(*OF_TLS, mode="before", check_fields=False)
+    @classmethod
+    def _is_there(cls, value: object) -> object:
+        # In YAML nothing behind the colon is None: whoever writes the name wants TLS, or clients' certificates.
+        if value is None or value == "":
+            raise ValueError(EMPTY)
+        return value
+
+    @field_validator("max_blocked", check_fields=False)
+    @classmethod
+    def _is_no_moment(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError("must be 0 or at least 1: a worker that is only busy would be killed, one after the other")
         return value
 
     @field_validator("log_level", "log_level_libraries", mode="before", check_fields=False)

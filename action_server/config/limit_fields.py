@@ -10,6 +10,11 @@ from action_server.config.flags import Flag
 from action_server.runtime.disconnects import OnDisconnect
 from action_server.runtime.limits import RequestLimits
 
+# In seconds: a day. Timers of the system fail beyond some limit of their own, an infinite one first.
+LONGEST = 86_400
+# In bytes. What is inflated is bounded in C, by numbers of 63 bits.
+_LARGEST = 1 << 40
+
 
 class LimitFields(BaseModel):
     """The sizes, numbers and times that are limited. Sizes are in bytes, times in seconds."""
@@ -19,12 +24,16 @@ class LimitFields(BaseModel):
     max_request_bytes: Annotated[
         int,
         Flag(("--max-request-bytes",)),
-        Field(ge=1024, description="largest request body, before and after it is inflated"),
+        Field(ge=1024, le=_LARGEST, description="largest request body, before and after it is inflated"),
     ] = 32 * 1024 * 1024
     max_bytes_in_flight: Annotated[
         int,
         Flag(("--max-bytes-in-flight",)),
-        Field(ge=1024 * 1024, description="bodies of all requests together, in each worker; more are refused with 503"),
+        Field(
+            ge=1024 * 1024,
+            le=_LARGEST,
+            description="bodies of all requests together, in each worker; more are refused with 503",
+        ),
     ] = 256 * 1024 * 1024
     max_domains: Annotated[
         int,
@@ -37,17 +46,19 @@ class LimitFields(BaseModel):
         Field(ge=8, le=500, description="how deep objects and lists of a request may be nested"),
     ] = 100
     max_header_bytes: Annotated[
-        int, Flag(("--max-header-bytes",)), Field(ge=1024, description="largest request line and headers together")
+        int,
+        Flag(("--max-header-bytes",)),
+        Field(ge=1024, le=_LARGEST, description="largest request line and headers together"),
     ] = 16 * 1024
     header_timeout: Annotated[
         float,
         Flag(("--header-timeout",)),
-        Field(gt=0, description="seconds a client may take to send the headers of a request"),
+        Field(gt=0, le=LONGEST, description="seconds a client may take to send the headers of a request"),
     ] = 15.0
     body_timeout: Annotated[
         float,
         Flag(("--body-timeout",)),
-        Field(gt=0, description="seconds a client may take to send the body of a request"),
+        Field(gt=0, le=LONGEST, description="seconds a client may take to send the body of a request"),
     ] = 30.0
     timeout: Annotated[
         float,
@@ -70,32 +81,40 @@ class LimitFields(BaseModel):
     barge_in_timeout: Annotated[
         float,
         Flag(("--barge-in-timeout",), "ACTION_SERVER_STREAM_BARGE_IN_TIMEOUT_SECONDS"),
-        Field(gt=0, description="seconds an action may go on after the user has interrupted what it streams"),
+        Field(
+            gt=0, le=LONGEST, description="seconds an action may go on after the user has interrupted what it streams"
+        ),
     ] = 30
     queue_timeout: Annotated[
         float,
         Flag(("--queue-timeout",)),
-        Field(ge=0, description="seconds a call waits for its turn before it is refused with 503"),
+        Field(ge=0, le=LONGEST, description="seconds a call waits for its turn before it is refused with 503"),
     ] = 10.0
     grace: Annotated[
         float,
         Flag(("--grace",)),
-        Field(ge=0, description="seconds that running calls may take to finish when the server stops"),
+        Field(ge=0, le=LONGEST, description="seconds that running calls may take to finish when the server stops"),
     ] = 30.0
     drain_delay: Annotated[
         float,
         Flag(("--drain-delay",)),
-        Field(ge=0, description="seconds that calls are still taken for after SIGTERM, while /ready says 503"),
+        Field(
+            ge=0, le=LONGEST, description="seconds that calls are still taken for after SIGTERM, while /ready says 503"
+        ),
     ] = 5.0
     start_timeout: Annotated[
         float,
         Flag(("--start-timeout",)),
-        Field(gt=0, description="seconds a worker may take to start; it waits for a database that is down"),
+        Field(gt=0, le=LONGEST, description="seconds a worker may take to start; it waits for a database that is down"),
     ] = 120.0
     max_blocked: Annotated[
         float,
         Flag(("--max-blocked",)),
-        Field(ge=0, description="replace a worker that has answered nothing for so many seconds; 0 never does"),
+        Field(
+            ge=0,
+            le=LONGEST,
+            description="replace a worker that has answered nothing for so many seconds; 0 never does, else 1 at least",
+        ),
     ] = 60.0
 
     @property

@@ -27,12 +27,27 @@ class Checked(Protocol):
     log_file: Path | None
     database: str | None
     database_password: Secrets
+    max_request_bytes: int
+    max_bytes_in_flight: int
     port: int
     grpc: bool
     grpc_port: int | None
     monitoring_port: int | None
     record: Path | None
     domain: Path | None
+    dev: bool
+    inspector: bool
+    auth: AuthSettings
+
+    @property
+    def http_port(self) -> int | None:
+        """As of the settings."""
+        ...
+
+    @property
+    def has_grpc(self) -> bool:
+        """As of the settings."""
+        ...
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -59,6 +74,7 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         problem = "does nothing without --grpc: HTTP answers /health, /ready and /metrics on --port"
         raise SettingsError(origins.get("monitoring_port", "monitoring_port"), problem)
     _refuse_one_port_for_two(settings, origins)
+    _refuse_open_inspector(settings, origins)
     for name in ("log_file", "log_format", "log_levels"):
         if settings.logging_config_file is not None and name in origins:
             problem = "does nothing beside --logging-config-file: say it there, or leave one of the two out"
@@ -66,9 +82,26 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
     for name in ("record_sample", "record_on_error", "record_files", "record_mask"):
         if settings.record is None and name in origins:
             raise SettingsError(origins[name], "does nothing without --record, the folder to write calls to")
+    if settings.max_bytes_in_flight < settings.max_request_bytes:
+        name = "max_bytes_in_flight" if "max_bytes_in_flight" in origins else "max_request_bytes"
+        problem = (
+            f"{settings.max_request_bytes} for one body is more than {settings.max_bytes_in_flight} for all of them"
+        )
+        problem += " (--max-request-bytes, --max-bytes-in-flight): such a body would never be taken"
+        raise SettingsError(origins.get(name, name), problem)
     problem = _problem_of_password(settings.database or "") if settings.database_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
+
+
+def _refuse_open_inspector(settings: Checked, origins: Mapping[str, str]) -> None:
+    if not settings.inspector:
+        return
+    origin = origins.get("inspector", "inspector")
+    if settings.http_port is None:
+        raise SettingsError(origin, "needs HTTP: set --monitoring-port beside --grpc")
+    if not settings.dev and not settings.auth.model_fields_set:
+        raise SettingsError(origin, "needs a credential: set `auth`, see `action-server help authenticate`")
 
 
 def _refuse_one_port_for_two(settings: Checked, origins: Mapping[str, str]) -> None:
@@ -101,6 +134,8 @@ def refuse_useless_flags(settings: Checked, flags: Mapping[str, str]) -> None:
     for name in ONLY_OVER_HTTP:
         if settings.grpc and settings.monitoring_port is None and name in flags:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
+    if "barge_in_timeout" in flags and not settings.has_grpc:
+        raise SettingsError(flags["barge_in_timeout"], "does nothing without gRPC, over which alone actions stream")
     if settings.domain is not None and "domain" in flags and not file_exists(settings.domain):
         raise SettingsError(flags["domain"], f"{settings.domain} cannot be read: No such file or directory")
 

@@ -30,12 +30,14 @@ def endpoints_schema() -> dict[str, Any]:
     }
     definitions["FailurePolicy"] = {"anyOf": [*_SHORT_POLICIES, definitions["FailurePolicy"]]}
     # A rule, a list of slots, true, or false: idempotency/rules.py reads them.
-    definitions["ActionOptions"]["properties"]["idempotent"] = {"description": "see howto/run-actions-once.md"}
+    definitions["ActionOptions"]["properties"]["idempotent"] = {
+        "description": "see `action-server help run-actions-once`"
+    }
     definitions.pop("Idempotent", None)
     block = {
         "type": "object",
         "additionalProperties": False,
-        "description": "settings of the action server; docs/reference/settings.md",
+        "description": "settings of the action server; see `action-server help settings`",
         "properties": {name: _or_variable(_takes_one(found)) for name, found in sorted(properties.items())},
     }
     return {

@@ -85,7 +85,14 @@ class ServerFields(BaseModel):
     dev: Annotated[
         bool,
         Flag(("--dev",)),
-        Field(description="for development: --auto-reload, and the log level DEBUG if none is set"),
+        Field(description="for development: --auto-reload, /inspector, and the log level DEBUG if none is set"),
+    ] = False
+    inspector: Annotated[
+        bool,
+        Flag(("--inspector",)),
+        Field(
+            description="serve /inspector without --dev, read-only, with auth; see `action-server help see-every-call`"
+        ),
     ] = False
     grpc: Annotated[bool, Flag(("--grpc",)), Field(description="serve gRPC instead of HTTP")] = False
     grpc_port: Annotated[

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from action_server.config.checked_fields import CheckedFields
 from action_server.config.environment import process_environment
 from action_server.config.flags import Flag, add_flag_of, flag_of
-from action_server.config.limit_fields import LimitFields
+from action_server.config.limit_fields import LONGEST, LimitFields
 from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_flags, settings_error
@@ -45,7 +45,11 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     watchdog: Annotated[
         float,
         Flag(("--watchdog",)),
-        Field(ge=0, description="name code that keeps the event loop busy for longer than this; 0 switches it off"),
+        Field(
+            ge=0,
+            le=LONGEST,
+            description="name code that keeps the event loop busy for longer than this; 0 switches it off",
+        ),
     ] = 0.1
     database: Annotated[
         str | None,
@@ -80,7 +84,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = {}
     auth: Annotated[
         AuthSettings,
-        Field(description="credentials that open the server, see howto/authenticate.md; none: open to all"),
+        Field(description="credentials that open the server, see `action-server help authenticate`; none: open to all"),
     ] = AuthSettings()
     services: Annotated[
         dict[str, Any],
@@ -94,7 +98,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = None
     mcp: Annotated[
         McpSettings,
-        Field(description="which actions are tools at POST /mcp, see howto/offer-actions-as-tools.md; none: no tools"),
+        Field(description="which actions are tools, see `action-server help offer-actions-as-tools`; none: no tools"),
     ] = McpSettings()
 
     # Not a setting: what `--set` gave of those of the services.

@@ -19,6 +19,9 @@ ENVIRONMENT_PREFIX = "ACTION_SERVER__"
 _NESTED = ("services", "auth", "database_password", "mcp")
 _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
 
+# Settings that secure the server: set, but empty, they must not be silently none.
+OF_TLS = ("ssl_certificate", "ssl_keyfile", "ssl_password", "ssl_ca_file")
+EMPTY = "is empty: give it a value, or leave it out"
 # By the name of a setting: where it was found, and its value.
 Found = dict[str, tuple[str, Any]]
 # The settings there are, by name.
@@ -29,7 +32,7 @@ def find_in_environment(environment: Mapping[str, str], fields: Fields) -> Found
     """Find the settings that variables give; an empty variable gives none.
 
     Raises:
-        SettingsError: a variable of ours is no setting, or two of them contradict each other.
+        SettingsError: a variable of ours is no setting, two of them contradict each other, or one of TLS is empty.
     """
     found: Found = {}
     for name, field in fields.items():
@@ -37,6 +40,8 @@ def find_in_environment(environment: Mapping[str, str], fields: Fields) -> Found
         for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
             if variable and environment.get(variable):
                 found[name] = (variable, environment[variable])
+            elif variable and name in OF_TLS and variable in environment:
+                raise SettingsError(variable, EMPTY)
     _refuse_unknown(environment, fields)
     for name, prefix in zip(_NESTED, _NESTED_PREFIXES, strict=True):
         nested: dict[str, Any] = {}
@@ -84,7 +89,7 @@ def _refuse_unknown(environment: Mapping[str, str], fields: Fields) -> None:
 
 def no_such_setting(name: str, known: Iterable[str]) -> str:
     """Say that there is no setting of this name, and which may have been meant."""
-    hint = did_you_mean(name, known) or "; see docs/reference/settings.md for those there are"
+    hint = did_you_mean(name, known) or "; `action-server help settings` lists them"
     return f"there is no such setting{hint}"
 
 

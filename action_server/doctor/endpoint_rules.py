@@ -115,7 +115,7 @@ AUTH_NOT_ASKED = Rule(
     "auth-not-asked",
     "warning",
     "the engine sends a credential, and this server is open to all",
-    fix="set `action_server: auth:`, see howto/authenticate.md",
+    fix="set `action_server: auth:`, see `action-server help authenticate`",
     section=ENDPOINT,
 )
 AUTH_TWICE = Rule(

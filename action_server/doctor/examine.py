@@ -13,6 +13,7 @@ from action_server.config.settings import Settings
 from action_server.doctor import endpoint_checks, mcp_checks, probes, server_checks, storage_checks, tls
 from action_server.doctor.endpoint import Endpoint
 from action_server.doctor.endpoints_file import endpoints_file_of
+from action_server.doctor.proxy_probes import Expected, expected_of
 from action_server.findings.finding import Finding, by_severity
 from action_server.runtime.loader import LoadedPackage
 from action_server.security.auth import Authenticator
@@ -61,7 +62,8 @@ def examine(
     if online and package is not None:
         opened = asyncio.run(probes.open_services(settings, package))
     findings += opened.findings
-    findings += asyncio.run(_ask(endpoint, engine, online=online, patience=patience))
+    expected = expected_of(settings, package) if online else None
+    findings += asyncio.run(_ask(endpoint, engine, expected, online=online, patience=patience))
     return Examination(by_severity(findings), opened.descriptions)
 
 
@@ -81,14 +83,18 @@ def _check_endpoint(endpoint: Endpoint, settings: Settings, authenticator: Authe
 async def _ask(
     endpoint: Endpoint,
     engine: str | None,
+    expected: Expected | None,
     *,
     online: bool,
     patience: float,
 ) -> list[Finding]:
     findings: list[Finding] = []
     if online and endpoint.target and not endpoint.runs_in_engine:
-        ask = probes.ask_grpc if endpoint.target.is_grpc else probes.ask_http
-        findings += [finding async for finding in ask(endpoint, endpoint.target, patience)]
+        if endpoint.target.is_grpc:
+            asked = probes.ask_grpc(endpoint, endpoint.target, patience)
+        else:
+            asked = probes.ask_http(endpoint, endpoint.target, patience, expected)
+        findings += [finding async for finding in asked]
     if engine:
         findings += [finding async for finding in probes.ask_engine(engine, patience)]
     return findings

@@ -21,6 +21,7 @@ from action_server.config.settings import Settings
 from action_server.doctor import server_rules as rules
 from action_server.doctor import tls
 from action_server.doctor.endpoint import Endpoint, Target
+from action_server.doctor.proxy_probes import Expected, ask_way
 from action_server.doctor.server_checks import place_in_code
 from action_server.errors import StartupError
 from action_server.findings.finding import Finding
@@ -76,8 +77,13 @@ def _class_of(exc: BaseException) -> str:
     return f"cannot say it: {type(exc).__name__}"
 
 
-async def ask_http(endpoint: Endpoint, target: Target, patience: float) -> AsyncIterator[Finding]:
-    """Ask the server for its health and, with what the engine sends, whether it is ready."""
+async def ask_http(
+    endpoint: Endpoint, target: Target, patience: float, expected: Expected | None = None
+) -> AsyncIterator[Finding]:
+    """Ask the server for its health and, with what the engine sends, whether it is ready.
+
+    With what is ``expected`` of the way to it, a server that is ready is asked for that as well.
+    """
     at, (headers, query) = endpoint.url_place, endpoint.credentials_for(target)
     context = tls.client_context(endpoint) if target.scheme == "https" else None
     async with _session(patience, context) as session:
@@ -95,6 +101,9 @@ async def ask_http(endpoint: Endpoint, target: Target, patience: float) -> Async
                 elif answer.status == 503:
                     body = await answer.json()
                     yield Finding.of(rules.NOT_READY, at, reason="; ".join(map(str, body["reasons"])))
+                elif expected is not None:
+                    async for finding in ask_way(session, endpoint, target, expected):
+                        yield finding
         except _failures() as exc:
             yield Finding.of(rules.UNREACHABLE, at, reason=reason_of(exc, patience))
 

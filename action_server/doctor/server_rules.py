@@ -10,7 +10,7 @@ PUBLIC_WITHOUT_AUTH = Rule(
     "public-without-auth",
     "warning",
     "other machines are meant to reach the server, and everybody there may call it",
-    fix="set `action_server: auth:`, see howto/authenticate.md, or --host 127.0.0.1",
+    fix="set `action_server: auth:`, see `action-server help authenticate`, or --host 127.0.0.1",
     section=SETTINGS,
 )
 TIMEOUT_ENGINE = Rule(

@@ -17,7 +17,7 @@ class Rule:
 
     ``summary`` says when there is a finding, ``why`` what happens otherwise, ``fix`` what to do; each is a sentence
     without its full stop. ``<words>`` of a summary and a fix stand for facts that a finding fills in. ``section`` is
-    the part of the subject it is about.
+    the part of the subject it is about, ``known`` how it is known what happens otherwise.
     """
 
     id: str
@@ -26,6 +26,7 @@ class Rule:
     why: str = ""
     fix: str = ""
     section: str = ""
+    known: str = ""
 
 
 def rules_in(names: Mapping[str, object]) -> dict[str, Rule]:

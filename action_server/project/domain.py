@@ -1,4 +1,7 @@
-"""The domain: slots, responses, actions, forms, the session's settings."""
+"""The domain: slots, responses, actions, forms, the session's settings.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -96,13 +99,16 @@ class SlotConstraint(Frozen):
 
 
 class Variation(Frozen):
-    """One way to say a response. ``extra`` holds what is left: keys of a channel's own."""
+    """One way to say a response. ``extra`` holds what is left: keys of a channel's own.
+
+    ``constraints`` are its condition in the old form, None if it has none; a list without any is never met.
+    """
 
     at: Place
     id: str = ""
     text: str | None = None
     condition: Condition | None = None
-    constraints: tuple[SlotConstraint, ...] = ()
+    constraints: tuple[SlotConstraint, ...] | None = None
     channel: str = ""
     buttons: tuple[Mapping[str, Any], ...] = ()
     quick_replies: tuple[Mapping[str, Any], ...] = ()
@@ -116,7 +122,7 @@ class Variation(Frozen):
     @property
     def is_conditional(self) -> bool:
         """Tell whether it is only for some states of the slots."""
-        return self.condition is not None or bool(self.constraints)
+        return self.condition is not None or self.constraints is not None
 
     @property
     def is_jinja(self) -> bool:

@@ -1,4 +1,7 @@
-"""Names that every engine knows, whatever the project: default actions, intents, slots."""
+"""Names that every engine knows, whatever the project: default actions, intents, slots.
+
+They were read in rasa-pro 3.21.0 and in rasa 3.6.21.
+"""
 
 from __future__ import annotations
 

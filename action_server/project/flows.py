@@ -1,4 +1,7 @@
-"""Flows as they are written: steps in a row, each with the steps that may follow it."""
+"""Flows as they are written: steps in a row, each with the steps that may follow it.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,8 @@ class CollectStep(Step):
     utter: str = ""
     rejections: tuple[Rejection, ...] = ()
     force_slot_filling: bool = False
+    # In seconds, where the step has one for all channels.
+    silence_timeout: float | None = None
 
     @property
     def ask_utter(self) -> str:

@@ -1,4 +1,7 @@
-"""A Rasa project: its flows, its domain, and what else lies in its folder."""
+"""A Rasa project: its flows, its domain, and what else lies in its folder.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,12 @@ class Project(Frozen):
     def all_flows(self) -> Mapping[str, Flow]:
         """Return flows and patterns by id, as the engine has them."""
         return {**self.patterns, **self.flows}
+
+    def has_policy(self, name: str) -> bool:
+        """Tell whether config.yml lists a policy."""
+        policies = self.config.get("policies")
+        listed = policies if isinstance(policies, list) else []
+        return any(isinstance(policy, Mapping) and policy.get("name") == name for policy in listed)
 
     @property
     def webhook_url(self) -> str:

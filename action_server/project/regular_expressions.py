@@ -1,4 +1,7 @@
-"""Regular expressions of conditions: searched for with a time limit, and judged before anybody searches."""
+"""Regular expressions of conditions: searched for with a time limit, and judged before anybody searches.
+
+What engines do here was run with pypred 0.4.0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads one response of a domain."""
+"""Reads one response of a domain.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def read_response(name: str, node: Node, at: Place, problems: Problems) -> Respo
 def _read_variation(name: str, node: Node, problems: Problems) -> Variation:
     fields = Fields(node, f"a variation of {name!r}", problems)
     condition = fields.take("condition")
-    constraints: tuple[SlotConstraint, ...] = ()
+    constraints: tuple[SlotConstraint, ...] | None = None
     if condition is not None and condition.is_list:
         constraints = tuple(_read_constraint(element, name, problems) for element in condition.elements())
     variation = Variation(

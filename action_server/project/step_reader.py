@@ -1,4 +1,7 @@
-"""Reads one step of a flow."""
+"""Reads one step of a flow.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,8 @@ def _read_action(fields: Fields, shared: dict[str, Any], problems: Problems) -> 
 
 def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
     # Of voice channels.
-    fields.skip("silence_timeout", "dtmf", "collect-tool-binding")
+    fields.skip("dtmf", "collect-tool-binding")
+    silence = fields.plain("silence_timeout")
     return CollectStep(
         collect=fields.text("collect"),
         description=fields.text("description"),
@@ -91,6 +95,8 @@ def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) ->
         utter=fields.text("utter"),
         rejections=read_rejections(fields, problems),
         force_slot_filling=fields.flag("force_slot_filling"),
+        # By channel it is a mapping: channels with voice are not played. 0 is none.
+        silence_timeout=float(silence) if isinstance(silence, (int, float)) and silence else None,
         **shared,
     )
 

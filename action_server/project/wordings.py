@@ -1,4 +1,7 @@
-"""How engines fill in the texts of responses, and tell which variation fits the slots."""
+"""How engines fill in the texts of responses, and tell which variation fits the slots.
+
+What engines do here was run with rasa 3.6.21, and read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 ruamel.yaml reads; its own objects are not used further, since they neither keep the place of a scalar nor go on after a
 key that stands twice.
+
+What engines do here was run with rasa 3.6.21.
 """
 
 from __future__ import annotations

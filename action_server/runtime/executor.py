@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
@@ -43,6 +44,7 @@ from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, active_services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
 from action_server.source import place_of_failure
+from action_server.telemetry.call_notes import noted_call
 from action_server.telemetry.calls import Observation, facts
 from action_server.telemetry.logs import CallContext, NobodysContext, calling, running_call
 from action_server.telemetry.masking import Masker, Privacy, hiding
@@ -52,7 +54,7 @@ from action_server.telemetry.tracing import Tracing
 if TYPE_CHECKING:
     # A server without actions that run once need not pay for SQLAlchemy.
     from action_server.idempotency.store import IdempotencyStore
-    from action_server.telemetry.recorder import Recorder
+    from action_server.telemetry.call_notes import Witnesses
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class Executor:
         joins_chunks: bool = False,
     ) -> None:
         # What writes calls down, for whoever decodes them.
-        self.recorder: Recorder | None = None
+        self.recorder: Witnesses | None = None
         self.registry = registry
         self.admission = Admission(limits.max_calls, limits.max_queue, limits.queue_timeout)
         self.threads: Threads = threads or ThreadPool(limits.sync_workers)
@@ -292,6 +294,9 @@ class Executor:
     def _begin_and_run(self, running: _Running, *args: object) -> object:
         """Run a synchronous action, on its thread: one that waits for a thread has not begun."""
         running.has_begun = True
+        notes = noted_call.get()
+        if notes is not None:
+            notes.on_thread = time.perf_counter()
         if running.finishing is not None:
             self.disconnects.finishing.add(running.finishing)
         return running.action.run(*args)

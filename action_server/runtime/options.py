@@ -60,7 +60,7 @@ class ActionOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=86_400)
     on_error: FailurePolicy | None = None
     on_timeout: FailurePolicy | None = None
     # By the exception's class name, with or without its module: `ConnectionError`, `requests.exceptions.ReadTimeout`.

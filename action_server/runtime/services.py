@@ -33,7 +33,6 @@ __all__ = [
     "Lifespan",
     "Services",
     "activate",
-    "active_services",
     "blocking",
     "current",
     "get",

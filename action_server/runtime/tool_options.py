@@ -16,7 +16,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 T = TypeVar("T")
 _MARK = "__mcp_options__"
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
-_TOOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# Clients put the server's name before it (`mcp__clinic__`), and stop at 64.
+LONGEST_TOOL_NAME = 48
+_TOOL_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_TOOL_NAME - 1}}}")
 
 # With a handshake, and without.
 Protocol = Literal["2025-11-25", "2026-07-28"]
@@ -50,7 +52,7 @@ class ToolOptions(BaseModel):
     reads: Words | None = None
     sets: Words | None = None
     arguments: Any = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=86_400)
     read_only: bool | None = None
     conversation_argument: str | None = None
 
@@ -58,7 +60,10 @@ class ToolOptions(BaseModel):
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
         if value is not None and not _TOOL_NAME.fullmatch(value):
-            raise ValueError("has letters, digits, _ and - only, 64 at most, and begins with a letter or a digit")
+            raise ValueError(
+                f"has letters, digits, _ and - only, {LONGEST_TOOL_NAME} at most, since clients put the server's name "
+                "before it, and begins with a letter or a digit"
+            )
         return value
 
     @field_validator("arguments")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
 
+from action_server import regular_file
 from action_server.errors import SettingsError
 
 # Replaced in endpoints.yml only. Anywhere else it would be taken as it stands: a secret everybody knows.
@@ -104,7 +105,7 @@ def _lines(file: Path, where: str) -> Iterator[str]:
 def read_bytes(file: Path, where: str) -> bytes:
     """Return what a file holds. Raises :class:`SettingsError` if it cannot be read."""
     try:
-        return file.read_bytes()
+        return regular_file.read_bytes(file)
     except OSError as exc:
         raise SettingsError(where, f"{file} cannot be read: {exc.strerror}") from None
     except ValueError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from action_server.errors import SettingsError
 from action_server.extras import packages_for
+from action_server.regular_file import read_bytes
 from action_server.security.watched_files import WatchedFiles
 
 _CERTIFICATE = "--ssl-certificate, --ssl-keyfile"
@@ -62,8 +63,8 @@ class TlsFiles:
             SettingsError: a file cannot be used; the verdict and its words are those of :meth:`context`.
         """
         self.context()
-        chain = b"\n".join(_CERTIFICATES.findall(self.certificate.read_bytes())) + b"\n"
-        found = _PRIVATE_KEY.search(self.key.read_bytes())
+        chain = b"\n".join(_CERTIFICATES.findall(read_bytes(self.certificate))) + b"\n"
+        found = _PRIVATE_KEY.search(read_bytes(self.key))
         block = found[0] if found else b""
         return (self._decrypt(block) if _ENCRYPTED in block else block + b"\n"), chain
 
@@ -128,6 +129,9 @@ def tls_context(
         raise SettingsError(_CERTIFICATE, f"{key_file} {problem}") from None
     if client_ca is not None:
         _require_clients(context, client_ca)
+        # A session that is taken up again is not asked for a certificate: it would outlive the CA that signed it.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
     return context
 
 
@@ -146,7 +150,7 @@ def _require_clients(context: ssl.SSLContext, client_ca: Path) -> None:
 def _refuse_without(mark: bytes, file: Path, where: str, problem: str) -> bytes:
     """Return what a file holds, as OpenSSL's own errors do not say which file it was and what it missed there."""
     try:
-        content = file.read_bytes()
+        content = read_bytes(file)
     except OSError as exc:
         raise SettingsError(where, f"{file} cannot be read: {exc.strerror}") from None
     except ValueError:

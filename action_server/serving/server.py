@@ -16,6 +16,7 @@ from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
 from action_server.serving import worker
+from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stopping.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
@@ -34,10 +35,12 @@ def serve(
     *,
     on_code: Callable[[], None] | None = None,
     read_again: Callable[[], Settings] | None = None,
+    extension: Extension | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_code`` is called after each time that supervised workers start on new code.
 
-    ``read_again`` reads the settings once more when a file has changed; without it a reload keeps them.
+    ``read_again`` reads the settings once more when a file has changed; without it a reload keeps them. ``extension``
+    is added to what is served over HTTP.
 
     Raises:
         StartupError: the server cannot start.
@@ -55,9 +58,9 @@ def serve(
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
     if not _needs_supervisor(settings):
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
-        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping)
+        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping, extension=extension)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again).run()
+        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again, extension).run()
     logger.info("server.stopped")
 
 
@@ -133,4 +136,6 @@ def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> 
         facts["grpc_url"] = grpc_url_of(settings)
     logger.info("server.ready", extra=facts)
     if is_open and is_public(settings.host):
-        logger.warning("server.open_to_everybody", extra={"host": settings.host, "see": "docs/howto/authenticate.md"})
+        logger.warning(
+            "server.open_to_everybody", extra={"host": settings.host, "see": "action-server help authenticate"}
+        )

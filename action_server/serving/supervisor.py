@@ -24,6 +24,7 @@ from action_server.config.reload import take_over
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError, StartupError
 from action_server.serving import forks
+from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import interval_of
 from action_server.serving.process_state import ProcessState, state_of
 from action_server.serving.project_files import Snapshot, snapshot
@@ -63,8 +64,10 @@ class Supervisor:
         ready: Callable[[], None],
         on_code: Callable[[], None] | None = None,
         read_again: Callable[[], Settings] | None = None,
+        extension: Extension | None = None,
     ) -> None:
         self._settings = settings
+        self._extension = extension
         self._read_again = read_again
         self._endpoints = os.path.abspath(settings.endpoints)
         self._sock = sock
@@ -247,7 +250,7 @@ class Supervisor:
         return starting
 
     def _spawn(self, settings: Settings) -> WorkerProcess:
-        return WorkerProcess(settings, self._sock, self._directory)
+        return WorkerProcess(settings, self._sock, self._directory, self._extension)
 
     def _reload_if_changed(self) -> None:
         """Start workers on the new code and settings, and only when they are up stop the old ones, after their calls.

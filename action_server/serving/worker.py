@@ -10,7 +10,7 @@ import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -29,6 +29,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.threads import Threads
 from action_server.serving import forks
+from action_server.serving.extension import Extension
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from sanic.server.async_server import AsyncioServer
 
 logger = logging.getLogger(__name__)
+
+Extend = Callable[[Assembly, SanicApp], AbstractAsyncContextManager[None]]
 
 # In seconds: how often the drain looks whether connections have become idle, and how long it takes new ones at the end.
 _DRAIN_INTERVAL = 0.02
@@ -53,8 +56,11 @@ def run(
     ready: Callable[[], None],
     stopping: StopSignal,
     shared_directory: Path | None = None,
+    extension: Extension | None = None,
 ) -> None:
     """Serve until told to stop. ``sock`` listens already; ``ready`` is called once the worker takes calls.
+
+    ``extension`` is added to what is served over HTTP.
 
     Raises:
         StartupError: the worker cannot start.
@@ -63,7 +69,8 @@ def run(
     hooks.install()
     with forks.isolate_children(sock) as sockets:
         prepared = prepare(settings, shared_directory)
-        serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared)
+        extend = None if extension is None else partial(extension, shared_directory=shared_directory)
+        serve = partial(_serve, settings, sock, ready, stopping, shared_directory, sockets, prepared, extend)
         if prepared.on_one_thread:
             _run_beside(serve, stopping, takes_coroutines=prepared.package.lifespan is None)
         else:
@@ -190,24 +197,37 @@ class HttpServer:
 
 @asynccontextmanager
 async def serve_http(
-    assembly: Assembly, sock: socket.socket, name: str = "action_server", *, only_one: bool = True
+    assembly: Assembly,
+    sock: socket.socket,
+    name: str = "action_server",
+    *,
+    only_one: bool = True,
+    extend: Extend | None = None,
 ) -> AsyncIterator[HttpServer]:
     """Serve HTTP on a listening socket within the block; afterwards running calls get ``settings.grace`` seconds.
 
-    ``name`` is the Sanic app's and must be unique in a process; ``only_one`` as for :func:`create_app`.
+    ``name`` is the Sanic app's and must be unique in a process; ``only_one`` as for :func:`create_app`. ``extend``
+    adds to the app, for as long as it serves.
     """
     app = create_app(assembly, name=name, only_one=only_one)
     try:
-        server = HttpServer(assembly, app, await _start(assembly, app, sock), sock)
-        assembly.readiness.state = "ready"
-        try:
+        added = nullcontext() if extend is None else extend(assembly, app)
+        async with added, _serving_app(assembly, app, sock) as server:
             yield server
-        finally:
-            if assembly.readiness.state == "ready":
-                await server.announce(Stop.NOW)
-            await server.drain()
     finally:
         Sanic.unregister_app(app)
+
+
+@asynccontextmanager
+async def _serving_app(assembly: Assembly, app: SanicApp, sock: socket.socket) -> AsyncIterator[HttpServer]:
+    server = HttpServer(assembly, app, await _start(assembly, app, sock), sock)
+    assembly.readiness.state = "ready"
+    try:
+        yield server
+    finally:
+        if assembly.readiness.state == "ready":
+            await server.announce(Stop.NOW)
+        await server.drain()
 
 
 async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> AsyncioServer:
@@ -247,6 +267,7 @@ async def _serve(
     shared_directory: Path | None,
     sockets: set[int],
     prepared: Prepared,
+    extend: Extend | None,
     threads: Threads | None,
 ) -> Executor:
     # Less than the whole time to start: why it is over is the worker's to say, and not that it was killed.
@@ -257,7 +278,7 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        async with _serving(assembly, sock, shared_directory) as server:
+        async with _serving(assembly, sock, shared_directory, extend) as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before
@@ -300,12 +321,12 @@ class _BothServers:
 
 @asynccontextmanager
 async def _serving(
-    assembly: Assembly, sock: socket.socket | None, shared_directory: Path | None
+    assembly: Assembly, sock: socket.socket | None, shared_directory: Path | None, extend: Extend | None
 ) -> AsyncIterator[_Server]:
     """Serve over what the settings say: HTTP on the socket, gRPC on a port of the settings, or both."""
     if not assembly.settings.has_grpc:
         assert sock is not None  # noqa: S101 - there is nothing else to serve on
-        async with serve_http(assembly, sock) as http:
+        async with serve_http(assembly, sock, extend=extend) as http:
             yield http
         return
     # Here, as a server of HTTP need not pay for gRPC: 75 ms and some megabytes.
@@ -316,7 +337,7 @@ async def _serving(
             yield grpc
         return
     port = None if assembly.settings.grpc else assembly.settings.grpc_port
-    async with serve_http(assembly, sock) as http, serve_grpc(assembly, port, shared_directory) as grpc:
+    async with serve_http(assembly, sock, extend=extend) as http, serve_grpc(assembly, port, shared_directory) as grpc:
         both = _BothServers(http, grpc)
         try:
             yield both

@@ -16,6 +16,7 @@ from pathlib import Path
 from action_server.config.settings import Settings
 from action_server.errors import StartupError
 from action_server.serving import forks, worker
+from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import Beat, Heartbeat, place_in_stacks
 from action_server.serving.project_files import Snapshot, imported_files
 from action_server.serving.stopping.stop_signal import Stop, StopSignal
@@ -58,12 +59,20 @@ class WorkerProcess:
         deadline: when it is to have started, or ended (``time.monotonic``).
     """
 
-    def __init__(self, settings: Settings, sock: socket.socket | None, shared_directory: Path | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sock: socket.socket | None,
+        shared_directory: Path | None,
+        extension: Extension | None = None,
+    ) -> None:
         self._channel, theirs = Pipe()
         # Not messages: what Python writes when nothing else runs.
         self._stacks, stacks = Pipe(duplex=False)
         self.process = _context.Process(
-            target=_run_worker, args=(settings, sock, theirs, stacks, shared_directory), name="action-server-worker"
+            target=_run_worker,
+            args=(settings, sock, theirs, stacks, shared_directory, extension),
+            name="action-server-worker",
         )
         self.process.start()
         theirs.close()
@@ -154,6 +163,7 @@ def _run_worker(
     channel: Connection,
     stacks: Connection,
     shared_directory: Path | None,
+    extension: Extension | None,
 ) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on.
@@ -175,7 +185,7 @@ def _run_worker(
     stopping = StopSignal(signal.SIGTERM, parent=channel, confirm=lambda: send(_Stopping()))
 
     try:
-        worker.run(settings, sock, ready, stopping, shared_directory)
+        worker.run(settings, sock, ready, stopping, shared_directory, extension)
     except StartupError as exc:
         send(_Failed(str(exc)))
         sys.exit(2)

@@ -9,6 +9,7 @@ from types import TracebackType
 from action_server.errors import CallError, RequestError, UnauthorizedError
 from action_server.telemetry import call_lines
 from action_server.telemetry.call_lines import CallFacts
+from action_server.telemetry.call_notes import CallNotes, noted_call
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext
 from action_server.telemetry.metrics import Metrics
@@ -107,6 +108,9 @@ class Observation:
         if self._tracing.is_on:
             self._trace(error or exc)
         started = self._started or ended
+        notes = noted_call.get()
+        if notes is not None:
+            self._tell(notes, outcome, error, ended)
         if logger.isEnabledFor(logging.INFO):
             self._log(outcome, error, started, ended)
         if self._metrics.enabled:
@@ -156,6 +160,12 @@ class Observation:
         if context.client:
             fields["client"] = context.client
         logger.info(call_lines.EVENT, extra=fields)
+
+    def _tell(self, notes: CallNotes, outcome: str, error: CallError | None, ended: float) -> None:
+        notes.action, notes.sender_id = self._context.action, self._context.sender_id
+        notes.outcome, notes.error_id = outcome, None if error is None else error.error_id
+        notes.decoded, notes.started, notes.ended = self._arrived, self._started or 0.0, ended
+        notes.repeated = self._repeated
 
     def _trace(self, failure: BaseException | None) -> None:
         if failure is not None:

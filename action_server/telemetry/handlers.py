@@ -10,7 +10,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from action_server.telemetry.delays import DelayedRun
@@ -25,7 +25,14 @@ _SAY_AGAIN = 60.0
 _MOST_PLACES = 100
 
 
-class _Batches(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:
+    # Python 3.10 cannot subscript it.
+    _StreamHandler = logging.StreamHandler
+
+
+class _Batches(_StreamHandler):
     """Writes each record at once, and after it was written nothing that was put here before is missing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -24,6 +24,7 @@ from action_server.protocol.jsonable import jsonable
 from action_server.security.secrets import without_queries
 from action_server.telemetry import call_lines
 from action_server.telemetry.call_lines import CallLines
+from action_server.telemetry.call_notes import noted_call
 from action_server.telemetry.handlers import FileLineHandler, LineHandler, tell_failures_of
 from action_server.telemetry.masking import mask_record
 from action_server.telemetry.tracebacks import format_failure
@@ -49,6 +50,9 @@ _LIBRARIES = (
 )
 _SANIC = ("sanic.root", "sanic.error", "sanic.access", "sanic.server")
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+# What all lines of a call have in common.
+_OF_THE_CALL = frozenset({"action", "sender_id", "request_id", "trace_id"})
 
 
 class CallContext(msgspec.Struct, frozen=True):
@@ -234,6 +238,19 @@ def _add_context(record: logging.LogRecord) -> bool:
     return True
 
 
+def _note(record: logging.LogRecord) -> bool:
+    """Tell whoever watches the running call of its line, as it is when it is masked."""
+    notes = noted_call.get()
+    if notes is not None:
+        try:
+            fields = {k: v for k, v in _fields(record).items() if k not in _OF_THE_CALL}
+            text = record.getMessage() + "".join(f" {k}={call_lines.plain(v)}" for k, v in fields.items())
+        except Exception:  # noqa: BLE001 - arguments that do not fit, or a __str__ of anybody's: the handler tells of it
+            text = str(record.msg)
+        notes.note_line(record, text)
+    return True
+
+
 def _json_field(value: object) -> object:
     try:
         plain = jsonable(value)
@@ -247,6 +264,7 @@ def _json_field(value: object) -> object:
 def _look_after(handler: logging.Handler) -> None:
     handler.addFilter(_add_context)
     handler.addFilter(mask_record)
+    handler.addFilter(_note)
     tell_failures_of(handler)
 
 

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 from action_server.telemetry import tracing
+from action_server.telemetry.call_notes import Outbound, noted_call
+from action_server.telemetry.masking import masking
 
 if TYPE_CHECKING:
     import aiohttp
@@ -53,14 +55,31 @@ async def _count_answer(
     status = params.response.status
     outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
     _count(context, params.url.host, outcome)
+    _note(context, params, str(status))
 
 
 async def _count_failure(
     _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
 ) -> None:
-    _count(context, params.url.host, "timeout" if isinstance(params.exception, asyncio.TimeoutError) else "failed")
+    outcome = "timeout" if isinstance(params.exception, asyncio.TimeoutError) else "failed"
+    _count(context, params.url.host, outcome)
+    _note(context, params, f"{outcome}: {type(params.exception).__name__}")
 
 
 def _count(context: SimpleNamespace, host: str | None, outcome: str) -> None:
     for metrics in _counting:
         metrics.outbound(host or "", outcome, time.perf_counter() - context.counted_from)
+
+
+def _note(
+    context: SimpleNamespace, params: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams, outcome: str
+) -> None:
+    notes = noted_call.get()
+    if notes is not None:
+        start = context.counted_from
+        # Without its query, and its user: credentials stand there.
+        url = str(params.url.with_query(None).with_user(None).with_fragment(None))
+        masker = masking.get()
+        if masker is not None:
+            url = masker.apply(url)
+        notes.note_outbound(Outbound(start, time.perf_counter() - start, params.method, url, outcome))

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from action_server.telemetry.known_domains import KnownDomains, Piece
 from action_server.telemetry.masking import Masker, Privacy, Rule, mask_plain
 
-if TYPE_CHECKING:
-    from action_server.telemetry.recording_files import RecordingFiles
+
+class DomainKeeper(Protocol):
+    """Keeps the domains that calls came with, each once, under a name of its own."""
+
+    def use_domain(self, name: str) -> bool:
+        """Keep a domain for as long as a call needs; tell whether it is there."""
+        ...
+
+    def keep_domain(self, domain: bytes, digest: str) -> str:
+        """Keep a domain and return its name; ``digest`` is the engine's."""
+        ...
+
+    def domain_of(self, digest: str) -> str | None:
+        """Return the name of the domain with this digest, if it is known."""
+        ...
+
 
 _NULL = msgspec.Raw(b"null")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +47,7 @@ class RecordedExchange:
         """Whether there is anything that may have to be hidden."""
         return bool(self._slots)
 
-    def prepare(self, body: bytes, reply: bytes, files: RecordingFiles) -> tuple[bytes, bytes, str]:
+    def prepare(self, body: bytes, reply: bytes, files: DomainKeeper) -> tuple[bytes, bytes, str]:
         """Return the request and the reply as they are written, and the action's name.
 
         Raises:
@@ -54,7 +68,7 @@ class RecordedExchange:
         masker = self._masker_of(parts, reply)
         return _mask(msgspec.json.encode(parts), masker), _mask(reply, masker) if reply else reply, action
 
-    def shorten(self, body: bytes, start: int, files: RecordingFiles) -> Sequence[Piece]:
+    def shorten(self, body: bytes, start: int, files: DomainKeeper) -> Sequence[Piece]:
         """Return the request of a call without masks in pieces, on one line, its domain in a file.
 
         It begins at ``start`` of the body, and nothing of it is copied or looked at that need not be: of what is many
@@ -72,11 +86,11 @@ class RecordedExchange:
             return cut
         return (on_one_line(bytes(before)), instead)
 
-    def _without_known_domain(self, body: bytes, start: int, files: RecordingFiles) -> tuple[memoryview, bytes] | None:
+    def _without_known_domain(self, body: bytes, start: int, files: DomainKeeper) -> tuple[memoryview, bytes] | None:
         found = self._domains.cut(body, start)
         return found[1] if found is not None and files.use_domain(found[0]) else None
 
-    def _keep_domain(self, body: bytes, parts: _Parts, files: RecordingFiles) -> str | None:
+    def _keep_domain(self, body: bytes, parts: _Parts, files: DomainKeeper) -> str | None:
         """Take the domain out of a call and return the file that has it; None if nobody knows the domain."""
         domain = bytes(parts.pop("domain", _NULL))
         digest = msgspec.json.decode(parts.get("domain_digest", _NULL))

@@ -88,6 +88,9 @@ class Recording:
         """Hand the call over to be written; takes a microsecond or two whatever the disk does."""
         self._recorder.end(self, status, reply)
 
+    def leave(self) -> None:
+        """Let it be: a call without an answer cannot be compared with another one."""
+
 
 class _Ended(NamedTuple):
     seen: Recording

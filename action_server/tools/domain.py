@@ -79,7 +79,8 @@ def _shape(written: Mapping[str, Any]) -> Shape:
         return Shape("text" if kind == "text" else "bool")
     if kind == "float":
         return Shape("number", minimum=_number(written.get("min_value")), maximum=_number(written.get("max_value")))
-    return Shape("list", items=Shape("text")) if kind == "list" else Shape()
+    # Of anything: what an engine has in its list is what the action gets, numbers and objects as they are.
+    return Shape("list") if kind == "list" else Shape()
 
 
 def _number(value: object) -> float | None:

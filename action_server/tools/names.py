@@ -7,8 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-# Clients put the server's name before it (`mcp__clinic__`), and stop at 64.
-LONGEST_TOOL_NAME = 48
+from action_server.runtime.tool_options import LONGEST_TOOL_NAME
+
 LONGEST_ARGUMENT = 64
 # What a tool's answer says of itself, and what clients understand in their own way: `result` is all that a sub agent's
 # model sees, `errors` is a failure to some.

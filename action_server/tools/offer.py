@@ -130,7 +130,7 @@ def make_tool(
         reads_domain=action.reads_domain,
         asks_for_conversation=facts.asks_for_conversation,
         may_ask_for_conversation=facts.may_ask_for_conversation,
-        conversation_argument=chosen.conversation_argument,
+        conversation_argument=chosen.conversation_argument and argument_name(chosen.conversation_argument),
     )
 
 

@@ -40,8 +40,8 @@ class Shape:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return a category's values as they are written."""
-        return tuple(text_of(value) for value in self.values)
+        """Return a category's values as they are written, each once."""
+        return tuple(dict.fromkeys(text_of(value) for value in self.values))
 
 
 def text_of(value: object) -> str:
@@ -78,8 +78,9 @@ def sentences(shape: Shape) -> list[str]:
         found.append("True or false.")
     elif shape.kind in ("number", "integer"):
         found.append(_range("A whole number" if shape.kind == "integer" else "A number", shape))
-    elif shape.kind == "list" and shape.items is not None:
-        found += ["A list.", *(f"Each item: {s[0].lower()}{s[1:]}" for s in sentences(shape.items))]
+    elif shape.kind == "list":
+        of_items = () if shape.items is None else sentences(shape.items)
+        found += ["A list.", *(f"Each item: {s[0].lower()}{s[1:]}" for s in of_items)]
     elif shape.kind == "object":
         found.append("A text that holds a JSON object.")
     elif shape.kind == "any" and not shape.words:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from actions.dates.days import DateOrder, Days, read_days
 from actions.dates.iso import read_day, read_moment
 from actions.dates.languages import translate
+from actions.dates.rewording import reword
 from actions.dates.spoken import SpokenDays
 from actions.dates.times import DayTime, split_time
-from actions.dates.words import MONTHS, NUMBER, ORDINALS, number
+from actions.dates.words import NUMBER, number
 from actions.errors import DateInPastError, DateNotUnderstoodError
 from actions.scheduling.models import Window
 from actions.wallclock import day_start, first_instant, instant_of, on_the_wall
@@ -25,22 +26,15 @@ __all__ = ["DateOrder", "DateReader"]
 
 # Nobody says a date in more characters, and the patterns below never see a novel.
 _LONGEST = 120
-_FORTNIGHT = re.compile(r"\b(?:a )?fortnight\b")
-_THIS_PART = re.compile(r"\bthis (morning|lunchtime|afternoon|evening)\b")
-_FIRST_THING = re.compile(r"\b(?:at )?first thing(?: in the morning)?\b(?!.*\bmorning\b)")
-# "December first", "the first of December": beside a month an ordinal number is a day.
-_ORDINAL = rf"({'|'.join(sorted(ORDINALS, key=len, reverse=True))})".replace("-", "[ -]")
-_ANY_MONTH = rf"(?:{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
-_DAY_IN_WORDS = re.compile(rf"(\b{_ANY_MONTH} )(?:the )?{_ORDINAL}\b")
-_WORDS_OF_MONTH = re.compile(rf"\b{_ORDINAL}(?= (?:of )?{_ANY_MONTH}\b)")
 _IN_A_WHILE = re.compile(
-    rf"in (?:(?P<half>half an hour)|(?P<count>an?|{NUMBER}|[1-9]\d{{0,2}})(?P<more> and a half)? "
-    r"(?P<unit>hour|minute)s?(?P<still_more> and a half)?)(?:'?s? time)?",
+    rf"(?P<in>in )?(?:(?P<half>half an hour)|(?P<count>an?|{NUMBER}|[1-9]\d{{0,2}})(?P<more> and a half)? "
+    r"(?P<unit>hour|minute)s?(?P<still_more> and a half)?)(?(in)(?:'?s? time)?| from now)",
     re.ASCII,
 )
 _HALF_AN_HOUR = timedelta(minutes=30)
 _OPENING = re.compile(r"^(?:(?:on|for|how about|what about|maybe|perhaps|please) |[, ])+")
-_CLOSING = re.compile(r"(?: (?:on|please|thanks|thank you)|[,.!? ])+$")
+# The point after "30.11." is a part of it.
+_CLOSING = re.compile(r"(?: (?:on|please|thanks|thank you)|[,!? ]|(?<!\d)\.)+$")
 
 
 class DateReader:
@@ -82,13 +76,13 @@ class DateReader:
 
     def _read_words(self, text: str, now: datetime) -> Window | None:
         today = on_the_wall(now, self._zone).date()
-        window = self._read_english(text, today) or _read_while(text, now)
+        window = self._read_english(text, today) or _read_while(reword(text), now)
         for language in self._languages:
             if window is None and (wish := translate(text, language)):
-                window = self._read_english(wish, today) or _read_while(wish, now)
+                window = self._read_english(wish, today) or _read_while(reword(wish), now)
         if window is None:
             day_time, words = _parts(text)
-            days = self._spoken.read(words, today) if words else None
+            days = self._spoken.read(words.rstrip("."), today) if words else None
             window = self._window(days, day_time) if days else None
         return window
 
@@ -96,7 +90,7 @@ class DateReader:
         day_time, words = _parts(text)
         if not words:
             return self._window(Days(today, today + timedelta(days=1)), day_time) if day_time else None
-        days = read_days(words, today, self._order)
+        days = read_days(words, today, self._order) or read_days(words.rstrip("."), today, self._order)
         return self._window(days, day_time) if days else None
 
     def _window(self, days: Days, day_time: DayTime | None) -> Window | None:
@@ -126,16 +120,8 @@ def _read_while(text: str, now: datetime) -> Window | None:
     return Window(begin, begin + 2 * _HALF_AN_HOUR)
 
 
-def _ordinal(match: re.Match[str]) -> str:
-    *before, word = match.groups()
-    return "".join([*before, f"{ORDINALS.index(word.replace(' ', '-')) + 1}th"])
-
-
 def _parts(text: str) -> tuple[DayTime | None, str]:
-    text = _FORTNIGHT.sub("two weeks", text.replace("lunch time", "lunchtime"))
-    text = _WORDS_OF_MONTH.sub(_ordinal, _DAY_IN_WORDS.sub(_ordinal, text))
-    text = _FIRST_THING.sub("in the morning", text).replace("first thing ", "")
-    day_time, words = split_time(_THIS_PART.sub(r"today \1", text.replace("tonight", "today evening")))
+    day_time, words = split_time(reword(text))
     return day_time, _CLOSING.sub("", _OPENING.sub("", words))
 
 

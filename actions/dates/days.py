@@ -22,7 +22,8 @@ _WEEKDAY = rf"(?P<weekday>{'|'.join(WEEKDAYS)}|mon|tues?|weds?|thu(?:rs?)?|fri|s
 _MONTH = rf"(?P<month>{'|'.join(MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 _DAY_NUMBER = r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
-_WEEKS = r"(?:(?:(?:a|one) )?week|two weeks)"
+_WEEKS = rf"(?:(?:an? |one )?week|(?:{NUMBER}|[1-9]\d?) weeks)"
+_SOME_WEEKS = re.compile(rf"({NUMBER}|\d+) weeks")
 _COUNT = rf"(?P<count>\d{{1,3}}|an?|{NUMBER}) (?P<unit>day|week|month)s?"
 
 
@@ -88,16 +89,23 @@ def _weekday_next_week(match: re.Match[str], today: date) -> Days:
     return _one(_monday(today) + _WEEK + weekday(match["weekday"]) * _DAY)
 
 
+def _weekday_this_week(match: re.Match[str], today: date) -> Days:
+    return _one(_monday(today) + weekday(match["weekday"] or match["other"]) * _DAY)
+
+
 def _weekday_in_weeks(match: re.Match[str], today: date) -> Days:
     # "Monday week" is a week after the Monday that "Monday" is.
     wanted = weekday(match["weekday"] or match["other"])
-    weeks = 2 if "two weeks" in match[0] else 1
-    return _one(today + ((wanted - today.weekday() - 1) % 7 + 1) * _DAY + weeks * _WEEK)
+    return _one(today + ((wanted - today.weekday() - 1) % 7 + 1) * _DAY + _weeks(match) * _WEEK)
+
+
+def _weeks(match: re.Match[str]) -> int:
+    some = _SOME_WEEKS.search(match[0])
+    return number(some[1]) if some else 1
 
 
 def _day_in_weeks(match: re.Match[str], today: date) -> Days:
-    weeks = 2 if "two weeks" in match[0] else 1
-    return _one(today + weeks * _WEEK + (_DAY if "tomorrow" in match[0] else timedelta()))
+    return _one(today + _weeks(match) * _WEEK + (_DAY if "tomorrow" in match[0] else timedelta()))
 
 
 def _week(match: re.Match[str], today: date) -> Days:
@@ -114,6 +122,10 @@ def _weekend(match: re.Match[str], today: date) -> Days:
 def _relative_month(match: re.Match[str], today: date) -> Days:
     months = {"last": -1, "this": 0, "next": 1}[match["which"]]
     return _month(_add_months(today.replace(day=1), months))
+
+
+def _day_of_next_month(match: re.Match[str], today: date) -> Days:
+    return _one(_add_months(today.replace(day=1), 1).replace(day=int(match["day"])))
 
 
 def _in_so_many(match: re.Match[str], today: date) -> Days:
@@ -171,18 +183,22 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"(?:the )?day before yesterday", lambda _match, today: _one(today - 2 * _DAY)),
     _rule(
         r"asap|as (?:soon|early) as possible|(?:the )?(?:earliest|soonest|(?:first|next) (?:available|free|possible))"
-        r"(?: possible)?(?: (?:date|day|time|slot|appointment))?|any ?time|whenever",
+        r"(?: possible| available)?(?: (?:date|day|time|slot|appointment|opening))?|(?:the )?(?:first|next) opening"
+        r"|any ?time|whenever(?: you can| possible)?",
         lambda _match, today: Days(today, today + _SOON),
     ),
     _rule(rf"(?:(?P<which>this|next|last) |(?:this )?coming )?{_WEEKDAY}", _weekday),
     _rule(rf"{_WEEKDAY},? (?:of )?next week", _weekday_next_week),
     _rule(
         rf"{_WEEKDAY}(?:,? in)? {_WEEKS}"
-        rf"|(?:(?:a|one) week|two weeks) (?:on|from) {_WEEKDAY.replace('weekday', 'other')}",
+        rf"|(?:week on|{_WEEKS.replace(')?', ')', 1)} (?:on|from)) {_WEEKDAY.replace('weekday', 'other')}",
         _weekday_in_weeks,
     ),
     _rule(rf"(?:today|tomorrow)(?:,? in)? {_WEEKS}|{_WEEKS} (?:from )?(?:today|tomorrow)", _day_in_weeks),
     _rule(rf"next week,? (?:on )?{_WEEKDAY}", _weekday_next_week),
+    _rule(rf"{_WEEKDAY},? this week|this week,? (?:on )?{_WEEKDAY.replace('weekday', 'other')}", _weekday_this_week),
+    _rule(r"(?:on )?(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th) (?:of )?next month", _day_of_next_month),
+    _rule(r"next month,? on the (?P<day>\d{1,2})(?:st|nd|rd|th)", _day_of_next_month),
     _rule(r"(?P<which>last|this|next) week|the week after next", _week),
     _rule(r"(?:(?P<which>this|next) |at the |the )?weekend", _weekend),
     _rule(r"(?P<which>last|this|next) month", _relative_month),
@@ -195,16 +211,25 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"(?P<year>\d{4})(?P<mark>[-./])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})", _year_first),
 )
 _EITHER = re.compile(r"([^,]+?) or (?:on )?((?:(?! or ).)+)")
-_NUMERIC = re.compile(r"(\d{1,2})([./])(\d{1,2})(?:\2(\d{4}|\d\d)?)?|(\d{1,2})-(\d{1,2})-(\d{4}|\d\d)", re.ASCII)
+_NUMERIC = re.compile(
+    rf"(?:{_WEEKDAY},? (?:the )?)?(?:(?P<first>\d{{1,2}})(?P<mark>[./])(?P<second>\d{{1,2}})"
+    r"(?:(?P=mark)(?P<year>\d{4}|\d\d)?)?|(?P<first_of_three>\d{1,2})-(?P<second_of_three>\d{1,2})-(?P<third>\d{4}|\d\d))",
+    re.ASCII,
+)
 
 
 def _numeric(text: str, today: date, order: DateOrder) -> Days | None:
     match = _NUMERIC.fullmatch(text)
     if match is None:
         return None
-    first, second = int(match[1] or match[5]), int(match[3] or match[6])
+    if match["weekday"] and match["mark"] == "." and match["year"] is None and not text.endswith("."):
+        return None  # "Friday 8.10" may be ten past eight
+    first = int(match["first"] or match["first_of_three"])
+    second = int(match["second"] or match["second_of_three"])
     day, in_month = (first, second) if order == "DMY" else (second, first)
-    written = match[4] or match[7]
+    written = match["year"] or match["third"]
     if written:
-        return _one(date(int(written) + (2000 if len(written) == 2 else 0), in_month, day))
-    return _one(_next(in_month, day, today))
+        named = date(int(written) + (2000 if len(written) == 2 else 0), in_month, day)
+    else:
+        named = _next(in_month, day, today)
+    return _require_weekday(named, match["weekday"])

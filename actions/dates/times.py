@@ -18,6 +18,12 @@ _PARTS = {
     "afternoon": (_NOON, 18 * 60),
     "evening": (17 * 60, _MIDNIGHT),
     "night": (17 * 60, _MIDNIGHT),
+    "early morning": (0, 10 * 60),
+    "late morning": (10 * 60, _NOON),
+    "early afternoon": (_NOON, 15 * 60),
+    "late afternoon": (15 * 60, 18 * 60),
+    "early evening": (17 * 60, 19 * 60),
+    "late evening": (19 * 60, _MIDNIGHT),
 }
 # "Half ten" is half past ten, as the British say it; "half to" is what other languages mean by it.
 _SHIFTS = {"half past": 30, "half to": -30, "half": 30, "quarter past": 15, "quarter to": -15}
@@ -39,27 +45,30 @@ _SHIFT = rf"(?:{_SURE_SHIFT}|{_STEP} to)"
 _SHIFT_PARTS = re.compile(r"(?P<step>.+?)(?: minutes?)? (?P<side>past|to)(?P<half> half to)?", re.ASCII)
 _MINUTE = rf"(?:{'|'.join(sorted(_MINUTES, key=len, reverse=True))})".replace(" ", "[ -]")
 # After "at", "before" and the like a bare number is a time of day; elsewhere it must look like one.
-_CLOCK = rf"(?:noon|midday|(?:{_SHIFT} )?(?:{NUMBER} {_MINUTE}(?!\w)|{_HOUR}(?:[:.]\d\d)?)(?: ?[ap]m)?(?: ?o'?clock)?)"
+_CLOCK = (
+    rf"(?:noon|midday|(?:{_SHIFT} )?(?:{NUMBER}[ -]{_MINUTE}(?!\w)|{_HOUR}(?:[:.]\d\d)?)(?: ?[ap]m)?(?: ?o'?clock)?)"
+)
 _PLAIN_CLOCK = (
     rf"(?:noon|midday|{_SURE_SHIFT} {_HOUR}(?: ?[ap]m)?|{_HOUR}:\d\d(?: ?[ap]m)?|\d{{1,2}}\.\d\d ?[ap]m"
-    rf"|{NUMBER} {_MINUTE}(?: ?[ap]m)?|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
+    rf"|{NUMBER}[ -]{_MINUTE}(?: ?[ap]m)?|{_HOUR} ?[ap]m|{_HOUR} ?o'?clock)"
 )
 # A range must look like one of times: 2-4pm, 14:00-16:00, and not like a date.
 _BARE = r"\d{1,2}(?:[:.]\d\d)?"
 _RANGE = re.compile(
     rf"(?<!\S)(?:from )?(?P<start>{_BARE}(?: ?[ap]m)?) ?(?:[-\u2013]|to|until|till) ?(?P<end>{_BARE} ?[ap]m)(?![\w:])"
-    r"|(?<!\S)(?P<start_24>\d{1,2}:\d\d) ?[-\u2013] ?(?P<end_24>\d{1,2}:\d\d)(?![\w:])",
+    r"|(?<!\S)(?P<start_24>\d{1,2}:\d\d) ?[-\u2013] ?(?P<end_24>\d{1,2}:\d\d)(?![\w:])"
+    rf"|(?<!\S)(?:from )?(?P<start_noon>{_BARE} ?am) ?(?:-|to|until|till) ?(?P<end_noon>noon|midday)(?!\w)",
     re.ASCII,
 )
 _BETWEEN = re.compile(
     rf"(?<!\S)(?:between|from) (?P<start>{_CLOCK}) (?:and|to|until|till) (?P<end>{_CLOCK})(?![\w:])", re.ASCII
 )
-_BOUND = re.compile(rf"(?<!\S)(?P<bound>after|from|before|until|till) (?P<clock>{_CLOCK})(?![\w:])", re.ASCII)
+_BOUND = re.compile(rf"(?<!\S)(?P<bound>after|from|before|until|till|by) (?P<clock>{_CLOCK})(?![\w:])", re.ASCII)
 _AT = re.compile(rf"(?<!\S)(?:at |@ ?|around |about )(?P<clock>{_CLOCK})(?![\w:])", re.ASCII)
 _PLAIN = re.compile(rf"(?<!\S)(?P<clock>{_PLAIN_CLOCK})(?![\w:])", re.ASCII)
-_PART = re.compile(rf"(?<!\S)(?:in the |at )?(?P<part>{'|'.join(_PARTS)})(?!\w)")
+_PART = re.compile(rf"(?<!\S)(?:in the |at )?(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})(?!\w)")
 _CLOCK_PARTS = re.compile(
-    rf"(?:(?P<shift>{_SHIFT}) )?(?P<hour>{_HOUR})(?:[:.](?P<minute>\d\d)| (?P<said>{_MINUTE}))?"
+    rf"(?:(?P<shift>{_SHIFT}) )?(?P<hour>{_HOUR})(?:[:.](?P<minute>\d\d)|[ -](?P<said>{_MINUTE}))?"
     r"(?: ?(?P<half>[ap])m)?(?: ?o'?clock)?",
     re.ASCII,
 )
@@ -100,7 +109,7 @@ def _cut(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str
 
 def _day_time(match: re.Match[str], part: str | None) -> DayTime:
     words = match.groupdict()
-    start, end = (words.get(name) or words.get(f"{name}_24") for name in ("start", "end"))
+    start, end = (words.get(name) or words.get(f"{name}_24") or words.get(f"{name}_noon") for name in ("start", "end"))
     if start and end:
         return _span(start, end, part)
     minutes = _minutes(words["clock"], part)
@@ -166,5 +175,5 @@ def _shift(said: str) -> int:
 
 def _is_after_noon(written: str, hour: int, part: str | None) -> bool:
     if part:
-        return part != "morning"
+        return not part.endswith("morning")
     return 0 < hour < _FIRST_MORNING_HOUR and not written.startswith("0")

@@ -224,7 +224,7 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     ),
     (
         errors.UnauthorizedError("Bearer"),
-        "this request needs a valid credential; see howto/authenticate.md of the action server",
+        "this request needs a valid credential; see `action-server help authenticate`",
     ),
     (errors.SlowBodyError(30), "the request body did not arrive within 30 s (--body-timeout)"),
     (errors.StillRunningError("a"), "the same call is still running; its answer is not there yet"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from action_server.source import Place, one_line, parse_place, place_of, place_of_failure, shorten
+from action_server.source import Place, deepest_of_author, one_line, parse_place, place_of, place_of_failure, shorten
 
 MODULE = """
 import json
@@ -201,3 +201,12 @@ def test_a_place_that_was_written_is_read_again(text: str) -> None:
 def test_a_text_without_a_line_is_no_place(text: str) -> None:
     """As the module of a class that is written in C."""
     assert parse_place(text) is None
+
+
+@pytest.mark.parametrize("outermost", ["<string>", "<frozen runpy>"])
+def test_what_a_worker_was_spawned_with_is_not_the_authors_code(outermost: str) -> None:
+    """It is in every stack of a worker, and would be named for whatever a library does."""
+    library = ("/usr/lib/python3/site-packages/sanic/app.py", 7)
+
+    assert deepest_of_author([library, (outermost, 1)]) is None
+    assert deepest_of_author([library, ("/bot/actions.py", 3), (outermost, 1)]) == "/bot/actions.py:3"

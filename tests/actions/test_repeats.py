@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import svcs
@@ -111,6 +113,66 @@ async def test_a_repeated_cancellation_says_what_was_done(
 
     assert [texts(messages) for messages, _ in answers] == [[CANCELLED]] * 3
     assert [set_slots["booking_status"] for _, set_slots in answers] == ["cancelled"] * 3
+
+
+def heard_at(clock: FixedClock) -> list[dict[str, Any]]:
+    """Return what a tracker holds of the patient's last words, said now."""
+    return [{"event": "user", "text": "...", "timestamp": clock.now.timestamp()}]
+
+
+@pytest.mark.parametrize("is_heard", [True, False], ids=["in a conversation", "as a tool"])
+@pytest.mark.parametrize("choice", ["the first one", "first general", "earliest"])
+async def test_a_repeated_cancellation_of_the_first_one_leaves_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock, choice: str, is_heard: bool
+) -> None:
+    """The next one is the first by then: it is not what was meant."""
+    await book(desk)
+    second = await book(desk, "Thursday at 9")
+    events = heard_at(clock) if is_heard else []
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": choice}
+    answers = []
+
+    for _ in range(3):
+        clock.now += timedelta(seconds=20)
+        answers.append(await play(registry, ActionCancelAppointment(), events=events, **slots))
+
+    assert [texts(messages) for messages, _ in answers] == [[CANCELLED]] * 3
+    assert await desk.upcoming("c") == [second]
+
+
+@pytest.mark.parametrize("choice", ["the first one", "the last", "2nd"])
+async def test_a_repeated_move_of_the_first_one_leaves_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock, choice: str
+) -> None:
+    """The one that moved stands in another place of the list by then."""
+    await book(desk)
+    await book(desk, "Wednesday at 9")
+    slots = SLOTS | {"appointment_choice": choice, "preferred_date": "Thursday at 10"}
+    if choice != "the first one":
+        slots["preferred_date"] = "Monday at 10"
+    events = heard_at(clock)
+
+    answers = [await play(registry, ActionRescheduleAppointment(), events=events, **slots) for _ in range(3)]
+
+    assert answers[1:] == answers[:1] * 2
+    assert answers[0][1]["booking_status"] == "rescheduled"
+    assert len(await desk.upcoming("c")) == 2
+
+
+async def test_who_asks_for_the_first_one_again_means_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """That is no repeat: the patient has said it again since."""
+    await book(desk)
+    await book(desk, "Thursday at 9")
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the first one"}
+
+    for _ in range(2):
+        clock.now += timedelta(seconds=20)
+        await play(registry, ActionCancelAppointment(), events=heard_at(clock), **slots)
+        clock.now += timedelta(seconds=1)
+
+    assert await desk.upcoming("c") == []
 
 
 async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(

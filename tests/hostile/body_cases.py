@@ -87,6 +87,9 @@ BODIES = [
     Case("a body just too large", request(b" " * (MAX_REQUEST + 1)), (413,), closed=True, answer_may_be_lost=True),
     Case("a body just not too large", request(GOOD.ljust(MAX_REQUEST)), (200,)),
     Case("a body of a GiB that is announced", request(b"", length=2**30), (413,), closed=True),
+    Case("a length after many zeros", request(GOOD, f"Content-Length: {len(GOOD):030}", framed=False), (200,)),
+    Case("a chunk of a GiB that is announced", chunked(b"40000000\r\n"), (413,), closed=True),
+    Case("a chunk of 16 digits that is announced", chunked(b"FFFFFFFFFFFFFFFF;a\r\n{"), (413,), closed=True),
     Case(
         "a body in chunks that is too large",
         chunked(

@@ -6,6 +6,9 @@ from action_server.findings.rule import Rule, rules_in
 
 # What a rule is about.
 FILES, ACTIONS, NAMES, FLOWS, CODE, COMMENTS = "files", "actions", "names", "flows", "code", "comments"
+# How it is known what happens otherwise: read in rasa-pro 3.21.0, run with rasa 3.6.21 or pypred 0.4.0. Without either
+# is something of this server, or of Python.
+READ, RUN = "read", "run"
 
 UNREADABLE = Rule(
     "unreadable",
@@ -13,6 +16,7 @@ UNREADABLE = Rule(
     "a file, or a part of one, that cannot be read as it stands",
     why="an engine refuses it or leaves it out; what stands in it is not checked",
     section=FILES,
+    known=READ,
 )
 READABLE_WITH_CARE = Rule(
     "readable-with-care",
@@ -20,6 +24,7 @@ READABLE_WITH_CARE = Rule(
     "a key or an entry that engines pass over",
     why="it has no effect",
     section=FILES,
+    known=READ,
 )
 FORMS_WITH_MAPPINGS = Rule(
     "forms-with-mappings",
@@ -28,6 +33,7 @@ FORMS_WITH_MAPPINGS = Rule(
     "keeps its actions from being loaded",
     why="engines since Rasa 3 refuse the domain",
     section=FILES,
+    known=READ,
 )
 DUPLICATE_NAME = Rule(
     "duplicate-name",
@@ -36,6 +42,7 @@ DUPLICATE_NAME = Rule(
     "name, or a key that stands twice in a mapping",
     why="only one of them counts",
     section=FILES,
+    known=READ,
 )
 IMPORT_FAILED = Rule(
     "import-failed",
@@ -71,6 +78,7 @@ ACTION_NOT_LISTED = Rule(
     "an action that a flow, a rule or a story runs, and the domain does not list",
     why="`rasa train` refuses the project",
     section=ACTIONS,
+    known=READ,
 )
 REFUSED_TOOL = Rule(
     "refused-tool",
@@ -94,6 +102,7 @@ NOTHING_ASKS = Rule(
     "nor an action `action_ask_<slot>` in the domain",
     why="the user is not asked",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_SLOT = Rule(
     "unknown-slot",
@@ -103,6 +112,7 @@ UNKNOWN_SLOT = Rule(
     why="reading it gives null, setting it is dropped with an error in the engine's log, and in a condition it is "
     "undefined: `is not null` and `!=` are true, all else is false",
     section=NAMES,
+    known=RUN,
 )
 UNKNOWN_RESPONSE = Rule(
     "unknown-response",
@@ -110,6 +120,7 @@ UNKNOWN_RESPONSE = Rule(
     "a response that a flow, a rejection, a rule, the list of actions or the code names, and the domain does not have",
     why="the bot says nothing",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_FLOW = Rule(
     "unknown-flow",
@@ -117,22 +128,25 @@ UNKNOWN_FLOW = Rule(
     "a `link`, a `call`, a button or a slot's mapping names a flow that does not exist",
     why="`rasa train` refuses the project, or the button does nothing",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_MCP_SERVER = Rule(
     "unknown-mcp-server",
     "error",
     "a `call` with an `mcp_server` that `mcp_servers` of endpoints.yml does not have, or an import of a Mantle skill "
     "from a server that integrations.yml does not have",
-    why="the engine refuses the project, or the flow ends in `pattern_internal_error`",
+    why="the engine refuses the project, or `pattern_internal_error` says that the call failed",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_TOOL = Rule(
     "unknown-tool",
     "error",
     "a `call` or an import of a tool that its MCP server does not offer: the project's own server, or one of "
     "`--tools`; in a Mantle skill also a name of a tool that it neither has nor imports",
-    why="the flow ends in `pattern_internal_error`; Mantle does not start",
+    why="`pattern_internal_error` says that the call failed; Mantle does not start",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_MEMORY = Rule(
     "unknown-memory",
@@ -141,6 +155,7 @@ UNKNOWN_MEMORY = Rule(
     "it may read has",
     why="the engine refuses the project, or the condition is false",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_INTENT = Rule(
     "unknown-intent",
@@ -148,6 +163,7 @@ UNKNOWN_INTENT = Rule(
     "an intent that a rule, a story, a form, a button or a flow's trigger names, and the domain does not have",
     why="it never happens",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_FORM = Rule(
     "unknown-form",
@@ -155,6 +171,7 @@ UNKNOWN_FORM = Rule(
     "a form that a rule, a story or a slot's mapping names, and the domain does not have",
     why="it never becomes active",
     section=NAMES,
+    known=READ,
 )
 UNKNOWN_STEP = Rule(
     "unknown-step",
@@ -162,6 +179,7 @@ UNKNOWN_STEP = Rule(
     "a `next`, `then` or `else` that leads to a step the flow does not have",
     why="`rasa train` refuses the project",
     section=NAMES,
+    known=READ,
 )
 # What entities, buttons and classes of forms get wrong without a word at run time.
 UNKNOWN_ENTITY = Rule(
@@ -171,6 +189,7 @@ UNKNOWN_ENTITY = Rule(
     "and the domain does not have",
     why="engines pass it over: the slot is never filled, the rule never applies",
     section=NAMES,
+    known=READ,
 )
 BUTTON_WITHOUT_PAYLOAD = Rule(
     "button-without-payload",
@@ -178,6 +197,7 @@ BUTTON_WITHOUT_PAYLOAD = Rule(
     "a button with neither a payload nor anything else to do, such as `url`",
     why="a click on it sends nothing, or its title as it is written",
     section=NAMES,
+    known=READ,
 )
 BROKEN_PAYLOAD = Rule(
     "broken-payload",
@@ -186,6 +206,7 @@ BROKEN_PAYLOAD = Rule(
     "or `/SetSlots` and `/StartFlow` lack their brackets",
     why="the click arrives without its entities, or as words nobody understands",
     section=NAMES,
+    known=READ,
 )
 FOLDER_WITHOUT_INIT = Rule(
     "folder-without-init",
@@ -215,6 +236,7 @@ UNREACHABLE_STEP = Rule(
     "a step that no path of its flow leads to",
     why="it never runs, and `rasa train` refuses the project",
     section=FLOWS,
+    known=READ,
 )
 CONDITION_SYNTAX = Rule(
     "condition-syntax",
@@ -222,6 +244,7 @@ CONDITION_SYNTAX = Rule(
     "a condition that does not parse",
     why="it is false, whatever the slots hold",
     section=FLOWS,
+    known=RUN,
 )
 CONDITION_NAME = Rule(
     "condition-name",
@@ -229,6 +252,7 @@ CONDITION_NAME = Rule(
     "a name in a condition without `slots.` or `context.` before it: a text without quotes, or a slot without prefix",
     why="it is undefined, so that a comparison with it is false",
     section=FLOWS,
+    known=RUN,
 )
 CONDITION_PASTES_TEXT = Rule(
     "condition-pastes-text",
@@ -236,6 +260,7 @@ CONDITION_PASTES_TEXT = Rule(
     "a condition into which Jinja writes the value of a slot that a user's words may fill: `{{ slots.name }}`",
     why="who says `x' or 1 = 1` makes it true: the value is read as a part of the condition",
     section=FLOWS,
+    known=RUN,
 )
 SLOW_EXPRESSION = Rule(
     "slow-expression",
@@ -243,6 +268,7 @@ SLOW_EXPRESSION = Rule(
     "a regular expression of a condition that repeats what one text fits in several ways, as `(a+)+`",
     why="a message of forty characters keeps the engine busy for hours, with all its conversations",
     section=FLOWS,
+    known=RUN,
 )
 ENDLESS_FLOW = Rule(
     "endless-flow",
@@ -250,14 +276,16 @@ ENDLESS_FLOW = Rule(
     "steps, `link`s or `call`s that lead back to where they began without asking for anything",
     why="the turn does not end by itself; the engine breaks it off after 250 steps without an action, or 1,000 actions",
     section=FLOWS,
+    known=READ,
 )
 TOOL_MAPPING = Rule(
     "tool-mapping",
     "error",
     "a `call` with `mcp_server` whose `mapping` is missing, has no `output`, names a parameter or a slot twice, "
     "or has a value that is no Jinja expression",
-    why="the flow ends in `pattern_internal_error`, whatever the tool answers",
+    why="`pattern_internal_error` says that something failed, whatever the tool answers",
     section=FLOWS,
+    known=READ,
 )
 TOOL_PARAMETER = Rule(
     "tool-parameter",
@@ -265,6 +293,7 @@ TOOL_PARAMETER = Rule(
     "a `call` that does not send what its tool cannot do without, or sends what the tool does not take",
     why="the tool answers that something is missing, or passes over what it is sent",
     section=FLOWS,
+    known=READ,
 )
 TOOL_RESULT = Rule(
     "tool-result",
@@ -272,6 +301,7 @@ TOOL_RESULT = Rule(
     "a value of a `mapping` that looks for something which is not in the results of its tool",
     why="the slot becomes null, and nobody says so",
     section=FLOWS,
+    known=READ,
 )
 TOOL_TYPE = Rule(
     "tool-type",
@@ -279,14 +309,16 @@ TOOL_TYPE = Rule(
     "a slot that is sent to a tool, or set to its result, and is of another type; lists are set as JSON text",
     why="the tool refuses the value, or conditions on the slot are false",
     section=FLOWS,
+    known=READ,
 )
 SLOW_TOOL = Rule(
     "slow-tool",
     "warning",
     "a `call` or an import of a tool that may take longer than its engine waits: 10 s, or `tool_timeout` of Mantle",
-    why="the flow ends in `pattern_internal_error`, or the model is told of a failure; the tool does its work "
+    why="`pattern_internal_error` says that the call failed, or the model is told of a failure; the tool does its work "
     "nevertheless",
     section=FLOWS,
+    known=READ,
 )
 IMPOSSIBLE_VALUE = Rule(
     "impossible-value",
@@ -295,6 +327,7 @@ IMPOSSIBLE_VALUE = Rule(
     'or in a condition one of another type (`"true"` for a bool, `true` for a text)',
     why="the comparison is always the same; the slot is not set",
     section=FLOWS,
+    known=READ,
 )
 ENGINE_REFUSES = Rule(
     "engine-refuses",
@@ -305,6 +338,7 @@ ENGINE_REFUSES = Rule(
     "project files of another engine, entries of `mcp_servers`, imports and memory",
     why="`rasa train` or `rasa data validate` refuses the project",
     section=FLOWS,
+    known=READ,
 )
 REJECTION_OF_OTHERS = Rule(
     "rejection-of-others",
@@ -312,6 +346,7 @@ REJECTION_OF_OTHERS = Rule(
     "a rejection that looks at another slot than its own",
     why="the engine shows it its own slot only: the other one is undefined, and the rule hardly ever rejects",
     section=FLOWS,
+    known=READ,
 )
 FORM_SLOT_WITHOUT_MAPPING = Rule(
     "form-slot-without-mapping",
@@ -319,6 +354,7 @@ FORM_SLOT_WITHOUT_MAPPING = Rule(
     "a slot that a form of a classic project requires, without `mappings`",
     why="the form can never fill it and asks for ever",
     section=FLOWS,
+    known=READ,
 )
 UNCALLED_ACTION = Rule(
     "uncalled-action",
@@ -326,6 +362,7 @@ UNCALLED_ACTION = Rule(
     "an action or a method named `validate_...`, `extract_...` or `action_ask_...` that an engine never calls",
     why="it looks as if it did something",
     section=CODE,
+    known=READ,
 )
 EVENT_WITHOUT_LIST = Rule(
     "event-without-list",

@@ -1,4 +1,7 @@
-"""Rules about conditions: they parse, and name slots and values that there are."""
+"""Rules about conditions: they parse, and name slots and values that there are.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rules about flows: their steps, what they collect, run, link and set."""
+"""Rules about flows: their steps, what they collect, run, link and set.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,9 @@ def _check_collect(subject: Subject, flow: Flow, step: CollectStep) -> None:
     asks = (step.ask_utter in subject.domain.responses) or (step.ask_action in subject.domain.actions)
     slot = subject.slot(step.collect)
     is_default = slot is not None and slot.is_default
-    if asks or is_default or flow.is_pattern or not (subject.knows_responses and subject.knows_actions):
+    # It has a value before it is asked for (rasa-pro 3.21.0, read).
+    has_value = slot is not None and slot.initial_value is not None and not step.ask_before_filling
+    if asks or has_value or is_default or flow.is_pattern or not (subject.knows_responses and subject.knows_actions):
         return
     if subject.lacks_slot(step.collect):
         # The misspelled slot is the fault.

@@ -28,10 +28,34 @@ def check_refused_domain(subject: Subject) -> None:
         if not response.is_default:
             for variation in response.variations:
                 _check_variation(subject, response, variation)
+    _check_rephraser(subject)
+    _check_languages(subject)
 
 
 def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
     subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
+
+
+def _check_rephraser(subject: Subject) -> None:
+    """Report the first text that is to be rephrased where endpoints.yml, if there is one, has nobody who does it."""
+    nlg = subject.project.endpoints.get("nlg")
+    kind = str(nlg.get("type") or "") if isinstance(nlg, dict) else ""
+    if not subject.project.endpoints_file or kind.lower() == "rephrase" or "." in kind:
+        return
+    own = (response for response in subject.domain.responses.values() if not response.is_default)
+    first = next((v for response in own for v in response.variations if v.metadata.get("rephrase") is True), None)
+    if first is not None:
+        what = "a response has `rephrase: true`, and endpoints.yml no `nlg` of the type rephrase"
+        _refuse(subject, first.at, what, "add `nlg: {type: rephrase}` with its model, or take `rephrase` away")
+
+
+def _check_languages(subject: Subject) -> None:
+    config = subject.project.config
+    more = config.get("additional_languages")
+    if isinstance(more, list) and config.get("language") in more:
+        at = Place(file=subject.project.config_file, key="additional_languages")
+        what = f"the language {config.get('language')!r} is an additional one as well"
+        _refuse(subject, at, what, "take it out of `additional_languages`")
 
 
 def _check_bounds(subject: Subject, slot: Slot) -> None:

@@ -78,6 +78,9 @@ def _check_collect(subject: Subject, step: CollectStep) -> None:
             "begin it with a letter or _, and go on with letters, digits, _ and -",
         )
     _check_list(subject, step.collect, step.at, "collects")
+    if step.ask_utter in subject.domain.responses and step.ask_action in subject.domain.actions:
+        what = f"both the response {step.ask_utter!r} and the action {step.ask_action!r} ask for {step.collect!r}"
+        _refuse(subject, step.at, what, "take one of them out of the domain")
     for rejection in step.rejections:
         for name in sorted(_other_slots(subject, rejection.condition.text, step.collect)):
             subject.findings.add(

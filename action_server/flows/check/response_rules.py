@@ -39,7 +39,7 @@ def check_slots(subject: Subject) -> None:
 def _check_variation(subject: Subject, variation: Variation) -> None:
     if variation.condition is not None:
         check_condition(subject, variation.condition)
-    for constraint in variation.constraints:
+    for constraint in variation.constraints or ():
         if constraint.name:
             subject.report_slot(constraint.name, constraint.at, "the condition reads")
             subject.report_value(constraint.name, constraint.value, constraint.at, "the condition compares")

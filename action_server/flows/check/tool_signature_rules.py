@@ -1,4 +1,7 @@
-"""Rules about steps that call a tool which is known: whether it is there, and whether the mapping fits its schemas."""
+"""Rules about steps that call a tool which is known: whether it is there, and whether the mapping fits its schemas.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def read_traffic(path: Path) -> Traffic:
             except (ValueError, RecursionError):
                 counter.unread += 1
     if not counter.events:
-        raise SettingsError("--conversations", f"{where} holds no events; see docs/howto/migrate-to-calm.md")
+        raise SettingsError("--conversations", f"{where} holds no events; see `action-server help migrate-to-calm`")
     return counter.traffic()
 
 

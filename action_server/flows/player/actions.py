@@ -1,4 +1,7 @@
-"""Runs an action by its name: a response, one of the engine's own, or one of the action server."""
+"""Runs an action by its name: a response, one of the engine's own, or one of the action server.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/core/actions, and `_run_action` of rasa/core/processor.py).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, start_linked_flow
+from action_server.errors import ResponseError
+from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, trigger_flow
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.request_body import domain_digest, request_body
 from action_server.flows.player.responses import message_from_action
 from action_server.flows.player.stack import Frame
-from action_server.flows.player.trace import ActionCall
+from action_server.flows.player.trace import ActionCall, BotMessage
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.places import UnsupportedError
 from action_server.source import Place
@@ -22,11 +26,12 @@ _REJECTS = "rejects its execution"
 
 
 class Outcome(Enum):
-    """What follows an action: the next step, the user's next message, or the pattern for errors."""
+    """What follows an action: the next step, the user's next message, the pattern for errors, or itself once more."""
 
     GO_ON = "go on"
     LISTEN = "listen"
     FAILED = "failed"
+    REJECTED = "rejected"
 
 
 class Actions:
@@ -68,10 +73,10 @@ class Actions:
             self._emit_executed(name)
             return Outcome.LISTEN
         if name in DEFAULT_ACTIONS:
-            return self._run_default_action(name, frame)
+            return self._run_default_action(name, frame, at)
         if self._is_trigger(name):
             self._emit_executed(name)
-            start_linked_flow(self._frames, name.removeprefix(_TRIGGER))
+            trigger_flow(self._dialogue, name.removeprefix(_TRIGGER))
             return Outcome.GO_ON
         self._recorder.add_failure(f"the domain lists no action {name!r}", at, frame)
         return Outcome.FAILED
@@ -80,21 +85,20 @@ class Actions:
         """Run the actions of `run_action_every_turn`: of what they answer, slots and messages count."""
         for name in self._domain.every_turn_actions:
             reply, asked = await self._post_request(name)
-            problem = _problem_of(reply)
+            messages, problem = self._messages_of(name, reply, None)
             before = dict(self._state.slots)
             if not problem:
-                body = reply.body or {}
-                slots = [e for e in body.get("events") or () if e.get("event") == "slot"]
-                self._apply_reply(name, slots, body.get("responses") or (), None)
+                slots = [e for e in (reply.body or {}).get("events") or () if e.get("event") == "slot"]
+                self._apply(slots, messages)
             # Engines tolerate a failure here.
             self._record_call(name, reply, asked, before, problem)
 
     def play_sub_agent(self, name: str, stub: ActionReply, frame: Frame) -> None:
         """Say and set what a stub has a sub agent say and set until it is done."""
         before = dict(self._state.slots)
-        body = stub.body or {}
-        self._apply_reply(name, body.get("events") or (), body.get("responses") or (), frame)
-        self._record_call(name, stub, False, before, "")
+        messages, problem = self._messages_of(name, stub, frame)
+        self._apply((stub.body or {}).get("events") or (), messages)
+        self._record_call(name, stub, False, before, problem)
 
     def _is_trigger(self, name: str) -> bool:
         return name.startswith(_TRIGGER) and name.removeprefix(_TRIGGER) in self._flows
@@ -102,7 +106,11 @@ class Actions:
     def _utter(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
         if name in self._domain.responses:
             self._emit_executed(name)
-            self._responses.utter_response(name, frame, name)
+            try:
+                self._responses.utter_response(name, frame, name)
+            except ResponseError as exc:
+                self._recorder.add_failure(str(exc), at, frame)
+                return Outcome.FAILED
             return Outcome.GO_ON
         if self._domain.lists(name):
             self._emit_executed(name)
@@ -113,9 +121,13 @@ class Actions:
         self._recorder.add_failure(f"the domain has no response {name!r}", at, frame)
         return Outcome.FAILED
 
-    def _run_default_action(self, name: str, frame: Frame | None) -> Outcome:
+    def _run_default_action(self, name: str, frame: Frame | None, at: Place | None) -> Outcome:
         self._emit_executed(name)
-        DEFAULT_ACTIONS[name](self._dialogue, frame)
+        try:
+            DEFAULT_ACTIONS[name](self._dialogue, frame)
+        except ResponseError as exc:
+            self._recorder.add_failure(str(exc), at, frame)
+            return Outcome.FAILED
         return Outcome.GO_ON
 
     def _emit_executed(self, name: str) -> None:
@@ -129,17 +141,20 @@ class Actions:
         self._events.emit_stack()
         reply, asked = await self._post_request(name)
         before = dict(self._state.slots)
-        problem = _problem_of(reply)
+        messages, problem = self._messages_of(name, reply, frame)
         if problem:
-            if not problem.startswith(_REJECTS):
-                # Its events are lost, and the action counts as executed all the same (rasa-pro 3.21.0, read).
+            rejects = problem.startswith(_REJECTS)
+            if rejects:
+                self._events.emit({"event": "action_execution_rejected", "name": name})
+            else:
+                # Its events are lost, and the action counts as executed all the same.
                 self._emit_executed(name)
             self._recorder.add_failure(f"the action {name!r} {problem}", at, frame)
             self._record_call(name, reply, asked, before, problem)
-            return Outcome.FAILED
+            return Outcome.REJECTED if rejects else Outcome.FAILED
         self._emit_executed(name)
         body = reply.body or {}
-        self._apply_reply(name, body.get("events") or (), body.get("responses") or (), frame)
+        self._apply(body.get("events") or (), messages)
         self._record_call(name, reply, asked, before, "")
         # Taking messages back ends the turn, as nothing is left to answer.
         listens = any(e.get("event") in ("rewind", "undo") or _is_listen(e) for e in body.get("events") or ())
@@ -157,17 +172,27 @@ class Actions:
                 return reply, with_domain
         return reply, True
 
-    def _apply_reply(self, name: str, events: Any, responses: Any, frame: Frame | None) -> None:
-        for response in responses:
-            message = message_from_action(
-                response, name, lambda n, values: self._responses.message_of(n, frame, values)
-            )
+    def _messages_of(self, name: str, reply: ActionReply, frame: Frame | None) -> tuple[list[BotMessage], str]:
+        """Return what an action says, or why its reply is a failure: one text that cannot be filled in loses all."""
+        problem, messages = _problem_of(reply), []
+        for response in () if problem else (reply.body or {}).get("responses") or ():
+            try:
+                message = message_from_action(
+                    response, name, lambda n, values: self._responses.message_of(n, frame, values)
+                )
+            except ResponseError as exc:
+                return [], f"says what cannot be said: {exc}"
             if message is None:
                 self._recorder.add_note(
                     f"{name} wants to say {_response_name(response)!r}, which the domain does not have"
                 )
             else:
-                self._responses.utter_message(message)
+                messages.append(message)
+        return messages, problem
+
+    def _apply(self, events: Any, messages: list[BotMessage]) -> None:
+        for message in messages:
+            self._responses.utter_message(message)
         for event in events:
             self._events.emit(event)
             if event.get("event") == "reminder":

@@ -2,6 +2,8 @@
 
 `/SetSlots(a=1, b=2)` sets slots, `/StartFlow(x)` starts a flow, `/intent{"entity": "value"}` is an intent with
 entities. All of them go past whoever understands words.
+
+What engines do here was read in rasa-pro 3.21.0.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Executes commands: fills slots, and puts flows and patterns on the stack."""
+"""Executes commands: fills slots, and puts flows and patterns on the stack.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/dialogue_understanding/commands and .../processor).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from action_server.flows.commands.command import (
     CancelFlow,
@@ -18,25 +20,23 @@ from action_server.flows.commands.command import (
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.player.cleanup import clean_up
-from action_server.flows.player.corrections import correction_frame, is_correction
+from action_server.flows.player.cleanup import Cleanup, Correction, Executable
+from action_server.flows.player.corrections import correction_frame, is_collected
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.message_limits import fault_of
 from action_server.flows.player.stack import PATTERN_VALIDATE, Frame
 from action_server.flows.player.trace import Ignored
 from action_server.flows.player.values import coerce_value
 from action_server.project.domain import Slot
-from action_server.project.flows import with_called
+from action_server.project.flows import Flow, with_called
 
-# Questions that a user answers just as well by asking for something.
-_CLOSING_PATTERNS = ("pattern_completed", "pattern_customer_satisfaction", "pattern_continue_interrupted")
+_COMPLETED, _CONTINUE = "pattern_completed", "pattern_continue_interrupted"
 _ROUTE = "route_session_to_calm"
 _PATTERNS: dict[type, str] = {
     RepeatBotMessages: "pattern_repeat_bot_messages",
     HumanHandoff: "pattern_human_handoff",
     ChitChat: "pattern_chitchat",
     SearchAndReply: "pattern_search",
-    SkipQuestion: "pattern_skip_question",
 }
 
 
@@ -45,11 +45,17 @@ class CommandProcessor:
     (CommandPayloadReader) and an intent's (NLU) may fill controlled slots as well.
 
     ``forced`` are flows that start whatever their guards say. ``most_characters`` are allowed in a message without
-    commands (any number if negative).
+    commands (any number if negative). ``has_chitchat`` tells whether there is somebody to make small talk with.
     """
 
     def __init__(
-        self, dialogue: Dialogue, *, extractor: str = "LLM", forced: Iterable[str] = (), most_characters: int = -1
+        self,
+        dialogue: Dialogue,
+        *,
+        extractor: str = "LLM",
+        forced: Iterable[str] = (),
+        most_characters: int = -1,
+        has_chitchat: bool = True,
     ) -> None:
         self._frames = dialogue.frames
         self._stack = dialogue.stack
@@ -63,31 +69,37 @@ class CommandProcessor:
         self._from_button = extractor != "LLM"
         self._forced = frozenset(forced)
         self._most_characters = most_characters
-        self._started: list[Frame] = []
         self._validations: list[Frame] = []
-        self._patterns: list[Frame] = []
-        self._corrected: dict[str, Any] = {}
+        self._cleanup = Cleanup(dialogue.state, dialogue.flows, extractor=extractor, has_chitchat=has_chitchat)
+        # As they were before any of these commands.
+        self._asked_flow = self._stack.active_standalone
+        self._cancelled = self._stack.active
+        self._cancelled_ids = self._frames.cancelled_ids() if self._cancelled is not None else []
 
     def execute(self, commands: Sequence[Command], message: str = "") -> None:
-        """Execute the commands of a message. If there is none that can be followed, that is a case of its own."""
+        """Execute the commands of a message. If there is none that it can have, that is a case of its own."""
         if not commands and (fault := fault_of(message, self._most_characters)):
             kind, info = fault
-            self._patterns.append(self._frames.make("pattern_internal_error", error_type=kind, info=info))
-            self._push_frames()
+            self._frames.push(self._frames.make("pattern_internal_error", error_type=kind, info=info))
             return
-        wanted, dropped = clean_up(self._drop_what_is_not_asked(self._fill_from_text(message, commands)))
-        self._recorder.turn.ignored += dropped
-        fillable = self._fillable_slots(commands)
-        for command in sorted(wanted, key=_rank):
-            reason = self._execute_command(command, fillable)
+        told = self._cleanup.parse(self._fill_from_text(message, commands), self._problem_of_start)
+        asked = self._leave_what_is_asked(told or [CannotHandle()])
+        wanted = self._cleanup.clean(asked)
+        self._recorder.turn.ignored += self._cleanup.dropped
+        predicted = {c.flow for c in asked if isinstance(c, StartFlow)}
+        followed: list[Command] = []
+        for command in wanted:
+            reason = self._execute_command(command, predicted)
+            parts: Sequence[Command] = command.slots if isinstance(command, Correction) else [command]
             if reason:
-                self._recorder.turn.ignored.append(Ignored(command, reason))
+                self._recorder.turn.ignored += [Ignored(part, reason) for part in parts]
             else:
-                self._recorder.turn.commands.append(command)
+                followed += parts
+        # In the order in which they were told.
+        self._recorder.turn.commands += [c for c in told or [CannotHandle()] if c in followed]
         self._note_route()
-        if not self._recorder.turn.commands and not (commands and not wanted):
-            self._cannot_handle("default")
-        self._push_frames()
+        for frame in self._validations:
+            self._frames.push(frame)
 
     def _note_route(self) -> None:
         """Keep to the flows once one starts, where an assistant has a classic part as well, as its router does."""
@@ -106,70 +118,95 @@ class CommandProcessor:
                 return [SetSlot(slot.name, message)]
         return commands
 
-    def _drop_what_is_not_asked(self, commands: Sequence[Command]) -> list[Command]:
+    def _problem_of_start(self, command: StartFlow) -> str:
+        """Say why a message cannot start a flow; empty if it can. Guards see the slots as they are before it."""
+        flow = self._flows.get(command.flow)
+        if flow is None:
+            return f"there is no flow {command.flow!r}"
+        if command.flow in self._forced:
+            return ""
+        if flow.is_pattern:
+            return "patterns are not started by commands"
+        if not self._conditions.is_startable(flow):
+            condition = flow.guard.text if flow.guard else ""
+            return f"the flow's guard `if: {condition}` does not hold"
+        return ""
+
+    def _leave_what_is_asked(self, commands: list[Command]) -> list[Command]:
         """Leave only the answer, where the question allows nothing else."""
         step = self._frames.asking_step()
         if step is None or not step.force_slot_filling:
-            return list(commands)
-        kept = [c for c in commands if isinstance(c, SetSlot) and c.name == step.collect]
+            return commands
+        kept: list[Command] = [c for c in commands if isinstance(c, SetSlot) and c.name == step.collect]
         for command in commands:
-            if command not in kept:
+            if command not in kept and not isinstance(command, CannotHandle):
                 reason = f"{step.collect} is asked for with force_slot_filling"
                 self._recorder.turn.ignored.append(Ignored(command, reason))
-        return list(kept)
+        return kept or [CannotHandle()]
 
-    def _fillable_slots(self, commands: Sequence[Command]) -> set[str]:
-        """Return the slots that may be filled, as in rasa-pro 3.21.0 (read).
-
-        The one that is asked for, and what the active flow collects, or one that these commands start; without such,
-        also what a pattern collects. Those with `ask_before_filling` wait for their question, and those of a flow that
-        is interrupted wait for it to go on.
-        """
-        started = {c.flow for c in commands if isinstance(c, StartFlow)} | self._forced
-        ids = set(started) or {flow.id for flow in self._flows.values() if flow.is_pattern}
-        active = self._stack.active
-        root = self._stack.root_of(active) if active else None
-        ids |= {frame.flow_id for frame in (active, root) if frame is not None}
-        names = {
-            step.collect
-            for flow_id in ids
-            if flow_id in self._flows
-            for flow in with_called(self._flows[flow_id], self._flows)
-            for step in flow.collects
-            if not step.ask_before_filling
-        }
-        return names | {self._stack.asked_slot}
-
-    def _execute_command(self, command: Command, fillable: set[str]) -> str:
+    def _execute_command(self, command: Executable, predicted: set[str]) -> str:
         """Follow one command. Returns why not, or nothing."""
         if isinstance(command, SetSlot):
-            return self._set_slot(command, fillable)
+            return self._set_slot(command, predicted)
+        if isinstance(command, Correction):
+            return self._correct(command)
         if isinstance(command, StartFlow):
             return self._start_flow(command.flow)
         if isinstance(command, CancelFlow):
-            return self._cancel_active_flow()
+            return self._cancel_flow()
         if isinstance(command, Clarify):
-            return self._clarify(command)
-        if isinstance(command, CannotHandle):
-            self._cannot_handle(command.reason)
-            return ""
-        self._patterns.append(self._frames.make(_PATTERNS[type(command)]))
+            self._clarify(command)
+        elif isinstance(command, CannotHandle):
+            self._frames.push(self._frames.make("pattern_cannot_handle", reason=command.reason))
+        elif isinstance(command, SkipQuestion):
+            if self._asked_flow is None:
+                return "no flow is active that was neither called nor linked to"
+            self._frames.push(self._frames.make("pattern_skip_question"))
+        else:
+            self._frames.push(self._frames.make(_PATTERNS[type(command)]))
         return ""
 
-    def _set_slot(self, command: SetSlot, fillable: set[str]) -> str:
-        slot = self._domain.slots.get(command.name)
-        if slot is None:
-            return f"the domain has no slot {command.name!r}"
-        if slot.is_controlled and not self._from_button and slot.name in fillable:
-            return f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
-        coerced = coerce_value(slot, command.value)
-        if is_correction(self._state, self._flows, slot.name, coerced.value):
-            self._corrected[slot.name] = coerced.value
-        elif slot.name not in fillable:
+    def _is_fillable(self, name: str, predicted: set[str]) -> bool:
+        """Tell whether a slot may be filled: it is asked for, or the active flow collects it, or one that starts.
+
+        Without one that starts, also what a pattern collects. Those with `ask_before_filling` wait for their question,
+        and those of a flow that is interrupted wait for it to go on.
+        """
+        if name == self._stack.asked_slot:
+            return True
+        active = [frame.flow_id for frame in (self._stack.active, self._stack.active_standalone) if frame is not None]
+        started = predicted or {flow.id for flow in self._flows.values() if flow.is_pattern}
+        ids = {*active, *started}
+        return any(self._collects(self._flows[flow_id], name) for flow_id in ids if flow_id in self._flows)
+
+    def _collects(self, flow: Flow, name: str) -> bool:
+        family = with_called(flow, self._flows)
+        return any(s.collect == name and not s.ask_before_filling for member in family for s in member.collects)
+
+    def _set_slot(self, command: SetSlot, predicted: set[str]) -> str:
+        slot = self._domain.slots[command.name]
+        value = coerce_value(slot, command.value).value
+        if value == self._state.slots[slot.name]:
+            return ""
+        if not self._is_fillable(slot.name, predicted):
             return f"no flow that is active or starts collects {command.name!r}, or it asks before filling"
-        elif coerced.value != self._state.slots[slot.name]:
-            self._events.set_slot(slot.name, coerced.value, filled_by=self._extractor, metadata={"command": "set slot"})
+        self._events.set_slot(slot.name, value, filled_by=self._extractor, metadata={"command": "set slot"})
         self._add_validation(slot)
+        return ""
+
+    def _correct(self, command: Correction) -> str:
+        """Correct slots, all of them or none."""
+        for wanted in command.slots:
+            if not is_collected(self._stack, self._flows, wanted.name):
+                return f"no flow that runs collects {wanted.name!r}, so that nothing is corrected"
+        for wanted in command.slots:
+            self._add_validation(self._domain.slots[wanted.name])
+        # They are looked at once the slots have their new values.
+        waiting, self._validations = self._validations, []
+        frame = correction_frame(self._frames, command.slots, self._extractor)
+        for validation in waiting:
+            self._frames.push(validation)
+        self._frames.push(frame)
         return ""
 
     def _add_validation(self, slot: Slot) -> None:
@@ -188,89 +225,42 @@ class CommandProcessor:
         self._validations.append(frame)
 
     def _start_flow(self, flow_id: str) -> str:
-        flow = self._flows.get(flow_id)
-        if flow is None:
-            return f"there is no flow {flow_id!r}"
-        if flow_id in self._forced and flow.is_pattern:
-            self._patterns.append(self._frames.make(flow_id))
-            return ""
+        flow = self._flows[flow_id]
+        frames, stack, asked = self._frames, self._stack, self._asked_flow
         if flow.is_pattern:
-            return "patterns are not started by commands"
-        if flow_id not in self._forced and not self._conditions.is_startable(flow):
-            condition = flow.guard.text if flow.guard else ""
-            return f"the flow's guard `if: {condition}` does not hold"
-        running = next((r for r in self._stack.roots if r.flow_id == flow_id), None)
-        if running is not None:
-            return self._resume_flow(running)
-        self._drop_closing_question()
-        active = self._stack.active
-        self._started.append(self._frames.make(flow_id, "interrupt" if active else "regular"))
+            frames.push(frames.make(flow_id))
+            return ""
+        if stack.open_pattern(_COMPLETED) is not None:
+            frames.remove_patterns()
+        is_asked = stack.open_pattern(_CONTINUE) is not None
+        if asked is not None and asked.flow_id == flow_id and not is_asked:
+            return f"the flow {flow_id!r} runs already"
+        if is_asked:
+            frames.remove_patterns()
+        runs = any(frame.is_flow and frame.flow_id == flow_id for frame in stack)
+        if asked is None or not runs:
+            frames.start(flow_id, asked)
+            return ""
+        frames.resume(flow_id)
+        if asked.flow_id != flow_id:
+            frames.emit("flow_interrupted", asked)
         return ""
 
-    def _resume_flow(self, root: Frame) -> str:
-        stack = self._stack
-        if stack.roots[-1] is root and not any(f.flow_id in _CLOSING_PATTERNS for f in stack):
-            return f"the flow {root.flow_id!r} runs already"
-        self._drop_closing_question()
-        stack.move_to_top(stack.group(root))
-        for other in stack.roots[:-1]:
-            self._interrupt_flow(other)
-        return ""
-
-    def _drop_closing_question(self) -> None:
-        """Drop the question what else there is to do: it is answered."""
-        stack = self._stack
-        index = next((i for i, frame in enumerate(stack) if frame.flow_id in _CLOSING_PATTERNS), None)
-        if index is not None:
-            for frame in stack[index:]:
-                self._frames.reset_slots_of(frame)
-            stack.remove_frames(stack[index:])
-
-    def _interrupt_flow(self, root: Frame) -> None:
-        if not root.interrupted and root.visited:
-            self._frames.emit("flow_interrupted", root)
-            root.interrupted = True
-
-    def _cancel_active_flow(self) -> str:
-        stack = self._stack
-        active = stack.active
-        root = stack.root_of(active) if active else None
-        if root is None:
+    def _cancel_flow(self) -> str:
+        cancelled = self._cancelled
+        if cancelled is None:
             return "no flow is active"
+        name = self._frames.name_of(cancelled)
+        frame = self._frames.make("pattern_cancel_flow", canceled_name=name, canceled_frames=self._cancelled_ids)
+        self._frames.push(frame)
+        self._frames.emit("flow_cancelled", cancelled)
+        return ""
+
+    def _clarify(self, command: Clarify) -> None:
+        names = [self._flows[flow].readable_name for flow in command.flows]
+        if self._stack.open_pattern(_COMPLETED) is not None:
+            self._frames.remove_patterns()
         frame = self._frames.make(
-            "pattern_cancel_flow",
-            canceled_name=self._frames.name_of(root),
-            canceled_frames=[f.frame_id for f in stack.group(root)],
+            "pattern_clarification", names=names, clarification_ids=list(command.flows), clarification_options=""
         )
-        self._patterns.insert(0, frame)
-        return ""
-
-    def _clarify(self, command: Clarify) -> str:
-        known = [self._flows[f] for f in command.flows if f in self._flows]
-        known = [flow for flow in known if not flow.is_pattern]
-        if len(known) == 1:
-            return self._start_flow(known[0].id)
-        names = [flow.readable_name for flow in known]
-        self._patterns.append(self._frames.make("pattern_clarification", names=names, clarification_options=""))
-        return ""
-
-    def _cannot_handle(self, reason: str) -> None:
-        self._patterns.append(self._frames.make("pattern_cannot_handle", reason=reason))
-
-    def _push_frames(self) -> None:
-        """Put everything on the stack: what is to come first on top."""
-        is_cancelling = any(p.flow_id == "pattern_cancel_flow" for p in self._patterns)
-        if self._started and not is_cancelling:
-            for root in self._stack.roots:
-                self._interrupt_flow(root)
-        correction = [correction_frame(self._frames, self._corrected, self._extractor)] if self._corrected else []
-        patterns = [*correction, *self._patterns]
-        for frame in [*reversed(self._started), *reversed(self._validations), *reversed(patterns)]:
-            self._stack.append(frame)
-        for frame in [*patterns, *self._validations, *self._started]:
-            self._frames.emit_started(frame)
-
-
-def _rank(command: Command) -> int:
-    """Slots first, so that guards see them; then flows; then what is only said about them."""
-    return 0 if isinstance(command, SetSlot) else 1 if isinstance(command, StartFlow) else 2
+        self._frames.push(frame)

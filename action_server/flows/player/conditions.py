@@ -1,4 +1,7 @@
-"""Evaluates conditions where a conversation stands."""
+"""Evaluates conditions where a conversation stands.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,12 @@ class Conditions:
         found = evaluate(condition.text, self._state.slots, context, template={"context": context})
         return _decision_of(condition, found, led_to)
 
-    def holds(self, condition: Condition, frame: Frame | None = None) -> bool:
-        """Evaluate the condition of a response, and record it with the step that runs."""
-        context = self._state.stack.context_of(frame)
-        found = evaluate(condition.text, self._state.slots, context)
+    def holds(self, condition: Condition) -> bool:
+        """Evaluate the condition of a response, and record it with the step that runs.
+
+        It sees slots only, in Jinja as well (rasa-pro 3.21.0, read).
+        """
+        found = evaluate(condition.text, self._state.slots, template={"slots": self._state.slots})
         return self._recorder.add_decision(_decision_of(condition, found)).value
 
     def evaluate_rejection(self, condition: Condition, slot: str, value: Any) -> Decision:
@@ -39,8 +44,15 @@ class Conditions:
         return self._recorder.add_decision(_decision_of(condition, evaluate(condition.text, {slot: value})))
 
     def is_startable(self, flow: Flow) -> bool:
-        """Tell whether a flow's guard lets it be started by a message. Jinja in it is not rendered."""
-        return flow.guard is None or evaluate(flow.guard.text, self._state.slots, is_template=False).value
+        """Tell whether a flow's guard lets it be started by a message. Jinja in it is not rendered.
+
+        It sees the context of what is on top; what runs there may start (rasa-pro 3.21.0, read).
+        """
+        if flow.guard is None:
+            return True
+        context = self._state.stack.context_of(self._state.stack.top)
+        is_active = context.get("flow_id") == flow.id
+        return is_active or evaluate(flow.guard.text, self._state.slots, context, is_template=False).value
 
 
 def _decision_of(condition: Condition, found: Evaluation, led_to: str = "") -> Decision:

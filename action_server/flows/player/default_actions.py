@@ -1,16 +1,21 @@
-"""The engine's own actions, as the documentation describes them."""
+"""The engine's own actions, as they were read in rasa-pro 3.21.0 (rasa/core/actions, rasa/dialogue_understanding)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.frames import Frames
+from action_server.flows.player.options import join_options
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
 from action_server.flows.player.values import REFUSALS, coerce_value
 
 DefaultAction = Callable[[Dialogue, Frame | None], None]
 
+_CONTINUE = "pattern_continue_interrupted"
+_TO_CONTINUE, _CONFIRMS = "interrupted_flow_to_continue", "continue_interrupted_flow_confirmation"
+# Where the slot that says it is empty.
+_MOST_OPTIONS = 3
 _CLASSIC = "belongs to the policies of classic assistants, which the player does not play"
 NOT_PLAYED: Mapping[str, str] = {
     "action_send_text": "action_send_text sends what a language model wrote, which the player does not have",
@@ -23,9 +28,12 @@ NOT_PLAYED: Mapping[str, str] = {
 }
 
 
-def start_linked_flow(frames: Frames, flow_id: str) -> None:
-    """Put a flow on top of the stack that another one, or an action, leads to."""
-    frames.push(frames.make(flow_id, "link"))
+def trigger_flow(dialogue: Dialogue, flow_id: str) -> None:
+    """Start a flow that an action asks for: it interrupts what runs, which has to be gone on with by the user."""
+    frames, stack = dialogue.frames, dialogue.stack
+    if stack.active_standalone is not None:
+        frames.emit("flow_interrupted", stack.active_standalone)
+    frames.push(frames.make(flow_id, "interrupt" if stack else "regular"))
 
 
 def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -34,6 +42,9 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
     name = context.get("collect") or context.get("validate")
     slot = dialogue.domain.slots.get(name or "")
     if slot is None or frame is None or dialogue.state.slots.get(slot.name) is None:
+        return
+    if slot.name not in dialogue.state.has_been_set:
+        # The value it starts with is not looked at.
         return
     value = dialogue.state.slots[slot.name]
     coerced = coerce_value(slot, value)
@@ -44,8 +55,6 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
             REFUSALS.get(slot.type, ""), frame, "action_run_slot_rejections", {"value": value}
         )
         return
-    if coerced.value != value or type(coerced.value) is not type(value):
-        dialogue.events.set_slot(slot.name, coerced.value)
     for rejection in frame.rejections:
         decision = dialogue.conditions.evaluate_rejection(rejection.condition, slot.name, coerced.value)
         if not (decision.value or decision.error):
@@ -58,100 +67,103 @@ def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
         if not dialogue.responses.utter_response(utter, frame, "action_run_slot_rejections", {"value": value}):
             dialogue.recorder.add_failure(f"the domain has no response {utter!r}", rejection.at, frame)
         return
+    if coerced.value != value or type(coerced.value) is not type(value):
+        dialogue.events.set_slot(slot.name, coerced.value)
 
 
 def cancel_flow(dialogue: Dialogue, frame: Frame | None) -> None:
-    """End the flow the pattern is about, or the active one; reset its slots."""
-    wanted = (frame.context.get("canceled_frames") or []) if frame else []
-    stack = dialogue.stack
-    roots = [root for root in stack.roots if root.frame_id in wanted]
-    active = stack.active
-    if not wanted and active is not None:
-        root = stack.root_of(active)
-        roots = [root] if root else []
-    for root in roots:
-        dialogue.frames.cancel(root)
+    """Let the frames that the pattern is about end, each when its turn comes."""
+    if frame is not None and frame.flow_id == "pattern_cancel_flow":
+        dialogue.frames.wrap_up(frame.context.get("canceled_frames") or [])
 
 
 def correct_flow_slot(dialogue: Dialogue, frame: Frame | None) -> None:
-    """Set the corrected slots, and take the flow back to where the first of them was asked for."""
+    """Take the flow back to where the first of the corrected slots was asked for, and set them, as they were told."""
     context = frame.context if frame else {}
-    for name, correction in (context.get("corrected_slots") or {}).items():
-        slot = dialogue.domain.slots.get(name)
-        value = coerce_value(slot, correction["value"]).value if slot else correction["value"]
-        dialogue.events.set_slot(name, value, filled_by=correction["filled_by"], metadata={"command": "correct slot"})
     stack = dialogue.stack
     target = next((f for f in reversed(stack) if f.is_flow and f.flow_id == context.get("reset_flow_id")), None)
-    if target is None or not context.get("reset_step_id"):
-        return
-    # What it called and asked since then starts anew; the correction itself, above, goes on.
-    above = stack[stack.index(target) + 1 :]
-    stack.remove_frames([f for f in above if f.is_flow or f.flow_id == PATTERN_COLLECT])
-    target.step_id = f"{NEXT}{context['reset_step_id']}"
+    if target is not None and context.get("reset_step_id"):
+        for above in stack[stack.index(target) + 1 :]:
+            if above.flow_id == PATTERN_COLLECT or (above.is_flow and above.frame_type == "call"):
+                above.wrap_up()
+        target.step_id = f"{NEXT}{context['reset_step_id']}"
+    for name, correction in (context.get("corrected_slots") or {}).items():
+        dialogue.events.set_slot(name, correction["value"], filled_by=correction["filled_by"])
 
 
 def clarify_flows(dialogue: Dialogue, frame: Frame | None) -> None:
     """Make the text of the options, no more of them than `max_clarification_options`."""
-    if frame is None:
+    if frame is None or frame.flow_id != "pattern_clarification":
         return
-    names = [str(name) for name in frame.context.get("names") or ()]
     limit = dialogue.state.slots.get("max_clarification_options")
-    if isinstance(limit, (int, float)) and limit > 0:
-        names = names[: int(limit)]
-    frame.context["clarification_options"] = join_options(names)
-
-
-def join_options(names: list[str]) -> str:
-    """Return "a, b or c"."""
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+    most = int(limit) if isinstance(limit, (int, float)) else _MOST_OPTIONS
+    names = [str(name) for name in frame.context.get("names") or ()][:most]
+    frame.context.update(names=names, clarification_options=join_options(names, "or"))
 
 
 def repeat_bot_messages(dialogue: Dialogue, frame: Frame | None) -> None:
-    """Say what the bot said last; but not a question that is asked again anyway when the flow goes on."""
-    events = dialogue.state.events
-    users = [i for i, event in enumerate(events) if event["event"] == "user"]
-    # The message that asks for it is the last one.
-    start = users[-2] if len(users) > 1 else 0
-    said = [e for e in events[start : users[-1] if users else len(events)] if e["event"] == "bot"]
-    below = next((f for f in reversed(dialogue.stack) if f is not frame), None)
-    again = below.context.get("utter") if below is not None and below.flow_id == PATTERN_COLLECT else None
-    asked_by_action = (
-        below is not None
-        and below.flow_id == PATTERN_COLLECT
-        and dialogue.domain.lists(str(below.context.get("collect_action")))
-    )
-    if asked_by_action and said:
+    """Say what the bot said last, without a message in between; not the question that is asked again anyway."""
+    said: list[Mapping[str, Any]] = []
+    for event in reversed(dialogue.state.events):
+        if event["event"] == "user" and said:
+            break
+        if event["event"] == "bot":
+            said.insert(0, event)
+    own = ("pattern_repeat_bot_messages", "pattern_user_silence")
+    below = next((f for f in reversed(dialogue.stack) if f.flow_id not in own), None)
+    if below is not None and below.flow_id == PATTERN_COLLECT:
         said = said[:-1]
-    for event in said:
-        if again is None or event.get("metadata", {}).get("utter_action") != again:
-            dialogue.responses.repeat_message(event)
+    for message in said:
+        dialogue.responses.repeat_message(message)
 
 
 def continue_interrupted_flow(dialogue: Dialogue, frame: Frame | None) -> None:
     """Bring the flow to the top that the user wants to go on with."""
-    stack = dialogue.stack
-    wanted = str(dialogue.state.slots.get("interrupted_flow_to_continue") or "").strip().lower()
-    roots = [root for root in stack.roots if root.interrupted]
-    named = [r for r in roots if wanted in (r.flow_id.lower(), dialogue.frames.name_of(r).lower())]
-    if wanted and roots and not named:
-        dialogue.recorder.add_note(f"no interrupted flow is called {wanted!r}; the last one goes on")
-    chosen = (named or roots)[-1:]
-    own = [f for f in stack if frame is not None and f is frame]
-    for root in chosen:
-        group = [f for f in stack.group(root) if f is not frame]
-        stack.move_to_top([*group, *own])
+    asking = dialogue.stack.open_pattern(_CONTINUE)
+    if asking is None:
+        return
+    ids, names = asking.context["interrupted_flow_ids"], asking.context["interrupted_flow_names"]
+    wanted = dialogue.state.slots.get(_TO_CONTINUE)
+    flow_id = ids[0] if len(ids) == 1 else wanted if wanted in ids else dict(zip(names, ids, strict=True)).get(wanted)
+    if flow_id is None:
+        dialogue.recorder.add_note(
+            f"no interrupted flow is called {wanted!r}: engines say so, and what is on top goes on"
+        )
+        return
+    dialogue.frames.resume(flow_id)
+    dialogue.events.set_slot(_TO_CONTINUE, None)
+    dialogue.events.set_slot(_CONFIRMS, None)
 
 
 def cancel_interrupted_flows(dialogue: Dialogue, frame: Frame | None) -> None:
-    """End the interrupted flows."""
-    ids = (frame.context.get("interrupted_flow_ids") or []) if frame else []
-    for root in [r for r in dialogue.stack.roots if r.interrupted and (not ids or r.flow_id in ids)]:
-        dialogue.frames.cancel(root)
+    """Cancel the interrupted flows, one after the other. Users are told their ids."""
+    frames = dialogue.frames
+    asking = dialogue.stack.open_pattern(_CONTINUE)
+    if asking is None:
+        return
+    groups = [(i, g) for i in asking.context["interrupted_flow_ids"] if (g := dialogue.stack.standalone_group(i))]
+    for _, group in groups:
+        frames.emit("flow_cancelled", group[0])
+    for flow_id, group in reversed(groups):
+        ids = [other.frame_id for other in group]
+        frames.push(frames.make("pattern_cancel_flow", canceled_name=flow_id, canceled_frames=ids))
+    dialogue.events.set_slot(_TO_CONTINUE, None)
+    dialogue.events.set_slot(_CONFIRMS, None)
 
 
 def clean_stack(dialogue: Dialogue, frame: Frame | None) -> None:
-    """End everything but the pattern this runs in."""
-    dialogue.stack[:] = [f for f in dialogue.stack if f is frame]
+    """Let everything end; a flow that does this goes on, and is the last one to."""
+    stack = dialogue.stack
+    top, flow = next((f for f in reversed(stack) if f.flow_id != PATTERN_COLLECT), None), stack.active
+    goes_on = flow if flow is not None and top is flow else None
+    for other in stack:
+        if other is not goes_on:
+            other.wrap_up()
+            # So that nobody is asked whether it goes on.
+            other.frame_type = "regular" if other.is_flow else other.frame_type
+    if goes_on is not None:
+        stack.remove_frames([goes_on])
+        stack.insert(0, goes_on)
 
 
 def session_start(dialogue: Dialogue, frame: Frame | None) -> None:

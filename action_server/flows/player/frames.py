@@ -1,4 +1,7 @@
-"""Makes the frames of flows and patterns, puts them on the stack, and tells when they start, stop and go on."""
+"""Makes the frames of flows and patterns, puts them on the stack, and tells what becomes of them.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/dialogue_understanding/commands and .../patterns).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from action_server.flows.player.event_log import EventLog
-from action_server.flows.player.stack import QUIET_PATTERNS, Frame, FrameType, Stack
+from action_server.flows.player.stack import Frame, FrameType, Stack
 from action_server.project.flows import CollectStep, Flow, scoped_slots
 
 FlowEvent = Literal["flow_completed", "flow_cancelled", "flow_interrupted", "flow_resumed"]
+
+# A link to any other pattern plays it as a flow.
+_HANDOFF = "pattern_human_handoff"
 
 
 class Frames:
@@ -26,24 +32,26 @@ class Frames:
         """Make a frame for a flow or, by its id, for a pattern."""
         frame_id = "".join(self._ids.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") for _ in range(8))
         flow = self.flows.get(flow_id)
-        kind = flow_id if flow is not None and flow.is_pattern else "flow"
-        return Frame(frame_id, flow_id, kind=kind, frame_type=frame_type, context=context)
+        is_pattern = flow is not None and flow.is_pattern and (frame_type != "link" or flow_id == _HANDOFF)
+        return Frame(frame_id, flow_id, kind=flow_id if is_pattern else "flow", frame_type=frame_type, context=context)
 
     def push(self, frame: Frame) -> None:
-        """Put a frame on top of the stack, and tell that its flow started."""
+        """Put a frame on top of the stack. Its flow has started once its first step is taken."""
         self.stack.append(frame)
-        self.emit_started(frame)
 
-    def emit_started(self, frame: Frame) -> None:
-        """Append the event that a frame's flow started."""
-        if frame.flow_id not in QUIET_PATTERNS:
-            event = {"event": "flow_started", "flow_id": frame.flow_id}
-            self._events.emit({**event, "metadata": dict(frame.context)} if frame.context else event)
+    def link(self, flow_id: str) -> None:
+        """Put a flow below the one on top, which links to it and ends."""
+        self.stack.insert(len(self.stack) - 1, self.make(flow_id, "link"))
 
-    def emit(self, event: FlowEvent, frame: Frame) -> None:
-        """Append an event about a frame's flow."""
-        if frame.flow_id not in QUIET_PATTERNS:
-            self._events.emit({"event": event, "flow_id": frame.flow_id, "step_id": frame.step_id})
+    def start(self, flow_id: str, interrupted: Frame | None) -> None:
+        """Put a flow on top that a user or an action starts; ``interrupted`` is the one that waits for it."""
+        if interrupted is not None:
+            self.emit("flow_interrupted", interrupted)
+        self.push(self.make(flow_id, "interrupt" if interrupted is not None else "regular"))
+
+    def emit(self, event: FlowEvent, frame: Frame, step_id: str = "") -> None:
+        """Append an event about a frame's flow; ``step_id`` is its step, if it is another than the frame's."""
+        self._events.emit({"event": event, "flow_id": frame.flow_id, "step_id": step_id or frame.step_id})
 
     def name_of(self, frame: Frame) -> str:
         """Return what users are told a frame's flow is called."""
@@ -65,12 +73,26 @@ class Frames:
         for name in scoped_slots(flow, self.flows) if flow else ():
             self._events.reset_slot(name)
 
-    def cancel(self, root: Frame) -> None:
-        """Take a flow off the stack, with all it called and asked."""
-        # What the group does not own lies above it only while it runs: patterns, the one that cancels among them.
-        frames = [f for f in self.stack.group(root) if f.is_flow or f.flow_id in QUIET_PATTERNS]
-        for frame in frames:
-            if frame.is_flow:
-                self.emit("flow_cancelled", frame)
-        self.reset_slots_of(root)
-        self.stack.remove_frames(frames)
+    def remove_patterns(self) -> None:
+        """Take the patterns off the top of the stack: what they asked is answered."""
+        while self.stack and not self.stack[-1].is_flow:
+            self.emit("flow_completed", self.stack.pop())
+
+    def resume(self, flow_id: str) -> bool:
+        """Bring a flow to the top with all that belongs to it. False if it does not run."""
+        frames = self.stack.standalone_group(flow_id)
+        if frames:
+            self.stack.move_to_top(frames)
+            self.emit("flow_resumed", frames[0])
+        return bool(frames)
+
+    def cancelled_ids(self) -> list[str]:
+        """Return the ids of what ends if the user gives up: all from the top to the flow that others did not call."""
+        index = next(i for i in reversed(range(len(self.stack))) if self.stack[i].is_root)
+        return [frame.frame_id for frame in reversed(self.stack[index:])]
+
+    def wrap_up(self, frame_ids: list[str]) -> None:
+        """Let frames end, each in its turn."""
+        for frame in self.stack:
+            if frame.frame_id in frame_ids:
+                frame.wrap_up()

@@ -1,4 +1,7 @@
-"""Plays a conversation with a project's flows, turn by turn, against the real actions."""
+"""Plays a conversation with a project's flows, turn by turn, against the real actions.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from action_server.flows.player.buttons import ButtonPayload, read_button_payloa
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.message_limits import fault_of, most_characters
-from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, Policy
+from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, LostTurnError, Policy
 from action_server.flows.player.request_body import message_as_json
-from action_server.flows.player.state import State
+from action_server.flows.player.state import Snapshot, State
 from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.view import Views
@@ -55,6 +58,7 @@ class Player:
         self._policy = Policy(self._dialogue, self._actions, most_steps, most_actions, tools, sub_agents)
         self._messages = 0
         self._most_characters = most_characters(project.config)
+        self._has_chitchat = project.has_policy("IntentlessPolicy")
         self._has_started = False
 
     @property
@@ -143,19 +147,34 @@ class Player:
         if payload is not None:
             prediction = Prediction(payload.commands, payload.because)
         dialogue.recorder.turn.because, dialogue.recorder.turn.details = prediction.because, prediction.details
+        before = self.state.snapshot()
         self._emit_user_message(message, prediction, payload, metadata)
         if not self.state.is_paused:
-            processor = CommandProcessor(
-                dialogue,
-                extractor=payload.extractor if payload else "LLM",
-                forced=payload.forced if payload else (),
-                most_characters=-1 if payload else self._most_characters,
-            )
-            processor.execute(prediction.commands, message)
+            self._processor(payload).execute(prediction.commands, message)
             dialogue.events.emit_stack()
             await self._actions.run_every_turn()
-            await self._policy.run()
+            try:
+                await self._policy.run()
+            except LostTurnError:
+                self._forget_turn(before, started)
         return self._finish_turn()
+
+    def _processor(self, payload: ButtonPayload | None) -> CommandProcessor:
+        return CommandProcessor(
+            self._dialogue,
+            extractor=payload.extractor if payload else "LLM",
+            forced=payload.forced if payload else (),
+            most_characters=-1 if payload else self._most_characters,
+            has_chitchat=self._has_chitchat,
+        )
+
+    def _forget_turn(self, before: Snapshot, started: Turn | None) -> None:
+        """Take everything back but what was said, as engines do: they save the tracker at the turn's end only."""
+        turn = self._dialogue.recorder.turn
+        self.state.restore(before)
+        self._dialogue.events.forget_stack()
+        turn.events[:] = started.events if started is not None else []
+        turn.notes.append("an engine loses this turn: what is said is said, and nothing of it is remembered")
 
     def _emit_user_message(
         self, message: str, prediction: Prediction, payload: ButtonPayload | None, metadata: Mapping[str, Any] | None

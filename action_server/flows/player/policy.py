@@ -1,4 +1,7 @@
-"""The flow policy: takes one step after another until the user is to speak."""
+"""The flow policy: takes one step after another until the user is to speak.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/core/policies/flows/flow_executor.py and flow_policy.py).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from action_server.flows.player.actions import Actions, Outcome
-from action_server.flows.player.default_actions import start_linked_flow
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.endings import end_flow, fail_flow
+from action_server.flows.player.endings import end_endless_flow, end_flow, fail_flow, push_error
+from action_server.flows.player.silence import note_silence
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
 from action_server.flows.player.tools import Tools, arguments_of, error_of, slots_of
 from action_server.flows.player.trace import ActionCall, StepTaken
@@ -34,6 +37,10 @@ MOST_STEPS = 250
 MOST_ACTIONS = 1000
 
 
+class LostTurnError(Exception):
+    """Something failed while the next step was looked for. Engines lose the whole turn then, the message included."""
+
+
 class Policy:
     """Plays the stack of a dialogue."""
 
@@ -54,7 +61,6 @@ class Policy:
         self._flows = dialogue.flows
         self._domain = dialogue.domain
         self._conditions = dialogue.conditions
-        self._responses = dialogue.responses
         self._actions = actions
         self._most_steps = most_steps
         self._tools = tools
@@ -66,9 +72,11 @@ class Policy:
 
         Raises:
             UnsupportedError: a step that the player does not play.
+            LostTurnError: no step can be found; what happened in the turn is to be forgotten.
         """
         first = executed = self._actions.executed
         steps = 0
+        is_stopped = False
         while executed - first < self._most_actions:
             if self._state.is_paused or self._state.has_ended:
                 return
@@ -78,8 +86,12 @@ class Policy:
             steps = steps + 1 if self._actions.executed == executed else 0
             executed = self._actions.executed
             if steps >= self._most_steps:
-                self._stop_endless_steps()
-                return
+                self._note_endless(f"{self._most_steps} steps without an action")
+                if is_stopped:
+                    self._stack.clear()
+                    return
+                end_endless_flow(self._frames)
+                steps, is_stopped = 0, True
         # Engines predict no more, say nothing, and leave the stack as it is.
         self._note_endless(f"{self._most_actions} actions")
 
@@ -90,25 +102,38 @@ class Policy:
         frame = self._stack.top
         if frame is None:
             return await self._actions.run("action_listen", None)
-        self._emit_resumed(frame)
         flow = self._flows.get(frame.flow_id)
         if flow is None:
             self._recorder.add_failure(f"there is no flow {frame.flow_id!r}", frame=frame)
-            return fail_flow(self._frames, frame)
+            raise LostTurnError
         target = self._find_next_step(frame, flow)
-        if target is None:
-            return fail_flow(self._frames, frame)
         if target == END:
+            if frame.flow_id == PATTERN_COLLECT:
+                note_silence(self._state, self._events)
             end_flow(self._frames, self._recorder, frame, flow)
             return Outcome.GO_ON
         step = flow.step(target)
         if step is None:
             self._recorder.add_failure(f"the flow {flow.id!r} has no step {target!r}", flow.at, frame)
-            return fail_flow(self._frames, frame)
-        frame.step_id = step.id
+            raise LostTurnError
+        before, frame.step_id = frame.step_id, step.id
         frame.visited.append(step.id)
+        if before == START:
+            self._begin(frame, step)
         taken = self._recorder.add_step(frame, StepTaken(flow.id, step.id, step.kind, step.what, step.at))
-        return await self._execute(frame, step, taken)
+        outcome = await self._execute(frame, step, taken)
+        if outcome is not Outcome.REJECTED:
+            return outcome
+        # Nothing else is predicted, and the next message comes to the same action.
+        frame.step_id = before
+        return await self._actions.run("action_listen", None)
+
+    def _begin(self, frame: Frame, step: Step) -> None:
+        """Tell that a flow has started. What waits on the stack has not."""
+        metadata = self._stack.context_of(frame)
+        self._events.emit({"event": "flow_started", "flow_id": frame.flow_id, "metadata": metadata})
+        if not isinstance(step, CollectStep) and frame.flow_id not in (PATTERN_COLLECT, "pattern_user_silence"):
+            note_silence(self._state, self._events)
 
     async def _run_followup(self) -> Outcome:
         name, self._state.followup = self._state.followup, ""
@@ -116,20 +141,21 @@ class Policy:
         flow, step = (frame.flow_id, frame.step_id) if frame else ("", "")
         self._recorder.turn.steps.append(StepTaken(flow, step, "followup", f"action {name}, which an action asked for"))
         outcome = await self._actions.run(name, frame)
-        return fail_flow(self._frames, frame) if outcome is Outcome.FAILED else outcome
+        if outcome is Outcome.REJECTED:
+            return Outcome.GO_ON
+        return self._fail_action() if outcome is Outcome.FAILED else outcome
 
-    def _emit_resumed(self, frame: Frame) -> None:
-        """Tell that an interrupted flow goes on, once its own frame or its question is on top again."""
-        stack = self._stack
-        index = len(stack) - 1
-        owner = stack[index - 1] if frame.flow_id == PATTERN_COLLECT and index else frame
-        root = stack.root_of(owner) if owner.is_flow else None
-        if root is not None and root.interrupted:
-            root.interrupted = False
-            self._frames.emit("flow_resumed", root)
+    def _fail_action(self) -> Outcome:
+        """Cancel the flow of an action that failed. Users are told the id of what is on top."""
+        top = self._stack.top
+        return fail_flow(self._frames, top.flow_id if top else "")
 
-    def _find_next_step(self, frame: Frame, flow: Flow) -> str | None:
-        """Return the step to go to, or END; None, with a failure recorded, if no branch fits."""
+    def _find_next_step(self, frame: Frame, flow: Flow) -> str:
+        """Return the step to go to, or END.
+
+        Raises:
+            LostTurnError: no branch fits, or a condition cannot be rendered; the failure is recorded.
+        """
         if frame.step_id == START:
             return flow.steps[0].id if flow.steps else END
         if frame.step_id == END:
@@ -139,7 +165,12 @@ class Policy:
         step = flow.step(frame.step_id)
         if step is None:
             self._recorder.add_failure(f"the flow {flow.id!r} has no step {frame.step_id!r}", flow.at, frame)
-            return None
+            raise LostTurnError
+        if isinstance(step, LinkStep):
+            return END
+        return self._choose_branch(frame, flow, step)
+
+    def _choose_branch(self, frame: Frame, flow: Flow, step: Step) -> str:
         taken = self._recorder.last_step_of(frame)
         if taken is None or taken.step != step.id:
             taken = self._recorder.add_step(frame, StepTaken(flow.id, step.id, "resumed", step.what, step.at))
@@ -151,11 +182,11 @@ class Policy:
             if not decision.is_rendered:
                 what = f"the condition {decision.condition!r} cannot be rendered: {decision.error}"
                 self._recorder.add_failure(what, decision.at, frame)
-                return None
+                raise LostTurnError
             if decision.value:
                 return branch.target
         self._recorder.add_failure(f"no branch of the step {step.id!r} fits, and it has no `else`", step.at, frame)
-        return None
+        raise LostTurnError
 
     async def _execute(self, frame: Frame, step: Step, taken: StepTaken) -> Outcome:
         if isinstance(step, ActionStep):
@@ -175,13 +206,13 @@ class Policy:
     async def _run_action(self, frame: Frame, step: ActionStep, taken: StepTaken) -> Outcome:
         name = step.action
         if "{" in name:
-            # The context alone, as in conditions (rasa-pro 3.21.0, read).
+            # The context alone, as in conditions.
             values = {"context": self._stack.context_of(frame)}
             try:
                 name = render_template(name, values)
-            except Exception as exc:  # noqa: BLE001 - a template may raise anything
+            except Exception as exc:
                 self._recorder.add_failure(f"the name {name!r} cannot be rendered: {exc}", step.at, frame)
-                return fail_flow(self._frames, frame)
+                raise LostTurnError from exc
             taken.what = f"action {name}"
             reason = self._explain_skip(name, frame)
             if reason:
@@ -189,7 +220,7 @@ class Policy:
                 taken.skipped = True
                 return Outcome.GO_ON
         outcome = await self._actions.run(name, frame, step.at)
-        return fail_flow(self._frames, frame) if outcome is Outcome.FAILED else outcome
+        return self._fail_action() if outcome is Outcome.FAILED else outcome
 
     def _explain_skip(self, name: str, frame: Frame) -> str:
         """Say why an action that a pattern only may have does not run; empty if it runs."""
@@ -207,12 +238,14 @@ class Policy:
 
     def _ask_for_slot(self, frame: Frame, step: CollectStep, taken: StepTaken) -> Outcome:
         slot = step.collect
-        if slot not in self._domain.slots:
-            self._recorder.add_failure(f"the domain has no slot {slot!r}", step.at, frame)
-            return fail_flow(self._frames, frame)
-        if step.ask_before_filling and self._state.slots[slot] is not None:
+        if problem := self._problem_of_question(step):
+            self._recorder.add_failure(problem, step.at, frame)
+            return fail_flow(self._frames, self._frames.name_of(frame))
+        note_silence(self._state, self._events, step.silence_timeout)
+        if step.ask_before_filling:
+            if self._state.slots[slot] is not None:
+                taken.notes.append(f"slot {slot} is emptied: ask_before_filling")
             self._events.set_slot(slot, None)
-            taken.notes.append(f"slot {slot} is emptied: ask_before_filling")
         asking = self._frames.make(
             PATTERN_COLLECT,
             collect=slot,
@@ -224,13 +257,21 @@ class Policy:
         self._stack.append(asking)
         return Outcome.GO_ON
 
+    def _problem_of_question(self, step: CollectStep) -> str:
+        """Say why a slot cannot be asked for; empty if it can be, or has a value from the start."""
+        domain = self._domain
+        if step.collect not in domain.slots:
+            return f"the domain has no slot {step.collect!r}"
+        can_ask = self._actions.exists(step.ask_utter) or self._actions.exists(step.ask_action)
+        if can_ask or domain.slots[step.collect].initial_value is not None:
+            return ""
+        return f"the domain has neither {step.ask_utter} nor {step.ask_action}"
+
     def _follow_link(self, frame: Frame, step: LinkStep) -> Outcome:
-        flow = self._flows.get(step.link)
-        if flow is None:
+        if step.link not in self._flows:
             self._recorder.add_failure(f"the link leads to {step.link!r}, and there is no such flow", step.at, frame)
-            return fail_flow(self._frames, frame)
-        end_flow(self._frames, self._recorder, frame, self._flows[frame.flow_id], links=True)
-        start_linked_flow(self._frames, flow.id)
+            return fail_flow(self._frames, self._frames.name_of(frame))
+        self._frames.link(step.link)
         return Outcome.GO_ON
 
     async def _call_tool(self, frame: Frame, step: CallStep) -> Outcome:
@@ -254,7 +295,8 @@ class Policy:
         )
         if problem:
             self._recorder.add_failure(f"the tool {name} failed: {problem}", step.at, frame)
-            return fail_flow(self._frames, frame)
+            # The flow is not cancelled: its next step follows.
+            push_error(self._frames)
         return Outcome.GO_ON
 
     def _call_flow(self, frame: Frame, step: CallStep) -> Outcome:
@@ -288,9 +330,3 @@ class Policy:
             f"the turn did not end within {limit}, which is what engines allow; taken most: {steps}",
             often[0][2] if often else None,
         )
-
-    def _stop_endless_steps(self) -> None:
-        """End a turn in which nothing runs any more, as engines do: by the pattern for errors."""
-        self._note_endless(f"{self._most_steps} steps without an action")
-        self._stack.clear()
-        self._responses.utter_response("utter_internal_error_rasa", None, "pattern_internal_error")

@@ -1,4 +1,7 @@
-"""The webhook request that an engine with CALM would send now."""
+"""The webhook request that an engine with CALM would send now.
+
+What engines send was read in rasa-pro 3.21.0, and stands in the captured exchanges of tests/contract.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the bot says: which variation of a response, and with which values."""
+"""What the bot says: which variation of a response, and with which values.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/core/nlg, and RemoteAction of rasa/core/actions/action.py).
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,17 @@ from action_server.project.wordings import fill_braces, fill_in, is_same_value, 
 
 Holds = Callable[[Condition], bool]
 
+_FILLS = {"format": fill_braces, "jinja": render_jinja}
+# Of what an action sends, what is more than a note beside the message.
+_SAID = ("text", "image", "attachment", "custom", "quick_replies", "elements", "buttons", "response", "template")
+
 
 def choose_variation(
     response: Response, channel: str, slots: Mapping[str, Any], holds: Holds, chance: random.Random
-) -> Variation:
-    """Choose a variation as engines do: by channel, then by condition, then at random.
+) -> Variation | None:
+    """Choose a variation as engines do: by channel, then by condition, then at random. None if none fits.
 
-    ``holds`` evaluates a condition. Raises :class:`ResponseError` if none fits.
+    ``holds`` evaluates a condition.
     """
     fitting = [v for v in response.variations if v.is_conditional and _fits(v, slots, holds)]
     defaults = [v for v in response.variations if not v.is_conditional]
@@ -34,23 +41,27 @@ def choose_variation(
     for variations in preference:
         if variations:
             return variations[0] if len(variations) == 1 else chance.choice(variations)
-    raise ResponseError(f"no variation of {response.name!r} fits the slots and the channel {channel!r}")
+    return None
 
 
 def _fits(variation: Variation, slots: Mapping[str, Any], holds: Holds) -> bool:
     if variation.condition is not None:
-        return holds(variation.condition)
-    return all(is_same_value(slots.get(c.name), c.value) for c in variation.constraints)
+        # An empty one is no condition, and not the lack of one.
+        return bool(variation.condition.text) and holds(variation.condition)
+    constraints = variation.constraints or ()
+    return bool(constraints) and all(is_same_value(slots.get(c.name), c.value) for c in constraints)
 
 
 def render_variation(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
-    """Fill in the values. Raises :class:`ResponseError` if a Jinja template cannot be rendered."""
-    fill = render_jinja if variation.is_jinja else fill_braces
+    """Fill in the values. Raises :class:`ResponseError` if that cannot be done, for which the action fails."""
+    engine = variation.metadata.get("template", "format")
+    fill = _FILLS.get(engine) if isinstance(engine, str) else None
+    if fill is None:
+        raise ResponseError(f"its `template` is {engine!r}, not one of {', '.join(_FILLS)}")
 
     def filled(value: Any) -> Any:
         return fill_in(value, fill, values)
 
-    metadata = {k: v for k, v in variation.metadata.items() if k not in ("template", "rephrase_prompt")}
     return BotMessage(
         text=None if variation.text is None else str(filled(variation.text)),
         response=name,
@@ -61,9 +72,18 @@ def render_variation(name: str, variation: Variation, values: Mapping[str, Any])
         image=filled(variation.image),
         attachment=filled(variation.attachment),
         custom=filled(variation.custom),
-        metadata={**metadata, **variation.extra},
+        metadata=_kept_of(variation),
         rephrased=variation.is_rephrased,
     )
+
+
+def _kept_of(variation: Variation) -> dict[str, Any]:
+    """Return what engines keep of a variation in the metadata of its message: all that is not said."""
+    condition: Any = variation.condition.text if variation.condition else None
+    if variation.constraints is not None:
+        condition = [{"type": "slot", "name": c.name, "value": c.value} for c in variation.constraints]
+    kept = {"id": variation.id, "channel": variation.channel, "condition": condition, "metadata": variation.metadata}
+    return {**{key: value for key, value in kept.items() if value}, **variation.extra}
 
 
 def message_from_action(
@@ -71,14 +91,21 @@ def message_from_action(
 ) -> BotMessage | None:
     """Make a message of one response of an action server: a text of its own, or a response of the domain.
 
-    ``say`` says a response by name with further values. Buttons are added, everything else replaces what the domain
-    has.
+    ``say`` says a response by name with further values. What the domain has replaces what the action sends, its text
+    even if it has none; buttons are added.
     """
     name = response.get("response") or response.get("template")
     own = {k: v for k, v in response.items() if k not in ("response", "template") and v not in (None, "", [], {})}
-    base = say(name, own) if isinstance(name, str) and name else BotMessage()
+    base = say(name, own) if isinstance(name, str) and name else BotMessage(text=own.get("text"))
     if base is None:
         return None
-    known = ("text", "image", "attachment", "custom", "quick_replies", "elements")
-    message = replace(base, action=action, **{k: own[k] for k in known if k in own})
-    return replace(message, buttons=[*base.buttons, *own.get("buttons", [])])
+    parts = ("image", "attachment", "custom", "quick_replies", "elements")
+    beside = {key: value for key, value in own.items() if key not in _SAID}
+    return replace(
+        base,
+        action=action,
+        source=action,
+        buttons=[*base.buttons, *own.get("buttons", [])],
+        metadata={**beside, **base.metadata},
+        **{key: own[key] for key in parts if key in own and not getattr(base, key)},
+    )

@@ -1,13 +1,16 @@
-"""The dialogue stack: flows and patterns that run, the active one on top."""
+"""The dialogue stack: flows and patterns that run, the active one on top.
+
+What engines do here was read in rasa-pro 3.21.0 (rasa/dialogue_understanding/stack).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from action_server.project.flows import START, Condition, Rejection
+from action_server.project.flows import END, START, Condition, Rejection
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
@@ -35,9 +38,8 @@ class Frame:
     step_id: str = START
     frame_type: FrameType = "regular"
     context: JsonObject = field(default_factory=dict)
-    # Not part of what engines send: the steps that were entered, and whether another flow came in between.
+    # Not part of what engines send: the steps that were entered.
     visited: list[str] = field(default_factory=list)
-    interrupted: bool = False
     # Of a pattern that checks a slot: its rules with their places in the files.
     rejections: tuple[Rejection, ...] = ()
 
@@ -50,6 +52,24 @@ class Frame:
     def is_root(self) -> bool:
         """Tell a flow of its own from one that another flow called."""
         return self.is_flow and self.frame_type != "call"
+
+    @property
+    def is_standalone(self) -> bool:
+        """Tell a flow that a user or an action started from one that another flow called or linked to."""
+        return self.is_flow and self.frame_type in ("regular", "interrupt")
+
+    @property
+    def has_steps_left(self) -> bool:
+        """Tell whether it is not about to end."""
+        return self.step_id not in (END, f"{NEXT}{END}")
+
+    def copy(self) -> Frame:
+        """Return a frame that what happens to this one does not change."""
+        return replace(self, context=dict(self.context), visited=list(self.visited))
+
+    def wrap_up(self) -> None:
+        """Let it end when its turn comes, without another step."""
+        self.step_id = f"{NEXT}{END}"
 
     def as_json(self) -> JsonObject:
         """Return the frame as engines send it."""
@@ -96,6 +116,20 @@ class Stack(list[Frame]):
         return next((frame for frame in reversed(self) if frame.is_flow), None)
 
     @property
+    def active_standalone(self) -> Frame | None:
+        """Return the topmost flow that was neither called nor linked to; it is the one that others interrupt."""
+        return next((frame for frame in reversed(self) if frame.is_standalone), None)
+
+    def open_pattern(self, flow_id: str) -> Frame | None:
+        """Return the topmost frame of a pattern, None if a flow lies above it."""
+        for frame in reversed(self):
+            if frame.is_flow:
+                return None
+            if frame.flow_id == flow_id:
+                return frame
+        return None
+
+    @property
     def roots(self) -> list[Frame]:
         """Return the flows that are no patterns and were not called, from the bottom to the top."""
         return [frame for frame in self if frame.is_root]
@@ -104,6 +138,14 @@ class Stack(list[Frame]):
         """Return a root's frame and those above it up to the next root: what it called, what it asks."""
         start = self.index(root)
         end = next((i for i in range(start + 1, len(self)) if self[i].is_root), len(self))
+        return self[start:end]
+
+    def standalone_group(self, flow_id: str) -> list[Frame]:
+        """Return a flow's frame and those above it up to the next flow that stands alone; empty if it does not run."""
+        start = next((i for i, f in enumerate(self) if f.is_standalone and f.flow_id == flow_id), None)
+        if start is None:
+            return []
+        end = next((i for i in range(start + 1, len(self)) if self[i].is_standalone), len(self))
         return self[start:end]
 
     def root_of(self, frame: Frame) -> Frame | None:
@@ -126,13 +168,12 @@ class Stack(list[Frame]):
         return str(frame.context.get("collect") or frame.context.get("validate") or "") if frame else ""
 
     def context_of(self, frame: Frame | None) -> JsonObject:
-        """Return what conditions and responses call `context`; a pattern's question sees the pattern's as well."""
+        """Return what conditions and responses call `context`; a question also has that of who asks."""
         if frame is None:
             return {}
-        index = self.index(frame) if frame in self else 0
-        below = self[index - 1] if index else None
-        if frame.flow_id in QUIET_PATTERNS and below is not None and not below.is_flow:
-            return {**below.context, **frame.for_conditions}
+        index = next((i for i, other in enumerate(self) if other is frame), 0)
+        if frame.flow_id == PATTERN_COLLECT and index:
+            return {**frame.for_conditions, **self.context_of(self[index - 1])}
         return frame.for_conditions
 
     def remove_frames(self, frames: list[Frame]) -> None:
@@ -141,9 +182,12 @@ class Stack(list[Frame]):
         self[:] = [frame for frame in self if id(frame) not in gone]
 
     def move_to_top(self, frames: list[Frame]) -> None:
-        """Move frames to the top, in their order."""
+        """Move frames to the top, in their order. Each flow that stands alone is one that interrupts from then on."""
         self.remove_frames(frames)
         self.extend(frames)
+        for frame in self:
+            if frame.is_standalone:
+                frame.frame_type = "interrupt"
 
     def as_json(self) -> list[JsonObject]:
         """Return the stack as engines send it."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from action_server.flows.player.stack import Stack, apply_patch, frame_from
+from action_server.flows.player.stack import Frame, Stack, apply_patch, frame_from
 from action_server.project.domain import BUILT_IN_SLOTS, Domain
 from action_server.protocol.jsonable import JsonObject
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a conversation was at a moment."""
+
+    events: int
+    stack: Sequence[Frame]
+    values: Mapping[str, Any]
 
 
 class State:
@@ -20,6 +31,8 @@ class State:
         self.events: list[JsonObject] = []
         self.stack = Stack()
         self.slots: dict[str, Any] = {}
+        # Those that an event gave a value, null included.
+        self.has_been_set: set[str] = set()
         self.latest_message: JsonObject = _no_message()
         self.latest_action = ""
         self.followup = ""
@@ -42,6 +55,7 @@ class State:
         if self.domain.forms:
             names.append("requested_slot")
         self.slots = {name: self.initial_value(name) for name in names}
+        self.has_been_set = set()
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Append an event and let it do what it does. Returns a sentence if it could not do it, otherwise nothing."""
@@ -56,6 +70,19 @@ class State:
         """Return the time, in seconds since 1970."""
         return self._clock()
 
+    def snapshot(self) -> Snapshot:
+        """Return what the conversation is now, to go back to."""
+        # Nothing in a slot, and nothing of a message, is changed in place.
+        kept = {name: copy.copy(getattr(self, name)) for name in _KEPT}
+        return Snapshot(len(self.events), [frame.copy() for frame in self.stack], kept)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to what the conversation was."""
+        del self.events[snapshot.events :]
+        self.stack[:] = snapshot.stack
+        for name, value in snapshot.values.items():
+            setattr(self, name, value)
+
     # What events do. Each returns a sentence if it could not be done.
 
     def _slot(self, event: JsonObject) -> str:
@@ -63,6 +90,7 @@ class State:
         if name not in self.slots:
             return f"the domain has no slot {name!r}, so it was not set"
         self.slots[name] = event.get("value")
+        self.has_been_set.add(name)
         return ""
 
     def _reset_slots(self, event: JsonObject) -> str:
@@ -138,6 +166,18 @@ class State:
             elif event["event"] in ("restart", "session_started"):
                 self.reset_slots()
         return ""
+
+
+_KEPT = (
+    "slots",
+    "has_been_set",
+    "latest_message",
+    "latest_action",
+    "followup",
+    "is_paused",
+    "has_ended",
+    "active_loop",
+)
 
 
 def _no_message() -> JsonObject:

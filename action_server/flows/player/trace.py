@@ -1,4 +1,7 @@
-"""What happened in a turn, for people: every step, condition, action call and message."""
+"""What happened in a turn, for people: every step, condition, action call and message.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,8 @@ class ActionCall:
 class BotMessage:
     """What the bot said. ``response`` is its name in the domain, ``action`` what said it; either may be empty.
 
-    ``rephrased``: a language model would have reworded it; here it is as it stands in the domain.
+    ``rephrased``: a language model would have reworded it; here it is as it stands in the domain. ``metadata`` is what
+    stands beside what is said.
     """
 
     text: str | None = None
@@ -79,6 +83,8 @@ class BotMessage:
     custom: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     rephrased: bool = False
+    # Who made it, in the engine's words: its generator of texts, or an action.
+    source: str = "TemplatedNaturalLanguageGenerator"
 
 
 @dataclass

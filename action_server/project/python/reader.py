@@ -14,8 +14,8 @@ from action_server.project.python.functions import TypedFunction, find_functions
 from action_server.project.python.imports import Imports, dotted_name, words_of_imports
 from action_server.project.python.returned_slots import find_returned_slots
 from action_server.project.python.uses import find_uses
+from action_server.regular_file import read_bytes
 from action_server.source import Place, shorten
-from action_server.yaml_file import read_bytes
 
 
 def read_package(path: Path, package: str) -> PythonFacts:

@@ -43,6 +43,10 @@ def returned_items(method: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[t
     for value in values:
         if isinstance(value, ast.Dict):
             yield from zip(value.keys, value.values, strict=True)
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+            for keyword in value.keywords:
+                # A place of its own, as a key of a dict in braces has.
+                yield ast.copy_location(ast.Constant(keyword.arg), keyword), keyword.value
 
 
 def _own_nodes(method: ast.AST) -> Iterator[ast.AST]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from action_server.project.python.facts import UNKNOWN, Use, UseKind, place_of
@@ -12,17 +13,18 @@ from action_server.project.python.imports import Imports
 
 def find_uses(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:
     """Return the uses of a file, and the names that it looks for with `in` before it uses them."""
-    finder = _Finder(file, imports)
+    finder = _Finder(file, imports, _constants(tree))
     finder.visit(tree)
     return finder.found, finder.guarded
 
 
 class _Finder(ast.NodeVisitor):
-    def __init__(self, file: str, imports: Imports) -> None:
+    def __init__(self, file: str, imports: Imports, constants: Mapping[str, str]) -> None:
         self.found: list[Use] = []
         self.guarded: set[str] = set()
         self._file = file
         self._imports = imports
+        self._constants = constants
         self._owner = ""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
@@ -49,8 +51,17 @@ class _Finder(ast.NodeVisitor):
         self._owner = outer
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        if isinstance(node.left, ast.Constant) and any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops):
-            self.guarded.add(str(node.left.value))
+        if any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops):
+            if isinstance(node.left, ast.Constant):
+                self.guarded.add(str(node.left.value))
+            elif isinstance(node.left, ast.Name) and node.left.id in self._constants:
+                self.guarded.add(self._constants[node.left.id])
+        self.generic_visit(node)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        # Buttons are often gathered in a list first.
+        if {"title", "payload"} <= _texts(node).keys():
+            self._add_use("payload", _texts(node)["payload"])
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
@@ -95,9 +106,10 @@ class _Finder(ast.NodeVisitor):
             self._add_use("key slot", element, owner=owner)
 
     def _add_button(self, button: ast.Dict) -> None:
-        keys = {str(key.value): value for key, value in zip(button.keys, button.values, strict=True) if _is_text(key)}
+        keys = _texts(button)
         if "payload" in keys:
-            self._add_use("payload", keys["payload"])
+            if "title" not in keys:
+                self._add_use("payload", keys["payload"])
         elif keys and len(keys) == len(button.keys):
             # All keys are known: what it has stands for the button.
             self._add_use("button", ast.copy_location(ast.Constant(",".join(keys)), button))
@@ -105,10 +117,31 @@ class _Finder(ast.NodeVisitor):
     def _add_use(
         self, kind: UseKind, node: ast.expr | None, value: ast.expr | None = None, owner: str | None = None
     ) -> None:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        name = self._constants.get(node.id) if isinstance(node, ast.Name) else node.value if _is_text(node) else None
+        if node is not None and name:
             place = place_of(node, self._file)
             constant = value.value if isinstance(value, ast.Constant) else UNKNOWN
-            self.found.append(Use(kind, node.value, place, self._owner if owner is None else owner, constant))
+            self.found.append(Use(kind, str(name), place, self._owner if owner is None else owner, constant))
+
+
+def _constants(tree: ast.Module) -> Mapping[str, str]:
+    """Return the names that the module gives a text to, and that mean nothing else anywhere in it."""
+    stores = Counter(
+        [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+        + [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
+    )
+    return {
+        target.id: str(node.value.value)
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and _is_text(node.value)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and stores[target.id] == 1
+    }
+
+
+def _texts(node: ast.Dict) -> Mapping[str, ast.expr]:
+    """Return what stands at each key that is a constant text."""
+    return {str(key.value): value for key, value in zip(node.keys, node.values, strict=True) if _is_text(key)}
 
 
 def _is_slots(node: ast.expr) -> bool:

@@ -182,7 +182,7 @@ async def _read_body(request: Request, limits: RequestLimits, share: Share) -> b
         return b""
     # Before the first piece: whoever waits with Expect need not send what nobody could read.
     known_encoding(", ".join(request.headers.getall("content-encoding", [])))
-    announced = request.headers.get("content-length", "")
+    announced = request.headers.get("content-length", "").lstrip("0")
     # Python reads no integers of thousands of digits.
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limits.max_bytes):
         raise BodyTooLargeError(limits.max_bytes)
@@ -215,6 +215,7 @@ class Errors(ErrorHandler):
     def __init__(self, assembly: Assembly, limits: RequestLimits) -> None:
         super().__init__()
         self._calls = assembly.calls
+        self._has_tools = assembly.tools is not None
         self._limits = limits
         self._addresses = ClientAddresses(assembly.settings.trusted_proxies)
 
@@ -225,7 +226,14 @@ class Errors(ErrorHandler):
             error = self._calls.note_error(found)
             return _json(encode_error(error), error.status, error.headers)
         error = self._calls.note_error(found, id_of(request), client_of(request, self._addresses))
-        return _refuse(request, error, encode_error(error))
+        return _refuse(request, error, self._encode(request, error))
+
+    def _encode(self, request: Request, error: CallError) -> bytes:
+        if not self._has_tools or request.path.rstrip("/") != "/mcp":
+            return encode_error(error)
+        from action_server.serving.mcp.messages import encode_refusal
+
+        return encode_refusal(error)
 
 
 def translate(exception: Exception, limits: RequestLimits) -> Exception:

@@ -158,6 +158,7 @@ class WebhookProtocol(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._missing = self._body_at = 0
         self._early: list[bytes] = []
+        self._early_bytes = 0
         # What a large body has of the budget, or one that may become large.
         self._share: Share | None = None
 
@@ -175,7 +176,9 @@ class WebhookProtocol(asyncio.Protocol):
         """Take in bytes, and begin to answer when a request is complete."""
         if self._task is not None:
             self._early.append(data)
-            if sum(map(len, self._early)) > _EARLY:
+            # Counted, not added up: they may come byte by byte.
+            self._early_bytes += len(data)
+            if self._early_bytes > _EARLY:
                 self._transport.pause_reading()
             return
         self._since = self._loop.time()
@@ -253,7 +256,10 @@ class WebhookProtocol(asyncio.Protocol):
                 self.abort()
         elif self._pieces:
             self._hand_over()
-        elif seconds > self._webhook.app.config.KEEP_ALIVE_TIMEOUT:
+        # Who has never sent a byte is late with its headers, and holds a descriptor that others need.
+        elif seconds > (
+            self._webhook.limits.header_timeout if self._is_new else self._webhook.app.config.KEEP_ALIVE_TIMEOUT
+        ):
             self.close_if_idle(now)
 
     def take_back(self, transport: Any, data: bytes) -> bool:
@@ -311,6 +317,7 @@ class WebhookProtocol(asyncio.Protocol):
         """Let Sanic's protocol have the connection, and all that was received and not answered."""
         received = b"".join([*self._pieces, *self._early, data])
         self._pieces, self._early, self._head, self._missing = [], [], None, 0
+        self._early_bytes = 0
         self._release()
         self._connections.discard(self)
         plain = self._webhook.plain(**self._given)

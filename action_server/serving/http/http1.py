@@ -6,7 +6,7 @@ from typing import Any
 
 from httptools import HttpParserInvalidURLError, parse_url
 from sanic import Request
-from sanic.exceptions import BadRequest
+from sanic.exceptions import BadRequest, PayloadTooLarge
 from sanic.http import Http
 
 from action_server.errors import RequestError
@@ -109,6 +109,10 @@ class StrictHttp(Http):
         if buffer[:2] != b"\r\n" or end < 0 or not is_chunk_size(buffer[2:end]):
             self.keep_alive = False
             raise BadRequest("Bad chunked encoding")
+        if int(buffer[2:end].partition(b";")[0], 16) > self.protocol.app.config.REQUEST_MAX_SIZE:
+            # As for a length that is announced: nobody waits for what is not wanted.
+            self.keep_alive = False
+            raise PayloadTooLarge("Request body exceeds the size limit")
 
 
 def _check_url(target: str) -> None:

@@ -73,7 +73,7 @@ class McpEndpoint:
         if message.method == "tools/call":
             return _encode(await self._call(message, caller), is_modern=is_modern)
         if message.method == "tools/list":
-            if message.params.get("cursor") is not None:
+            if message.params.get("cursor"):
                 raise MessageError(messages.INVALID_PARAMS, "there is no such cursor: all tools are on one page")
             return self._modern_listing if is_modern else self._listing
         if message.method == "initialize":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+from action_server.errors import CallError
 from action_server.protocol.calls import is_deeper
 from action_server.protocol.jsonable import JsonObject
 
@@ -55,10 +58,20 @@ def read_message(body: bytes, max_depth: int) -> Message:
     if not isinstance(found, dict):
         what = "a batch; send one message in a request" if isinstance(found, list) else "no object"
         raise MessageError(INVALID_REQUEST, f"the body is {what}")
+    if "id" not in found and isinstance(found.get("method"), str):
+        # Whatever else it says: nothing is answered to a notification, not even that it is wrong.
+        return Message(found["method"])
     identifier = found.get("id")
-    if "id" in found and (isinstance(identifier, bool) or not isinstance(identifier, (str, int, float))):
+    if "id" in found and not _is_id(identifier):
         raise MessageError(INVALID_REQUEST, "id has to be a string or a number")
     return _message(found, identifier)
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, float):
+        # Python reads NaN and 1e999, which nobody could read in an answer.
+        return math.isfinite(value)
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
 
 
 def _parse(body: bytes, max_depth: int) -> Any:
@@ -67,7 +80,19 @@ def _parse(body: bytes, max_depth: int) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
+        pass
+    try:
+        # An integer may have more digits than Python takes for one; the message is read, and its id.
+        return json.loads(body, parse_int=_integer)
+    except (ValueError, RecursionError):
         raise MessageError(PARSE_ERROR, "the body is not JSON") from None
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def _message(found: JsonObject, identifier: MessageId | None) -> Message:
@@ -85,7 +110,7 @@ def _message(found: JsonObject, identifier: MessageId | None) -> Message:
 
 def encode_result(identifier: MessageId, result: bytes) -> bytes:
     """Encode the answer to a request."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (json.dumps(identifier).encode(), result)
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_id(identifier), result)
 
 
 def encode_error(identifier: MessageId | None, error: MessageError) -> bytes:
@@ -93,8 +118,20 @@ def encode_error(identifier: MessageId | None, error: MessageError) -> bytes:
     told: JsonObject = {"code": error.code, "message": error.problem}
     if error.data is not None:
         told["data"] = error.data
-    known = {} if identifier is None else {"id": identifier}
-    return dump({"jsonrpc": "2.0", **known, "error": told})
+    known = b"" if identifier is None else b'"id":%b,' % _id(identifier)
+    return b'{"jsonrpc":"2.0",%b"error":%b}' % (known, dump(told))
+
+
+def encode_refusal(error: CallError) -> bytes:
+    """Encode what a request is answered with that was refused before anybody read its message."""
+    code = INTERNAL_ERROR if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else INVALID_REQUEST
+    data = None if error.error_id is None else {"error_id": error.error_id}
+    return encode_error(None, MessageError(code, error.message, data))
+
+
+def _id(identifier: MessageId) -> bytes:
+    # Escaped, so that half a character comes back as it came.
+    return json.dumps(identifier).encode("ascii")
 
 
 def dump(value: object) -> bytes:

@@ -18,6 +18,8 @@ from action_server.tools.calling import Caller, ToolCaller
 WithBody = Callable[[Request, Callable[[bytes], Awaitable[HTTPResponse]]], Awaitable[HTTPResponse]]
 CallerOf = Callable[[Request, int], Caller]
 
+# All but POST, and OPTIONS, which belongs to `--cors`.
+_OTHER_METHODS = ("GET", "HEAD", "DELETE", "PUT", "PATCH")
 _NO_STREAM = encode_error(None, MessageError(INVALID_REQUEST, "this server sends nothing by itself: POST a message"))
 
 
@@ -46,7 +48,7 @@ def add_mcp(
         return await with_body(request, answer)
 
     # Some ask for a stream with each connection, and again each second if they get one.
-    @app.route("/mcp", methods=["GET", "DELETE"], stream=True)
+    @app.route("/mcp", methods=_OTHER_METHODS, stream=True)
     async def no_stream(request: Request) -> HTTPResponse:
         return HTTPResponse(_NO_STREAM, 405, {"Allow": "POST"}, "application/json")
 

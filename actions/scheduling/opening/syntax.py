@@ -110,6 +110,8 @@ class _Reader:
         """Read one rule, up to the end or the comma after it."""
         begun = self._at
         always = self._take(_ALWAYS) is not None
+        if always and self.rest.startswith(","):
+            raise ValueError("has a comma after 24/7: write a semicolon")
         days = () if always else self._days()
         times = () if always else tuple(self._many(_TIME, _span))
         state = self._state()
@@ -128,6 +130,8 @@ class _Reader:
                 found.append(Years(tuple(years)))
             if months := self._many(_MONTHS_ONLY, _months):
                 found.append(PartsOfTheYear(tuple(months)))
+                if years:
+                    self._require_months_of_the_years(years, months)
             elif dates := self._month_days():
                 found.append(dates)
         if self._take(_WEEK_WORD):
@@ -135,10 +139,22 @@ class _Reader:
         if self._take(_HOLIDAYS_AMONG):
             found.append(Weekdays(frozenset(), holidays=True))
         if weekdays := self._many(_DAY_OF_WEEK, _weekdays):
+            if any(isinstance(one, PartsOfTheYear) for one in found) and any(len(one.nth) > 1 for one in weekdays):
+                raise ValueError("counts a weekday twice beside a month: write each by itself, as in Dec We[1],We[3]")
             every = frozenset[int]().union(*(one.every for one in weekdays))
             nth = frozenset[tuple[int, int]]().union(*(one.nth for one in weekdays))
             found.append(Weekdays(every, nth, any(one.holidays for one in weekdays)))
         return tuple(found)
+
+    def _require_months_of_the_years(
+        self, years: Sequence[tuple[int, int]], months: Sequence[tuple[MonthDay, MonthDay]]
+    ) -> None:
+        if any(last < first for first, last in months):
+            raise ValueError("has months over a new year beside a year: write dates with a year at each")
+        # "2026 Dec 20:00-22:00" begins as "2026 Dec 20" does.
+        (first_year, last_year), (first, last) = years[0], months[0]
+        if (len(years), len(months), first_year, first[0]) == (1, 1, last_year, last[0]) and _TIME.match(self.rest):
+            raise ValueError("has a time right after a month of one year: write weekdays between them, Mo-Su for all")
 
     def _month_days(self) -> Selector | None:
         if not _FIRST_DATE.match(self._text, self._at):
@@ -214,7 +230,10 @@ def _parts_of_the_year(matches: Sequence[re.Match[str]]) -> tuple[tuple[MonthDay
         month = match[2] or month
         first = _month_day(month, match[3])
         month = match[5] or month
-        found.append((first, _month_day(month, match[6]) if match[6] else first))
+        last = _month_day(month, match[6]) if match[6] else first
+        if last < first and last[0] == first[0]:
+            raise ValueError("has dates that end before they begin")
+        found.append((first, last))
     return tuple(found)
 
 

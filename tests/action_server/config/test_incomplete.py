@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
+from action_server.runtime.options import ActionOptions
 from tests.action_server.config.started import SECRET, read, refused
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -110,6 +112,65 @@ def test_a_domain_that_is_not_there_does_not_start(folder: Path) -> None:
     assert refused("--domain", "domian.yml").where == "--domain"
     (folder / "domain.yml").write_text("slots: {}")
     assert read("--domain", "domain.yml").domain == Path("domain.yml")
+
+
+@pytest.mark.parametrize("name", ["host", "ssl_certificate", "ssl_ca_file", "log_file", "record", "domain"])
+def test_an_empty_value_does_not_start(name: str) -> None:
+    """A variable of the shell that is not set would have the server listen everywhere, or use the folder it is in."""
+    error = refused(f"--{name.replace('_', '-')}", "")
+
+    assert (error.where, error.problem) == (f"--{name.replace('_', '-')}", "is empty: give it a value, or leave it out")
+
+
+@pytest.mark.parametrize("name", ["ssl_certificate", "ssl_keyfile", "ssl_ca_file", "ssl_password"])
+def test_tls_that_is_named_and_left_empty_does_not_start(name: str) -> None:
+    """Other empty variables are none; here that would be plain text, or clients without certificates."""
+    rest = ["--ssl-certificate", "both.pem"] if name != "ssl_certificate" else []
+    in_file = f"endpoints.yml: action_server.{name}"
+    errors = [
+        refused(*rest, **{f"ACTION_SERVER__{name.upper()}": ""}),
+        refused(*rest, file=f"action_server:\n  {name}:\n"),
+        refused(*rest, file=f'action_server: {{{name}: ""}}'),
+    ]
+
+    assert [error.where for error in errors] == [f"ACTION_SERVER__{name.upper()}", in_file, in_file]
+    assert {error.problem for error in errors} == {"is empty: give it a value, or leave it out"}
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e308", "1e12"])
+@pytest.mark.parametrize("name", ["watchdog", "max_blocked", "grace", "drain_delay", "start_timeout", "queue_timeout"])
+def test_seconds_that_no_timer_can_wait_for_do_not_start(name: str, seconds: str) -> None:
+    """The thread or the process that waits would die of them, at the start or in the middle of a stop."""
+    assert refused(f"--{name.replace('_', '-')}", seconds).where == f"--{name.replace('_', '-')}"
+
+
+@pytest.mark.parametrize("options", [{"timeout": float("inf")}, {"timeout": 1e9}])
+def test_nor_do_those_of_a_single_action(options: dict[str, float]) -> None:
+    """In a file infinity is `.inf`."""
+    with pytest.raises(ValidationError, match="less than or equal to 86400"):
+        ActionOptions.model_validate(options)
+
+
+def test_a_worker_is_not_replaced_for_being_busy() -> None:
+    """After less than a second each of them would be, without an end."""
+    assert "must be 0 or at least 1" in refused("--max-blocked", "0.01").problem
+    assert [read("--max-blocked", text).max_blocked for text in ("0", "1")] == [0, 1]
+
+
+def test_a_body_that_would_never_have_room_does_not_start() -> None:
+    """Each of them would be told 503 and come again."""
+    too_small = refused("--max-bytes-in-flight", "2000000")
+
+    assert too_small.where == "--max-bytes-in-flight"
+    assert "33554432 for one body is more than 2000000 for all of them" in too_small.problem
+    assert refused("--max-request-bytes", "300000000").where == "--max-request-bytes"
+    assert read("--max-bytes-in-flight", "2000000", "--max-request-bytes", "2000000").max_bytes_in_flight == 2_000_000
+
+
+def test_a_limit_of_streams_without_any_does_not_start() -> None:
+    """Only over gRPC a user can interrupt an action."""
+    assert refused("--barge-in-timeout", "3").where == "--barge-in-timeout"
+    assert read("--barge-in-timeout", "3", "--grpc-port", "0").barge_in_timeout == 3
 
 
 def test_an_endpoints_file_that_is_a_link_to_nothing_does_not_start(folder: Path) -> None:

@@ -71,8 +71,8 @@ UNKNOWN = [
     ("Port", "did you mean 'port'?"),
     ("max-domains", "did you mean 'max_domains'?"),
     ("ssl_pasword", "did you mean 'ssl_password'?"),
-    ("1", "see docs/reference/settings.md for those there are"),
-    ("null", "see docs/reference/settings.md for those there are"),
+    ("1", "`action-server help settings` lists them"),
+    ("null", "`action-server help settings` lists them"),
 ]
 
 

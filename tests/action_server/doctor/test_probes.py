@@ -61,8 +61,13 @@ class Engine(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
+        self.send_header("X-Request-ID", self.headers.get("X-Request-ID", ""))
         self.end_headers()
         self.wfile.write(self.body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(400)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(int(time.time() + self.seconds))

@@ -14,4 +14,4 @@ def test_everything_of_a_response() -> None:
     assert rich.elements == ({"title": "{kind}"},)
     assert rich.custom == {"kind": "{kind}", "nested": ["{colour}", 1]}
     assert (rich.metadata, rich.extra) == ({"tone": "kind"}, {"sound": "ding"})
-    assert [(c.name, c.value) for c in first.constraints] == [("vip", True), ("loyal", True)]
+    assert [(c.name, c.value) for c in first.constraints or ()] == [("vip", True), ("loyal", True)]

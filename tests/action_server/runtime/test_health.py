@@ -122,3 +122,57 @@ async def test_the_operator_reads_the_words_of_the_failure() -> None:
     assert (store.works, store.problem, store.is_needed) == (False, "refused by host", True)
     assert (crm.works, crm.failure, crm.problem) == (True, "", "")
     assert await ping_all(None, 1) == []
+
+
+async def test_a_failure_is_said_once_a_minute_and_again_after_it_was_gone(caplog: pytest.LogCaptureFixture) -> None:
+    """A page that is open to everybody would fill the disk of the log otherwise, a traceback for each request."""
+    problems: list[Exception] = [DatabaseError(SECRET)]
+    now = [100.0]
+
+    async def write() -> None:
+        if problems:
+            raise problems[0]
+
+    readiness = Readiness(services(), state="ready", ping_store=write, clock=lambda: now[0])
+
+    async def said(asked: int) -> int:
+        caplog.clear()
+        for _ in range(asked):
+            await readiness.check()
+        return len([record for record in caplog.records if record.getMessage() == "service.failing"])
+
+    assert await said(30) == 1
+    now[0] += 59
+    assert await said(30) == 0
+    now[0] += 1
+    assert await said(30) == 1
+    broken = problems.pop()
+    assert await said(1) == 0
+    problems.append(broken)
+    assert await said(30) == 1
+
+
+async def test_those_who_ask_at_once_make_one_ping() -> None:
+    """Each ping writes to the store; the next one to ask after it makes another."""
+    begun = asyncio.Event()
+    go_on = asyncio.Event()
+    pings: list[None] = []
+
+    async def write() -> None:
+        pings.append(None)
+        begun.set()
+        await go_on.wait()
+
+    readiness = Readiness(services(), state="ready", ping_store=write)
+    first = asyncio.create_task(readiness.check())
+    await begun.wait()
+    more = [asyncio.create_task(readiness.check()) for _ in range(50)]
+    await asyncio.sleep(0)
+    # Nor does one of them end it for the others by leaving.
+    first.cancel()
+    go_on.set()
+
+    assert [is_ready for is_ready, _ in await asyncio.gather(*more)] == [True] * 50
+    assert len(pings) == 1
+    assert (await readiness.check())[0]
+    assert len(pings) == 2

@@ -28,8 +28,11 @@ def client(files: Files, name: str | None = None) -> ssl.SSLContext:
     return context
 
 
-def talk(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
-    """Connect, ask and return the answer; raises what the client sees. The server answers with the TLS version."""
+def talk(server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> str:
+    """Connect, ask and return the answer; raises what the client sees. The server answers with the TLS version.
+
+    The client takes up the ``session`` of an earlier connection if the server lets it.
+    """
 
     def answer() -> None:
         try:
@@ -47,7 +50,7 @@ def talk(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
         try:
             with (
                 socket.create_connection(listening.getsockname(), timeout=PATIENCE) as connection,
-                client.wrap_socket(connection, server_hostname="localhost") as secured,
+                client.wrap_socket(connection, server_hostname="localhost", session=session) as secured,
             ):
                 secured.sendall(b"?")
                 return secured.recv(100).decode()

@@ -193,3 +193,59 @@ def test_a_new_ca_of_clients_takes_the_place_of_the_old_one(files: Files, tmp_pa
     with pytest.raises(OSError, match=r"(?i)alert|reset|EOF|broken pipe"):
         talk(server, client(files, "client"))
     assert talk(server, client(files, "wrong-client")) == "TLSv1.3"
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_of_before_does_not_open_what_its_certificate_would_not(
+    files: Files, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Who takes up a session again is not asked for a certificate, whichever CA was taken away since."""
+    client_ca = tmp_path / "ca.pem"
+    client_ca.write_bytes(files["ca.pem"].read_bytes())
+    server = TlsFiles(files["both.pem"], files["both.pem"], client_ca=client_ca).renewed_context()
+    caller = client(files, "client")
+    caller.maximum_version = version
+    sessions: list[ssl.SSLSession | None] = []
+
+    class Keeping(ssl.SSLSocket):
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+            answer = super().recv(buflen, flags)
+            sessions.append(self.session)
+            return answer
+
+    caller.sslsocket_class = Keeping
+    talk(server, caller)
+    replace(client_ca, files["other-ca.pem"].read_bytes())
+
+    with pytest.raises(OSError, match=r"(?i)alert|reset|EOF|broken pipe"):
+        talk(server, caller, sessions[0])
+
+
+PIPES: dict[str, Callable[[Path, Path], object]] = {
+    "tokens": lambda pipe, _: authenticator(tokens={"file": pipe}),
+    "keys": lambda pipe, _: authenticator(jwt={"algorithms": ["RS256"], "jwks_file": pipe}),
+    "TLS": lambda pipe, certificate: TlsFiles(certificate, pipe).context(),
+}
+
+
+@pytest.mark.parametrize("read", PIPES.values(), ids=PIPES)
+def test_a_pipe_is_no_file_of_secrets(tmp_path: Path, files: Files, read: Callable[[Path, Path], object]) -> None:
+    """Reading it waits for somebody to write: the start would hang, and later the event loop of every worker."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(SettingsError, match="pipe cannot be read: it is no regular file"):
+        read(pipe, files["server.pem"])
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_pipe_in_the_place_of_a_file_of_secrets_leaves_what_was(tmp_path: Path) -> None:
+    """Nothing waits for it."""
+    secrets = tmp_path / "tokens"
+    secrets.write_text(NEW)
+    checks = authenticator(tokens={"file": secrets})
+    secrets.unlink()
+    os.mkfifo(secrets)
+
+    assert checks.check(headers(bearer(NEW))) == Identity("token", "token #1")

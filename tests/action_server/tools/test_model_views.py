@@ -46,7 +46,7 @@ def test_gemini_gets_null_as_a_mark_and_the_description_in_each_option() -> None
                             "type": "array",
                             "items": {"type": "string"},
                             "nullable": True,
-                            "description": "Days. Null if unknown.",
+                            "description": "Days. A list. Null if unknown.",
                         }
                     ]
                 },

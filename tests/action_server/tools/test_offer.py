@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from rasa_sdk import Action, FormValidationAction
 
 from action_server import mcp
 from action_server.errors import SettingsError
+from action_server.idempotency.rules import Idempotent
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings, ToolOptions
@@ -111,6 +112,40 @@ class Parameters(BaseModel):
 class Result(BaseModel):
     reference: str
     result: int = 0
+
+
+def test_the_argument_for_the_conversation_has_a_name_that_fits() -> None:
+    """Also where it is the argument of a slot, which is not there twice then."""
+    by_turn = ActionOptions(idempotent=Idempotent())
+    registry = Registry()
+    registry.register_action(action("action_book"))
+
+    def names(reads: tuple[str, ...]) -> list[str]:
+        settings = McpSettings(
+            actions=("*",), conversation_argument="e-mail größe", tools={"*": ToolOptions(reads=reads)}
+        )
+        [tool] = make_offer(registry, settings, OptionsTable(by_turn, {})).tools.values()
+        return list(tool.input_schema["properties"])
+
+    assert names(()) == names(("e-mail größe",)) == ["e-mail_grosse"]
+
+
+def test_a_name_leaves_room_for_that_of_the_server() -> None:
+    """Clients put it before, and stop at 64."""
+    assert ToolOptions(name="a" * 48).name == "a" * 48
+    for name in ("a" * 49, "_a", "ä", ""):
+        with pytest.raises(ValidationError, match="48 at most"):
+            ToolOptions(name=name)
+
+
+def test_values_that_are_written_alike_stand_there_once() -> None:
+    """An enum has each text once, or strict clients refuse it; a call gets the first."""
+    domain = {"slots": {"city": {"type": "categorical", "values": [1, "1", True, "true", 2]}}}
+
+    city = offer(ActionReads, domain=domain).tools["action_reads"].input_schema["properties"]["city"]
+
+    assert city["anyOf"][0]["enum"] == ["1", "true", "2"]
+    assert "One of: 1, true, 2." in city["description"]
 
 
 def test_a_typed_function_brings_its_models() -> None:

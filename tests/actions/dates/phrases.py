@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 INSTANTS = {
+    "tomorrow at nine-thirty am": "2026-11-23T09:30",
+    "quarter of nine tomorrow": "2026-11-23T08:45",
+    "quarter after nine tomorrow": "2026-11-23T09:15",
+    "ten after nine tomorrow": "2026-11-23T09:10",
+    "ten of nine tomorrow": "2026-11-23T08:50",
+    "tomorrow at about 9": "2026-11-23T09:00",
+    "tomorrow at 0900": "2026-11-23T09:00",
+    "tomorrow at 1430 hours": "2026-11-23T14:30",
+    "12 noon tomorrow": "2026-11-23T12:00",
+    "tomorow at 10": "2026-11-23T10:00",
+    "on the fifteenth at ten": "2026-12-15T10:00",
+    "new year's eve at 10": "2026-12-31T10:00",
+    "mon 30.11. at 10": "2026-11-30T10:00",
+    "mon, 30/11/2026 at 10": "2026-11-30T10:00",
     "a quarter past nine tomorrow": "2026-11-23T09:15",
     "five past ten on monday": "2026-11-23T10:05",
     "twenty past two on friday": "2026-11-27T14:20",
@@ -65,6 +79,35 @@ INSTANTS = {
 }
 
 WINDOWS = {
+    "tuesday 10am to noon": ("2026-11-24T10:00", "2026-11-24T12:00"),
+    "the twenty fourth": ("2026-11-24", "2026-11-25"),
+    "in about an hour": ("2026-11-22T18:30", "2026-11-22T19:30"),
+    "two hours from now": ("2026-11-22T19:30", "2026-11-22T20:30"),
+    "half an hour from now": ("2026-11-22T18:00", "2026-11-22T19:00"),
+    "week on monday": ("2026-11-30", "2026-12-01"),
+    "three weeks on monday": ("2026-12-14", "2026-12-15"),
+    "today in 3 weeks": ("2026-12-13", "2026-12-14"),
+    "next opening": ("2026-11-22", "2026-11-29"),
+    "earliest available": ("2026-11-22", "2026-11-29"),
+    "any time tomorrow": ("2026-11-23", "2026-11-24"),
+    "any day next week": ("2026-11-23", "2026-11-30"),
+    "anytime after 3 tomorrow": ("2026-11-23T15:00", "2026-11-24"),
+    "monday, tuesday or wednesday": ("2026-11-23", "2026-11-26"),
+    "monday, tuesday, or wednesday": ("2026-11-23", "2026-11-26"),
+    "either monday or tuesday": ("2026-11-23", "2026-11-25"),
+    "late afternoon tomorrow": ("2026-11-23T15:00", "2026-11-23T18:00"),
+    "early tomorrow": ("2026-11-23", "2026-11-23T10:00"),
+    "early tomorrow morning": ("2026-11-23", "2026-11-23T10:00"),
+    "monday late morning": ("2026-11-23T10:00", "2026-11-23T12:00"),
+    "tomorrow by noon": ("2026-11-23", "2026-11-23T12:00"),
+    "not before 10 tomorrow": ("2026-11-23T10:00", "2026-11-24"),
+    "no later than 11 tomorrow": ("2026-11-23", "2026-11-23T11:00"),
+    "later today": ("2026-11-22", "2026-11-23"),
+    "this week on sunday": ("2026-11-22", "2026-11-23"),
+    "the third of next month": ("2026-12-03", "2026-12-04"),
+    "christmas eve": ("2026-12-24", "2026-12-25"),
+    "monday 30/11": ("2026-11-30", "2026-12-01"),
+    "mon 30.11.": ("2026-11-30", "2026-12-01"),
     "in a fortnight": ("2026-12-06", "2026-12-07"),
     "a fortnight today": ("2026-12-06", "2026-12-07"),
     "a fortnight on friday": ("2026-12-11", "2026-12-12"),
@@ -180,7 +223,7 @@ WINDOWS = {
 }
 
 PAST = (
-    *("half ten", "2-4pm", "first thing in the morning"),
+    *("half ten", "2-4pm", "friday this week", "first thing in the morning"),
     *("yesterday", "the day before yesterday", "last week", "last month", "last Friday", "two weeks ago"),
     *("2026-11-21", "2026-11-22T17:19", "24 November 2025", "1.1.2026", "at 10", "10:30 a.m.", "this morning"),
 )
@@ -210,6 +253,7 @@ NOT_UNDERSTOOD = (
     *("12:60 tomorrow", "tomorrow 9-11", "the first", "first", "half", "half tomorrow", "monday or tuesday at 10"),
     *("friday or monday", "tomorrow afternoon or friday", "in an hour or two", "week monday"),
     *("tuesday 4-2pm", "nine thirty five six tomorrow", "in 9999 hours", "thirteenth", "december first last"),
+    *("friday 8.10", "tuesday 30/11", "early", "early next week", "two hours", "the second", "today in 0 weeks"),
     *("asap in the morning", "tomorrow at 10 or 11", "I need help on 24 November", "2026-11-24T24:00"),
 )
 

@@ -78,6 +78,19 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
         'text="?", buttons=[{"title": "A", "payload": "/SetSlots(kin=big)"}]',
         ["unknown-slot ACTS/send.py:11"],
     ),
+    "a button of the code that is gathered first": (
+        CODE,
+        'dispatcher.utter_message(response="utter_done")',
+        'buttons = [{"title": "A", "payload": "/SetSlots(kin=big)"}]\n'
+        '            dispatcher.utter_message(text="?", buttons=buttons)',
+        ["unknown-slot ACTS/send.py:11"],
+    ),
+    "a name that the module gives a slot": (
+        CODE,
+        'SlotSet("sent", tracker.slots["amount"] is not None)]',
+        'SlotSet(SENT, tracker.slots["amount"] is not None)]\n\n\nSENT = "snet"',
+        ["unknown-slot ACTS/send.py:12"],
+    ),
     "a value of the code": (
         CODE,
         'SlotSet("sent", tracker.slots["amount"] is not None)',
@@ -109,6 +122,12 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, li
 
 CLASSIC_FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "a method of no slot": (FORM, "def validate_size", "def validate_siez", ["uncalled-action ACTS/order.py:16"]),
+    "a slot that dict() returns": (
+        FORM,
+        'return {"size": slot_value}',
+        "return dict(siez=slot_value)",
+        ["unknown-slot ACTS/order.py:17"],
+    ),
 }
 
 
@@ -165,6 +184,16 @@ NEAR_MISSES: dict[str, tuple[str, str, str]] = {
         CODE,
         'return [SlotSet("sent", tracker.slots["amount"] is not None)]',
         'if tracker.slots["amount"]:\n            return [SlotSet("sent", True)]',
+    ),
+    "a name that means something else in a function": (
+        CODE,
+        'SlotSet("sent", tracker.slots["amount"] is not None)]',
+        'SlotSet(SENT, True) for SENT in ["sent"]]\n\n\nSENT = "snet"',
+    ),
+    "a name that is looked for first": (
+        CODE,
+        'return [SlotSet("sent", tracker.slots["amount"] is not None)]',
+        'return [SlotSet(SENT, True)] if SENT in tracker.slots else []\n\n\nSENT = "snet"',
     ),
     "a list that is made elsewhere": (
         CODE,

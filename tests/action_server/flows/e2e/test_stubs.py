@@ -70,10 +70,10 @@ def test_a_stub_of_one_test_wins(cafe: Cafe) -> None:
 
 
 def test_a_tool_may_fail(cafe: Cafe) -> None:
-    """The flow ends in the pattern for errors, as with `isError` of a real one."""
+    """The pattern for errors says so, as with `isError` of a real one, and the flow goes on."""
     failing = "stub_tools: {'clinic:book': {isError: true, content: [{type: text, text: no desk}]}}"
 
-    assert outcome(cafe, "- user: reserve a table\n- utter: utter_enjoy", failing) == 1
+    assert outcome(cafe, "- user: reserve a table\n- utter: utter_internal_error_rasa", failing) == 0
     assert outcome(cafe, "- user: reserve a table\n- slot_was_not_set: guest", failing) == 0
 
 
@@ -81,7 +81,7 @@ def test_a_tool_without_a_stub_is_called(cafe: Cafe, capsys: pytest.CaptureFixtu
     """Here there is no server, and the failure says so."""
     other = "stub_tools: {'clinic:other': {}}"
 
-    assert outcome(cafe, "- user: reserve a table\n- utter: utter_enjoy", other) == 1
+    assert outcome(cafe, "- user: reserve a table\n- utter: utter_nothing", other) == 1
     assert "the test has no stub for it" in " ".join(capsys.readouterr().out.split())
 
 

@@ -292,6 +292,23 @@ def test_the_first_step_of_a_test_sees_what_came_before_it(row: Row, tmp_path: P
     assert (failed_checks(step.checks, [HI], is_ordered=False, opening=opening) == ()) is row.engine
 
 
+@each(
+    [
+        Row("a step without words", "- user: ''", ["hello"]),
+        Row("a step without anything", "- user:", ["hello"]),
+    ]
+)
+async def test_a_step_of_the_user_without_a_message_is_passed_over(row: Row, tmp_path: Path) -> None:
+    """Nothing is sent, so that nothing of it is in the conversation."""
+    found = read_project(project(tmp_path / "bot", {"domain.yml": DOMAIN, "data/flows.yml": CAFE_FLOWS}))
+    [case], problems = read_step(tmp_path, f"{row.given}\n- user: hello")
+
+    result = await play(case, Stage(found, Settings(), OfflineCommandGenerator), FailureLog())
+
+    assert problems == []
+    assert [played.turn.message for played in result.turns if played.step is not None] == row.engine
+
+
 async def test_of_two_messages_with_the_same_words_the_first_turn_is_judged(tmp_path: Path) -> None:
     """Engines find a turn by its message (rasa-pro 3.21.0, read); metadata tells two of them apart."""
     found = read_project(project(tmp_path / "bot", {"domain.yml": DOMAIN, "data/flows.yml": CAFE_FLOWS}))

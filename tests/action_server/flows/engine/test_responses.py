@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from action_server.errors import ResponseError
-from action_server.flows.player.responses import choose_variation, render_variation
+from action_server.flows.player.responses import choose_variation, message_from_action, render_variation
 from action_server.project.domain import Response, SlotConstraint, Variation
+from action_server.project.flows import Condition
 from action_server.project.places import Problems
 from action_server.project.yaml_tree import parse_tree
 from action_server.source import Place
@@ -18,7 +19,14 @@ from tests.action_server.flows.engine.rows import READ, RUN, Row, each
 # Of those that fit, there is only one.
 CHANCE = random.Random(1)  # noqa: S311 - which variation is said is no secret
 HERE = Place(file="domain.yml")
-VALUES = {"name": "Ann", "empty": None, "n": 5.0, "my slot": "here", "context": {"canceled_name": "pay"}}
+VALUES = {
+    "name": "Ann",
+    "empty": None,
+    "odd": "Room 0[1]",
+    "n": 5.0,
+    "my slot": "here",
+    "context": {"canceled_name": "pay"},
+}
 # A text with braces; what is said.
 TEXTS = [
     Row("a slot", "Hi {name}", "Hi Ann", RUN),
@@ -38,6 +46,10 @@ TEXTS = [
     Row("a name over two lines is none", "Hi {na\nme} {name}", "Hi {na\nme} {name}", RUN),
     Row("one brace alone fails", "50 % } {name}", None, RUN),
     Row("no braces", "Hi $name", "Hi $name", RUN),
+    Row("a value with a zero and a bracket leaves all as it is", "In {odd}", "In {odd}", RUN),
+    Row("a part of a slot is a name", "Hi {name[0]}", "Hi {name[0]}", RUN),
+    Row("a format of a number is a name", "{n:.2f}", "{n:.2f}", RUN),
+    Row("a conversion is a name", "{name!r}", "{name!r}", RUN),
 ]
 # A Jinja text; what is said.
 JINJA = [
@@ -48,6 +60,37 @@ JINJA = [
     Row("looking into nothing leaves the text", "{{ name }} {{ nobody.age }}", "{{ name }} {{ nobody.age }}", READ),
     Row("braces of the other kind", "{name}", "{name}", READ),
     Row("an error of the template fails", "{{ 1 / 0 }}", None, READ),
+]
+# What a variation is beside its text; what stands in the metadata of its message.
+METADATA = [
+    Row("nothing", {}, {}),
+    Row(
+        "its metadata are kept whole",
+        {"metadata": {"rephrase": True, "rephrase_prompt": "Be kind."}},
+        {"metadata": {"rephrase": True, "rephrase_prompt": "Be kind."}},
+    ),
+    Row("the template's name as well", {"metadata": {"template": "jinja"}}, {"metadata": {"template": "jinja"}}),
+    Row("channel and id", {"channel": "web", "id": "a"}, {"channel": "web", "id": "a"}),
+    Row(
+        "unknown keys stand beside them",
+        {"extra": {"sound": "ding"}, "metadata": {"a": 1}},
+        {"sound": "ding", "metadata": {"a": 1}},
+    ),
+]
+# Parts of a variation; what they are once the values are filled in. None: the action that says it fails.
+PARTS = [
+    Row("buttons", {"buttons": [{"title": "{name}", "payload": "/a"}]}, [{"title": "Ann", "payload": "/a"}]),
+    Row("custom, however deep", {"custom": {"a": [{"b": "{name}"}], "{name}": 1}}, {"a": [{"b": "Ann"}], "{name}": 1}),
+    Row("elements are left as they are", {"elements": [{"title": "{name}"}]}, [{"title": "{name}"}]),
+    Row("an image", {"image": "{name}.png"}, "Ann.png"),
+    Row("quick replies", {"quick_replies": [{"title": "{name}"}]}, [{"title": "Ann"}]),
+    Row("a template of another kind fails", {"metadata": {"template": "f-string"}}, None),
+]
+# What an action sends, over a response of the domain that says "Hi" with a button and an image; text, image, buttons.
+FROM_ACTIONS = [
+    Row("the text of the domain", {"text": "Hello"}, ("Hi", "a.png", ["A"])),
+    Row("the image of the domain", {"image": "b.png"}, ("Hi", "a.png", ["A"])),
+    Row("buttons are added", {"buttons": [{"title": "B", "payload": "b"}]}, ("Hi", "a.png", ["A", "B"])),
 ]
 # A line of YAML with the environment NAME=Ann; the text.
 ENVIRONMENT = [
@@ -76,6 +119,8 @@ CHOICES = [
     Row("the channel before a condition", ["", "web", "if"], "web", READ),
     Row("a condition before none", ["", "if"], "if", READ),
     Row("another channel never", ["", "sms", "if sms"], "", READ),
+    Row("an empty list of conditions is never met", ["", "none"], "", READ),
+    Row("an empty condition is never met", ["", "blank"], "", READ),
 ]
 
 
@@ -97,6 +142,39 @@ def test_braces_are_filled_in_as_by_the_engine(row: Row) -> None:
 def test_jinja_is_rendered_as_by_the_engine(row: Row) -> None:
     """With slots by their names, and the context."""
     assert said(row.given, jinja=True) == row.engine
+
+
+@each(METADATA)
+def test_what_is_not_said_is_kept_as_by_the_engine(row: Row) -> None:
+    """In the metadata of the message, where actions find it."""
+    message = render_variation("utter_x", Variation(at=HERE, text="x", **row.given), VALUES)
+
+    assert message.metadata == row.engine
+
+
+@each(PARTS)
+def test_parts_of_a_response_are_filled_in_as_by_the_engine(row: Row) -> None:
+    """All of them but one kind."""
+    variation = Variation(at=HERE, text="x", **row.given)
+    if row.engine is None:
+        with pytest.raises(ResponseError, match="its `template` is"):
+            render_variation("utter_x", variation, VALUES)
+    else:
+        assert getattr(render_variation("utter_x", variation, VALUES), next(iter(row.given))) == row.engine
+
+
+@each(FROM_ACTIONS)
+def test_what_the_domain_has_replaces_what_an_action_sends(row: Row) -> None:
+    """But for buttons; the message is the response's, and says which action made it."""
+    variation = Variation(at=HERE, text="Hi", image="a.png", buttons=({"title": "A", "payload": "a"},))
+
+    message = message_from_action(
+        {"response": "utter_x", **row.given}, "action_a", lambda name, values: render_variation(name, variation, VALUES)
+    )
+
+    assert message is not None
+    assert (message.text, message.image, [b["title"] for b in message.buttons]) == row.engine
+    assert (message.response, message.source) == ("utter_x", "action_a")
 
 
 @each(ENVIRONMENT)
@@ -128,11 +206,9 @@ def test_a_condition_of_the_old_form_compares_as_the_engine_does(row: Row) -> No
     constraint = SlotConstraint(name="s", value=wanted, at=HERE)
     response = Response(name="utter_x", at=HERE, variations=(Variation(at=HERE, text="x", constraints=(constraint,)),))
 
-    if row.engine:
-        assert choose_variation(response, "web", {"s": value}, lambda _: False, CHANCE).text == "x"
-    else:
-        with pytest.raises(ResponseError):
-            choose_variation(response, "web", {"s": value}, lambda _: False, CHANCE)
+    chosen = choose_variation(response, "web", {"s": value}, lambda _: False, CHANCE)
+
+    assert (chosen is not None) is row.engine
 
 
 @each(CHOICES)
@@ -140,9 +216,14 @@ def test_a_variation_is_chosen_as_by_the_engine(row: Row) -> None:
     """By the channel of the conversation, web here, and by conditions."""
     variations = []
     for kind in row.given:
-        fitting = (SlotConstraint(name="s", value=1, at=HERE),) if kind.startswith("if") else ()
-        channel = kind.removeprefix("if").strip()
-        variations.append(Variation(at=HERE, text=kind, constraints=fitting, channel=channel))
+        fitting = (SlotConstraint(name="s", value=1, at=HERE),) if kind.startswith("if") else None
+        never = () if kind == "none" else fitting
+        blank = Condition(text="", at=HERE) if kind == "blank" else None
+        channel = kind.removeprefix("if").removeprefix("none").removeprefix("blank").strip()
+        variations.append(Variation(at=HERE, text=kind, constraints=never, condition=blank, channel=channel))
     response = Response(name="utter_x", at=HERE, variations=tuple(variations))
 
-    assert choose_variation(response, "web", {"s": 1}, lambda _: False, CHANCE).text == row.engine
+    chosen = choose_variation(response, "web", {"s": 1}, lambda _: False, CHANCE)
+
+    assert chosen is not None
+    assert chosen.text == row.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.action_server.flows.engine import (
     test_assertions,
+    test_commands,
     test_conditions,
     test_responses,
     test_turns,
@@ -15,7 +16,15 @@ from tests.action_server.flows.engine.rows import PYPRED, READ, RUN, Row
 
 def test_each_row_says_how_it_is_known() -> None:
     """By version, and whether it was read or run; a name stands once in its table."""
-    modules = (test_assertions, test_conditions, test_responses, test_turns, test_validation, test_values)
+    modules = (
+        test_assertions,
+        test_commands,
+        test_conditions,
+        test_responses,
+        test_turns,
+        test_validation,
+        test_values,
+    )
     tables = [
         value
         for module in modules

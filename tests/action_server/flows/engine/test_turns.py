@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,31 @@ ROUTES: list[Row] = [
 ]
 # A message; the actions that run, up to the one that listens.
 ACTIONS = [
-    Row("an action that fails counts as executed", "/StartFlow(broken)", ["action_fail", "utter_internal_error_rasa"]),
-    Row("Jinja in a flow sees no slots", "/StartFlow(choosy)", ["utter_internal_error_rasa"]),
+    Row(
+        "an action that fails counts as executed",
+        "/StartFlow(broken)",
+        [
+            "action_fail",
+            "utter_internal_error_rasa",
+            "action_cancel_flow",
+            "utter_flow_cancelled_rasa",
+            "action_run_slot_rejections",
+            "utter_ask_continue_conversation",
+        ],
+    ),
+    Row("Jinja in a flow that looks up a slot loses the turn", "/StartFlow(choosy)", []),
     Row("the session's end hangs up", "/session_end", ["action_hangup"]),
+]
+# Steps in a row, by kind and number; the responses that follow.
+LONG_TURNS = [
+    Row("249 steps without an action", [("noop", 248)], ["utter_hi", "utter_ask_continue_conversation"]),
+    Row("250", [("noop", 250)], ["utter_internal_error_rasa", "utter_ask_continue_conversation"]),
+    Row(
+        "an action begins the count anew",
+        [("noop", 200), ("action", 1), ("noop", 200)],
+        ["utter_hi", "utter_hi", "utter_ask_continue_conversation"],
+    ),
+    Row("300 actions", [("action", 300)], [*["utter_hi"] * 301, "utter_ask_continue_conversation"]),
 ]
 
 
@@ -97,6 +120,23 @@ async def test_these_actions_are_executed(row: Row, tmp_path: Path) -> None:
     assert [name for name in turn.actions if name not in ("action_session_start", "action_listen")] == row.engine
 
 
+@each(LONG_TURNS)
+async def test_a_turn_may_have_so_many_steps(row: Row, tmp_path: Path) -> None:
+    """From one action to the next; the flow that takes too many ends, and the pattern for errors says so."""
+    kinds = [kind for kind, count in row.given for _ in range(count)]
+    steps = [
+        {"id": f"s{n}", kind: "utter_hi" if kind == "action" else True, "next": f"s{n + 1}"}
+        for n, kind in enumerate(kinds)
+    ]
+    last = {"id": f"s{len(kinds)}", "action": "utter_hi"}
+    flows = {"flows": {"long": {"description": "Long.", "steps": [*steps, last]}}}
+    found = read_project(project(tmp_path, {"domain.yml": DOMAIN, "data/flows.yml": json.dumps(flows)}))
+
+    turn = await Player(found, webhook()).turn("x", [StartFlow("long")])
+
+    assert turn.responses == row.engine
+
+
 async def test_a_search_is_played_up_to_its_answer(tmp_path: Path) -> None:
     """Its actions count as executed; what the model would say is not made up."""
     search = "  pattern_search: {description: d, steps: [{action: action_trigger_search}]}\n"
@@ -106,5 +146,5 @@ async def test_a_search_is_played_up_to_its_answer(tmp_path: Path) -> None:
     turn = await player.turn("what is tea?", [SearchAndReply()])
 
     assert [n for n in turn.actions if "search" in n or "send" in n] == ["action_trigger_search", "action_send_text"]
-    assert turn.texts == []
+    assert turn.responses == ["utter_ask_continue_conversation"]
     assert any("would answer here" in note for step in turn.steps for note in [*step.notes, *turn.notes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ slots:
   ok: {type: bool}
   word: {type: text}
   items: {type: list, mappings: [{type: controlled}]}
+  asked: {type: text}
+  given: {type: text, initial_value: a}
+  unasked: {type: text}
 """
 RESPONSES = """
 responses:
@@ -26,6 +30,8 @@ responses:
   utter_ask_word: [{text: Your word?}]
   utter_ask_items: [{text: Which?}]
   utter_hi: [{text: Hi.}]
+  utter_ask_asked: [{text: What?}]
+actions: [action_ask_asked]
 """
 CONFIG = "recipe: default.v1\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
 OTHER = "other: {description: Another one., steps: [{action: utter_hi}]}"
@@ -161,6 +167,10 @@ FLOWS = [
     Row("a question with silence_timeout", [flow("{collect: kind, silence_timeout: 5}")], True),
     Row("a question with dtmf", [flow("{collect: kind, dtmf: {length: 4}}")], True),
     Row("two kinds of one step", [flow("{collect: kind, action: utter_hi}")], False),
+    Row("a question with a response and an action", [flow("{collect: asked}")], False),
+    Row("a slot with a value from the start needs no question", [flow("{collect: given}")], True),
+    Row("unless it is asked before it is filled", [flow("{collect: given, ask_before_filling: true}")], False),
+    Row("a slot without a question", [flow("{collect: unasked}")], False),
 ]
 # A branch's condition; whether an engine takes it.
 CONDITIONS = [
@@ -281,15 +291,32 @@ PARTS = [
     Row("a response once more", "responses: {utter_hi: [{text: Hello.}]}", False),
     Row("other responses", "responses: {utter_ho: [{text: Ho.}]}", True),
 ]
+REPHRASED = "responses: {utter_x: [{text: a, metadata: {rephrase: true}}]}"
+# A file of settings, a domain over the one above; whether an engine takes them.
+SETTINGS = [
+    Row("a text that is rephrased", ("endpoints.yml", "nlg: {type: rephrase}", REPHRASED), True),
+    Row("a rephraser of the project's own", ("endpoints.yml", "nlg: {type: own.Rephraser}", REPHRASED), True),
+    Row("nobody rephrases", ("endpoints.yml", "action_endpoint: {url: 'http://a/webhook'}", REPHRASED), False),
+    Row("somebody else speaks", ("endpoints.yml", "nlg: {type: response}", REPHRASED), False),
+    Row(
+        "a language that is an additional one",
+        ("config.yml", f"{CONFIG}language: en\nadditional_languages: [en]\n", ""),
+        False,
+    ),
+    Row("another language", ("config.yml", f"{CONFIG}language: en\nadditional_languages: [de]\n", ""), True),
+]
 
 
-def refusals(folder: Path, flows: list[str], *more: str, domain: str = SLOTS + RESPONSES) -> list[str]:
+def refusals(
+    folder: Path, flows: list[str], *more: str, domain: str = SLOTS + RESPONSES, extra: Mapping[str, str] | None = None
+) -> list[str]:
     files = {
         "domain/domain.yml": 'version: "3.1"\n' + domain,
         "data/flows.yml": "flows:\n" + "".join(f"  {line}\n" for line in [*flows, OTHER]),
         "config.yml": CONFIG,
     }
-    files |= {f"domain/more_{number}.yml": text for number, text in enumerate(more)}
+    files |= {f"domain/more_{number}.yml": text for number, text in enumerate(more) if text}
+    files |= extra or {}
     report = check(Request(project(folder, files), "no_such_package"))
     # That a name in a condition has no `slots.` is a warning of ours, and refused by the engine.
     return [str(f) for f in report.findings if f.severity == "error"]
@@ -316,6 +343,15 @@ def test_conditions_are_refused_where_the_engine_refuses_them(row: Row, tmp_path
 def test_domains_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
     """Slots with mappings and bounds, responses with buttons and conditions."""
     assert (refusals(tmp_path, [flow("{collect: kind}")], row.given) == []) is row.engine
+
+
+@each(SETTINGS)
+def test_settings_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """They have to go with the domain, and with each other."""
+    file, text, more = row.given
+    found = refusals(tmp_path, [flow("{collect: kind}")], more, extra={file: text})
+
+    assert (found == []) is row.engine
 
 
 @each(PARTS)

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from action_server.flows.graph.graph import Graph, graph_of, mermaid, svg
+from action_server.flows.graph.drawing import svg
+from action_server.flows.graph.graph import Graph, graph_of, mermaid
 from action_server.project.flows import END, START, Flow
 from action_server.project.project_reader import read_project
 

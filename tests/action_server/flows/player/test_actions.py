@@ -10,7 +10,7 @@ from action_server.config.settings import Settings
 from action_server.flows.commands.command import SetSlot, StartFlow
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, in_process, over_http
-from tests.action_server.flows.bots import Chat, Recording, read, run_event, webhook
+from tests.action_server.flows.bots import WHAT_ELSE, Chat, Recording, flow_events, read, run_event, webhook
 from tests.processes import server
 from tests.projects import project
 
@@ -78,22 +78,33 @@ async def test_the_domain_is_sent_when_it_is_asked_for() -> None:
     ("name", "why"),
     [
         ("fail", "the action 'action_fail' failed with status 500"),
-        ("reject", "the action 'action_reject' rejects its execution: not now"),
         ("not_there", "the action 'action_not_there' failed with status 404"),
     ],
 )
 async def test_a_failing_action_cancels_the_flow_and_says_sorry(name: str, why: str) -> None:
     chat, turn = await run_event(name)
 
-    assert turn.texts[1:] == [SORRY]
+    assert turn.texts[1:] == [SORRY, f"All right, I have stopped do_{name}.", WHAT_ELSE]
     assert why in turn.failures[0].what
     assert turn.failures[0].at is not None
     assert turn.failures[0].at.file.endswith("events/data/flows.yml")
     assert turn.failures[0].flow == f"do_{name}"
-    assert [e["flow_id"] for e in turn.events if e["event"] == "flow_cancelled"] == [f"do_{name}"]
+    assert ("flow_completed", f"do_{name}") in flow_events(turn)
     assert "what nobody is to see" not in str(turn.failures)
-    assert chat.stack == []
+    assert chat.stack == ["pattern_completed", "pattern_collect_information"]
     assert turn.calls[-1].problem
+
+
+async def test_an_action_that_rejects_its_execution_is_tried_again_with_the_next_message() -> None:
+    """Nothing else is predicted: the turn is over, and the flow is where it was (rasa-pro 3.21.0, read)."""
+    chat, turn = await run_event("reject")
+
+    assert turn.texts[1:] == []
+    assert "rejects its execution: not now" in turn.failures[0].what
+    assert "action_reject" not in turn.actions
+    assert "action_execution_rejected" in [event["event"] for event in turn.events]
+    assert chat.stack == ["do_reject"]
+    assert [c.action for c in (await chat.say("hm", SetSlot("nothing", 1))).calls][-1] == "action_reject"
 
 
 async def test_a_session_s_action_that_fails_is_not_tried_again() -> None:
@@ -112,7 +123,7 @@ async def test_a_failing_action_leaves_other_flows_alone() -> None:
 
     turn = await chat.say("go", StartFlow("do_fail"))
 
-    assert turn.texts == [SORRY, "Shall we go on with ask_name?"]
+    assert turn.texts == [SORRY, "All right, I have stopped do_fail.", "Shall we go on with ask_name?"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +137,7 @@ async def test_what_the_domain_does_not_have(flow: str, why: str) -> None:
     turn = await Chat("events").say("go", StartFlow(flow))
 
     assert turn.failures[0].what == why
-    assert turn.texts[1:] == [SORRY]
+    assert turn.texts[1:] == [SORRY, f"All right, I have stopped {flow}.", WHAT_ELSE]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +157,7 @@ async def test_answers_that_engines_take_for_failures(answer: ActionReply, why: 
     turn = await chat.say("balance", StartFlow("check_balance"))
 
     assert turn.failures[0].what.startswith(f"the action 'action_balance' {why}")
-    assert turn.texts == [SORRY]
+    assert turn.texts == [SORRY, "All right, I have stopped check_balance.", WHAT_ELSE]
 
 
 @pytest.mark.parametrize("body", [{}, None, {"events": [], "responses": []}])

@@ -36,7 +36,7 @@ async def test_force_slot_filling_takes_nothing_but_the_answer(command: Command)
 
     turn = await chat.say("what do I have?", command)
 
-    assert turn.texts == ["How was it?"]
+    assert turn.texts == ["Sorry, I did not understand that. Could you say it differently?", "How was it?"]
     assert [i.reason for i in turn.ignored] == ["feedback is asked for with force_slot_filling"]
 
 
@@ -46,9 +46,7 @@ async def test_words_do_not_fill_controlled_slots() -> None:
     by_words = await chat.say("vip", StartFlow("purchase"), SetSlot("vip", True))
     by_button = await chat.say("/SetSlots(vip=true)")
 
-    assert [i.reason for i in by_words.ignored] == [
-        "no flow that is active or starts collects 'vip', or it asks before filling"
-    ]
+    assert by_words.ignored[0].reason.startswith("'vip' is controlled")
     assert by_button.ignored[0].reason == "no flow that is active or starts collects 'vip', or it asks before filling"
 
 
@@ -57,11 +55,11 @@ async def test_slots_of_no_running_flow_are_not_filled() -> None:
 
     turn = await chat.say("a", SetSlot("first", "a"), SetSlot("nowhere", 1))
 
-    assert [i.reason for i in turn.ignored] == [
-        "no flow that is active or starts collects 'first', or it asks before filling",
+    assert [i.reason for i in turn.ignored if isinstance(i.command, SetSlot)] == [
         "the domain has no slot 'nowhere'",
+        "no flow that is active or starts collects 'first', or it asks before filling",
     ]
-    assert turn.responses == ["utter_ask_rephrase"]
+    assert turn.responses == []
 
 
 @pytest.mark.parametrize("commands", [(), (CannotHandle(),)])

@@ -33,7 +33,7 @@ def test_a_condition_that_is_no_branch_is_recorded_with_the_step(tmp_path: Path)
     frame = dialogue.frames.make("book")
     step = dialogue.recorder.add_step(frame, StepTaken("book", "ask", "collect", "collect day"))
 
-    assert not dialogue.conditions.holds(condition("slots.vip"), frame)
+    assert not dialogue.conditions.holds(condition("slots.vip"))
     dialogue.conditions.evaluate(condition("slots.day"), frame)
 
     assert [decision.condition for decision in step.decisions] == ["slots.vip"]

@@ -11,7 +11,6 @@ from action_server.flows.commands.command import (
     Command,
     HumanHandoff,
     RepeatBotMessages,
-    SearchAndReply,
     SetSlot,
     SkipQuestion,
     StartFlow,
@@ -23,14 +22,13 @@ from tests.action_server.flows.bots import WHAT_ELSE, Chat
     ("command", "said"),
     [
         (ChitChat(), "Sorry, I cannot help with that."),
-        (SearchAndReply(), "I do not know, and there is nothing I could look it up in."),
         (SkipQuestion(), "I need an answer to this one before we can go on."),
         (HumanHandoff(), "There is nobody I could hand you over to. Is there something I can do?"),
         (CannotHandle(), "Sorry, I did not understand that. Could you say it differently?"),
         (CannotHandle("cannot_handle_chitchat"), "Sorry, I cannot help with that."),
         (CannotHandle("cannot_handle_not_supported"), "Sorry, I cannot help with that."),
         (CannotHandle("cannot_handle_no_relevant_answer"), "I have found no answer to that."),
-        (Clarify(("two", "hi")), "Which of these do you mean: two questions or a greeting?"),
+        (Clarify(("two", "hi")), "Which of these do you mean: a greeting or two questions?"),
         (Clarify(()), "I need to know a little more. What would you like to do?"),
     ],
 )
@@ -44,7 +42,7 @@ async def test_a_digression_is_answered_and_the_question_asked_again(command: Co
     assert chat.stack == ["two", "pattern_collect_information"]
 
 
-@pytest.mark.parametrize("command", [ChitChat(), CannotHandle(), SkipQuestion()])
+@pytest.mark.parametrize("command", [ChitChat(), CannotHandle()])
 async def test_a_digression_without_a_flow(command: Command) -> None:
     chat = Chat("plain")
 
@@ -81,10 +79,10 @@ async def test_no_more_options_than_the_slot_allows() -> None:
     chat.player.set_slots({"max_clarification_options": 2.0})
     two = await chat.say("?", options)
 
-    assert three.texts == ["Which of these do you mean: two questions, a greeting or sizes?"]
-    assert two.texts == ["Which of these do you mean: two questions or a greeting?"]
+    assert three.texts == ["Which of these do you mean: a greeting, parent or sizes?"]
+    assert two.texts == ["Which of these do you mean: a greeting or parent?"]
     event = next(e for e in two.events if e["event"] == "flow_started")
-    assert event["metadata"]["names"] == ["two questions", "a greeting", "sizes", "parent"]
+    assert event["metadata"]["names"] == ["a greeting", "parent", "sizes", "two questions"]
 
 
 async def test_one_option_is_no_question() -> None:

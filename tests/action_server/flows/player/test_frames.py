@@ -22,8 +22,8 @@ def test_a_frame_is_of_a_flow_or_of_a_pattern(tmp_path: Path) -> None:
     assert [second.make("book").frame_id for _ in range(2)] == [flow.frame_id, pattern.frame_id]
 
 
-def test_what_is_pushed_is_told_but_for_questions(tmp_path: Path) -> None:
-    """There are too many questions to be told as flows of their own."""
+def test_what_is_pushed_has_not_started(tmp_path: Path) -> None:
+    """That is told with its first step. Questions are flows like others."""
     dialogue = dialogue_of(tmp_path)
     frames = dialogue.frames
 
@@ -32,7 +32,7 @@ def test_what_is_pushed_is_told_but_for_questions(tmp_path: Path) -> None:
     frames.emit("flow_completed", dialogue.stack[1])
 
     assert [frame.flow_id for frame in dialogue.stack] == ["book", "pattern_collect_information"]
-    assert told(dialogue.state.events) == [("flow_started", "book")]
+    assert told(dialogue.state.events) == [("flow_completed", "pattern_collect_information")]
 
 
 def test_the_step_that_asks_is_the_one_below_its_question(tmp_path: Path) -> None:
@@ -50,20 +50,34 @@ def test_the_step_that_asks_is_the_one_below_its_question(tmp_path: Path) -> Non
     assert step.collect == "day"
 
 
-def test_a_cancelled_flow_takes_its_question_and_its_slots_along(tmp_path: Path) -> None:
-    """What lies below goes on."""
+def test_a_flow_that_is_given_up_takes_its_question_along(tmp_path: Path) -> None:
+    """They end when their turn comes; what lies below goes on."""
     dialogue = dialogue_of(tmp_path)
     frames = dialogue.frames
     below, flow = frames.make("pattern_completed"), frames.make("book")
-    for frame in (below, flow, frames.make("pattern_collect_information", collect="day")):
-        dialogue.stack.append(frame)
-    dialogue.events.set_slot("day", "Monday")
+    question = frames.make("pattern_collect_information", collect="day")
+    for frame in (below, flow, question):
+        frames.push(frame)
 
-    frames.cancel(flow)
+    frames.wrap_up(frames.cancelled_ids())
 
-    assert list(dialogue.stack) == [below]
-    assert dialogue.state.slots["day"] is None
-    assert told(dialogue.state.events) == [("slot", "day"), ("flow_cancelled", "book"), ("slot", "day")]
+    assert [frame.has_steps_left for frame in (below, flow, question)] == [True, False, False]
+
+
+def test_a_flow_that_goes_on_comes_to_the_top(tmp_path: Path) -> None:
+    """With its question; what it interrupted before interrupts it now."""
+    dialogue = dialogue_of(tmp_path)
+    frames = dialogue.frames
+    flow, question, other = frames.make("book"), frames.make("pattern_collect_information"), frames.make("other")
+    for frame in (flow, question, other):
+        frames.push(frame)
+
+    assert frames.resume("book")
+
+    assert list(dialogue.stack) == [other, flow, question]
+    assert (flow.frame_type, other.frame_type) == ("interrupt", "interrupt")
+    assert told(dialogue.state.events) == [("flow_resumed", "book")]
+    assert not frames.resume("nowhere")
 
 
 def test_users_are_told_a_flow_s_name(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ DOMAIN = """
     responses:
       utter_ask_age: [{text: Age?}]
       utter_ask_word: [{text: Word?}]
+      utter_ask_listed: [{text: Which?}]
       utter_hi: [{text: Hi.}]
 """
 FLOWS = """
@@ -78,8 +79,6 @@ def player_of(folder: Path, flows: str = FLOWS, domain: str = DOMAIN) -> Player:
     [
         ("bad_link", "the link leads to 'nowhere', and there is no such flow"),
         ("bad_slot", "the domain has no slot 'nothing'"),
-        ("bad_next", "the flow 'bad_next' has no step 'nowhere'"),
-        ("bad_name", "the name '{{ 1 / 0 }}' cannot be rendered: division by zero"),
     ],
 )
 async def test_what_fails_while_it_runs(tmp_path: Path, flow: str, why: str) -> None:
@@ -87,7 +86,25 @@ async def test_what_fails_while_it_runs(tmp_path: Path, flow: str, why: str) -> 
 
     assert turn.failures[0].what == why
     assert turn.failures[0].at is not None
-    assert turn.texts[-1] == SORRY
+    assert turn.texts[0] == SORRY
+
+
+@pytest.mark.parametrize(
+    ("flow", "why"),
+    [
+        ("bad_next", "the flow 'bad_next' has no step 'nowhere'"),
+        ("bad_name", "the name '{{ 1 / 0 }}' cannot be rendered: division by zero"),
+    ],
+)
+async def test_what_loses_the_turn(tmp_path: Path, flow: str, why: str) -> None:
+    """An engine has no next step, and remembers nothing of the turn (rasa-pro 3.21.0, read)."""
+    player = player_of(tmp_path)
+
+    turn = await player.turn("go", [StartFlow(flow)])
+
+    assert turn.failures[0].what == why
+    assert "an engine loses this turn" in turn.notes[-1]
+    assert (turn.stack, [e["event"] for e in player.state.events if e["event"] == "user"]) == ([], [])
 
 
 async def test_a_flow_without_steps_ends_at_once(tmp_path: Path) -> None:
@@ -144,7 +161,8 @@ async def test_a_response_that_is_listed_without_a_text(tmp_path: Path) -> None:
 async def test_an_action_that_starts_a_flow(tmp_path: Path) -> None:
     turn = await player_of(tmp_path).turn("go", [StartFlow("triggers")])
 
-    assert turn.texts == ["Hi.", "Hi."]
+    # What asked for it is interrupted, even by its last step.
+    assert turn.texts == ["Hi.", "Shall we go on with triggers?"]
     assert ("flow_started", "hi") in [(e["event"], e.get("flow_id")) for e in turn.events]
 
 
@@ -179,7 +197,7 @@ async def test_jinja_that_looks_up_a_slot_fails_the_flow(tmp_path: Path) -> None
 """
     turn = await player_of(tmp_path, flows).turn("go", [StartFlow("asks")])
 
-    assert turn.texts[-1] == SORRY
+    assert turn.texts == []
     assert turn.failures[0].what.startswith("the condition 'slots.age > {{ slots.age }}' cannot be rendered")
 
 

@@ -18,7 +18,7 @@ def test_a_response_is_said_recorded_and_appended(tmp_path: Path) -> None:
     (message,) = dialogue.recorder.turn.messages
     assert (message.text, message.response, message.action) == ("Which day, Ann?", "utter_ask_day", "action_ask")
     (event,) = dialogue.state.events
-    assert (event["text"], event["metadata"]) == ("Which day, Ann?", {"utter_action": "utter_ask_day"})
+    assert (event["text"], event["metadata"]["utter_action"]) == ("Which day, Ann?", "utter_ask_day")
 
 
 def test_a_response_that_does_not_exist_says_nothing(tmp_path: Path) -> None:
@@ -46,9 +46,10 @@ def test_a_response_of_which_no_variation_fits_is_a_failure(tmp_path: Path) -> N
 
     assert dialogue.responses.utter_response("utter_vips", None, "")
 
-    assert dialogue.recorder.turn.responses == ["utter_internal_error_rasa"]
+    assert dialogue.recorder.turn.responses == ["utter_vips"]
+    assert dialogue.recorder.turn.texts == ["Sorry, something went wrong. Please try again in a few minutes."]
     (failure,) = dialogue.recorder.turn.failures
-    assert "the response 'utter_vips' cannot be said" in failure.what
+    assert "no variation of 'utter_vips' fits" in failure.what
 
 
 def test_an_earlier_message_is_said_again_whole(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ async def test_a_response_with_everything() -> None:
     assert message.quick_replies == [{"title": "Later", "payload": "later"}]
     assert message.elements == [{"title": "{kind}"}]
     assert message.custom == {"kind": "shirt", "nested": ["any", 1]}
-    assert message.metadata == {"tone": "kind", "sound": "ding"}
+    assert message.metadata == {"metadata": {"tone": "kind"}, "sound": "ding"}
     bot = next(e for e in chat.player.state.events if e["event"] == "bot")
     assert bot["metadata"]["utter_action"] == "utter_rich"
     assert bot["data"]["buttons"] == message.buttons

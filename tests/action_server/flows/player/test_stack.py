@@ -84,13 +84,14 @@ def test_the_question_that_waits_is_the_one_on_top() -> None:
 
 
 def test_a_question_of_a_pattern_sees_the_pattern_s_context() -> None:
-    """Its own goes first; a question of a flow sees none but its own."""
+    """Which goes first, as that of the flow does that asks."""
     pattern = Frame("1", "pattern_completed", kind="pattern_completed", context={"previous_flow_name": "book", "a": 1})
     collect = Frame(
         "2", "pattern_collect_information", kind="pattern_collect_information", context={"collect": "more", "a": 2}
     )
 
     context = Stack([pattern, collect]).context_of(collect)
-    assert (context["previous_flow_name"], context["collect"], context["a"]) == ("book", "more", 2)
-    assert "previous_flow_name" not in Stack([Frame("0", "book"), collect]).context_of(collect)
+    assert (context["previous_flow_name"], context["collect"], context["a"]) == ("book", "more", 1)
+    asking = Stack([Frame("0", "book"), collect]).context_of(collect)
+    assert (asking["flow_id"], asking["collect"]) == ("book", "more")
     assert Stack().context_of(None) == {}

@@ -307,18 +307,23 @@ class Wire:
 
 
 async def test_the_clock_is_looked_at_for_all_connections() -> None:
-    """An idle one is closed after the keep-alive time, one whose call runs for ever is cut."""
+    """An idle one is closed after the keep-alive time, one that never sent anything before, an endless call is cut."""
     assembly = Assembly(Settings(), Executor(Registry()), Readiness())
     app = create_app(assembly, name=f"test-{uuid4().hex}")
     loop = asyncio.get_running_loop()
     connections: set[Any] = set()
     make = fast_protocol(assembly, app, ImpatientHttpProtocol)
-    idle, running = (make(loop=loop, connections=connections, app=app) for _ in range(2))
-    for connection in (idle, running):
+    silent, idle, running = (make(loop=loop, connections=connections, app=app) for _ in range(3))
+    for connection in (silent, idle, running):
         assert isinstance(connection, WebhookProtocol)
         connection.connection_made(Wire())
     running.data_received(request())
+    idle.data_received(b"\r\n")
     now = loop.time()
+    silent.check_timeouts(now + 14)
+    assert "close" not in silent._transport.done
+    silent.check_timeouts(now + 16)
+    assert "close" in silent._transport.done
     for connection in (idle, running):
         connection.check_timeouts(now + 119)
         assert not {"close", "abort"} & set(connection._transport.done)
@@ -327,7 +332,7 @@ async def test_the_clock_is_looked_at_for_all_connections() -> None:
     assert "abort" in running._transport.done
     assert idle.close_if_idle()
     assert not running.close_if_idle()
-    for connection in (idle, running):
+    for connection in (silent, idle, running):
         connection.connection_lost(None)
     assert connections == set()
     assembly.executor.close()

@@ -47,6 +47,19 @@ async def test_an_answer_has_all_keys_always(tools: ToolServer) -> None:
     }
 
 
+async def test_a_list_holds_what_an_engine_has_in_it(tmp_path: Path) -> None:
+    """A slot of type `list` may hold anything: numbers stay numbers, and objects come through, as over the webhook."""
+    domain = tmp_path / "domain.yml"
+    domain.write_text("slots: {city: {type: list}}\n", encoding="utf-8")
+    values = [1, 2.5, True, None, "5", {"day": 1}, ["a"]]
+    async with tool_server(domain=domain) as tools:
+        [echo] = [t for t in (await tools.ask("tools/list"))["result"]["tools"] if t["name"] == "action_echo"]
+        as_list, as_text = [structure(await tools.call("action_echo", city=v)) for v in (values, json.dumps(values))]
+
+    assert echo["inputSchema"]["properties"]["city"]["anyOf"][0] == {"type": "array", "items": {"type": "string"}}
+    assert as_list["echoed"][0] == as_text["echoed"][0] == values
+
+
 async def test_a_failure_nobody_foresaw_is_an_error_with_an_id(
     tools: ToolServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NoReturn
 
 import pytest
 
+from action_server.config.settings import Settings
+from action_server.protocol.calls import Call
+from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings
+from action_server.serving.mcp.endpoint import McpEndpoint
+from action_server.tools.calling import Caller, ToolCaller
+from action_server.tools.offer import make_offer
+from tests.action_server.serving.mcp.tool_actions import ActionEcho
 from tests.action_server.serving.mcp.tool_server import MODERN, ToolServer, tool_server
 
 CALL = {"name": "action_echo", "arguments": {"city": "Ulm"}}
@@ -45,6 +53,7 @@ async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
     discovered = (await tools.ask("server/discover", meta))["result"]
     listed = (await tools.ask("tools/list", meta))["result"]
     called = (await tools.ask("tools/call", {**CALL, **meta}))["result"]
+    pinged = (await tools.ask("ping", meta))["result"]
 
     assert discovered["supportedVersions"] == ["2026-07-28", "2025-11-25"]
     for found in (discovered, listed):
@@ -52,13 +61,19 @@ async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
         assert isinstance(found["ttlMs"], int)
         assert found["cacheScope"] == "private"
     assert called["resultType"] == "complete"
+    assert pinged == {"resultType": "complete"}
 
 
 async def test_an_older_client_gets_nothing_of_the_new_protocol(tools: ToolServer) -> None:
     """Also one that sends the new header for methods, as a bridge does."""
-    listed = await tools.ask("tools/list", Mcp_Method="tools/list", MCP_Protocol_Version="2025-11-25")
+    listed, pinged, called = [
+        await tools.ask(method, params, Mcp_Method=method, MCP_Protocol_Version="2025-11-25")
+        for method, params in (("tools/list", None), ("ping", None), ("tools/call", CALL))
+    ]
 
     assert set(listed["result"]) == {"tools"}
+    assert pinged["result"] == {}
+    assert set(called["result"]) == {"content", "structuredContent"}
 
 
 async def test_no_optional_key_is_null(tools: ToolServer) -> None:
@@ -127,6 +142,9 @@ WRONG: list[tuple[str, object, int, int]] = [
     ("too deep", b'{"id":1,"params":' + b"[" * 200 + b"]" * 200 + b"}", 400, -32600),
     ("an id that is null", {"jsonrpc": "2.0", "id": None, "method": "ping"}, 400, -32600),
     ("an id that is true", {"jsonrpc": "2.0", "id": True, "method": "ping"}, 400, -32600),
+    ("an id that is a list", {"jsonrpc": "2.0", "id": [1], "method": "ping"}, 400, -32600),
+    ("an id that is no number", b'{"jsonrpc":"2.0","id":NaN,"method":"ping"}', 400, -32600),
+    ("an id beyond all numbers", b'{"jsonrpc":"2.0","id":1e999,"method":"ping"}', 400, -32600),
     ("another JSON-RPC", {"id": 1, "jsonrpc": "1.0", "method": "ping"}, 200, -32600),
     ("no method", REQUEST, 200, -32600),
     ("a method that is none", {**REQUEST, "method": 3}, 200, -32600),
@@ -152,14 +170,76 @@ async def test_a_wrong_message_is_told_in_words(tools: ToolServer, body: object,
     found, answer = await tools.post(body)
 
     assert (found, answer["error"]["code"]) == (status, code)
-    assert answer.get("id") == (1 if status == 200 else None)
+    # Without an id, as null is none to some clients.
+    assert answer.get("id", "none") == (1 if status == 200 else "none")
     assert "secret" not in answer["error"]["message"]
     assert (await tools.ask("ping"))["result"] == {}
+
+
+@pytest.mark.parametrize("identifier", [0, -1, 1.5, 2**70, "", "a", "\ud83d", "\u00fc"])
+@pytest.mark.parametrize("method", ["ping", "nope"])
+async def test_an_answer_has_the_id_of_its_request(tools: ToolServer, identifier: object, method: str) -> None:
+    """As it came, whether it is a result or an error."""
+    status, answer = await tools.post({"jsonrpc": "2.0", "id": identifier, "method": method})
+
+    assert (status, answer["id"]) == (200, identifier)
+
+
+async def test_a_number_that_is_too_long_ends_nobody_elses_call(tools: ToolServer) -> None:
+    """Python reads no integer of so many digits; the message is read all the same, and its id."""
+    body = json.dumps({**REQUEST, "method": "tools/call", "params": CALL}).replace('"Ulm"', "9" * 5000)
+
+    status, answer = await tools.post(body.encode())
+
+    assert (status, answer["id"]) == (200, 1)
+    assert answer["result"]["structuredContent"]["ok"] is True
+
+
+async def test_a_failure_of_the_server_itself_is_told_with_200_and_an_id(caplog: pytest.LogCaptureFixture) -> None:
+    """Any other status would end the session of the engine's client, with all its calls; the log says what it was."""
+
+    async def fail(call: Call, **_: Any) -> NoReturn:
+        raise RuntimeError("token hunter2")
+
+    registry = Registry()
+    registry.register_action(ActionEcho)
+    settings = McpSettings(actions=("*",))
+    offer = make_offer(registry, settings, Settings().options, None)
+    body = json.dumps({**REQUEST, "method": "tools/call", "params": CALL}).encode()
+
+    status, reply, _ = await McpEndpoint(ToolCaller(offer, fail, "c"), settings).answer(body, {}, Caller())
+
+    answer = json.loads(reply)
+    [line] = [r for r in caplog.records if r.message == "server.failed"]
+    assert (status, answer["id"], answer["error"]["code"]) == (200, 1, -32603)
+    assert answer["error"]["data"]["error_id"] == vars(line)["error_id"]
+    assert b"hunter2" not in reply
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "said"),
+    [
+        ({}, b"[" * 2000, 413, "--max-request-bytes"),
+        ({"Content_Encoding": "gzip"}, b"no gzip", 400, "gzip"),
+        ({"Content_Encoding": "zip"}, b"{}", 415, "zip"),
+    ],
+)
+async def test_what_is_refused_before_it_is_read_is_an_error_of_the_protocol(
+    headers: dict[str, str], body: bytes, status: int, said: str
+) -> None:
+    """Without an id, which nobody has read."""
+    async with tool_server(max_request_bytes=1024) as tools:
+        found, answer = await tools.post(body, **headers)
+
+    assert (found, set(answer), answer["error"]["code"]) == (status, {"jsonrpc", "error"}, -32600)
+    assert said in answer["error"]["message"]
 
 
 NOTIFICATIONS: list[tuple[str, object]] = [
     ("initialized", {"jsonrpc": "2.0", "method": "notifications/initialized"}),
     ("cancelled", {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}),
+    ("one with odd params", {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": [7]}),
+    ("one of another JSON-RPC", {"method": "notifications/initialized"}),
     ("one nobody knows", {"jsonrpc": "2.0", "method": "notifications/of_tomorrow"}),
     ("an answer nobody asked for", {"jsonrpc": "2.0", "id": 3, "result": {}}),
     ("an error nobody asked for", {"jsonrpc": "2.0", "id": 3, "error": {"code": 1, "message": "no"}}),
@@ -172,7 +252,7 @@ async def test_a_notification_is_taken_whatever_it_says(tools: ToolServer, body:
     assert await tools.post(body) == (202, None)
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT", "PATCH"])
 @pytest.mark.parametrize("path", ["", "/"])
 async def test_there_is_no_stream_and_no_session_to_end(tools: ToolServer, method: str, path: str) -> None:
     """405 at once, which is the one answer that clients do not ask for again each second."""

@@ -46,6 +46,10 @@ REFUSED = {
     "Mo-Fr 09:00-09:00": "begin and end at the same moment",
     "Mo-Fr 24/7": "is not understood from character 7 on",
     "Mo-Fr PH 09:00-12:00": "is not understood from character 7 on",
+    "Mar 10-Mar 09 09:00-12:00": "dates that end before they begin",
+    "Mo-Fr 09:00-12:00; Dec 31-Dec 24 off": "dates that end before they begin",
+    "2026 Nov-Jan": "months over a new year beside a year",
+    "2026,2027 Nov-Feb Mo 09:00-12:00": "months over a new year beside a year",
 }
 NONSENSE = {
     "": "says nothing",
@@ -120,3 +124,9 @@ def test_the_table_is_that_of_the_strings() -> None:
 def test_hours_tell_whether_they_speak_of_holidays(text: str, speaks: bool) -> None:
     """Then they decide what holds on them."""
     assert OpeningHours(text).speaks_of_holidays is speaks
+
+
+def test_days_to_the_end_of_february_are_open_each_year() -> None:
+    """Where opening_hours.js 3.15.0 is open in leap years only: findings/ has it."""
+    hours = OpeningHours("Feb 20-28 08:00-17:00")
+    assert [hours.open_on(date(year, 2, 25), ()) for year in (2027, 2028)] == [[(480, 1020)]] * 2

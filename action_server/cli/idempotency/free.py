@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_error, print_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.unfinished_runs import SHOWN, add_store_flags, keys_that_begin, open_store
+from action_server.cli.idempotency.unfinished_runs import SHOWN, add_store_flags, keys_that_begin, open_store
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
 
