@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sanic import HTTPResponse, Request
+from sanic.exceptions import NotFound
 from sanic.response import redirect
 
 from action_server.errors import ActionNotFoundError, ActionServerError
@@ -17,7 +18,7 @@ from action_server.flows.check.checking import check_text
 from action_server.inspector.calls_file import Wanted
 from action_server.inspector.catalogue import facts_of_all, tool_of
 from action_server.inspector.forms import changed_slots, fields_of
-from action_server.inspector.pages import Inspector, NotKeptError, Routes, fields_in
+from action_server.inspector.pages import Inspector, Routes, fields_in
 from action_server.inspector.running import FACE_NAMES, request_of
 from action_server.project.location import locate_project
 from action_server.runtime.registry import RegisteredAction
@@ -71,7 +72,7 @@ class ActionPages:
         try:
             return self._inspector.assembly.executor.registry.get(name)
         except ActionNotFoundError:
-            raise NotKeptError("there is no such action") from None
+            raise NotFound("there is no such action") from None
 
     def _fields(self, action: RegisteredAction) -> Any:
         return fields_of({}, self._inspector.project.slots, sorted(read_code(action.run).reads))

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from sanic import HTTPResponse, Request
+from sanic.exceptions import NotFound
 from sanic.response import redirect
 
 from action_server.errors import ActionNotFoundError, ActionServerError
 from action_server.inspector.calls_file import Wanted
 from action_server.inspector.copies import copies_of
-from action_server.inspector.forms import FieldError, SlotField, changed_slots, fields_of
+from action_server.inspector.forms import SlotField, changed_slots, fields_of
 from action_server.inspector.guard import HEADERS
 from action_server.inspector.kept import KeptCall
 from action_server.inspector.one_call import difference_of, slots_of, view_of
-from action_server.inspector.pages import Inspector, NotKeptError, Routes, fields_in, static
+from action_server.inspector.pages import Inspector, Routes, fields_in, static
 from action_server.inspector.running import FACE_NAMES, FACES_BY_TRANSPORT
 from action_server.runtime.registry import RegisteredAction
 
@@ -81,7 +82,7 @@ class CallPages:
             face = form.get("face", FACE_NAMES[0])
             kept = await self._inspector.runs.run(_with_slots(call, slots), face, number)
             return redirect(f"/inspector/calls/{kept}", status=303)
-        except (FieldError, ActionServerError) as exc:
+        except ActionServerError as exc:
             problem = str(exc)
         return await self._inspector.page(
             "call.html", lambda: {**self._shown(request, call, form), "problem": problem}, 422
@@ -90,7 +91,7 @@ class CallPages:
     async def _read(self, number: int) -> KeptCall:
         call = await asyncio.to_thread(self._file.read, number)
         if call is None:
-            raise NotKeptError("this call is not kept any more")
+            raise NotFound("this call is not kept any more")
         return call
 
     def _fields(self, call: KeptCall) -> list[SlotField]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from action_server.errors import ActionServerError
+from action_server.errors import RequestError
 from action_server.findings.escaping import escape_controls, escape_lines
 from action_server.project.domain import BUILT_IN_SLOTS, Slot
 
@@ -17,10 +17,6 @@ _LONGEST = 20_000
 _PREFIX = "slot."
 _NEW_NAME, _NEW_VALUE = "new.name", "new.value"
 _TRUTHS = {"true": True, "false": False}
-
-
-class FieldError(ActionServerError):
-    """What stands in a field is no value of its slot."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class SlotField:
         return self.kind == "json" or len(self.text) > 60 or "\n" in self.text
 
     def value_of(self, text: str) -> Any:
-        """Return the value that a text stands for. Raises :class:`FieldError`."""
+        """Return the value that a text stands for. Raises :class:`RequestError`."""
         if text == "":
             return None
         if self.kind == "text":
@@ -55,7 +51,7 @@ class SlotField:
             return json.loads(text)
         except (ValueError, RecursionError):
             wanted = {"number": "a number", "bool": "true or false"}.get(self.kind, 'JSON, such as 4, "text" or ["a"]')
-            raise FieldError(f"{escape_controls(self.slot)}: this is not {wanted}") from None
+            raise RequestError(f"{escape_controls(self.slot)}: this is not {wanted}") from None
 
 
 def fields_of(slots: Mapping[str, Any], declared: Mapping[str, Slot], first: Iterable[str] = ()) -> list[SlotField]:
@@ -69,7 +65,7 @@ def changed_slots(slots: Mapping[str, Any], fields: Iterable[SlotField], form: M
     """Return the slots as the form has them: what was not touched is what it was.
 
     Raises:
-        FieldError: a text is no value of its slot.
+        RequestError: a text is no value of its slot.
     """
     found = dict(slots)
     for field in fields:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from sanic import Request
+from sanic.exceptions import Forbidden
 
-from action_server.errors import RequestError
 from action_server.security.auth import is_public
 from action_server.serving.http.client_addresses import peer_of
 
@@ -31,12 +31,6 @@ _OWN_SITES = ("same-origin", "none")
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-class ForbiddenError(RequestError):
-    """The page is not for who asks."""
-
-    status = 403
-
-
 class Guard:
     """Checks requests. ``local`` lets in this machine alone; otherwise the server has asked for a credential."""
 
@@ -44,22 +38,22 @@ class Guard:
         self._local = local
 
     def check(self, request: Request) -> None:
-        """Let a request in. Raises :class:`ForbiddenError` if it may not come."""
+        """Let a request in. Raises :class:`Forbidden` if it may not come."""
         headers = request.headers
         host = headers.getall("host", [])
         if self._local:
             if is_public(peer_of(request.transport)) or any(name in headers for name in _FORWARDING):
-                raise ForbiddenError("with --dev, /inspector is for browsers on this machine: it listens to loopback")
+                raise Forbidden("with --dev, /inspector is for browsers on this machine: it listens to loopback")
             if len(host) != 1 or is_public(_name_of(f"//{host[0]}")):
                 # A page of anybody can let its name point to this machine.
-                raise ForbiddenError("the Host is not this machine's own: open /inspector at 127.0.0.1 or localhost")
+                raise Forbidden("the Host is not this machine's own: open /inspector at 127.0.0.1 or localhost")
         site = headers.get("sec-fetch-site", "none")
         is_link = headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
         if site not in _OWN_SITES and not is_link:
-            raise ForbiddenError("another site may not ask for this")
+            raise Forbidden("another site may not ask for this")
         for origin in headers.getall("origin", []):
             if len(host) != 1 or urlsplit(origin).netloc.lower() != host[0].lower():
-                raise ForbiddenError("the Origin is another site, which may not ask for this")
+                raise Forbidden("the Origin is another site, which may not ask for this")
 
 
 def _name_of(url: str) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sanic import HTTPResponse, Request
+from sanic.exceptions import Forbidden, NotFound
 from sanic.response import html as html_response
 
 from action_server.assembly import Assembly
-from action_server.errors import RequestError
 from action_server.inspector.calls_file import CallsFile
-from action_server.inspector.guard import HEADERS, ForbiddenError, Guard
+from action_server.inspector.guard import HEADERS, Guard
 from action_server.inspector.project_view import ProjectView
 from action_server.inspector.rendering import Pages
 from action_server.inspector.running import Runs
@@ -58,12 +58,6 @@ class Inspector:
         return html_response(page, status=status, headers={**HEADERS, "Cache-Control": "no-store"})
 
 
-class NotKeptError(RequestError):
-    """The page is about what is not here."""
-
-    status = 404
-
-
 class Routes:
     """Adds routes below ``/inspector``, behind the guard."""
 
@@ -77,7 +71,7 @@ class Routes:
         async def guarded(request: Request, **parts: Any) -> HTTPResponse | None:
             self._guard.check(request)
             if runs and not self._inspector.may_run:
-                raise ForbiddenError("nothing is run from here: the server is not one of development (--dev)")
+                raise Forbidden("nothing is run from here: the server is not one of development (--dev)")
             return await handler(request, **parts)
 
         name = "inspector" + "-".join(part.partition(":")[0] for part in path.replace("<", "").split("/"))
@@ -88,7 +82,7 @@ async def static(request: Request, name: str) -> HTTPResponse:
     """Give a file of ours."""
     file = _STATIC / name
     if file.parent != _STATIC or file.suffix not in _TYPES or not file.is_file():
-        raise NotKeptError("there is no such file")
+        raise NotFound("there is no such file")
     content = await asyncio.to_thread(file.read_bytes)
     return HTTPResponse(content, 200, {**HEADERS, "Cache-Control": "no-cache"}, _TYPES[file.suffix])
 

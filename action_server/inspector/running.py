@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.assembly import Assembly
-from action_server.errors import ActionServerError
+from action_server.errors import RequestError
 from action_server.inspector.watching import Rerun, rerunning
 from action_server.testing.faces import FACES, face_named
 
@@ -20,10 +20,6 @@ _PATIENCE = 10.0
 FACE_NAMES = tuple(FACES)
 # What the log calls them.
 FACES_BY_TRANSPORT = {"http": "webhook", "grpc": "grpc", "mcp": "mcp"}
-
-
-class NotRunError(ActionServerError):
-    """No action has run."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Runs:
         """Run a call, and return the number under which it is kept; ``of`` is the one that it repeats.
 
         Raises:
-            NotRunError: it was refused before it became a call, or it is not kept.
+            RequestError: it was refused before it became a call, or it is not kept.
             ActionServerError: there is no such face, or the action cannot be called by it.
         """
         rerun = Rerun(of)
@@ -49,11 +45,11 @@ class Runs:
             rerunning.reset(token)
         if not rerun.has_begun:
             said = reply.body.get("error") if isinstance(reply.body, dict) else reply.body
-            raise NotRunError(f"it was refused ({reply.status}): {said}")
+            raise RequestError(f"it was refused ({reply.status}): {said}")
         try:
             return await asyncio.wait_for(asyncio.wrap_future(rerun.kept), _PATIENCE)
         except asyncio.TimeoutError:
-            raise NotRunError("it ran, and could not be kept in time") from None
+            raise RequestError("it ran, and could not be kept in time") from None
 
     def _open_to_us(self) -> Assembly:
         """Return the same assembly without its door: whoever came here has shown a credential, if there is one."""

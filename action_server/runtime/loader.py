@@ -78,6 +78,8 @@ def _load(package: str, strict: bool) -> LoadedPackage:
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.
 _modules_brought_by: dict[str, set[str]] = {}
+# The folder of the project that was opened last, if one was: others put theirs before it in the path.
+_looked_in: list[str] = []
 
 
 def _modules_of(package: str, own: set[str], before: set[str]) -> set[str]:
@@ -94,6 +96,7 @@ def prefer(folder: Path, package: str) -> None:
 
     Two assistants that are tested by one process both have an ``actions``. Nothing is done if it is not in the folder.
     """
+    _looked_in[:] = [str(folder)]
     root = package.partition(".")[0]
     is_here = (folder / root).is_dir() or (folder / f"{root}.py").is_file()
     if str(folder) in sys.path and is_here:
@@ -179,16 +182,29 @@ def _import(name: str) -> ModuleType:
         logger.debug("module.not_imported", extra={"module_name": name}, exc_info=True)
         problem = one_line(exc)
         if isinstance(exc, ModuleNotFoundError) and exc.name in (name, name.partition(".")[0]):
-            problem = f"there is no such module; looked in {shorten(sys.path[0] or '.')} and the installed packages"
-            problem += did_you_mean(name, _names_beside(name))
+            folder = _folder_looked_in()
+            problem = f"there is no such module; looked in {shorten(folder)} and the installed packages"
+            problem += _hint_at_src(name, folder) or did_you_mean(name, _names_beside(name))
         raise LoadError(name, place_of_failure(exc) or name, problem) from exc
+
+
+def _folder_looked_in() -> str:
+    """Return the folder of which an author would say that it is looked in, whatever others put before it."""
+    return next((folder for folder in _looked_in if folder in sys.path), sys.path[0] or ".")
+
+
+def _hint_at_src(name: str, folder: str) -> str:
+    root = name.partition(".")[0]
+    if not any((Path(folder) / "src" / found).exists() for found in (root, f"{root}.py")):
+        return ""
+    return "; it is in src: install the project (pip install -e .), or set PYTHONPATH=src (of pytest: pythonpath = src)"
 
 
 def _names_beside(name: str) -> list[str]:
     """Return the modules and packages there are where one of this name was looked for, in dots."""
     above = name.rpartition(".")[0]
     parent = sys.modules.get(above)
-    places = list(getattr(parent, "__path__", ())) if above else [sys.path[0] or "."]
+    places = list(getattr(parent, "__path__", ())) if above else [_folder_looked_in()]
     return [f"{above}.{found.name}".lstrip(".") for found in pkgutil.iter_modules(places)]
 
 

@@ -210,5 +210,6 @@ class Calling:
 
 
 def _place_of(action: RegisteredAction) -> str:
-    """Return file and line of the code that runs: more to the point than those of its class."""
-    return place_of(action.run)
+    """Return file and line of the code that runs: more to the point than those of its class, if it is the author's."""
+    is_inherited = getattr(action.run, "__module__", "").partition(".")[0] == "rasa_sdk"
+    return action.place if is_inherited else place_of(action.run)

@@ -123,6 +123,18 @@ def refuse_unknown_slots(project: TestedProject, names: Iterable[str]) -> None:
             raise SettingsError(f"slot {name!r}", f"is not in the domain{hint}")
 
 
+def refuse_unknown_form(project: TestedProject, name: str) -> None:
+    """Refuse a form that the domain lacks, if it has any.
+
+    Raises:
+        SettingsError: names the form, and the one that may have been meant.
+    """
+    known = project.domain.forms
+    if name and known and name not in known:
+        hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(known)[:10])}"
+        raise SettingsError(f"active_form={name!r}", f"is not in the domain{hint}")
+
+
 def learn_slots(project: TestedProject, state: State, names: Iterable[Any]) -> None:
     """Let a conversation have these slots, where no domain says which there are."""
     for name in names:
@@ -136,9 +148,10 @@ def take_turn(project: TestedProject, state: State, turn: Turn) -> None:
     The slots come last, as a form's candidates do, so that ``validate_*`` actions see them.
 
     Raises:
-        SettingsError: the domain lacks a slot.
+        SettingsError: the domain lacks a slot, or the form.
     """
     refuse_unknown_slots(project, turn.slots)
+    refuse_unknown_form(project, turn.active_form or "")
     state.channel = turn.channel or state.channel
     if turn.active_form is not None:
         state.add({"event": "active_loop", "name": turn.active_form or None})

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from action_server.errors import SettingsError
+from action_server.errors import LoadError, SettingsError
 from action_server.testing import ActionClient
 from tests.action_server.testing.guest_project import guest_project
 from tests.projects import project
@@ -102,6 +102,32 @@ async def test_a_slot_that_the_domain_lacks_is_refused(guests: ActionClient, slo
         await guests.call("action_say", slots=slots)
 
     assert said in str(refused.value)
+
+
+async def test_a_form_that_the_domain_lacks_is_refused(guests: ActionClient) -> None:
+    """An action that looks at it would take it for none; no form at all is one, too."""
+    with pytest.raises(SettingsError, match=r"'party_from'.* is not in the domain; did you mean 'party_form'"):
+        await guests.call("validate_party_form", slots={"guests": 4}, active_form="party_from")
+    assert (await guests.call("action_say", active_form="")).status == 200
+
+
+def test_the_place_of_a_validation_action_is_its_authors_class(guests: ActionClient) -> None:
+    """Its `run` is rasa-sdk's, where nobody looks for a mistake."""
+    result = guests.call_sync("validate_party_form", slots={"guests": 4}, active_form="party_form")
+
+    with pytest.raises(AssertionError, match=r"^validate_party_form \(.*actions\.py:\d+\) sets the slot"):
+        result.sets(guests=5)
+
+
+def test_where_a_package_was_looked_for_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's folder, whatever stands before it in the path; and that it is in src, where nothing looks."""
+    project(folder, {"src/bot/__init__.py": "", "endpoints.yml": "action_server: {actions: bot}"})
+    monkeypatch.setattr(sys, "path", [str(folder / "tests"), *sys.path, str(folder)])
+
+    with ActionClient(folder) as client, pytest.raises(LoadError) as failed:
+        client.call_sync("action_x")
+
+    assert "looked in . and the installed packages; it is in src: " in str(failed.value)
 
 
 async def test_a_misspelt_action_and_face_are_refused(guests: ActionClient) -> None:
