@@ -18,11 +18,11 @@ run: $(VENV)/.installed-run  ## serve the clinic's actions on http://127.0.0.1:5
 	$(BIN)/action-server run --host 127.0.0.1 --actions actions $(ARGS)
 
 test: $(VENV)/.installed-dev  ## run all tests
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.installed-dev  ## run all tests and say which branches none of them took, twice as long
 	$(BIN)/python -m coverage erase
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -16,7 +16,7 @@ from action_server.flows.player.buttons import ButtonPayload, read_button_payloa
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.message_limits import fault_of, most_characters
-from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, LostTurnError, Policy
+from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, LostTurn, Policy
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import Snapshot, State
 from action_server.flows.player.tools import Tools
@@ -155,7 +155,7 @@ class Player:
             await self._actions.run_every_turn()
             try:
                 await self._policy.run()
-            except LostTurnError:
+            except LostTurn:
                 self._forget_turn(before, started)
         return self._finish_turn()
 

@@ -37,7 +37,7 @@ MOST_STEPS = 250
 MOST_ACTIONS = 1000
 
 
-class LostTurnError(Exception):
+class LostTurn(Exception):  # noqa: N818 - a signal: the player forgets the turn
     """Something failed while the next step was looked for. Engines lose the whole turn then, the message included."""
 
 
@@ -72,7 +72,7 @@ class Policy:
 
         Raises:
             UnsupportedError: a step that the player does not play.
-            LostTurnError: no step can be found; what happened in the turn is to be forgotten.
+            LostTurn: no step can be found; what happened in the turn is to be forgotten.
         """
         first = executed = self._actions.executed
         steps = 0
@@ -105,7 +105,7 @@ class Policy:
         flow = self._flows.get(frame.flow_id)
         if flow is None:
             self._recorder.add_failure(f"there is no flow {frame.flow_id!r}", frame=frame)
-            raise LostTurnError
+            raise LostTurn
         target = self._find_next_step(frame, flow)
         if target == END:
             if frame.flow_id == PATTERN_COLLECT:
@@ -115,7 +115,7 @@ class Policy:
         step = flow.step(target)
         if step is None:
             self._recorder.add_failure(f"the flow {flow.id!r} has no step {target!r}", flow.at, frame)
-            raise LostTurnError
+            raise LostTurn
         before, frame.step_id = frame.step_id, step.id
         frame.visited.append(step.id)
         if before == START:
@@ -154,7 +154,7 @@ class Policy:
         """Return the step to go to, or END.
 
         Raises:
-            LostTurnError: no branch fits, or a condition cannot be rendered; the failure is recorded.
+            LostTurn: no branch fits, or a condition cannot be rendered; the failure is recorded.
         """
         if frame.step_id == START:
             return flow.steps[0].id if flow.steps else END
@@ -165,7 +165,7 @@ class Policy:
         step = flow.step(frame.step_id)
         if step is None:
             self._recorder.add_failure(f"the flow {flow.id!r} has no step {frame.step_id!r}", flow.at, frame)
-            raise LostTurnError
+            raise LostTurn
         if isinstance(step, LinkStep):
             return END
         return self._choose_branch(frame, flow, step)
@@ -182,11 +182,11 @@ class Policy:
             if not decision.is_rendered:
                 what = f"the condition {decision.condition!r} cannot be rendered: {decision.error}"
                 self._recorder.add_failure(what, decision.at, frame)
-                raise LostTurnError
+                raise LostTurn
             if decision.value:
                 return branch.target
         self._recorder.add_failure(f"no branch of the step {step.id!r} fits, and it has no `else`", step.at, frame)
-        raise LostTurnError
+        raise LostTurn
 
     async def _execute(self, frame: Frame, step: Step, taken: StepTaken) -> Outcome:
         if isinstance(step, ActionStep):
@@ -212,7 +212,7 @@ class Policy:
                 name = render_template(name, values)
             except Exception as exc:
                 self._recorder.add_failure(f"the name {name!r} cannot be rendered: {exc}", step.at, frame)
-                raise LostTurnError from exc
+                raise LostTurn from exc
             taken.what = f"action {name}"
             reason = self._explain_skip(name, frame)
             if reason:
