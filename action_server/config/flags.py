@@ -9,13 +9,19 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+_WORDS: tuple[tuple[Any, str], ...] = ((int, "N"), (float, "SECONDS"), (str, "TEXT"), (SecretStr, "TEXT"))
+
 
 @dataclass(frozen=True)
 class Flag:
-    """How a setting is given on the command line, and rasa-sdk's own variable for it if there is one."""
+    """How a setting is given on the command line, and rasa-sdk's own variable for it if there is one.
+
+    ``value`` is the word for its value in ``--help``, where the type does not say it.
+    """
 
     names: tuple[str, ...]
     variable: str | None = None
+    value: str | None = None
 
 
 def add_flag_of(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
@@ -34,11 +40,18 @@ def _kind(field: FieldInfo) -> dict[str, Any]:
     if field.annotation is bool:
         return {"action": "store_const", "const": True}
     if str(field.annotation).startswith("tuple"):
-        return {"nargs": "*", "metavar": "ORIGIN"}
+        return {"nargs": "*", "metavar": _word(field)}
     if get_origin(field.annotation) is Literal:
         return {"metavar": "|".join(get_args(field.annotation))}
-    metavars = {int: "N", float: "SECONDS", str: "TEXT", SecretStr | None: "TEXT"}
-    return {"metavar": next((word for kind, word in metavars.items() if field.annotation == kind), "FILE")}
+    return {"metavar": _word(field)}
+
+
+def _word(field: FieldInfo) -> str:
+    """Return what stands for the value in ``--help``."""
+    flag = flag_of(field)
+    if flag is not None and flag.value is not None:
+        return flag.value
+    return next((word for kind, word in _WORDS if field.annotation in (kind, kind | None)), "FILE")
 
 
 def _help(field: FieldInfo) -> str:

@@ -54,12 +54,12 @@ class ServerFields(BaseModel):
     ] = False
     cors: Annotated[
         tuple[str, ...],
-        Flag(("--cors",)),
+        Flag(("--cors",), value="ORIGIN"),
         Field(description="origins that browsers may call from; * is all of them"),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Flag(("--trusted-proxies",)),
+        Flag(("--trusted-proxies",), value="ADDRESS"),
         Field(description="proxies whose Forwarded or X-Forwarded-For tells the log who called, such as 10.0.0.0/8"),
     ] = ()
     ssl_certificate: Annotated[

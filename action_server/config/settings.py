@@ -53,7 +53,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = 0.1
     database: Annotated[
         str | None,
-        Flag(("--database",)),
+        Flag(("--database",), value="URL"),
         Field(
             description="for actions that run once, and jobs: a file, or an URL of SQLAlchemy; default: in the user's "
             "data folder"
@@ -68,10 +68,14 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
         Field(ge=0, le=1000, description="how many jobs each worker runs at once; 0 leaves them to `jobs work`"),
     ] = 4
     record: Annotated[
-        Path | None, Flag(("--record",)), Field(description="write calls into this folder, to replay them; masked")
+        Path | None,
+        Flag(("--record",), value="FOLDER"),
+        Field(description="write calls into this folder, to replay them; masked"),
     ] = None
     record_sample: Annotated[
-        float, Flag(("--sample",)), Field(gt=0, le=1, description="the part of calls that is recorded, such as 0.1")
+        float,
+        Flag(("--sample",), value="SHARE"),
+        Field(gt=0, le=1, description="the part of calls that is recorded, such as 0.1"),
     ] = 1.0
     record_on_error: Annotated[bool, Flag(("--on-error",)), Field(description="record only calls that fail (5xx)")] = (
         False
@@ -81,7 +85,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     ] = 1000
     record_mask: Annotated[
         tuple[str, ...],
-        Flag(("--record-mask",)),
+        Flag(("--record-mask",), value="SLOT"),
         Field(description="slots whose values are hidden in recordings, beside those of `privacy: rules:`"),
     ] = ()
     action_options: Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from action_server.config import settings
-from action_server.config.flags import flag_of
+from action_server.config.flags import add_flag_of, flag_of
 from action_server.config.settings import Settings
 from tests.action_server.config.started import SECRET, read, refused
 
@@ -106,3 +106,22 @@ def test_a_bad_flag_is_named(flag: str, value: str) -> None:
 
     assert error.where == flag
     assert str(error).startswith(f"{flag}: ")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "--grpc-port N",
+        "--sample SHARE",
+        "--record-mask [SLOT ...]",
+        "--trusted-proxies [ADDRESS ...]",
+        "--grace SECONDS",
+    ],
+)
+def test_help_names_what_a_flag_takes(shown: str) -> None:
+    """A port is no file, and a share no number of seconds."""
+    parser = argparse.ArgumentParser()
+    for name, field in Settings.model_fields.items():
+        add_flag_of(parser, name, field)
+
+    assert shown in " ".join(parser.format_help().split())
