@@ -17,7 +17,9 @@ help:  ## show this list
 run: $(VENV)/.installed-run  ## serve the clinic's actions on http://127.0.0.1:5055 (ARGS="--port 5056 ...")
 	$(BIN)/action-server run --host 127.0.0.1 --actions actions $(ARGS)
 
+# Compiled first: where Python is told to keep nothing that it compiles, each of the thousand processes would do it.
 test: $(VENV)/.installed-dev  ## run all tests
+	@$(BIN)/python -m compileall -q action_server actions benchmarks tests
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.installed-dev  ## run all tests and say which branches none of them took, twice as long

@@ -43,7 +43,9 @@ class Terminal:
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
-        own = environment(ACTION_SERVER__PORT=str(port), ACTION_SERVER__DRAIN_DELAY="0", PYTEST_ADDOPTS="")
+        own = environment(
+            ACTION_SERVER__PORT=str(port), ACTION_SERVER__DRAIN_DELAY="0", PYTEST_ADDOPTS="", PIP_NO_COMPILE="1"
+        )
         self._environment = {**own, "PATH": f"{folder}/.venv/bin:{own['PATH']}"}
         self._servers: list[subprocess.Popen[str]] = []
 
