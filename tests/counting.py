@@ -20,12 +20,14 @@ class Entered:
         return self.by_name.total()
 
     def __enter__(self) -> Entered:
-        gc.collect()
+        # A collection calls finalizers of what others left; to make one before would take longer than most tests.
+        gc.disable()
         sys.setprofile(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
+        gc.enable()
 
     def _note(self, frame: FrameType, event: str, _: object) -> None:
         if event == "call":
