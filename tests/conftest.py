@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -36,10 +37,17 @@ LONG = (
     "tests/action_server/serving/",
     "tests/test_",
     "tests/action_server/inspector/",
+    "tests/action_server/jobs/",
     "tests/actions/scheduling/",
     "tests/action_server/cli/",
     "tests/action_server/doctor/",
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be one: in the background of a script it is ignored, and whoever waits for it would do so for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _begins_early(file: str, tests: int) -> tuple[int, int]:
