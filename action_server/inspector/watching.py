@@ -21,6 +21,7 @@ import msgspec
 from action_server.inspector.calls_file import CallsFile, Ended
 from action_server.inspector.kept import Notes, has_failed
 from action_server.telemetry.call_notes import CallNotes, Witness, Witnesses, noted_call
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.masking import Rule
 from action_server.telemetry.recorded_exchange import RecordedExchange, split_object
 
@@ -205,8 +206,8 @@ class CallWatch:
             error_id=notes.error_id or _error_id_of(reply),
             outcome=notes.outcome or "refused",
             status=call.status,
-            waiting_ms=round((started - notes.began) * 1000, 3),
-            ms=round(((notes.ended or started) - started) * 1000, 3),
+            waiting_ms=milliseconds(started - notes.began),
+            ms=milliseconds((notes.ended or started) - started),
             repeated=notes.repeated,
             again=None if seen.rerun is None else seen.rerun.of,
             request=request,

@@ -20,6 +20,7 @@ from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads, is_async
 from action_server.source import one_line, place_of_failure
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
 
 logger = logging.getLogger("action_server.jobs")
@@ -263,8 +264,8 @@ class JobRunner:
             "job": claimed.name,
             "job_id": claimed.id,
             "attempt": claimed.attempt,
-            "ms": round(ran * 1000, 1),
-            "waited_ms": round(claimed.waited * 1000, 1),
+            "ms": milliseconds(ran),
+            "waited_ms": milliseconds(claimed.waited),
             **outcome.facts,
         }
         traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
