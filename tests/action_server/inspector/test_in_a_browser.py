@@ -123,7 +123,7 @@ def test_every_page_is_readable(chrome: Browser, dev: Inspected, width: int, sch
     context.close()
 
 
-def test_a_thousand_calls_a_second_lose_no_answer_and_the_page_stays_usable(page: Page, dev: Inspected) -> None:
+def test_under_load_no_answer_is_lost_and_the_page_stays_usable(page: Page, dev: Inspected) -> None:
     """As many as this machine makes, for some seconds: all are answered, and the page still finds one of them."""
     page.goto("/inspector/")
     answers: list[int] = []
