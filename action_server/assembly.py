@@ -54,6 +54,7 @@ from action_server.tools.domain import read_domain
 
 if TYPE_CHECKING:
     from action_server.idempotency.store import IdempotencyStore
+    from action_server.jobs.queue import JobQueue
     from action_server.tools.calling import ToolCaller
 
 logger = logging.getLogger(__name__)
@@ -283,8 +284,7 @@ async def assemble(
         databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
         store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
-        opening = partial(open_queue, stack, settings.actions, settings.find_store, settings.password_reader)
-        opened.jobs = await databases.wait_for(opening)
+        opened.jobs = await databases.wait_for(partial(_open_jobs, stack, settings))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -299,12 +299,12 @@ async def assemble(
             threads=threads or _threads_here(prepared),
             joins_chunks=settings.join_chunks,
         )
-        stack.callback(executor.close)
-        _start_counting(metrics, executor, settings)
+        _start_counting(stack, metrics, executor, settings)
         yield _put_together(stack, prepared, settings, executor, opened, store)
 
 
-def _start_counting(metrics: Metrics, executor: Executor, settings: Settings) -> None:
+def _start_counting(stack: AsyncExitStack, metrics: Metrics, executor: Executor, settings: Settings) -> None:
+    stack.callback(executor.close)
     metrics.know((action.name for action in executor.registry), settings.transports)
     metrics.threads(0, executor.threads.limit)
     count_with(metrics)
@@ -369,6 +369,10 @@ async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Regis
     if not runs_once(registry, settings.options):
         return None
     return await open_store(stack, settings.find_store(), settings.password_reader)
+
+
+async def _open_jobs(stack: AsyncExitStack, settings: Settings) -> JobQueue | None:
+    return await open_queue(stack, settings.actions, settings.find_store, settings.password_reader)
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:

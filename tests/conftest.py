@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -72,6 +73,25 @@ def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> N
     for name in os.environ:
         if name.startswith(("ACTION_SERVER", "SANIC_", "LOG_LEVEL")):
             monkeypatch.delenv(name)
+
+
+_CLINIC = str(Path(__file__).parents[1] / "actions")
+
+
+@pytest.fixture(autouse=True)
+def _actions_are_the_clinics() -> Iterator[None]:
+    """Give the name back that projects of tests take as well: whoever imports it later means the clinic's package."""
+    before = _modules_of_actions()
+    yield
+    now = sys.modules.get("actions")
+    if now is not before.get("actions") and not str(getattr(now, "__file__", "")).startswith(_CLINIC):
+        for name in _modules_of_actions():
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _modules_of_actions() -> dict[str, ModuleType]:
+    return {name: sys.modules[name] for name in list(sys.modules) if name == "actions" or name.startswith("actions.")}
 
 
 def _levels() -> dict[str, int]:

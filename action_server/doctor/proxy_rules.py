@@ -17,7 +17,7 @@ PROXY_TIMEOUT = Rule(
     "proxy-timeout",
     "note",
     "<proxy> is on the way, which gives up after <patience> s unless told otherwise; an action may take <seconds> s",
-    fix="check that <setting> is longer than every action may take, see howto/behind-a-proxy.md",
+    fix="check that <setting> is longer than every action may take, see `action-server help behind-a-proxy`",
     section=PROXY,
 )
 PROXY_MCP = Rule(

@@ -197,7 +197,7 @@ def _hint_at_src(name: str, folder: str) -> str:
     root = name.partition(".")[0]
     if not any((Path(folder) / "src" / found).exists() for found in (root, f"{root}.py")):
         return ""
-    return "; it is in src: install the project (pip install -e .), or set PYTHONPATH=src (of pytest: pythonpath = src)"
+    return "; it is in src: install the project in its environment, or set PYTHONPATH=src (of pytest: pythonpath = src)"
 
 
 def _names_beside(name: str) -> list[str]:

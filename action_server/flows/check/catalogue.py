@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from action_server.findings.rule import Rule, rules_in
 
-# What a rule is about.
 FILES, ACTIONS, NAMES, FLOWS, CODE, COMMENTS = "files", "actions", "names", "flows", "code", "comments"
-# How it is known what happens otherwise: read in rasa-pro 3.21.0, run with rasa 3.6.21 or pypred 0.4.0. Without either
-# is something of this server, or of Python.
+# How it is known what happens otherwise: read in rasa-pro 3.21.0, run with rasa 3.6.21 or pypred 0.4.0, or it is ours.
 READ, RUN = "read", "run"
 
 UNREADABLE = Rule(
@@ -181,7 +179,6 @@ UNKNOWN_STEP = Rule(
     section=NAMES,
     known=READ,
 )
-# What entities, buttons and classes of forms get wrong without a word at run time.
 UNKNOWN_ENTITY = Rule(
     "unknown-entity",
     "error",

@@ -24,33 +24,13 @@ def database(tmp_path: Path) -> Path:
     engine = create_engine(f"sqlite:///{path}")
     metadata.create_all(engine)
     engine.dispose()
+    error, again = "ValueError at actions/send.py:7", "TimeoutError at send.py:9"
+    end = now + 900
     rows = [
-        (
-            IDS["waiting"],
-            "waiting",
-            now + 90,
-            None,
-            1,
-            now - 30,
-            now + 900,
-            "ValueError at actions/send.py:7",
-            None,
-            None,
-        ),
-        (IDS["running"], "running", now + 10, None, 1, now - 60, now + 900, None, 0.5, "half"),
-        (
-            IDS["parked"],
-            "parked",
-            None,
-            now - 5,
-            4,
-            now - 7300,
-            now + 900,
-            "TimeoutError at send.py:9",
-            None,
-            None,
-        ),
-        (IDS["done"], "done", None, now - 5, 1, now - 90, now + 900, None, None, None),
+        (IDS["waiting"], "waiting", now + 90, None, 1, now - 30, end, error, None, None),
+        (IDS["running"], "running", now + 10, None, 1, now - 60, end, None, 0.5, "half"),
+        (IDS["parked"], "parked", None, now - 5, 4, now - 7300, end, again, None, None),
+        (IDS["done"], "done", None, now - 5, 1, now - 90, end, None, None, None),
     ]
     with closing(sqlite3.connect(path)) as connection:
         connection.executemany(
