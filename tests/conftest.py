@@ -25,7 +25,9 @@ pytest.register_assert_rewrite(
 )
 
 # The same examples in every run, and no clock that fails one on a busy machine.
-settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 

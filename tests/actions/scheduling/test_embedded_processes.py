@@ -18,7 +18,7 @@ pytest_plugins = ["tests.databases"]
 
 
 ALONE, WITH_CALENDAR = "ledger alone", "with a calendar"
-RACES = [("sqlite", ALONE), ("sqlite", WITH_CALENDAR), ("postgresql", ALONE)]
+RACES = [("sqlite", ALONE), ("postgresql", ALONE)]
 BOTH = ("database_url", "calendar_folder")
 
 # The times that are booked before and after each work.
