@@ -66,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Leave what was collected out of each garbage collection to come: with twelve thousand tests one took a second."""
+    _clinic.update(_modules_of_actions())
     gc.collect()
     gc.freeze()
 
@@ -78,18 +79,24 @@ def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 _CLINIC = str(Path(__file__).parents[1] / "actions")
+# The clinic's modules as test files imported them.
+_clinic: dict[str, ModuleType] = {}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _actions_are_the_clinics() -> Iterator[None]:
-    """Give the name back that projects of tests take as well: whoever imports it later means the clinic's package."""
-    before = _modules_of_actions()
+    """Give the name back that projects of tests take as well: a file of tests that imports it means the clinic."""
+    _restore_the_clinic()
     yield
+    _restore_the_clinic()
+
+
+def _restore_the_clinic() -> None:
     now = sys.modules.get("actions")
-    if now is not before.get("actions") and not str(getattr(now, "__file__", "")).startswith(_CLINIC):
+    if now is not None and not str(getattr(now, "__file__", "")).startswith(_CLINIC):
         for name in _modules_of_actions():
             del sys.modules[name]
-        sys.modules.update(before)
+        sys.modules.update(_clinic)
 
 
 def _modules_of_actions() -> dict[str, ModuleType]:

@@ -63,7 +63,12 @@ def counted(name: str) -> bytes:
 
 
 async def connect(running: ServerProcess) -> Stream:
-    return await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+    """Connect. Raises ``ConnectionRefusedError`` when nobody listens."""
+    try:
+        return await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+    except ConnectionResetError as exc:
+        # The kernel had it in the queue of a socket that closed just then: nothing was sent, and nobody accepted it.
+        raise ConnectionRefusedError from exc
 
 
 async def answer_on(stream: Stream) -> tuple[int, dict[str, str]] | None:

@@ -22,9 +22,9 @@ async def test_a_walk_ends_in_what_was_told(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_walk_on_postgresql_ends_in_what_was_told(seed: int, postgresql: str, tmp_path: Path) -> None:
+async def test_a_walk_on_postgresql_ends_in_what_was_told(seed: int, empty_postgresql: str, tmp_path: Path) -> None:
     """The same on the database that several hosts have in common."""
-    opens: Open = lambda _, __, random: walking(postgresql, random)  # noqa: E731 (its type is the alias)
+    opens: Open = lambda _, __, random: walking(empty_postgresql, random)  # noqa: E731 (its type is the alias)
     walked = await walk(opens, "postgresql", tmp_path, seed)
 
     assert not walked.faults, "\n".join(walked.steps)
