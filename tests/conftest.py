@@ -151,7 +151,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if any(map(_is_left_over, _subclasses_of_action())):
         gc.collect()
     # The clinic's own package is imported by its tests, and would be taken for a test's package of the same name.
-    clinic = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "actions"}
+    clinic = _modules_of_actions()
+    for name in clinic:
+        del sys.modules[name]
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:

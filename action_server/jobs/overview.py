@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.idempotency.table import time_of
 from action_server.jobs.table import jobs
-
-STATES = ("waiting", "running", "parked", "cancelled", "done")
 
 
 @dataclass(frozen=True)
@@ -85,18 +83,6 @@ async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
         return count > 0
 
     return await database.write(retry)
-
-
-async def count_jobs(database: Database) -> Sequence[tuple[str, str, int, float]]:
-    """Return, by job and state, how many there are, and how many seconds ago the oldest was asked for."""
-    now = time_of(database.dialect)
-    counted = select(jobs.c.name, jobs.c.state, func.count(), now - func.min(jobs.c.created_at))
-    counted = counted.group_by(jobs.c.name, jobs.c.state).order_by(jobs.c.name, jobs.c.state)
-
-    async def count(connection: AsyncConnection) -> list[tuple[str, str, int, float]]:
-        return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(counted)]
-
-    return await database.read(count)
 
 
 async def _read(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
+from action_server.idempotency.table import time_of
 from action_server.jobs.table import jobs, keys
 
 # Seconds. A run whose process did not renew its lease for so long is taken over.
@@ -85,7 +85,7 @@ class JobQueue:
         self.lease = lease
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
-        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._clock = clock
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
     async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
@@ -267,14 +267,12 @@ class JobQueue:
         return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
 
     def _now(self) -> ColumnElement[float]:
-        if self._clock is not None:
-            return literal(self._clock(), Double)
-        return cast(extract("epoch", func.clock_timestamp()), Double)
+        return time_of(self.database.dialect) if self._clock is None else literal(self._clock(), Double)
 
     def _started(self) -> ColumnElement[float]:
         """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
-        if self._clock is not None:
-            return literal(self._clock(), Double)
+        if self._clock is not None or self.database.dialect == "sqlite":
+            return self._now()
         return cast(extract("epoch", func.statement_timestamp()), Double)
 
 

@@ -1,1 +1,1 @@
-"""The verbs `idempotency list` and `idempotency free`, and what both find."""
+"""The verbs `idempotency list` and `idempotency free`."""

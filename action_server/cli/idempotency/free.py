@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_error, print_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.idempotency.unfinished_runs import SHOWN, add_store_flags, keys_that_begin, open_store
+from action_server.cli.store import SHOWN, add_store_flags, open_store
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
 
@@ -72,7 +72,7 @@ def _named(starts: Sequence[str], runs: Sequence[UnfinishedRun]) -> tuple[list[s
     keys: list[str] = []
     problems: list[str] = []
     for start in starts:
-        found = keys_that_begin(runs, start)
+        found = [run for run in runs if run.key.startswith(start.lower())]
         if len(found) == 1 and found[0].state != "running":
             keys.append(found[0].key)
         elif not found:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.idempotency.unfinished_runs import SHOWN, add_store_flags, open_store
+from action_server.cli.store import SHOWN, add_store_flags, open_store
 
 if TYPE_CHECKING:
     from rich.console import Console

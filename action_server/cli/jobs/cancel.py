@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Mapping
 
 from action_server.cli.console import make_console
-from action_server.cli.idempotency.unfinished_runs import add_store_flags
 from action_server.cli.jobs.queue import find_job, open_queue
+from action_server.cli.store import add_store_flags
 from action_server.errors import JobError
 
 DESCRIPTION = """\

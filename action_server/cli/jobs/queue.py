@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from action_server.cli.idempotency.unfinished_runs import SHOWN, open_store
+from action_server.cli.store import SHOWN, open_store
 from action_server.errors import JobError
 
 if TYPE_CHECKING:

@@ -7,14 +7,12 @@ import asyncio
 from collections.abc import Mapping
 
 from action_server.cli.console import make_console
-from action_server.cli.idempotency.unfinished_runs import add_store_flags
 from action_server.cli.jobs.queue import find_job, open_queue
+from action_server.cli.store import add_store_flags
 from action_server.errors import JobError
 
 DESCRIPTION = """\
 Let a job that is parked or was cancelled be run again, as if it were new: with all its tries, and a day for them."""
-
-_DEADLINE = 86_400.0
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +35,11 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 async def _retry(args: argparse.Namespace, environment: Mapping[str, str]) -> str:
+    from action_server.jobs.definitions import Rules
     from action_server.jobs.overview import retry_job
 
     async with open_queue(args, environment) as queue:
         one = await find_job(queue, args.job_id)
-        if queue is None or not await retry_job(queue.database, one.id, _DEADLINE):
+        if queue is None or not await retry_job(queue.database, one.id, Rules.deadline):
             raise JobError(f"job {one.name} is {one.state}; only what is parked or cancelled can be run again")
         return one.name

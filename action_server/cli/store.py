@@ -1,9 +1,9 @@
-"""What the verbs of `idempotency` share: the store of the settings, and keys that are written in short."""
+"""What the verbs of `idempotency` and `jobs` share: the database of the settings, and ids that are written in short."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
     from action_server.database import Database
-    from action_server.idempotency.unfinished import UnfinishedRun
 
-# So many digits of a key are shown; the first ones of any number name it.
+# So many digits of a key or an id are shown; the first ones of any number name it.
 SHOWN = 12
 
 
@@ -52,8 +51,3 @@ async def open_store(
         yield database
     finally:
         await database.close()
-
-
-def keys_that_begin(runs: Sequence[UnfinishedRun], start: str) -> Sequence[UnfinishedRun]:
-    """Return the runs whose key begins with these digits."""
-    return [run for run in runs if run.key.startswith(start.lower())]
