@@ -126,6 +126,14 @@ def compare(url: str, jobs: int, rounds: int, concurrency: int) -> float:
     return median(ratios)
 
 
+def tell_cost(name: str, database: str, calls: int) -> None:
+    """Print what `later` costs by itself: CPU time, which hardly depends on what else the machine does."""
+    command = [sys.executable, "-m", "benchmarks.workers.asker", database, str(calls)]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=True).stdout  # noqa: S603
+    found = json.loads(output)
+    tell(f"`later` on {name}: {found['cpu']:.2f} ms of CPU, {found['clock']:.2f} ms in the median, by itself")
+
+
 def added(database: str, calls: int) -> float:
     """Return how many seconds more a call takes with `later` than without, in the median of so many each."""
     folder = Path(tempfile.mkdtemp(prefix="jobs-"))
@@ -165,8 +173,10 @@ def main() -> int:
     arguments = parser.parse_args()
     with postgresql(arguments.fsync) as url:
         ratio = compare(url, arguments.jobs, arguments.rounds, arguments.concurrency)
+        tell_cost("PostgreSQL", new_database(url, "asked"), arguments.calls)
         more = [added(new_database(url, "calls"), arguments.calls)]
     with tempfile.TemporaryDirectory() as folder:
+        tell_cost("SQLite", f"{folder}/asked.sqlite3", arguments.calls)
         more.append(added(f"{folder}/jobs.sqlite3", arguments.calls))
     tell(f"{ratio:.2f} times procrastinate's jobs/s with {arguments.concurrency} at once, fsync {arguments.fsync}")
     tell(f"`later` adds {more[0] * 1000:.2f} ms on PostgreSQL and {more[1] * 1000:.2f} ms on SQLite")
