@@ -306,7 +306,6 @@ async def assemble(
 def _start_counting(stack: AsyncExitStack, metrics: Metrics, executor: Executor, settings: Settings) -> None:
     stack.callback(executor.close)
     metrics.know((action.name for action in executor.registry), settings.transports)
-    metrics.threads(0, executor.threads.limit)
     count_with(metrics)
 
 

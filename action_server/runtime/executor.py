@@ -117,6 +117,7 @@ class Executor:
         self.tracing = tracing or Tracing.off()
         # None if nothing is masked.
         self._privacy = privacy if privacy is not None and privacy.has_rules else None
+        self._metrics.follow_load(lambda: (self.admission.waiting, self.threads.running, self.threads.limit))
         validation.install()
 
     @property
@@ -228,9 +229,6 @@ class Executor:
                 self.admission.gate.release()
             if task is not None:
                 self.disconnects.finishing.discard(task)
-            if self._metrics.enabled:
-                self._metrics.queued(self.admission.waiting)
-                self._metrics.threads(self.threads.running, self.threads.limit)
 
     async def _run_when_admitted(self, running: _Running) -> Answer:
         async with self.admission.permit(running.call.action, running.options.max_calls):

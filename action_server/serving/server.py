@@ -15,7 +15,6 @@ from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
-from action_server.serving import worker
 from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stopping.stop_signal import StopSignal
@@ -57,6 +56,9 @@ def serve(
     unread.say(unread.unread_in_surroundings(settings, process_environment()))
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
     if not _needs_supervisor(settings):
+        # Here, as a supervisor has no use for it: a fifth of a second and 25 MB.
+        from action_server.serving import worker
+
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping, extension=extension)
     else:
