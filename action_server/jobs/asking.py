@@ -56,7 +56,7 @@ class JobRun:
         """
         if part is not None and not 0 <= part <= 1:
             raise JobError("a job's progress is a number from 0 to 1")
-        if not await self._report(part, said):
+        if not await self._report(part, _storable(said)):
             raise JobError("this run was taken over by another process, or the job has ended")
 
 
@@ -95,8 +95,8 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
         wish.delay,
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),
-        conversation=call.sender_id if call else "",
-        request_id=call.request_id if call else "",
+        conversation=_storable(call.sender_id) if call else "",
+        request_id=_storable(call.request_id) if call else "",
         traceparent=outbound_headers().get("traceparent", ""),
     )
     ordered = await queue.enqueue(order, wish.connection)
@@ -118,6 +118,11 @@ def _key_of(wish: Wish, text: str) -> str | None:
         return f"key {wish.key}"
     once = running_key.get()
     return f"once {once} {hashlib.sha256(text.encode()).hexdigest()}" if once else None
+
+
+def _storable(text: str) -> str:
+    """Return a text that came from outside without what no database keeps: NUL and lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def _queue(name: str) -> JobQueue:

@@ -22,6 +22,7 @@ from action_server.runtime.threads import Threads, is_async
 from action_server.source import one_line, place_of_failure
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
+from action_server.telemetry.tracing import Tracing
 
 logger = logging.getLogger("action_server.jobs")
 
@@ -36,6 +37,8 @@ MOST_LOSSES = 5
 # How long jobs are kept that ended well or were cancelled, and those that are parked.
 KEEP, KEEP_PARKED = 7 * 86_400.0, 30 * 86_400.0
 _SWEEP_EVERY = 600.0
+# How soon it looks again when others were about to take all that is due.
+_BUSY = 0.05
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
 
 _Why = Literal["", "cancelled", "lost", "stopping"]
@@ -75,6 +78,7 @@ class JobRunner:
         poll: float = POLL,
         grace: float = GRACE,
         tally: Tally | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._queue = queue
         self._jobs = jobs
@@ -84,10 +88,12 @@ class JobRunner:
         self._poll = poll
         self._grace = grace
         self._tally: Tally = tally or _count_nothing
+        self._tracing = tracing or Tracing.off()
         self._running: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_down = False
+        self._has_more = False
         self._tasks: list[asyncio.Task[None]] = []
         # Of runs, until what came of them is written.
         self._runs: set[asyncio.Task[None]] = set()
@@ -144,16 +150,20 @@ class JobRunner:
     async def _claim_and_wait(self) -> None:
         self._wake.clear()
         free = 0 if self._is_stopping else self._concurrency - len(self._running)
-        # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do.
-        due = await self._queue.next_due(self._jobs) if free else None
-        self._is_down = False
-        if due is not None and due <= 0:
+        # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do. Where there was more than
+        # enough just now, there is mostly more.
+        due = 0.0 if free and self._has_more else await self._queue.next_due(self._jobs) if free else None
+        self._is_down = self._has_more = False
+        # It may have been told to stop while it looked.
+        if due is not None and due <= 0 and not self._is_stopping:
             claimed = await self._queue.claim(self._jobs, free)
             for one in claimed:
                 self._start(one)
+            self._has_more = len(claimed) == free
             if claimed:
                 return
-        pause = self._poll if due is None else min(self._poll, max(due, 0.0) or self._poll)
+        # What is due and was not to be had is being taken by others.
+        pause = self._poll if due is None else min(self._poll, due if due > 0 else _BUSY)
         if self._is_stopping:
             return
         try:
@@ -197,8 +207,14 @@ class JobRunner:
         # A name of the job's own; what is logged and asked of others on the way belongs to the call that wanted it.
         context = CallContext(claimed.name, claimed.conversation, "job", claimed.request_id)
         try:
-            with calling(context), use_services(self._services):
+            with (
+                calling(context),
+                use_services(self._services),
+                self._tracing.job(claimed.name, claimed.traceparent) as span,
+            ):
                 outcome = await self._outcome(running)
+                if outcome.error is not None:
+                    span.failed(outcome.error)
                 # From here on nothing cuts it: what it came to has to be written.
                 self._running.pop(claimed.id, None)
                 await self._write(running, outcome)

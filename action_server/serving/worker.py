@@ -281,7 +281,8 @@ async def _serve(
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
         running = assembly.readiness.services, assembly.executor.threads, settings.jobs
         serving = _serving(assembly, sock, shared_directory, extend)
-        async with running_jobs(settings.actions, *running) as claim_no_more, serving as server:
+        seen: Any = {"metrics": assembly.metrics, "tracing": assembly.executor.tracing}
+        async with running_jobs(settings.actions, *running, **seen) as claim_no_more, serving as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before

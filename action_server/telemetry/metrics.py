@@ -166,6 +166,17 @@ class Metrics:
         """Count calls over HTTP by the ``way`` they took through the server, ``fast`` or ``plain``."""
         self._families.webhook_requests.labels(way).inc(calls)
 
+    def job_ran(self, job: str, outcome: str, waited: float, ran: float) -> None:
+        """Count a run of a job, by how it came out; times are in seconds."""
+        self._families.job_runs.labels(_text(job), outcome).inc()
+        self._families.job_running.labels(_text(job)).observe(ran)
+
+    def queue_measured(self, job: str, waiting: int, running: int, parked: int, late: float) -> None:
+        """Record how many jobs of a name there are, of all processes, and for how many seconds the oldest is due."""
+        for state, count in (("waiting", waiting), ("running", running), ("parked", parked)):
+            self._families.jobs.labels(_text(job), state).set(count)
+        self._families.jobs_late.labels(_text(job)).set(late)
+
     def recorded(self, result: str, calls: int = 1) -> None:
         """Count calls that were to be recorded: ``written``, or why they were not, in a few words of ours."""
         self._families.recordings.labels(result).inc(calls)

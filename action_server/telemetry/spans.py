@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span as OtelSpan
 
 SPAN_NAME = "action_server.webhook"
+JOB_SPAN_NAME = "action_server.job"
 
 _LONGEST_ATTRIBUTE = 256
 
@@ -80,6 +81,20 @@ class Recorder:
         attributes = {"next_action": _text(action)} if action else {}
         span = self._tracer.start_span(SPAN_NAME, parent, kind, attributes)
         return (_CallSpan if span.is_recording() else _UnsampledCall)(self, span, parent)
+
+    def job(self, name: str, asked_in: str) -> Span:
+        """Begin the span of a job's run, as :meth:`Tracing.job`.
+
+        A link and no parent: the call's trace has long ended, and a retry may come a day later.
+        """
+        from opentelemetry import context, trace
+
+        nothing = context.Context()
+        asked = trace.get_current_span(self._propagator.extract({"traceparent": asked_in}, nothing)).get_span_context()
+        links = [trace.Link(asked)] if asked.is_valid else []
+        kind, attributes = trace.SpanKind.CONSUMER, {"job": _text(name)}
+        span = self._tracer.start_span(JOB_SPAN_NAME, nothing, kind, attributes, links)
+        return _CallSpan(self, span, nothing)
 
     def step(self, name: str) -> Span:
         """Begin a child of the current span; of a call that is not sampled nothing is kept, so it has no steps."""
