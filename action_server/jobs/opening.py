@@ -53,14 +53,15 @@ async def running_jobs(
     Yields what is to be called when the process is about to stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
-    if queue is None or concurrency == 0:
+    if services is None or queue is None or concurrency == 0:
         yield _nothing
         return
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    async with JobRunner(queue, find_jobs(package), threads, services, concurrency=concurrency) as runner:
+    found = {**find_jobs(package), **services.own_jobs}
+    async with JobRunner(queue, found, threads, services, concurrency=concurrency) as runner:
         yield runner.claim_no_more
 
 
