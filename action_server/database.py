@@ -107,7 +107,9 @@ class Database:
             _ask_for_password(engine, password)
         database = cls(engine)
         try:
-            await database._create(create, patience)
+            if database.dialect == "sqlite":
+                await _switch_to_wal(engine, patience)
+            await database.create(create)
         except BaseException:
             await database.close()
             raise
@@ -164,9 +166,8 @@ class Database:
         if not task.cancelled():
             task.exception()  # or asyncio complains when the caller is gone
 
-    async def _create(self, create: Callable[[Connection], None], patience: float) -> None:
-        if self.dialect == "sqlite":
-            await _switch_to_wal(self._engine, patience)
+    async def create(self, create: Callable[[Connection], None]) -> None:
+        """Let ``create`` make more of what it is to hold, as in :meth:`open`. Raises :class:`DatabaseError`."""
 
         async def locked(connection: AsyncConnection) -> None:
             if self.dialect == "postgresql":

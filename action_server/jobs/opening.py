@@ -66,14 +66,14 @@ async def running_jobs(
     about to stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
-    if queue is None:
+    if services is None or queue is None:
         yield _nothing
         return
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    found = find_jobs(package)
+    found = {**find_jobs(package), **services.own_jobs}
     async with AsyncExitStack() as stack:
         if metrics is not None:
             stack.push_async_callback(_cancel, asyncio.create_task(_measure(queue, tuple(found), metrics)))

@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from action_server.deadlines import DeadlinePassed, within
-from action_server.errors import DatabaseError, JobError
+from action_server.errors import DatabaseError, DeliveryError, JobError
 from action_server.jobs.asking import JobRun, running_job
 from action_server.jobs.definitions import Job
+from action_server.jobs.handover import DEADLINE, DELIVER, Delivery
+from action_server.jobs.origin import read_origin
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads, is_async
@@ -196,7 +198,9 @@ class JobRunner:
 
     def _start(self, claimed: Claimed) -> None:
         report = partial(self._queue.report, claimed)
-        run = JobRun(claimed.id, claimed.attempt, claimed.fence, is_cancelled=False, _report=report)
+        origin = read_origin(claimed.arguments)
+        delivery = Delivery(claimed.id, claimed.name, claimed.conversation, origin=origin)
+        run = JobRun(claimed.id, claimed.attempt, claimed.fence, False, report, delivery, origin)
         running = self._running[claimed.id] = _Running(claimed, run)
         running.task = asyncio.create_task(self._see_to(running))
         self._runs.add(running.task)
@@ -246,8 +250,7 @@ class JobRunner:
             running.run.is_cancelled = True
             return _failed(queue, claimed, job, exc, f"took longer than {limit:g} s")
         except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001 - written down, with its traceback
-            place = place_of_failure(exc)
-            return _failed(queue, claimed, job, exc, type(exc).__name__ + (f" at {place}" if place else ""))
+            return _after_error(queue, claimed, job, exc)
         finally:
             running_job.reset(token)
         try:
@@ -255,7 +258,19 @@ class JobRunner:
         except JobError as exc:
             # It has done its work: a repeat would come to the same.
             return _parked(queue, claimed, str(exc))
-        return _Outcome(partial(queue.done, claimed, text), "done")
+        return _Outcome(partial(self._finish, running, text), "done")
+
+    async def _finish(self, running: _Running, result: str) -> bool:
+        """Hand over what the run wants said, and write that it is done.
+
+        Killed in between, it is run once more; the key of what was handed over makes one delivery of the two.
+        """
+        said = running.run._delivery
+        if said.texts or said.slots or said.intent:
+            deliver = self._jobs.get(DELIVER)
+            deadline = DEADLINE if deliver is None else deliver.rules.deadline
+            await self._queue.enqueue(said.as_order(running.claimed, deadline))
+        return await self._queue.done(running.claimed, result)
 
     def _after_cancel(self, running: _Running, job: Job[..., Any], error: asyncio.CancelledError) -> _Outcome:
         queue, claimed = self._queue, running.claimed
@@ -267,8 +282,7 @@ class JobRunner:
             # A thread goes on until the process has ended: nobody else should begin before.
             pause = 0.0 if is_async(job.function) else queue.lease
             return _Outcome(partial(queue.give_back, claimed, pause), "given_back")
-        place = place_of_failure(error)
-        return _failed(queue, claimed, job, error, "CancelledError" + (f" at {place}" if place else ""))
+        return _after_error(queue, claimed, job, error)
 
     async def _write(self, running: _Running, outcome: _Outcome) -> None:
         claimed, error = running.claimed, outcome.error
@@ -320,6 +334,17 @@ class _Outcome(NamedTuple):
     word: str
     facts: Mapping[str, object] = {}
     error: BaseException | None = None
+
+
+def _after_error(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException) -> _Outcome:
+    """Return the end of a run that raised. Only of an error of ours are the words known to hold no value."""
+    if isinstance(error, DeliveryError):
+        problem = str(error)
+        return (
+            _parked(queue, claimed, problem, error) if error.is_final else _failed(queue, claimed, job, error, problem)
+        )
+    place = place_of_failure(error)
+    return _failed(queue, claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
 
 
 def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
