@@ -12,7 +12,7 @@ from typing import Any
 from action_server.flows.commands.command import Command
 from action_server.flows.commands.generator import CommandGenerator, DialogueView, Prediction
 from action_server.flows.player.actions import Actions
-from action_server.flows.player.buttons import ButtonPayload, read_button_payload
+from action_server.flows.player.buttons import ButtonPayload, read_button_payload, words_of
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.message_limits import fault_of, most_characters
@@ -101,6 +101,7 @@ class Player:
         await self.start(metadata=metadata)
         if self.button_payload(message) is not None:
             return await self.turn(message, metadata=metadata)
+        message = words_of(message)
         if fault_of(message, self._most_characters) is not None:
             return await self.turn(message, metadata=metadata)
         return await self.turn(message, await generator.predict_commands(self.view(message)), metadata=metadata)
@@ -139,10 +140,11 @@ class Player:
         """
         started = await self.start(metadata=metadata)
         dialogue = self._dialogue
+        payload = self.button_payload(message)
+        message = words_of(message) if payload is None else message
         dialogue.recorder.begin_turn(message, self.state.slots)
         if started is not None:
             self._prepend_session_start(started)
-        payload = self.button_payload(message)
         prediction = commands if isinstance(commands, Prediction) else Prediction(tuple(commands), "")
         if payload is not None:
             prediction = Prediction(payload.commands, payload.because)
