@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, and_, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.delivery.table import deliveries, metadata
+from action_server.idempotency.host_clock import host_clock
 from action_server.idempotency.table import time_of
 
 # Seconds. What nobody picks up is deleted after a week, what was picked up an hour later.
@@ -29,18 +31,18 @@ class Kept:
 
 
 class DeliveryStore:
-    """Results on their way, in one database. ``clock`` is for tests: seconds since 1970. All raise `DatabaseError`."""
+    """Results on their way, in one database; ``clock`` is that of a SQLite file's host. All raise `DatabaseError`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] | None = None) -> None:
         self._database = database
-        self._clock = clock
+        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
     @classmethod
     async def open(cls, database: Database) -> DeliveryStore:
         """Make the table if it is not there."""
         await database.create(metadata.create_all)
-        return cls(database)
+        return cls(database, await host_clock(database))
 
     async def asked_for(self, job_id: str) -> float | None:
         """Return how many seconds ago the engine was asked and did not answer; None if it was not."""
@@ -114,4 +116,4 @@ class DeliveryStore:
         await connection.execute(putting.on_conflict_do_update(index_elements=["job_id"], set_=dict(values)))
 
     def _now(self) -> ColumnElement[float]:
-        return time_of(self._database.dialect) if self._clock is None else literal(self._clock(), Double)
+        return time_of(self._clock)

@@ -37,6 +37,7 @@ async def open_queue(
         return None
     with packages_for("database"):  # here, as a server without jobs need not pay for SQLAlchemy
         from action_server.database import Database
+        from action_server.idempotency.host_clock import host_clock
         from action_server.jobs.queue import JobQueue
         from action_server.jobs.table import metadata
 
@@ -44,10 +45,10 @@ async def open_queue(
         password()
     try:
         database = await Database.open(location(), metadata.create_all, where="database", password=password)
+        stack.push_async_callback(database.close)
+        return JobQueue(database, clock=await host_clock(database))
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
-    stack.push_async_callback(database.close)
-    return JobQueue(database)
 
 
 @asynccontextmanager

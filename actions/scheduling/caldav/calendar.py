@@ -56,7 +56,7 @@ from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import AppointmentType, Slot, Window
-from actions.scheduling.remote import FREE, TAKEN, Entry, Seen, Written
+from actions.scheduling.remote import FREE, TAKEN, Check, Entry, Seen, Written, unchecked
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -146,7 +146,7 @@ class CalDavCalendar:
         """Return nothing: what a calendar is understood as is all in the week."""
         return []
 
-    async def write(self, entry: Entry) -> Seen:
+    async def write(self, entry: Entry, check: Check = unchecked) -> Seen:
         """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then."""
         collection = await self._collection(entry.slot.resource)
         claimed = False
@@ -154,6 +154,7 @@ class CalDavCalendar:
             for part in parts_of(entry, self._grid):
                 await self._claim(collection, entry, part)
                 claimed = True
+            await check()
             await self._look(collection, entry, is_new=True)
         except (SlotTakenError, InvalidRequestError, AuthFailedError, UnavailableError) as exc:
             if claimed:
