@@ -141,7 +141,7 @@ def _is_bound(value: object) -> bool:
 
 
 def _works(connection: Any) -> bool:
-    base = next(one for one in type(connection).__mro__ if one.__module__.partition(".")[0] in _SQLITE)
+    base: Any = next(one for one in type(connection).__mro__ if one.__module__.partition(".")[0] in _SQLITE)
     try:
         # The base class's own: a subclass may do anything.
         base.cursor(connection).close()

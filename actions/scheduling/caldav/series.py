@@ -136,7 +136,7 @@ class _Series:
         Most have none: they are as long as the series.
         """
         times = self._times
-        walls: dict[datetime, Length | None] = {times.start: None} | dict(self._further_dates())
+        walls: dict[datetime, Length | None] = {times.start: None, **dict(self._further_dates())}
         reach = max((abs(move.by) for move in moves), default=timedelta()) + _A_DAY
         longest = max(length.about for length in (times.length, *(move.length for move in moves)))
         first = wall_of(within.start, times.zone) - longest - reach

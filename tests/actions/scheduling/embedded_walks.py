@@ -154,10 +154,13 @@ class WalkedDatabase:
         )
         claim = (
             "INSERT INTO claims (booking_id, resource, cell)"
-            " SELECT id, 'practice', :cell FROM bookings WHERE uid = :uid"
+            " SELECT id, 'practice', :cell FROM bookings WHERE uid = :uid ON CONFLICT DO NOTHING"
         )
         cells = [(claim, {"uid": name, "cell": cell}) for cell in _cells(Kept(slot.start, slot.end))]
         self.database.write((booking, values), *cells)
+        # Claims may be there that a booking has left which people changed: then it does not have all of its own.
+        [(made,)] = self.database.read(f"SELECT id FROM bookings WHERE uid = '{name}'")  # noqa: S608 (a name of ours)
+        self._edited.add(made)
         return f"booked {slot.start:%H:%M} at the desk"
 
     def correct_a_name(self) -> str:
