@@ -79,6 +79,8 @@ class CalDavCalendar:
     """
 
     is_freed_by_people = False
+    # Whoever writes waits until a search knows of that, and of all that was there before.
+    neighbours = 0
 
     def __init__(
         self,
