@@ -33,7 +33,7 @@ from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness, details_of
 from action_server.runtime.idempotency_store import open_store, runs_once
-from action_server.runtime.loader import LoadedPackage
+from action_server.runtime.loader import NO_ACTIONS, LoadedPackage
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
@@ -336,7 +336,7 @@ def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
     opened = await open_services(stack, package, settings.services, settings.given_services)
     if not len(package.registry):
-        logger.warning("actions.none", extra={"package": settings.actions})
+        logger.warning("actions.none", extra={"package": settings.actions, "why": NO_ACTIONS})
     return opened
 
 

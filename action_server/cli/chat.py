@@ -54,7 +54,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     add_play_flags(parser)
     parser.add_argument(
-        "--explain", action="store_true", help="show what was understood, every step, decision, call and log line"
+        "--explain",
+        nargs="?",
+        const="own",
+        choices=["own", "all"],
+        help="show what was understood, every step, decision, call and log line; of the engine's own patterns, which "
+        "every assistant has, a line each, or with `all` their steps, too",
     )
     parser.add_argument("--fresh", action="store_true", help=f"with the settings of {TEST_SETTINGS}, as in tests")
     parser.add_argument("--sender", metavar="ID", help="the conversation's id (default: a new one)")
@@ -226,7 +231,9 @@ class Chat:
         if self._args.json:
             self.write([Line(to_json({**turn_as_json(turn, failed), "error": error or None}))])
             return
-        self.write(explain_turn(turn, failed) if self._args.explain else failure_lines(turn, failed))
+        explain = self._args.explain
+        lines = explain_turn(turn, failed, with_patterns=explain == "all") if explain else failure_lines(turn, failed)
+        self.write(lines)
         self.write(bot_lines(turn.messages))
         if error:
             self.write([Line(f"error: {error}", "bold red")])

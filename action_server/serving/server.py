@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -27,6 +28,13 @@ logger = logging.getLogger(__name__)
 
 # Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
 _BACKLOG = 1024
+# What to do where an address cannot be had.
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; stop the other server or choose another {flag}",
+    errno.EADDRNOTAVAIL: "; this machine has no such address, 0.0.0.0 stands for all it has",
+    errno.EACCES: "; choose a {flag} from 1024 on, smaller ones are for root",
+    socket.EAI_NONAME: "; write an address of this machine, 0.0.0.0 stands for all it has",
+}
 
 
 def serve(
@@ -108,7 +116,7 @@ def listen(host: str, port: int, flag: str = "--port") -> socket.socket:
         sock.listen(_BACKLOG)
     except OSError as exc:
         sock.close()
-        hint = f"; stop the other server or choose another {flag}" if "in use" in str(exc) else ""
+        hint = _LISTEN_HINTS.get(exc.errno or 0, "").format(flag=flag)
         raise SettingsError(f"--host, {flag}", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
     sock.setblocking(False)
     return sock

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -99,9 +100,11 @@ async def in_process(settings: Settings, results: Results | None = None) -> Asyn
 
 
 @asynccontextmanager
-async def over_http(url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[OverHttp]:
-    """Call the action server at a URL within the block."""
-    async with open_session() as session:
+async def over_http(
+    url: str, *, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[OverHttp]:
+    """Call the action server at a URL within the block; ``tls`` is what verifies it, or the system's CAs do."""
+    async with open_session(tls) as session:
         yield OverHttp(url, session, headers=headers)
 
 

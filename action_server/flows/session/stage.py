@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -32,13 +33,15 @@ TEST_SETTINGS = Path("tests") / "action_server.yml"
 class StageOptions:
     """How to play: who understands the user (`--understand`), and which actions answer.
 
-    ``url`` calls a server that runs, with ``headers``. ``services`` lie over the settings of the services, and over
-    those of tests/action_server.yml, which count with ``as_in_tests``.
+    ``url`` calls a server that runs, with ``headers``, verified by ``tls`` or, without, as the system does.
+    ``services`` lie over the settings of the services, and over those of tests/action_server.yml, which count with
+    ``as_in_tests``.
     """
 
     understand: Sequence[str] = ("offline",)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     services: Mapping[str, Any] = field(default_factory=dict)
     as_in_tests: bool = False
 
@@ -57,6 +60,7 @@ class Stage:
     given: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     mcp_servers: Block = field(default_factory=Block)
 
     @asynccontextmanager
@@ -69,7 +73,7 @@ class Stage:
             StartupError: an action or a service cannot be made.
         """
         if self.url:
-            async with over_http(self.url, headers=self.headers) as remote:
+            async with over_http(self.url, headers=self.headers, tls=self.tls) as remote:
                 yield remote
             return
         with tempfile.TemporaryDirectory(prefix="action-server-") as folder:
@@ -125,6 +129,7 @@ async def open_stage(
             given=options.services,
             url=options.url,
             headers=options.headers,
+            tls=options.tls,
             mcp_servers=endpoints_of(project.endpoints, project.endpoints_file, environment).mcp_servers,
         )
 

@@ -11,6 +11,7 @@ from action_server.inspector.calls_file import CallsFile, Ended, Wanted
 from action_server.inspector.kept import Notes
 from action_server.inspector.watching import CallWatch
 from action_server.telemetry.masking import Rule
+from tests.engine_calls import call_body
 
 NOTES = msgspec.json.encode(Notes())
 
@@ -73,7 +74,7 @@ def test_a_torn_file_is_begun_anew(tmp_path: Path) -> None:
 def test_what_rules_hide_is_not_written_down(tmp_path: Path) -> None:
     """Neither in the request nor in the reply; and nothing at all of what cannot be read, where it might be."""
     watch = CallWatch(CallsFile(tmp_path, 10, 1 << 20, 1), [Rule("phone", "mask")], None)
-    bodies = [b'{"next_action": "action_a", "tracker": {"slots": {"phone": "0171-555"}}}', b"0171-555 is no call"]
+    bodies = [call_body("action_a", {"phone": "0171-555"}), b"0171-555 is no call"]
     for body in bodies:
         seen = watch.begin("http", "r")
         seen.body = body

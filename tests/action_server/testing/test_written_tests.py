@@ -13,7 +13,7 @@ import pytest
 
 from action_server.cli.command_line import main
 from action_server.errors import SettingsError
-from action_server.testing import written_tests
+from action_server.testing import webhook_request, written_tests
 from action_server.testing.recordings import read_recordings
 from tests.processes import PATIENCE, environment
 from tests.projects import project
@@ -46,13 +46,14 @@ SLOTS = {"class": 1, "self": 2, "expected": 3, "\u212b": 4, 'a"b': 5, "list": [1
 
 def write_call(folder: Path, number: int, status: int = 200, reply: Any = None, **request: Any) -> None:
     """Write a recording as somebody could have it."""
-    content = {"status": status, "reply": reply, "request": {"next_action": "action_echo", **request}}
+    content = {"status": status, "reply": reply, "request": dict(webhook_request("action_echo"), **request)}
     project(folder, {f"recordings/{number}.json": json.dumps(content)})
 
 
 def call_about(text: str, slots: dict[str, Any]) -> dict[str, Any]:
     """A tracker in which somebody said something."""
-    return {"sender_id": "ann", "slots": slots, "latest_message": {"text": text}, "events": []}
+    tracker: dict[str, Any] = webhook_request("action_echo", slots, said=text)["tracker"]
+    return tracker
 
 
 def test_whatever_was_said_becomes_a_test_that_passes(folder: Path) -> None:

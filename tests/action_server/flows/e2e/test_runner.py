@@ -26,6 +26,7 @@ from action_server.project.project_reader import read_project
 from action_server.source import Place
 from tests.action_server.flows.cafe import DOMAIN, FLOWS
 from tests.action_server.flows.e2e.results import check, step
+from tests.engine_calls import call_body
 from tests.projects import project
 
 ONE, TWO = check("action_one", 1), check("action_two", 2)
@@ -142,8 +143,8 @@ async def test_a_stub_answers_for_its_action_and_for_no_other() -> None:
     behind = Asked()
     webhook = StubbedWebhook(behind, {"action_pay": Stub([{"event": "slot"}], [{"text": "Paid."}])})
 
-    answer = await webhook.post(b'{"next_action": "action_pay"}')
-    await webhook.post(b'{"next_action": "action_serve"}')
+    answer = await webhook.post(call_body("action_pay"))
+    await webhook.post(call_body("action_serve"))
 
     assert (answer.status, answer.body) == (200, {"events": [{"event": "slot"}], "responses": [{"text": "Paid."}]})
     assert behind.names == ["action_serve"]
