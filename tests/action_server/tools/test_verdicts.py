@@ -110,6 +110,14 @@ def test_names_descriptions_and_keys_are_looked_at() -> None:
     } <= set(found)
 
 
+def test_a_name_that_begins_with_a_digit_is_found() -> None:
+    """Gemini takes none of the tools then."""
+    refused = [v.caller.name for v in verdicts_on(replace(tool(a=TEXT), name="3d_print")) if v.refused]
+
+    assert "google-genai" in refused
+    assert "litellm openai" not in refused
+
+
 def test_an_output_schema_has_to_be_an_object_too() -> None:
     """Two clients lose the whole list otherwise."""
     assert Trait.NO_OBJECT_AT_ROOT in {
