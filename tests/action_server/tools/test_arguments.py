@@ -30,6 +30,8 @@ READ: list[tuple[Shape | Kind, Any, Any]] = [
     ("bool", "False", False),
     ("bool", 1, True),
     ("bool", 0.0, False),
+    ("bool", "1.0", True),
+    ("bool", "0.0", False),
     ("number", 5, 5),
     ("number", 5.0, 5.0),
     ("number", "5.5", 5.5),

@@ -214,6 +214,7 @@ class Odd(BaseModel):
 
     price: Annotated[Decimal, Field(ge=0)]
     amount: int | float
+    room: str | int | bool
     when: date | datetime
     wish: list[int] | bool
     which: Literal["a"] | Literal["b", "a"] | Literal[1] | Literal[True]
@@ -229,6 +230,7 @@ class Odd(BaseModel):
 SAID: dict[str, tuple[list[str], str]] = {
     "price": (["number", "string"], "A number, at least 0, or a text."),
     "amount": (["number"], "A whole number or a number."),
+    "room": (["boolean", "integer", "string"], "A text, a whole number or true or false."),
     "when": (["string"], "A text (in the format date) or a text (in the format date-time)."),
     "wish": (["array", "boolean"], "A list (each item: a whole number) or true or false."),
     "which": (["string"], "One of: a, b, 1, true."),
@@ -345,3 +347,51 @@ def test_every_shape_is_written_so_that_every_client_reads_it(shape: Shape) -> N
     assert faults(made) == []
     assert made["description"].startswith("What it is.")
     assert made["description"].endswith("Null if unknown.")
+
+
+def test_of_many_values_the_words_have_the_first() -> None:
+    """The enum has all of them."""
+    made = schema_of(Shape("categorical", tuple(f"v{number}" for number in range(31))))
+
+    assert len(made["anyOf"][0]["enum"]) == 31
+    assert made["description"].endswith("v28, v29, .... Null if unknown.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("Which\n  day", "Which day."), ("Which day?", "Which day?"), ("One of these:", "One of these:")]
+)
+def test_a_description_is_a_sentence_in_one_line(text: str, said: str) -> None:
+    """Whatever its author's editor made of it."""
+    assert schema_of(Shape("text"), text)["description"] == f"{said} A text. Null if unknown."
+
+
+COLOUR = {"enum": ["red", "blue"], "description": "A colour"}
+REFERENCES: list[tuple[dict[str, Any], str]] = [
+    ({"$ref": "#/$defs/a~1b"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/c~0d"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/again"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/a~1b", "description": "Mine", "default": "red"}, "Mine. One of: red, blue. Default: red."),
+    ({"allOf": [{"$ref": "#/$defs/a~1b"}], "description": "Mine"}, "Mine. One of: red, blue. Null if unknown."),
+    ({"allOf": [COLOUR]}, "A colour. One of: red, blue. Null if unknown."),
+]
+
+
+@pytest.mark.parametrize(("found", "said"), REFERENCES)
+def test_a_reference_is_what_it_refers_to(found: dict[str, Any], said: str) -> None:
+    """With what stands beside it, which counts more."""
+    defs = {"a/b": COLOUR, "c~d": COLOUR, "again": {"$ref": "#/$defs/a~1b"}}
+
+    made = written({"properties": {"wish": found}, "$defs": defs})["wish"]
+
+    assert made["description"].removesuffix(" Null if unknown.") == said.removesuffix(" Null if unknown.")
+    assert made["anyOf"][0] == {"type": "string", "enum": ["red", "blue"]}
+
+
+def test_what_nests_without_end_is_refused() -> None:
+    """Nobody fills in so many objects in one another, and some converter would not come back."""
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(20):
+        deep = {"type": "object", "properties": {"p": deep}}
+
+    with pytest.raises(RegistrationError, match="nested too deeply"):
+        written({"properties": {"wish": deep}})
