@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
@@ -16,6 +16,7 @@ from action_server.source import one_line
 
 if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
+    from action_server.telemetry.call_notes import Witnesses
 
 
 async def open_queue(
@@ -46,11 +47,16 @@ async def open_queue(
 
 @asynccontextmanager
 async def running_jobs(
-    package: str, services: Services | None, threads: Threads, concurrency: int
+    package: str,
+    services: Services | None,
+    threads: Threads,
+    concurrency: int,
+    witnesses: Callable[[], Witnesses | None] = lambda: None,
 ) -> AsyncIterator[Callable[[], None]]:
     """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0.
 
-    Yields what is to be called when the process is about to stop: from then on no further job is begun.
+    ``witnesses`` is asked before each run who is to see it. Yields what is to be called when the process is about to
+    stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
     if queue is None or concurrency == 0:
@@ -60,7 +66,8 @@ async def running_jobs(
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    async with JobRunner(queue, find_jobs(package), threads, services, concurrency=concurrency) as runner:
+    options: dict[str, Any] = {"concurrency": concurrency, "witnesses": witnesses}
+    async with JobRunner(queue, find_jobs(package), threads, services, **options) as runner:
         yield runner.claim_no_more
 
 

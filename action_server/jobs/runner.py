@@ -20,6 +20,7 @@ from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads, is_async
 from action_server.source import one_line, place_of_failure
+from action_server.telemetry.call_notes import Witnesses, noted_call
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
 
@@ -37,6 +38,9 @@ MOST_LOSSES = 5
 KEEP, KEEP_PARKED = 7 * 86_400.0, 30 * 86_400.0
 _SWEEP_EVERY = 600.0
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
+
+# What a call is answered with; a run answers nobody.
+_WITHOUT_STATUS = 200
 
 _Why = Literal["", "cancelled", "lost", "stopping"]
 
@@ -75,6 +79,7 @@ class JobRunner:
         poll: float = POLL,
         grace: float = GRACE,
         tally: Tally | None = None,
+        witnesses: Callable[[], Witnesses | None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._jobs = jobs
@@ -84,6 +89,7 @@ class JobRunner:
         self._poll = poll
         self._grace = grace
         self._tally: Tally = tally or _count_nothing
+        self._witnesses = witnesses
         self._running: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -196,6 +202,8 @@ class JobRunner:
         claimed = running.claimed
         # A name of the job's own; what is logged and asked of others on the way belongs to the call that wanted it.
         context = CallContext(claimed.name, claimed.conversation, "job", claimed.request_id)
+        witnesses = self._witnesses()
+        seen = None if witnesses is None else witnesses.begin("job", claimed.request_id)
         try:
             with calling(context), use_services(self._services):
                 outcome = await self._outcome(running)
@@ -205,6 +213,8 @@ class JobRunner:
         finally:
             self._running.pop(claimed.id, None)
             self._wake.set()
+            if seen is not None:
+                seen.end(_WITHOUT_STATUS, b"")
 
     async def _outcome(self, running: _Running) -> _Outcome:
         """Run a job, and return how that is to be written, and what is to be said of it."""
@@ -269,6 +279,7 @@ class JobRunner:
             **outcome.facts,
         }
         traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
+        _note(claimed, word, ran)
         event, level = _LINES[word]
         logger.log(level, event, extra=told, exc_info=traceback)
 
@@ -304,6 +315,15 @@ class _Outcome(NamedTuple):
     word: str
     facts: Mapping[str, object] = {}
     error: BaseException | None = None
+
+
+def _note(claimed: Claimed, word: str, ran: float) -> None:
+    """Tell whoever sees this run what came of it."""
+    notes = noted_call.get()
+    if notes is not None:
+        notes.action, notes.sender_id, notes.job, notes.outcome = claimed.name, claimed.conversation, claimed.id, word
+        notes.ended = time.perf_counter()
+        notes.started = max(notes.began, notes.ended - ran)
 
 
 def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
