@@ -121,6 +121,7 @@ class CallPages:
         rule = (options.idempotent or None) if options is not None else None
         return {
             "view": view_of(call),
+            "is_known": action is not None,
             "callers": inspector.project.callers(call.row.action),
             "classic_callers": inspector.project.classic_callers(call.row.action),
             "fields": self._fields(call) if inspector.may_run and call.request is not None else [],
@@ -151,7 +152,9 @@ class CallPages:
         before = int(older) if older.isdecimal() and len(older) < 18 else None
         rows = self._file.find(wanted, _ROWS, before)
         return {
-            "rows": rows,
+            # Workers write one after the other what came to them at the same time.
+            "rows": sorted(rows, key=lambda row: row.at, reverse=True),
+            "oldest": rows[-1].id if rows else None,
             "wanted": wanted,
             "newest": self._file.newest,
             "is_paused": request.args.get("paused") == "1" or before is not None,

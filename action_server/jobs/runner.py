@@ -266,7 +266,7 @@ class JobRunner:
 
     async def _write(self, running: _Running, outcome: _Outcome) -> None:
         claimed, error = running.claimed, outcome.error
-        ran = time.monotonic() - running.began
+        ran, ended = time.monotonic() - running.began, time.perf_counter()
         is_written = outcome.end is None or await self._try_to_write(claimed, outcome.end)
         word = outcome.word if is_written else "lost"
         self._tally(claimed.name, word, claimed.waited, ran)
@@ -279,7 +279,7 @@ class JobRunner:
             **outcome.facts,
         }
         traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
-        _note(claimed, word, ran)
+        _note(claimed, word, ended)
         event, level = _LINES[word]
         logger.log(level, event, extra=told, exc_info=traceback)
 
@@ -317,13 +317,12 @@ class _Outcome(NamedTuple):
     error: BaseException | None = None
 
 
-def _note(claimed: Claimed, word: str, ran: float) -> None:
+def _note(claimed: Claimed, word: str, ended: float) -> None:
     """Tell whoever sees this run what came of it."""
     notes = noted_call.get()
     if notes is not None:
         notes.action, notes.sender_id, notes.job, notes.outcome = claimed.name, claimed.conversation, claimed.id, word
-        notes.ended = time.perf_counter()
-        notes.started = max(notes.began, notes.ended - ran)
+        notes.started, notes.ended = notes.began, ended
 
 
 def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
