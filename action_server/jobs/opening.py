@@ -19,6 +19,7 @@ from action_server.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
+    from action_server.telemetry.call_notes import Witnesses
 
 # Seconds. Prometheus usually asks once in 15.
 MEASURED_EVERY = 10.0
@@ -60,11 +61,12 @@ async def running_jobs(
     *,
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
+    witnesses: Callable[[], Witnesses | None] = lambda: None,
 ) -> AsyncIterator[Callable[[], None]]:
     """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0.
 
-    The queue is measured in either case, if there are ``metrics``. Yields what is to be called when the process is
-    about to stop: from then on no further job is begun.
+    The queue is measured in either case, if there are ``metrics``; ``witnesses`` is asked before each run who is to see
+    it. Yields what is to be called when the process is about to stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
     if services is None or queue is None:
@@ -82,7 +84,7 @@ async def running_jobs(
             yield _nothing
             return
         tally = None if metrics is None else metrics.job_ran
-        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing}
+        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing, "witnesses": witnesses}
         runner = await stack.enter_async_context(JobRunner(queue, found, threads, services, **rest))
         yield runner.claim_no_more
 

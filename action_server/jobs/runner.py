@@ -22,6 +22,7 @@ from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads, is_async
 from action_server.source import one_line, place_of_failure
+from action_server.telemetry.call_notes import Witnesses, noted_call
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.tracing import Tracing
@@ -42,6 +43,9 @@ _SWEEP_EVERY = 600.0
 # How soon it looks again when others were about to take all that is due.
 _BUSY = 0.05
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
+
+# What a call is answered with; a run answers nobody.
+_WITHOUT_STATUS = 200
 
 _Why = Literal["", "cancelled", "lost", "stopping"]
 
@@ -81,6 +85,7 @@ class JobRunner:
         grace: float = GRACE,
         tally: Tally | None = None,
         tracing: Tracing | None = None,
+        witnesses: Callable[[], Witnesses | None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._jobs = jobs
@@ -91,6 +96,7 @@ class JobRunner:
         self._grace = grace
         self._tally: Tally = tally or _count_nothing
         self._tracing = tracing or Tracing.off()
+        self._witnesses = witnesses
         self._running: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -210,6 +216,8 @@ class JobRunner:
         claimed = running.claimed
         # A name of the job's own; what is logged and asked of others on the way belongs to the call that wanted it.
         context = CallContext(claimed.name, claimed.conversation, "job", claimed.request_id)
+        witnesses = self._witnesses()
+        seen = None if witnesses is None else witnesses.begin("job", claimed.request_id)
         try:
             with (
                 calling(context),
@@ -225,6 +233,8 @@ class JobRunner:
         finally:
             self._running.pop(claimed.id, None)
             self._wake.set()
+            if seen is not None:
+                seen.end(_WITHOUT_STATUS, b"")
 
     async def _outcome(self, running: _Running) -> _Outcome:
         """Run a job, and return how that is to be written, and what is to be said of it."""
@@ -286,7 +296,7 @@ class JobRunner:
 
     async def _write(self, running: _Running, outcome: _Outcome) -> None:
         claimed, error = running.claimed, outcome.error
-        ran = time.monotonic() - running.began
+        ran, ended = time.monotonic() - running.began, time.perf_counter()
         is_written = outcome.end is None or await self._try_to_write(claimed, outcome.end)
         word = outcome.word if is_written else "lost"
         self._tally(claimed.name, word, claimed.waited, ran)
@@ -299,6 +309,7 @@ class JobRunner:
             **outcome.facts,
         }
         traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
+        _note(claimed, word, ended)
         event, level = _LINES[word]
         logger.log(level, event, extra=told, exc_info=traceback)
 
@@ -345,6 +356,14 @@ def _after_error(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: B
         )
     place = place_of_failure(error)
     return _failed(queue, claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
+
+
+def _note(claimed: Claimed, word: str, ended: float) -> None:
+    """Tell whoever sees this run what came of it."""
+    notes = noted_call.get()
+    if notes is not None:
+        notes.action, notes.sender_id, notes.job, notes.outcome = claimed.name, claimed.conversation, claimed.id, word
+        notes.started, notes.ended = notes.began, ended
 
 
 def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from action_server.assembly import Assembly
     from action_server.serving.http.app import SanicApp
 
+# Where its pages are; told when the server is ready.
+PATH = "/inspector"
+
 
 class Extension(Protocol):
     """A function of a module, as it is handed to processes by its name."""

@@ -279,7 +279,9 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        running = assembly.readiness.services, assembly.executor.threads, settings.jobs
+        # Asked at each run: who sees them comes later.
+        executor = assembly.executor
+        running = assembly.readiness.services, executor.threads, settings.jobs, lambda: executor.recorder
         serving = _serving(assembly, sock, shared_directory, extend)
         seen: Any = {"metrics": assembly.metrics, "tracing": assembly.executor.tracing}
         async with running_jobs(settings.actions, *running, **seen) as claim_no_more, serving as server:
