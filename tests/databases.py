@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import make_url, text
@@ -55,7 +55,7 @@ def restart_postgresql(url: str, how: str = "fast") -> None:
 
     [server] = [one for one in PostgresServer._instances.values() if one.get_uri() == url]
     words = ["-w", "-m", how, "-l", str(server.log), "restart"]
-    _commands.pg_ctl(words, pgdata=server.pgdata, user=server.system_user, timeout=60)
+    cast("Any", _commands).pg_ctl(words, pgdata=server.pgdata, user=server.system_user, timeout=60)
     # By which it is stopped in the end.
     server._postmaster_info = PostmasterInfo.read_from_pgdata(server.pgdata)
 

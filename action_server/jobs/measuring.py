@@ -6,9 +6,9 @@ It costs the same whatever the queue holds: no more than so many rows are counte
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import Row, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
@@ -42,7 +42,8 @@ async def measure(
         for name in names:
             parts = [_count(name, state) for state in ("waiting", "running", "parked")]
             late = times.started - _first_due(name)
-            waiting, running, parked, seconds = (await connection.execute(select(*parts, late), known)).one()
+            row: Row[Any] = (await connection.execute(select(*parts, late), known)).one()
+            waiting, running, parked, seconds = row
             found[name] = Depth(waiting, running, parked, max(0.0, seconds or 0.0))
         return found
 

@@ -22,7 +22,7 @@ from action_server.protocol.tool_calls import ToolCall
 from action_server.runtime.engine_call import engine_call
 from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.job_fixtures import state_of
-from tests.action_server.jobs.test_runner import ended, running
+from tests.action_server.jobs.running_jobs import ended, running
 
 
 @pytest.fixture

@@ -106,7 +106,8 @@ def _checked(rows: Sequence[Row[Any]], ledgers: Sequence[Ledger], schedule: Sche
 
 async def _read(connection: AsyncConnection) -> Sequence[Row[Any]]:
     wanted = select(keys.c.job_id, jobs.c.state, jobs.c.fence, jobs.c.result).join(jobs, jobs.c.id == keys.c.job_id)
-    return (await connection.execute(wanted)).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
+    return rows
 
 
 async def _all_ended(database: Database) -> None:
