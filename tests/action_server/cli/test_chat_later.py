@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.action_server.cli.test_chat_terminal import Terminal
-from tests.action_server.flows.cafe import ACTIONS, Cafe, open_cafe
+from tests.action_server.flows.cafe import ACTIONS, DOMAIN, Cafe, open_cafe
 
 # The drink is ready later.
 LATER = f"""
@@ -48,6 +48,7 @@ def cafe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
     opened = open_cafe(tmp_path, monkeypatch)
     opened.write(f"{opened.actions}.py", LATER)
     opened.write("data/flows.yml", FLOWS)
+    opened.write("domain.yml", DOMAIN.replace("actions: [", "actions: [action_serve_later, "))
     return opened
 
 
@@ -84,7 +85,7 @@ def test_on_a_terminal_it_comes_while_the_person_thinks(cafe: Cafe) -> None:
     terminal.type("tea\n")
     terminal.wait_for("(a job is running; you may go on)")
     terminal.type("/stack\n")
-    terminal.wait_for("no flow runs")
+    terminal.wait_for("pattern_completed")
     terminal.wait_for("(a job is running; you may go on)")
     (cafe.folder / "gate").touch()
     terminal.wait_for("Your tea is ready.")
