@@ -94,8 +94,8 @@ def new_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def run_jobs(command: Sequence[str], jobs: int, concurrency: int) -> float:
-    """Let a worker run so many jobs; return how many it did in a second."""
+def run_jobs(command: Sequence[str], jobs: int, concurrency: int) -> tuple[float, float]:
+    """Let a worker run so many jobs; return how many it did in a second, and its milliseconds of CPU for each."""
     done = subprocess.run(  # noqa: S603 - our own programs
         [*command, str(jobs), str(concurrency)],
         cwd=ROOT,
@@ -109,7 +109,7 @@ def run_jobs(command: Sequence[str], jobs: int, concurrency: int) -> float:
     found = json.loads(done.stdout)
     if found["done"] != jobs:
         raise RuntimeError(f"of {jobs} jobs {found['done']} ended well")
-    return jobs / float(found["seconds"])
+    return jobs / float(found["seconds"]), float(found["cpu"]) * 1000 / jobs
 
 
 def compare(url: str, jobs: int, rounds: int, concurrency: int) -> float:
@@ -119,9 +119,10 @@ def compare(url: str, jobs: int, rounds: int, concurrency: int) -> float:
     for number in range(rounds):
         own = [sys.executable, "-m", "benchmarks.workers.own_worker", new_database(url, f"own_{number}")]
         other = [python, str(_PROGRAM), new_database(url, f"other_{number}")]
-        ours, theirs = run_jobs(own, jobs, concurrency), run_jobs(other, jobs, concurrency)
+        (ours, cpu), (theirs, their_cpu) = run_jobs(own, jobs, concurrency), run_jobs(other, jobs, concurrency)
         ratios.append(ours / theirs)
-        tell(f"round {number}: ours {ours:.0f} jobs/s, procrastinate {theirs:.0f}: {ratios[-1]:.2f} times")
+        said = f"ours {ours:.0f} jobs/s ({cpu:.2f} ms of CPU each), procrastinate {theirs:.0f} ({their_cpu:.2f} ms)"
+        tell(f"round {number}: {said}: {ratios[-1]:.2f} times")
     return median(ratios)
 
 

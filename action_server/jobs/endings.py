@@ -8,7 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import Text, Update, and_, bindparam, case, null, or_, update
+
+from action_server.jobs.claiming import Times
+from action_server.jobs.table import jobs
 
 # How many are written at once: the statement names each of them.
 MOST_AT_ONCE = 50
@@ -59,6 +64,19 @@ class Endings:
             raise
         else:
             _for_all(ends, lambda end: end.written.set_result((end.id, end.fence) in ours))
+
+
+def ending(count: int, times: Times) -> Update:
+    """Return the statement for so many ends. It wants ``by``, and ``id_0``, ``fence_0``, ``result_0`` of the first."""
+    # By the fence as well: a process may have taken over a job from itself.
+    runs = [
+        and_(jobs.c.id == bindparam(f"id_{number}"), jobs.c.fence == bindparam(f"fence_{number}"))
+        for number in range(count)
+    ]
+    results = case(*((run, bindparam(f"result_{number}", type_=Text)) for number, run in enumerate(runs)))
+    mine = and_(or_(*runs), jobs.c.owner == bindparam("by"), jobs.c.state == "running")
+    over: dict[Any, Any] = {"state": "done", "due_at": null(), "ended_at": times.now, "owner": None}
+    return update(jobs).where(mine).values(**over, result=results, problem=None).returning(jobs.c.id, jobs.c.fence)
 
 
 def _for_all(ends: Sequence[End], settle: Callable[[End], object]) -> None:

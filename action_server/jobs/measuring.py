@@ -6,9 +6,9 @@ It costs the same whatever the queue holds: no more than so many rows are counte
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Row, ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
@@ -17,6 +17,7 @@ from action_server.jobs.table import is_counted, jobs
 
 # Of one name and state; where there are more, this is what is said.
 MOST_COUNTED = 10_000
+_STATES = ("waiting", "running", "parked")
 
 
 class Depth(NamedTuple):
@@ -40,11 +41,11 @@ async def measure(
     async def count(connection: AsyncConnection) -> Mapping[str, Depth]:
         found = {}
         for name in names:
-            parts = [_count(name, state) for state in ("waiting", "running", "parked")]
+            parts = [_count(name, state).label(state) for state in _STATES]
             late = times.started - _first_due(name)
-            row: Row[Any] = (await connection.execute(select(*parts, late), known)).one()
-            waiting, running, parked, seconds = row
-            found[name] = Depth(waiting, running, parked, max(0.0, seconds or 0.0))
+            row = (await connection.execute(select(*parts, late.label("late")), known)).mappings().one()
+            waiting, running, parked = (row[state] for state in _STATES)
+            found[name] = Depth(waiting, running, parked, max(0.0, row["late"] or 0.0))
         return found
 
     return await database.read(count)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, null, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +27,7 @@ from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
 from action_server.idempotency.table import started_of, time_of
 from action_server.jobs.claiming import BESIDE, Looking, looking_for, times_of
-from action_server.jobs.endings import End, Endings
+from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, measure
 from action_server.jobs.table import jobs, keys
 
@@ -97,6 +97,7 @@ class JobQueue:
         # Of the two statements that lock several of our rows, in any order: at once, each could wait for the other.
         self._locking = asyncio.Lock()
         self._statements: dict[tuple[str, ...], Looking] = {}
+        self._ending: dict[int, Update] = {}
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
     async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
@@ -207,14 +208,15 @@ class JobQueue:
         return await self._endings.add(claimed.id, claimed.fence, result)
 
     async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
-        # By the fence as well: a process may have taken over a job from itself.
-        runs = [and_(jobs.c.id == end.id, jobs.c.fence == end.fence) for end in ends]
-        results = case(*((run, end.result) for run, end in zip(runs, ends, strict=True)))
-        mine = and_(or_(*runs), jobs.c.owner == self.owner, jobs.c.state == "running")
-        ending = update(jobs).where(mine).values(**self._ended("done"), result=results, problem=None)
+        known: dict[str, Any] = {"by": self.owner, **self._clock_given()}
+        for number, end in enumerate(ends):
+            known |= {f"id_{number}": end.id, f"fence_{number}": end.fence, f"result_{number}": end.result}
+        if len(ends) not in self._ending:
+            self._ending[len(ends)] = ending(len(ends), self._times)
+        writing = self._ending[len(ends)]
 
         async def write(connection: AsyncConnection) -> Collection[tuple[str, int]]:
-            rows = await connection.execute(ending.returning(jobs.c.id, jobs.c.fence))
+            rows = await connection.execute(writing, known)
             return {(row.id, row.fence) for row in rows}
 
         async with self._locking:

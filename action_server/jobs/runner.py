@@ -160,8 +160,10 @@ class JobRunner:
         free = 0 if self._is_stopping else self._concurrency - len(self._running)
         # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do. Where there was more than
         # enough just now, there is mostly more.
-        due = 0.0 if free and self._has_more else await self._queue.next_due(self._jobs) if free else None
-        self._is_down = self._has_more = False
+        due = None
+        if free:
+            due = 0.0 if self._has_more else await self._queue.next_due(self._jobs)
+            self._is_down = self._has_more = False
         # It may have been told to stop while it looked.
         if due is not None and due <= 0 and not self._is_stopping:
             claimed = await self._queue.claim(self._jobs, free)

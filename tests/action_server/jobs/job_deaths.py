@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
@@ -89,7 +89,7 @@ async def count_deaths(
     return _checked(rows, ledgers, schedule)
 
 
-def _checked(rows: Sequence[Row[Any]], ledgers: Sequence[Ledger], schedule: Schedule) -> Deaths:
+def _checked(rows: Sequence[Any], ledgers: Sequence[Ledger], schedule: Schedule) -> Deaths:
     asked = [words[1] for ledger in ledgers for words in ledger.read("asked")]
     runs = Counter(words[1] for ledger in ledgers for words in ledger.read("run"))
     deaths = Counter(words[1] for ledger in ledgers for words in ledger.read("died"))
@@ -104,10 +104,9 @@ def _checked(rows: Sequence[Row[Any]], ledgers: Sequence[Ledger], schedule: Sche
     return Deaths(len(rows), deaths, sum(runs.values()) - len(runs))
 
 
-async def _read(connection: AsyncConnection) -> Sequence[Row[Any]]:
+async def _read(connection: AsyncConnection) -> Sequence[Any]:
     wanted = select(keys.c.job_id, jobs.c.state, jobs.c.fence, jobs.c.result).join(jobs, jobs.c.id == keys.c.job_id)
-    rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
-    return rows
+    return (await connection.execute(wanted)).all()
 
 
 async def _all_ended(database: Database) -> None:
