@@ -16,6 +16,7 @@ BY_HAND = {
     "action_server/protocol/test_lazy.py": "two decoders, of drawn bytes",
     "action_server/protocol/test_malformed_domains.py": "domains that are none, under digests of any kind",
     "action_server/serving/grpc/grpc_calls.py": "values that only gRPC has, in trackers with nothing else",
+    "action_server/serving/http/raw_calls.py": "how many bytes a body has, and where they are cut",
     "action_server/serving/http/test_app.py": "bodies that are cut short",
     "action_server/serving/http/test_compression.py": "bytes to be packed, which nobody decodes",
     "action_server/serving/http/test_openapi.py": "what schemathesis draws from the document",

@@ -20,7 +20,6 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from action_server.serving import worker
 from action_server.serving.server import listen
-from tests.engine_calls import call_body
 
 LIMIT = 4_000_000
 # With this header a request is the plain route's.
@@ -80,8 +79,9 @@ async def serving(**settings: Any) -> AsyncIterator[int]:
         sock.close()
 
 
-def body_of(action: str = "action_echo", **slots: Any) -> bytes:
-    return call_body(action, slots, said="hi")
+def body_of(action: object = "action_echo", **slots: Any) -> bytes:
+    tracker = {"sender_id": "s", "slots": slots, "latest_message": {"text": "hi"}}
+    return json.dumps({"next_action": action, "tracker": tracker, "version": "3.21.0"}).encode()
 
 
 GOOD = body_of()
