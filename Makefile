@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# It says what it fetches: silence for half a minute looks like a program that hangs.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 # Test files that run at the same time: most of them wait for processes.
 JOBS ?= 3
@@ -93,6 +94,7 @@ clean:  ## remove the virtual environment and everything generated
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 15) else \
 		"Python 3.10 to 3.14 is needed, this is %d.%d; name another one: make PYTHON=python3.11" % v)'
+	@echo "making an environment in $(VENV) (once; takes some seconds)"
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "The venv module is missing: install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
 		rm -rf $(VENV); exit 1; }

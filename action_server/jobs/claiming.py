@@ -46,9 +46,9 @@ class Times(NamedTuple):
     started: ColumnElement[float]
 
 
-def times_of(dialect: str, *, is_given: bool = False) -> Times:
-    """Return the times of a database: its own on PostgreSQL; the parameter ``clock`` on SQLite, or if it is given."""
-    if is_given or dialect == "sqlite":
+def times_of(*, is_given: bool) -> Times:
+    """Return the times of a database: the parameter ``clock`` if it is given, as on SQLite, otherwise its own."""
+    if is_given:
         given = bindparam("clock", type_=Double)
         return Times(given, given)
     return Times(*(cast(extract("epoch", f()), Double) for f in (func.clock_timestamp, func.statement_timestamp)))

@@ -19,6 +19,7 @@ from action_server.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
+    from action_server.telemetry.call_notes import Witnesses
 
 # Seconds. Prometheus usually asks once in 15.
 MEASURED_EVERY = 10.0
@@ -37,6 +38,7 @@ async def open_queue(
         return None
     with packages_for("database"):  # here, as a server without jobs need not pay for SQLAlchemy
         from action_server.database import Database
+        from action_server.idempotency.host_clock import host_clock
         from action_server.jobs.queue import JobQueue
         from action_server.jobs.table import metadata
 
@@ -44,10 +46,10 @@ async def open_queue(
         password()
     try:
         database = await Database.open(location(), metadata.create_all, where="database", password=password)
+        stack.push_async_callback(database.close)
+        return JobQueue(database, clock=await host_clock(database))
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
-    stack.push_async_callback(database.close)
-    return JobQueue(database)
 
 
 @asynccontextmanager
@@ -59,21 +61,22 @@ async def running_jobs(
     *,
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
+    witnesses: Callable[[], Witnesses | None] = lambda: None,
 ) -> AsyncIterator[Callable[[], None]]:
     """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0.
 
-    The queue is measured in either case, if there are ``metrics``. Yields what is to be called when the process is
-    about to stop: from then on no further job is begun.
+    The queue is measured in either case, if there are ``metrics``; ``witnesses`` is asked before each run who is to see
+    it. Yields what is to be called when the process is about to stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
-    if queue is None:
+    if services is None or queue is None:
         yield _nothing
         return
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    found = find_jobs(package)
+    found = {**find_jobs(package), **services.own_jobs}
     async with AsyncExitStack() as stack:
         if metrics is not None:
             stack.push_async_callback(_cancel, asyncio.create_task(_measure(queue, tuple(found), metrics)))
@@ -81,7 +84,7 @@ async def running_jobs(
             yield _nothing
             return
         tally = None if metrics is None else metrics.job_ran
-        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing}
+        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing, "witnesses": witnesses}
         runner = await stack.enter_async_context(JobRunner(queue, found, threads, services, **rest))
         yield runner.claim_no_more
 

@@ -4,7 +4,8 @@ A run has a lease and a fence. While its process is alive, the lease is renewed;
 job over, without anybody's doing, and gives it the next fence. Whoever writes how a run went has to name its fence:
 what was taken over in the meantime writes nothing.
 
-Time is the database's on PostgreSQL, so that hosts need not agree, and the host's on SQLite, whose processes share one.
+Time is the database's on PostgreSQL, so that hosts need not agree, and the host's on SQLite, whose processes share one:
+an even one there (:mod:`action_server.idempotency.host_clock`).
 """
 
 from __future__ import annotations
@@ -17,27 +18,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Double,
-    Update,
-    and_,
-    cast,
-    extract,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Update, and_, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
-from action_server.idempotency.table import time_of
+from action_server.idempotency.table import started_of, time_of
 from action_server.jobs.claiming import BESIDE, Looking, looking_for, times_of
 from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, measure
@@ -95,7 +83,7 @@ class Claimed:
 
 
 class JobQueue:
-    """One worker's hands on the queue. ``clock`` is for tests: seconds since 1970."""
+    """One worker's hands on the queue. ``clock`` is that of a SQLite file's host, in seconds since 1970."""
 
     def __init__(self, database: Database, *, lease: float = LEASE, clock: Callable[[], float] | None = None) -> None:
         self.database = database
@@ -103,8 +91,8 @@ class JobQueue:
         self.lease = lease
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
-        self._clock = clock
-        self._times = times_of(database.dialect, is_given=clock is not None)
+        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._times = times_of(is_given=self._clock is not None)
         self._endings = Endings(self._write_done)
         # Of the two statements that lock several of our rows, in any order: at once, each could wait for the other.
         self._locking = asyncio.Lock()
@@ -193,9 +181,7 @@ class JobQueue:
         return found
 
     def _clock_given(self) -> dict[str, float]:
-        if self._clock is not None:
-            return {"clock": self._clock()}
-        return {"clock": time.time()} if self.database.dialect == "sqlite" else {}
+        return {} if self._clock is None else {"clock": self._clock()}
 
     async def renew(self, claimed: Sequence[Claimed]) -> tuple[set[str], set[str]]:
         """Renew the leases of runs; return the ids of those that are still ours, and of those to be cancelled."""
@@ -317,13 +303,10 @@ class JobQueue:
         return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
 
     def _now(self) -> ColumnElement[float]:
-        return time_of(self.database.dialect) if self._clock is None else literal(self._clock(), Double)
+        return time_of(self._clock)
 
     def _started(self) -> ColumnElement[float]:
-        """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
-        if self._clock is not None or self.database.dialect == "sqlite":
-            return self._now()
-        return cast(extract("epoch", func.statement_timestamp()), Double)
+        return started_of(self._clock)
 
 
 def _nothing() -> None:

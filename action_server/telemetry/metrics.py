@@ -16,7 +16,7 @@ import platform
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,12 +62,12 @@ class Metrics:
         self._known: frozenset[str] = frozenset()
         self._transports: tuple[str, ...] = ("http",)
         self._actions: dict[str, CallSeries] = {}
-        # Since the last fold; with it, what these two numbers were.
+        # Since the last fold.
         self._tallies: dict[str, CallTally] = {}
         self._counting = threading.Lock()
         self._folding = threading.Lock()
         self._delayed = DelayedRun(LONGEST_DELAY, self.fold)
-        self._queued = self._busy = self._size = 0
+        self._load: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._folded = (0, 0, 0)
         self._host = _Bounded(MAX_HOSTS)
         self._place = _Bounded(MAX_PLACES)
@@ -133,24 +133,18 @@ class Metrics:
                 tallies, self._tallies = self._tallies, {}
             for action, tally in tallies.items():
                 self._of(action).add(tally)
-            now = (self._queued, self._busy, self._size)
+            now = self._load()
             if now != self._folded:
                 self._folded = now
                 self._families.queued.set(now[0])
                 self._families.threads_busy.set(now[1])
                 self._families.threads.set(now[2])
 
-    def queued(self, calls: int) -> None:
-        """Say how many calls of this worker are waiting."""
-        if calls != self._queued:
-            self._queued = calls
-            self._delayed.request()
-
-    def threads(self, busy: int, size: int) -> None:
-        """Say how many threads of this worker are busy, of how many."""
-        if busy != self._busy or size != self._size:
-            self._busy, self._size = busy, size
-            self._delayed.request()
+    def follow_load(self, load: Callable[[], tuple[int, int, int]]) -> None:
+        """Say from now on how much there is to do: ``load`` returns the calls that wait, the threads that are busy, and
+        all threads there are. It is asked with each fold, as telling it with each call would cost every one.
+        """
+        self._load = load
 
     def timed_out(self, action: str) -> None:
         """Count a call whose action ran out of time."""

@@ -207,6 +207,29 @@ async def test_what_is_called_after_a_commit_is_not_called_without(database_url:
     assert calls == ["done"]
 
 
+async def test_a_transaction_goes_to_the_file_that_is_at_the_path(tmp_path: Path) -> None:
+    """While there is none it fails, and makes none; another one that was put there is the database from then on."""
+    file = tmp_path / "words.sqlite3"
+    first = await Database.open(file, create)
+    await first.write(add)
+    other = await Database.open(tmp_path / "other.sqlite3", create)
+    await other.close()
+
+    file.rename(tmp_path / "away")
+    with pytest.raises(DatabaseError, match="its file is gone: it was moved or deleted"):
+        await first.write(add)
+    assert not file.exists()
+
+    (tmp_path / "away").rename(file)
+    assert await first.read(count) == 1
+    # With its log, as who moves a database has to.
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(file.name + ending).rename(tmp_path / f"away{ending}")
+    (tmp_path / "other.sqlite3").rename(file)
+    assert await first.read(count) == 0
+    await first.close()
+
+
 @pytest.mark.parametrize("idle", [3600.0, -1.0], ids=["just used", "idle"])
 async def test_a_connection_that_the_server_ended_is_replaced(
     postgresql: str, monkeypatch: pytest.MonkeyPatch, idle: float
