@@ -84,7 +84,11 @@ def _draft_intent(project: Project, found: Candidate, taken: set[str]) -> Draft:
         f"  description: {_yaml_text(described)}",
         "  steps:",
     ]
-    lines += [f"    - action: {name}" for name in found.actions if name in project.domain.actions or name in project.domain.responses]
+    lines += [
+        f"    - action: {name}"
+        for name in found.actions
+        if name in project.domain.actions or name in project.domain.responses
+    ]
     return Draft(flow, found.name, "\n".join(lines) + "\n", (note,))
 
 

@@ -34,7 +34,8 @@ flows:
 def bot(folder: Path, flows: int = 1) -> Path:
     files = {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) for n in range(flows)}
     return project(
-        folder, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n", **files}
+        folder,
+        {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n", **files},
     )
 
 
@@ -151,4 +152,6 @@ def linked_bot(root: Path, flows: int) -> Path:
     for n in range(flows):
         steps = "      - {link: order_" + str((n + 1) % flows) + "}\n"
         project(root, {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) + steps})
-    return project(root, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n"})
+    return project(
+        root, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n"}
+    )
