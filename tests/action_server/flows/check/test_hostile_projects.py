@@ -35,7 +35,12 @@ def bot(folder: Path, flows: int = 1) -> Path:
     files = {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) for n in range(flows)}
     return project(
         folder,
-        {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n", **files},
+        {
+            "domain/domain.yml": DOMAIN,
+            "bot_actions/__init__.py": "",
+            "config.yml": "language: en\npipeline: []\n",
+            **files,
+        },
     )
 
 
@@ -76,7 +81,7 @@ def test_a_file_that_has_no_end_is_one_finding(kind: str, tmp_path: Path, monkey
     [
         ("data/up", "."),
         ("data/same.yml", "data/flows_0.yml"),
-        ("data/domain.yml", "domain.yml"),
+        ("data/domain.yml", "domain/domain.yml"),
         ("loop.yml", "loop.yml"),
     ],
 )
@@ -153,5 +158,5 @@ def linked_bot(root: Path, flows: int) -> Path:
         steps = "      - {link: order_" + str((n + 1) % flows) + "}\n"
         project(root, {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) + steps})
     return project(
-        root, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n"}
+        root, {"domain/domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n"}
     )
