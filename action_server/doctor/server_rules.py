@@ -32,8 +32,8 @@ TIMEOUT_LOCK = Rule(
 TIMEOUT_TOOL = Rule(
     "timeout-tool",
     "warning",
-    "an action may take <seconds> s, and the engine gives a tool <patience> s: its flow fails while the action runs on",
-    fix="set a timeout below that, or answer later; `tool_timeout` counts in sub agents only",
+    "a tool may take <seconds> s, and the engine gives it <patience> s: its flow fails while the action runs on",
+    fix="set `mcp: timeout`, or the tool's own, below that, or answer later; `tool_timeout` counts in sub agents only",
     section=SETTINGS,
     known=READ,
 )

@@ -61,8 +61,9 @@ SERVER_OF_ITS_OWN = Rule(
 SHARED_STATE = Rule(
     "shared-state",
     "warning",
-    "`<function>` changes the global `<names>`, and two synchronous calls may run at once here",
-    fix="hold a lock around it, keep it in slots, or start with --sync-workers 1: one at a time, as under rasa-sdk",
+    "`<function>` changes <names>, which all calls share, and two synchronous calls may run at once here",
+    fix="hold a lock around it, keep it in a local variable or in slots, or start with --sync-workers 1: one at a "
+    "time, as under rasa-sdk",
     section=MOVE,
 )
 LOOP_OF_THE_THREAD = Rule(

@@ -92,6 +92,8 @@ def _refuse_category(subject: Subject, condition: Condition, slot: Slot, tree: A
 
 def _operands(tree: Any) -> tuple[list[str], Any]:
     """Return a name at its dots, and what it is held against; nothing where engines look no further."""
+    left: Any
+    right: Any
     left, right = getattr(tree, "left", None), getattr(tree, "right", None)
     first, second = (left, right) if isinstance(left, ast.Literal) else (right, left)
     name = getattr(first, "value", None)

@@ -154,11 +154,9 @@ def _check_model_groups(subject: Subject) -> None:
         for part in _parts(subject, key):
             for what_for in ("llm", "embeddings"):
                 settings = part.get(what_for)
-                group_id = settings.get("model_group") if isinstance(settings, Mapping) else None
-                if group_id and str(group_id) not in ids:
-                    what = (
-                        f"{part.get('name')} asks the model group {str(group_id)!r}, which endpoints.yml does not have"
-                    )
+                asked = settings.get("model_group") if isinstance(settings, Mapping) else None
+                if asked and str(asked) not in ids:
+                    what = f"{part.get('name')} asks the model group {str(asked)!r}, which endpoints.yml does not have"
                     _refuse(subject, key, what, "add it to `model_groups`, or correct the name")
 
 

@@ -20,7 +20,7 @@ from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, LostTurn
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import Snapshot, State
 from action_server.flows.player.tools import Tools
-from action_server.flows.player.trace import Turn
+from action_server.flows.player.trace import BotMessage, Turn
 from action_server.flows.player.view import Views
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.project import Project
@@ -159,6 +159,21 @@ class Player:
                 await self._policy.run()
             except LostTurn:
                 self._forget_turn(before, started)
+        return self._finish_turn()
+
+    def receive(self, texts: Sequence[str], slots: Mapping[str, Any], metadata: Mapping[str, Any]) -> Turn:
+        """Take what comes after a turn: it is said and set as an engine does with events from outside.
+
+        No flow goes on by it. ``metadata`` stands in the events.
+        """
+        dialogue = self._dialogue
+        dialogue.recorder.begin_turn("", self.state.slots)
+        for name, value in slots.items():
+            if name in self.state.slots:
+                dialogue.events.set_slot(name, value, metadata=dict(metadata))
+        for text in texts:
+            dialogue.events.emit({"event": "bot", "text": text, "data": {}, "metadata": dict(metadata)})
+            dialogue.recorder.add_message(BotMessage(text, metadata=dict(metadata)))
         return self._finish_turn()
 
     def _processor(self, payload: ButtonPayload | None) -> CommandProcessor:
