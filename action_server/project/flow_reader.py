@@ -186,7 +186,7 @@ class _Steps:
             self._problem(found.place, f"the `next` of {step_id!r} lists steps; they stand behind `then` or `else`")
             return (Branch(target=self._read_sequence(list(found.elements()), step_id, found.place), at=found.place),)
         branches = tuple(self._read_branch(branch, step_id) for branch in found.elements())
-        if all(branch.condition is not None for branch in branches):
+        if not any(branch.is_else for branch in branches):
             self._problem(found.place, f"the branches of {step_id!r} have no `else`")
         # An `else` counts once no condition holds, wherever it stands.
         return tuple(sorted(branches, key=lambda branch: branch.condition is None))
@@ -204,7 +204,7 @@ class _Steps:
             target=self._read_target(target, step_id, node.place),
             at=node.place,
             condition=condition,
-            is_else=predicate is None,
+            is_else=predicate is None and other is not None,
         )
 
     def _read_target(self, node: Node | None, step_id: str, place: Place) -> str:

@@ -99,7 +99,7 @@ def _operands(tree: Any) -> tuple[list[str], Any]:
     name = getattr(first, "value", None)
     if not isinstance(name, str) or not hasattr(second, "value"):
         return [], None
-    return name.split("."), second.value
+    return name.split("."), getattr(second, "value", None)
 
 
 def _tree_of(text: str) -> Any:

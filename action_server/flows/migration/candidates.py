@@ -111,21 +111,33 @@ def _slots_of_condition(entry: Node) -> Iterator[tuple[str, Any]]:
 
 
 def _turns(entry: Node) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the intents and the actions between two messages of the user."""
+    """Yield the intents and the actions between two messages of the user.
+
+    What is said while a form asks is a turn of its own, and what follows the form is a part of the turn that began it.
+    """
     steps = entry.get("steps")
-    intents: list[str] = []
-    actions: list[str] = []
+    outer: tuple[list[str], list[str]] = ([], [])
+    inner: tuple[list[str], list[str]] | None = None
+    form = ""
     for step in steps.elements() if steps is not None else ():
         if not step.is_mapping:
             continue
+        loop, action = step.get("active_loop"), step.get("action")
+        if loop is not None:
+            form = loop.raw if loop.value is not None else ""
         said = _intents(step)
-        if said or step.get("user") is not None:
-            yield intents, actions
-            intents, actions = said, []
-        action = step.get("action")
-        if action is not None and action.is_scalar and action.raw:
-            actions.append(action.raw)
-    yield intents, actions
+        if inner is not None and (said or not form):
+            yield inner
+            inner = None
+        if (said or step.get("user") is not None) and form:
+            inner = (said, [])
+        elif said or step.get("user") is not None:
+            yield outer
+            outer = (said, [])
+        if action is not None and action.is_scalar and action.raw and action.raw != form:
+            (inner or outer)[1].append(action.raw)
+    yield from [inner] if inner is not None else []
+    yield outer
 
 
 def _intents(step: Node) -> list[str]:

@@ -114,7 +114,7 @@ class _Story:
         examples = self._project.nlu.get(name, ())
         text = user.raw if user is not None else examples[0] if examples else name.replace("_", " ")
         self._steps.append(_Step(text))
-        if name in self._flows:
+        if name in self._flows and not self._form:
             self._expect("flow_started", self._flows[name])
 
     def _run(self, action: str) -> None:

@@ -1,4 +1,4 @@
-"""What jobs come to while flows are played: it goes to the conversation here, where an engine would be asked."""
+"""What jobs come to while flows are played: it goes to the conversation here, and no HTTP API is asked."""
 
 from __future__ import annotations
 

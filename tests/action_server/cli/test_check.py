@@ -159,7 +159,8 @@ def test_the_command_runs_as_a_process(tmp_path: Path) -> None:
 
 def test_tools_of_other_servers_come_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A step that calls what is not among them is a fault; a file that holds none is wrong usage."""
-    step = "call: rain\n        mcp_server: weather\n        mapping: {output: [{slot: amount, value: result.isError}]}"
+    mapping = "{input: [], output: [{slot: amount, value: result.isError}]}"
+    step = f"call: rain\n        mcp_server: weather\n        mapping: {mapping}"
     files = edit(CALM, FLOWS, "link: other", step)
     files |= {"endpoints.yml": "mcp_servers: [{name: weather, url: 'http://w/mcp', type: http}]\n"}
     files |= {"tools.json": '{"tools": [{"name": "sun", "inputSchema": {"type": "object"}}]}'}

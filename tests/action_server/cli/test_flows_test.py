@@ -17,13 +17,13 @@ CASES = """
 stub_custom_actions:
   action_pay:
     responses: [{text: Paid by a stub.}]
-  "tea for Ann::action_pay":
+  tea_for_Ann::action_pay:
     events: [{event: slot, name: guest, value: Zoe}]
 
 fixtures:
   - ann: [{guest: Ann}]
   - bob:
-      guest: Bob
+      - guest: Bob
 
 metadata:
   - loud: {guest: somebody loud}
@@ -59,7 +59,7 @@ test_cases:
       - user: order a drink
       - utter: utter_ask_drink
       - user: tea
-        metadata: {guest: "a\\x07b"}
+        metadata: bell
       - utter: utter_enjoy
       - bot: water
       - user: coffee
@@ -75,7 +75,9 @@ test_cases:
     steps:
       - user: order a drink
 fixtures:
-  - nobody: {gest: Ann}
+  - nobody: [{gest: Ann}]
+metadata:
+  - bell: {guest: "a\\x07b"}
 """
 
 
@@ -105,8 +107,8 @@ def test_each_test_has_its_own_state_fixtures_metadata_and_stubs(
 def test_fixtures_of_conftest_files_count_the_nearest_first(cafe: Cafe) -> None:
     """From the project's folder down to the file's own."""
     steps = "steps: [{user: order a drink}, {user: tea}, {bot: tea number 1 for Cleo}]"
-    cafe.write("conftest.yml", "fixtures:\n  - who: {guest: Ann}\n  - other: {served: true}\n")
-    cafe.write("tests/deep/conftest.yml", "fixtures:\n  - who: {guest: Cleo}\n")
+    cafe.write("conftest.yml", "fixtures:\n  - who: [{guest: Ann}]\n  - other: [{served: true}]\n")
+    cafe.write("tests/deep/conftest.yml", "fixtures:\n  - who: [{guest: Cleo}]\n")
     cafe.write("tests/deep/cases.yml", f"test_cases:\n  - test_case: x\n    fixtures: [who, other]\n    {steps}\n")
 
     assert cafe.test() == 0

@@ -89,7 +89,7 @@ def test_an_action_that_is_gone_or_fails_holds_no_stub(recorded: Path) -> None:
 def test_a_stub_of_one_test_is_checked_as_well(recorded: Path) -> None:
     """It holds if a recorded call gets its answer; one whose action nobody recorded is not checked."""
     stub = '{events: [{event: slot, name: guests, value: %s}], responses: [{text: "That makes %s."}]}'
-    lines = [f"    more guests::action_guests: {stub % (8, 8)}", f"    action_guests: {stub % (5, 5)}"]
+    lines = [f"    more_guests::action_guests: {stub % (8, 8)}", f"    action_guests: {stub % (5, 5)}"]
     block = "\n".join(["stub_custom_actions:", *lines, "    action_else: {events: [], responses: []}"])
     (recorded / "tests" / "cases.yml").write_text(block, encoding="utf-8")
 
@@ -97,7 +97,7 @@ def test_a_stub_of_one_test_is_checked_as_well(recorded: Path) -> None:
 
     found = {one["stub"]: one["result"] for one in json.loads(ended.stdout)}
     assert ended.returncode == 1
-    assert found == {"more guests::action_guests": "same", "action_guests": "changed", "action_else": "not checked"}
+    assert found == {"more_guests::action_guests": "same", "action_guests": "changed", "action_else": "not checked"}
 
 
 def test_stubs_are_printed_if_no_file_is_named(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

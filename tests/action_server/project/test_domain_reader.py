@@ -28,7 +28,7 @@ FLOWS = "flows: {hi: {description: Says hi., steps: [{action: utter_hi}]}}"
             "responses: {utter_a: [{text: a, metadata: x}]}",
             "'metadata' of a variation of 'utter_a' has to be a mapping",
         ),
-        ("responses: {utter_a: [{text: a, condition: [{type: x}]}]}", "has a type other than slot"),
+        ("responses: {utter_a: [{text: a, condition: [{type: x}]}]}", "is not of the type slot"),
         ("responses: {utter_a: [{text: a, condition: {a: 1}}]}", "a condition has to be a text, not a mapping"),
         ("forms: {a: [x]}", "the form 'a' has to be a mapping, not a list"),
     ],

@@ -24,14 +24,18 @@ def fields_of(text: str) -> tuple[Fields, Problems]:
 
 
 def test_entries_of_the_right_type_are_taken() -> None:
-    """Numbers and booleans are texts as well, as they are written: ids may look like them."""
+    """Numbers and booleans are no texts, and are read as they are written nevertheless."""
     fields, problems = fields_of(TEXT)
 
     assert (fields.text("word"), fields.text("number"), fields.text("flag")) == ("a", "1", "true")
     assert (fields.number("number"), fields.flag("flag"), fields.texts("list")) == (1, True, ("a", "2"))
     assert fields.mapping("map") == {"a": 1}
     assert (fields.text("none", "b"), fields.number("none"), fields.flag("empty", True)) == ("b", None, True)
-    assert problems == []
+    assert [problem.message.rpartition(" has to ")[2] for problem in problems] == [
+        "be a text (write it in quotes), not a number",
+        "be a text (write it in quotes), not true or false",
+        "list texts, not a number",
+    ]
 
 
 @pytest.mark.parametrize(

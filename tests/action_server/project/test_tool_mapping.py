@@ -12,13 +12,16 @@ GOOD = {"input": [{"slot": "day", "param": "when"}], "output": [{"slot": "code",
 
 
 def test_inputs_and_outputs_are_read_in_their_order() -> None:
-    """Without input a tool is called with nothing."""
+    """With an empty input a tool is called with nothing."""
     mapping = read_mapping(GOOD)
 
     assert mapping.inputs == (ToolInput("day", "when"),)
     assert mapping.outputs == (ToolOutput("code", "result.content"),)
     assert mapping.problems == ()
-    assert read_mapping({"output": GOOD["output"]}).problems == ()
+    assert read_mapping({"input": [], "output": GOOD["output"]}).problems == ()
+    assert read_mapping({"output": GOOD["output"]}).problems == (
+        "`mapping` has no `input`, which may be an empty list",
+    )
 
 
 @pytest.mark.parametrize(

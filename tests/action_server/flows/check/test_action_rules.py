@@ -39,7 +39,7 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
         DOMAIN,
         "      - type: controlled",
         "      - type: controlled\n        run_action_every_turn: action_look",
-        ["action-without-class domain.yml:11"],
+        ["action-without-class domain.yml:11", "engine-refuses domain.yml:11"],
     ),
     "a class nobody names": (
         CODE,

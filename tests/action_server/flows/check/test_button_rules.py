@@ -37,7 +37,7 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
     "no quotes": ("          payload: '/inform{{\"size\": big}}'\n", _BROKEN),
     "a comma too many": ("""          payload: '/inform{"size": "big",}'\n""", _BROKEN),
     "a list": ("""          payload: '/inform{{["size"]}}'\n""", _BROKEN),
-    "SetSlots without an end": ("          payload: /SetSlots(size=big\n", _BROKEN),
+    "SetSlots without anything": ("          payload: /SetSlots()\n", _BROKEN),
     "SetSlots with a colon": ("          payload: '/SetSlots(size: big)'\n", _BROKEN),
     "StartFlow without brackets": ("          payload: /StartFlow other\n", _BROKEN),
 }
@@ -61,7 +61,7 @@ NEAR_MISSES = {
     "no entities": "          payload: /inform\n",
     "Jinja": """          payload: '/inform{{ slots.size }}'\n""",
     "words": "          payload: 'A {big} \"one\"'\n",
-    "words that begin with a slash": "          payload: '/ or nothing'\n",
+    "SetSlots without an end": "          payload: /SetSlots(size=big\n",
     "a link": "          url: https://example.com\n",
     "a channel's own type": "          type: web_url\n",
     "a value for a channel": "          value: big\n",

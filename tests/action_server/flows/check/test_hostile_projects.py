@@ -34,7 +34,13 @@ flows:
 def bot(folder: Path, flows: int = 1) -> Path:
     files = {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) for n in range(flows)}
     return project(
-        folder, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n", **files}
+        folder,
+        {
+            "domain/domain.yml": DOMAIN,
+            "bot_actions/__init__.py": "",
+            "config.yml": "language: en\npipeline: []\n",
+            **files,
+        },
     )
 
 
@@ -75,7 +81,7 @@ def test_a_file_that_has_no_end_is_one_finding(kind: str, tmp_path: Path, monkey
     [
         ("data/up", "."),
         ("data/same.yml", "data/flows_0.yml"),
-        ("data/domain.yml", "domain.yml"),
+        ("data/domain.yml", "domain/domain.yml"),
         ("loop.yml", "loop.yml"),
     ],
 )
@@ -151,4 +157,6 @@ def linked_bot(root: Path, flows: int) -> Path:
     for n in range(flows):
         steps = "      - {link: order_" + str((n + 1) % flows) + "}\n"
         project(root, {f"data/flows_{n}.yml": FLOW.replace("{n}", str(n)) + steps})
-    return project(root, {"domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "pipeline: []\n"})
+    return project(
+        root, {"domain/domain.yml": DOMAIN, "bot_actions/__init__.py": "", "config.yml": "language: en\npipeline: []\n"}
+    )

@@ -27,10 +27,10 @@ STEPS_THAT_HOLD = [
     "bot: What would you like?",
     "utter: utter_ask_drink",
     "slot_was_set: [{drink: tea}]",
-    "slot_was_set: drink",
+    "slot_was_set: [drink]",
     "slot_was_set: [drink, {served: true}, {served: 1}]",
-    "slot_was_set: {drink: tea, served: true}",
-    "slot_was_not_set: guest",
+    "slot_was_set: [{drink: tea}, {served: true}]",
+    "slot_was_not_set: [guest]",
     "slot_was_not_set: [{drink: coffee}, guest]",
     "bot: tea number 1 for you",
     "utter: utter_enjoy",
@@ -38,10 +38,10 @@ STEPS_THAT_HOLD = [
 STEPS_THAT_DO_NOT = [
     "bot: What would you like",
     "utter: utter_thanks",
-    "slot_was_set: guest",
+    "slot_was_set: [guest]",
     "slot_was_set: [{drink: coffee}]",
     "slot_was_set: [{served: 'true'}]",
-    "slot_was_not_set: drink",
+    "slot_was_not_set: [drink]",
     "slot_was_not_set: [{drink: tea}]",
 ]
 
@@ -87,8 +87,8 @@ FILES = [
     ("stub_custom_actions: {a: {events: [{name: x}]}}", "does not say which: `event: slot`"),
     ("stub_custom_actions: {a: {responses: [x]}}", "'responses' of the stub 'a' has to list mappings"),
     ("fixtures: [x]", "a fixture has to be written `name:` with its values below"),
-    ("fixtures: [{x: 1}]", "the fixture 'x' has to hold `name: value` pairs"),
-    ("metadata: [{x: [1]}]", "the metadata 'x' has to hold `name: value` pairs"),
+    ("fixtures: [{x: 1}]", "the fixture 'x' has to list `- slot: value`"),
+    ("metadata: [{x: [1]}]", "the metadata 'x' has to be a mapping, not a list"),
 ]
 
 

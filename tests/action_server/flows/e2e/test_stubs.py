@@ -56,7 +56,7 @@ def outcome(cafe: Cafe, steps: str, stubs: str = "") -> int:
 
 def test_a_stub_answers_for_a_tool(cafe: Cafe) -> None:
     """Without any server; keys that the result lacks are null, as engines have them."""
-    steps = "- user: reserve a table\n- slot_was_set: [{guest: A7}]\n- slot_was_set: served\n- utter: utter_enjoy"
+    steps = "- user: reserve a table\n- slot_was_set: [{guest: A7}]\n- slot_was_set: [served]\n- utter: utter_enjoy"
 
     assert outcome(cafe, steps, BOOKED) == 0
 
@@ -74,7 +74,7 @@ def test_a_tool_may_fail(cafe: Cafe) -> None:
     failing = "stub_tools: {'clinic:book': {isError: true, content: [{type: text, text: no desk}]}}"
 
     assert outcome(cafe, "- user: reserve a table\n- utter: utter_internal_error_rasa", failing) == 0
-    assert outcome(cafe, "- user: reserve a table\n- slot_was_not_set: guest", failing) == 0
+    assert outcome(cafe, "- user: reserve a table\n- slot_was_not_set: [guest]", failing) == 0
 
 
 def test_a_tool_without_a_stub_is_called(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:

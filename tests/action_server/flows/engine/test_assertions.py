@@ -223,9 +223,12 @@ FILES = [
 ]
 
 
+METADATA = "metadata: [{second: {n: 2}}]\n"
+
+
 def read_step(folder: Path, text: str) -> tuple[list[Case], list[Problem]]:
     path = folder / "cases.yml"
-    path.write_text(f"test_cases:\n  - test_case: one\n    steps:\n{indent(text, ' ' * 6)}\n")
+    path.write_text(f"{METADATA}test_cases:\n  - test_case: one\n    steps:\n{indent(text, ' ' * 6)}\n")
     cases, problems = read_cases([path], folder, Trees())
     return cases, [p for p in problems if p.severity == "error"]
 
@@ -316,7 +319,7 @@ async def test_of_two_messages_with_the_same_words_the_first_turn_is_judged(tmp_
     first = asserting("flow_started: order_drink").replace("hi", "order a drink")
     between = "- user: never mind\n  assertions: [flow_cancelled: {flow_id: order_drink}]"
     again = first.replace("flow_started: order_drink", "flow_started: pay_bill")
-    apart = again.replace("  assertions", "  metadata: {n: 2}\n  assertions")
+    apart = again.replace("  assertions", "  metadata: second\n  assertions")
     same, problems = read_step(tmp_path, "\n".join((first, between, first)))
     other, _ = read_step(tmp_path, "\n".join((first, between, again)))
     told_apart, _ = read_step(tmp_path, "\n".join((first, between, apart.replace("pay_bill", "order_drink"))))

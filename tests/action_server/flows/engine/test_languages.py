@@ -28,7 +28,6 @@ responses:
   utter_either: [{text: One.}, {text: Two., translation: {de: Zwei.}}]
   utter_if: [{text: Dear., condition: slots.vip}, {text: You., translation: {de: Du.}}]
   utter_flow_cancelled_rasa: [{text: "Stopped {{context.canceled_name}}.", metadata: {template: jinja}}]
-  utter_can_do_something_else: [{text: What else?}]
 intents: [yes, no, oui]
 """
 FLOWS = """
@@ -144,4 +143,4 @@ async def test_the_session_s_metadata_may_set_the_language(tmp_path: Path) -> No
 
     await player.start(metadata={"language": "de"})
 
-    assert (await player.turn("x", [HI])).texts == ["Hallo True.", "What else?"]
+    assert (await player.turn("x", [HI])).texts == ["Hallo True.", "Is there something else you need?"]

@@ -39,7 +39,7 @@ STATES = re.compile(r"(?<![/\w])[Ee]ngines?\b(?!/)")
 SAYS_HOW = re.compile(r"rasa-pro 3\.21\.0|rasa 3\.6\.21|Rasa Pro 3\.21\.0|pypred 0\.4\.0|Rasa Open Source 3\.6")
 MARKED = re.compile(r"\[(read|run)\]")
 # Not about one.
-OTHERWISE = re.compile(r"(?:without|not) an engine")
+OTHERWISE = re.compile(r"(?:without|not) an engine|SQLAlchemy engine")
 SENTENCE = re.compile(r"(?<=[.;:!?]) +(?=[A-Z`*\[])")
 
 

@@ -119,9 +119,12 @@ def test_a_button_s_payload_is_read_as_by_the_engine(row: Row, tmp_path: Path) -
 
     payload = read_button_payload(row.given, {}, domain)
 
-    assert payload is not None
-    assert [c.value for c in payload.commands if isinstance(c, SetSlot)] == list(row.engine)
-    assert payload.extractor == "CommandPayloadReader"
+    if payload is None:
+        # It is words then.
+        assert row.engine == ()
+    else:
+        assert [c.value for c in payload.commands if isinstance(c, SetSlot)] == list(row.engine)
+        assert payload.extractor == "CommandPayloadReader"
 
 
 @each(REJECTIONS)

@@ -15,7 +15,7 @@ def test_drafts_are_read_without_a_problem(tmp_path: Path) -> None:
     project = read_drafts(plan_for(tmp_path), tmp_path / "drafts")
 
     assert [str(problem) for problem in project.problems] == []
-    assert list(project.flows) == ["order"]
+    assert list(project.flows) == ["order", "cancel"]
     assert {name for name, slot in project.domain.slots.items() if not slot.is_default} == {
         "size",
         "address",
@@ -58,7 +58,7 @@ def test_slots_keep_their_kind_and_are_filled_by_the_model(tmp_path: Path) -> No
     assert [m.type for m in domain.slots["size"].mappings] == ["from_llm"]
     assert domain.slots["order_number"].is_controlled
     buttons = domain.responses["utter_ask_size"].variations[0].buttons
-    assert [button["payload"] for button in buttons] == ["/SetSlots(size=big)", "/cancel"]
+    assert [button["payload"] for button in buttons] == ["/SetSlots(size=big)", "Neither"]
 
 
 def test_a_form_after_a_form_asks_what_is_not_known_yet(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ stories:
     found = plan_for(tmp_path, {**PROJECT, "data/all.yml": DATA.replace("stories:\n", rules)})
     flows = read_drafts(found, tmp_path / "drafts").flows
 
-    assert list(flows) == ["order", "address"]
+    assert list(flows) == ["order", "address", "cancel"]
     assert "link order" in [step.what for step in flows["order"].steps]
     # The loop is no fault: each round asks, and a person may stop it.
     assert [draft.flow for draft in found.drafts if draft.fault] == ["order", "address"]

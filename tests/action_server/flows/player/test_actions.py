@@ -123,7 +123,7 @@ async def test_a_failing_action_leaves_other_flows_alone() -> None:
 
     turn = await chat.say("go", StartFlow("do_fail"))
 
-    assert turn.texts == [SORRY, "All right, I have stopped do_fail.", "Shall we go on with ask_name?"]
+    assert turn.texts == [SORRY, "All right, I have stopped do_fail.", "Shall we go on with ask name?"]
 
 
 @pytest.mark.parametrize(

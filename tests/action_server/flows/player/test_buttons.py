@@ -85,7 +85,7 @@ async def test_an_intent_with_entities_fills_slots() -> None:
 @pytest.mark.parametrize(("mapping", "filled"), [("", True), (", role: to", False), (", group: a", False)])
 def test_a_button_s_entity_has_neither_role_nor_group(tmp_path: Path, mapping: str, filled: bool) -> None:
     """A mapping that wants one of them takes nothing from it."""
-    domain = f"slots: {{city: {{type: text, mappings: [{{type: from_entity, entity: city{mapping}}}]}}}}"
+    domain = f"intents: [go]\nslots: {{city: {{type: text, mappings: [{{type: from_entity, entity: city{mapping}}}]}}}}"
     found = read_project(project(tmp_path, {"domain.yml": domain})).domain
 
     payload = read_button_payload('/go{"city": "Vienna"}', {}, found)
