@@ -174,7 +174,8 @@ class Ledger:
             if held:
                 return held[0], False
             reference = await records.free_reference(connection, wanted)
-            entry = Entry(str(uuid.uuid4()), slot, reference, key.appointment_type, patient)
+            uid = references.new_uid() if references else str(uuid.uuid4())
+            entry = Entry(uid, slot, reference, key.appointment_type, patient)
             return await self._add(connection, key, entry, system), True
 
         return await self._write(key.conversation, work)

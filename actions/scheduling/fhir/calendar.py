@@ -51,7 +51,7 @@ from actions.scheduling.fhir.resources import (
 )
 from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.models import AppointmentType, Patient, Slot, Window
-from actions.scheduling.remote import Entry, Seen, Written
+from actions.scheduling.remote import Check, Entry, Seen, Written, unchecked
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -122,16 +122,16 @@ class FhirCalendar:
                 found.append(wanted)
         return found
 
-    async def write(self, entry: Entry) -> Seen:
+    async def write(self, entry: Entry, check: Check = unchecked) -> Seen:
         """Claim the Slots of the entry's time, then create its Appointment."""
         changed = await self._reader.changed_slots(entry.slot)
         if changed is not None:
             # Slots may have been deleted since they were read: nothing is refused before all of them are read anew.
             with suppress(SlotTakenError):
-                return await self._write(entry, changed, changed=True)
-        return await self._write(entry, await self._reader.every_slot(entry.slot))
+                return await self._write(entry, changed, check, changed=True)
+        return await self._write(entry, await self._reader.every_slot(entry.slot), check)
 
-    async def _write(self, entry: Entry, slots: Sequence[FhirSlot], *, changed: bool = False) -> Seen:
+    async def _write(self, entry: Entry, slots: Sequence[FhirSlot], check: Check, *, changed: bool = False) -> Seen:
         held = [slot for slot in slots if self._claims.holds(slot, entry)]
         try:
             agenda = await self._agenda(entry, slots, changed)
@@ -147,6 +147,7 @@ class FhirCalendar:
             return self._seen(entry, own, work.names)
         try:
             await self._claims.claim(agenda, work)
+            await check()
             stored = await self._appoint(work, actors)
             # Whoever removed the entry meanwhile did not see the Appointment, and has freed the Slots.
             if not await self._claims.are_held(work):

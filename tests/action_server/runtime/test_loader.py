@@ -127,7 +127,10 @@ def test_functions_and_instances_are_registered_by_a_hook(folder: Path) -> None:
     ("files", "said"),
     [
         ({}, "cannot import 'broken': there is no such module; looked in"),
-        ({"broken.py": "\n\nimport missing_library"}, "broken.py:3: cannot import 'broken': ModuleNotFoundError"),
+        (
+            {"broken.py": "\n\nimport missing_library"},
+            "broken.py:3: cannot import 'broken': ModuleNotFoundError: No module named 'missing_library'; is it",
+        ),
         ({"broken.py": "x = 1\ny = (("}, "broken.py:2: cannot import 'broken': SyntaxError"),
         ({"broken.py": "import sys\nsys.exit(3)"}, "broken.py:2: cannot import 'broken': SystemExit: 3"),
         (
