@@ -304,7 +304,6 @@ class Ledger:
             return found
 
         with translate_errors():
-            # Looking takes no write lock.
             return await self._write(conversation, work) if await self._database.read(look) else []
 
     async def restore(self, record: Record) -> Record | None:
@@ -353,7 +352,8 @@ class Ledger:
     async def _add(
         self, connection: AsyncConnection, key: BookingKey, entry: Entry, system: str | None, old: Record | None = None
     ) -> Record:
-        await self._edits.follow_claims(connection, entry.slot)
+        await records.require_free(connection, entry.slot, old)
+        await self._edits.follow_claims(connection, entry.slot, old)
         record = await records.add(connection, key, entry, self.clock(), system, old)
         return record if system else await self._make_final(connection, record, old)
 

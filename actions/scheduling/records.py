@@ -136,7 +136,13 @@ async def taken_cells(connection: AsyncConnection, slots: Sequence[Slot], *own: 
     return {cell for span in spans for cell in cells_of(span) if first.start - CELL < cell < end}
 
 
-async def _claimed_cells(connection: AsyncConnection, slot: Slot) -> dict[datetime, int]:
+async def require_free(connection: AsyncConnection, slot: Slot, old: Record | None) -> None:
+    """Raise `SlotTakenError` if a booking other than the old one has a part of the time."""
+    if not (await taken_cells(connection, [slot], old.id if old else None)).isdisjoint(cells_of(slot)):
+        raise SlotTakenError(slot)
+
+
+async def claimed_cells(connection: AsyncConnection, slot: Slot) -> dict[datetime, int]:
     """Return the cells of a slot that are claimed, and for whom."""
     within = (claims.c.resource == slot.resource) & claims.c.cell.in_(list(cells_of(slot)))
     rows = await connection.execute(select(claims.c.cell, claims.c.booking_id).where(within))
@@ -145,7 +151,7 @@ async def _claimed_cells(connection: AsyncConnection, slot: Slot) -> dict[dateti
 
 async def has_free_cells(connection: AsyncConnection, slot: Slot) -> bool:
     """Say whether nobody has claimed some cell of a slot."""
-    claimed = await _claimed_cells(connection, slot)
+    claimed = await claimed_cells(connection, slot)
     return any(cell not in claimed for cell in cells_of(slot))
 
 
@@ -195,10 +201,7 @@ async def add(
     if old is None:
         await _leave_key(connection, key)
     record_id = (await connection.execute(insert(bookings).returning(bookings.c.id), row)).scalar_one()
-    taken = await taken_cells(connection, [entry.slot], record_id, old)
-    if not taken.isdisjoint(cells_of(entry.slot)):
-        raise SlotTakenError(entry.slot)
-    claimed = await _claimed_cells(connection, entry.slot)
+    claimed = await claimed_cells(connection, entry.slot) if old else {}
     try:
         await _claim(connection, record_id, entry.slot, [cell for cell in claimed if claimed[cell] == old])
     except IntegrityError as exc:
@@ -247,7 +250,7 @@ async def move(connection: AsyncConnection, record: Record, slot: Slot, now: dat
     if moved is None:
         return None
     await forget_claims(connection, record.id)
-    await _claim(connection, record.id, slot, await _claimed_cells(connection, slot))
+    await _claim(connection, record.id, slot, await claimed_cells(connection, slot))
     return moved
 
 

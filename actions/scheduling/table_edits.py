@@ -53,8 +53,10 @@ class TableEdits:
             await self._tell(connection, followed, Change.RESCHEDULED)
         return followed
 
-    async def follow_claims(self, connection: AsyncConnection, slot: Slot) -> None:
-        """Clear away the claims on a time that bookings do not need any more."""
+    async def follow_claims(self, connection: AsyncConnection, slot: Slot, old: Record | None) -> None:
+        """Clear away the claims on a time that bookings other than the old one do not need any more."""
+        if not set((await records.claimed_cells(connection, slot)).values()) - {old.id if old else None}:
+            return
         within = (claims.c.resource == slot.resource) & claims.c.cell.in_(list(records.cells_of(slot)))
         rows = await connection.execute(select(claims.c.booking_id, claims.c.cell).where(within))
         cells: dict[int, set[datetime]] = {}
