@@ -9,8 +9,8 @@ ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format soak small-model reliability proxies growth clients tool-costs bench bench-report footprint sbom \
-	clean constraints
+.PHONY: help run test coverage check format soak small-model reliability job-deaths proxies growth clients tool-costs jobs-bench bench bench-report \
+	footprint sbom clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,11 @@ bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/pe
 	$(BIN)/python -m benchmarks.report $(ARGS)
 
 reliability: $(VENV)/.installed-dev  ## an hour of races, faults, deaths and random walks on every scheduling system; goes on where it was cut off
+	$(BIN)/python -m benchmarks.job_deaths
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
+
+job-deaths: $(VENV)/.installed-dev  ## ten minutes of jobs while their workers, hosts and database are killed
+	$(BIN)/python -m benchmarks.job_deaths $(ARGS)
 
 proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
 	$(BIN)/python -m benchmarks.proxies $(ARGS)
@@ -68,6 +72,9 @@ clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, 
 
 tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the official SDK's servers, and reloads under calls of tools
 	$(BIN)/python -m benchmarks.tool_costs $(ARGS)
+
+jobs-bench: $(VENV)/.installed-dev  ## measure jobs beside procrastinate's worker, and what `later` adds to an action
+	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
 footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
 	$(BIN)/python -m benchmarks.footprint

@@ -127,9 +127,11 @@ async def _call(
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
+    from action_server.protocol.jsonable import jsonable
     from action_server.yaml_file import read_yaml
 
-    domain = read_yaml(path, "--domain")
+    # As an engine sends it: YAML has dates.
+    domain = jsonable(read_yaml(path, "--domain"))
     if not isinstance(domain, dict):
         raise SettingsError("--domain", f"{path} is not a domain")
     return domain

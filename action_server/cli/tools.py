@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from action_server.tools.offer import Offer
     from action_server.tools.tool import Tool
 
+# What Mantle takes for a server's name (rasa-pro 3.21.0, read).
+_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # Those of `action_server.tools.model_views`, which needs not be imported to say them.
 _MODELS = ("gemini", "openai", "anthropic", "rasa", "mantle")
 
@@ -84,6 +87,10 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _refuse_useless(args: argparse.Namespace) -> None:
     if args.target is None and (args.server or args.url):
         raise SettingsError("--server" if args.server else "--url", "does nothing without --for")
+    if args.server and not _SERVER.fullmatch(args.server):
+        raise SettingsError(
+            "--server", "has letters, digits, `_`, `.` and `-` only, and begins with one of the first two"
+        )
     if args.target is not None and (args.name or args.json):
         raise SettingsError("--json" if args.json else "NAME", "does nothing with --for")
     if args.model is not None and args.name is None:

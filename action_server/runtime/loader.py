@@ -125,7 +125,9 @@ def _folder_of(module: ModuleType | None, name: str = "") -> Path | None:
 
 
 def _is_class_or_typed_function(value: object) -> TypeGuard[type | FunctionType]:
-    return isinstance(value, type) or (isinstance(value, FunctionType) and hasattr(value, "action_class"))
+    # By its type alone: to ask a lazy object what it is would make it, and a proxy may be bound to nothing.
+    kind = type(value)
+    return issubclass(kind, type) or (kind is FunctionType and hasattr(value, "action_class"))
 
 
 def _own_modules(package: str) -> set[str]:

@@ -10,14 +10,14 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from action_server.config import unread
 from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
-from action_server.serving import worker
-from action_server.serving.extension import Extension
+from action_server.serving.extension import PATH, Extension
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stopping.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
@@ -64,11 +64,15 @@ def serve(
     settings = _with_grpc_port(settings)
     unread.say(unread.unread_in_surroundings(settings, process_environment()))
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
+    announce = partial(_announce, settings, sock, is_open, has_pages=extension is not None)
     if not _needs_supervisor(settings):
+        # Here, as a supervisor has no use for it: a fifth of a second and 25 MB.
+        from action_server.serving import worker
+
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
-        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping, extension=extension)
+        worker.run(settings, sock, announce, stopping, extension=extension)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again, extension).run()
+        Supervisor(settings, sock, announce, on_code, read_again, extension).run()
     logger.info("server.stopped")
 
 
@@ -136,12 +140,21 @@ def grpc_url_of(settings: Settings) -> str:
     return "" if port is None else f"grpc://{host}:{port}"
 
 
-def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> None:
+def _pages_url_of(settings: Settings, sock: socket.socket) -> str:
+    """Return an address at which a browser of this machine finds the pages: it cannot go to "everywhere"."""
+    host, port = sock.getsockname()[:2]
+    name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"{'https' if settings.ssl_certificate else 'http'}://{name}:{port}{PATH}"
+
+
+def _announce(settings: Settings, sock: socket.socket | None, is_open: bool, has_pages: bool) -> None:
     facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
     if settings.grpc and sock is not None:
         facts["monitoring_port"] = sock.getsockname()[1]
     elif settings.has_grpc and not settings.grpc:
         facts["grpc_url"] = grpc_url_of(settings)
+    if has_pages and sock is not None:
+        facts["pages"] = _pages_url_of(settings, sock)
     logger.info("server.ready", extra=facts)
     if is_open and is_public(settings.host):
         logger.warning(

@@ -59,7 +59,8 @@ async def _work(read: Settings, concurrency: int) -> None:
         opened = assembly.readiness.services
         if opened is None or opened.jobs is None:
             raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
-        async with running_jobs(read.actions, opened, assembly.executor.threads, concurrency):
+        executor = assembly.executor
+        async with running_jobs(read.actions, opened, executor.threads, concurrency, tracing=executor.tracing):
             logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency})
             await stopping.wait()
             logger.info("jobs.stopping", extra={"pid": os.getpid()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, Rule, rules_in
 
 MOVE = "from rasa-sdk"
 
@@ -19,6 +19,7 @@ RASA_BESIDE = Rule(
     "<written> is the engine: it pins its own versions of Sanic and others, and calls actions over the network",
     fix="give engine and actions a virtual environment each",
     section=MOVE,
+    known=READ,
 )
 PYTHON_TOO_OLD = Rule(
     "python-too-old",

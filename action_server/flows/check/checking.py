@@ -25,6 +25,7 @@ from action_server.flows.check.known_tools import KnownTools, own_tools, read_to
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.mantle_rules import check_mantle
 from action_server.flows.check.reading import check_reading
+from action_server.flows.check.refused_config import check_refused_config
 from action_server.flows.check.refused_domain import check_refused_domain
 from action_server.flows.check.refused_flows import check_refused_flows
 from action_server.flows.check.response_rules import check_responses, check_slots
@@ -49,6 +50,7 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_endless_flows,
     check_refused_flows,
     check_refused_domain,
+    check_refused_config,
     check_responses,
     check_slots,
     check_stories,

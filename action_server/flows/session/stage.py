@@ -16,6 +16,7 @@ from action_server.config.settings import Settings
 from action_server.endpoints import Block, endpoints_of, replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
+from action_server.flows.player.results import Results
 from action_server.flows.player.tools import Tools
 from action_server.flows.player.webhook import InProcess, Webhook, in_process, over_http
 from action_server.flows.session.command_generator import choose_command_generator
@@ -63,8 +64,10 @@ class Stage:
     mcp_servers: Block = field(default_factory=Block)
 
     @asynccontextmanager
-    async def webhook(self) -> AsyncIterator[Webhook]:
+    async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
         """Open the actions for one conversation, or for several that may know of each other.
+
+        With ``results`` jobs run as well, where the actions run in this process.
 
         Raises:
             StartupError: an action or a service cannot be made.
@@ -74,7 +77,7 @@ class Stage:
                 yield remote
             return
         with tempfile.TemporaryDirectory(prefix="action-server-") as folder:
-            async with in_process(self._settings_in(folder)) as local:
+            async with in_process(self._settings_in(folder), results) as local:
                 yield local
 
     @asynccontextmanager

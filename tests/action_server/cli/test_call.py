@@ -66,7 +66,8 @@ def test_call_of_a_failing_action_exits_1_and_shows_where_it_failed(bot: Path) -
 
 def test_call_sends_the_domain_a_form_needs(bot: Path) -> None:
     """The slots given are the form's candidates."""
-    project(bot, {"domain.yml": "forms:\n  party_form:\n    required_slots: [size]\n"})
+    dated = "slots: {day: {type: text, initial_value: 2026-12-01}}\n"
+    project(bot, {"domain.yml": f"{dated}forms:\n  party_form:\n    required_slots: [size]\n"})
 
     ended = run(bot, ["call", "validate_party_form", "size=9", "--domain", "domain.yml", "--json"])
 

@@ -48,6 +48,22 @@ class Echo(Action):
         logger.warning("echo %s", text)
         dispatcher.utter_message(text=text)
         return [SlotSet("echoed", text)]
+
+
+class Loaded(Action):
+    """Says what of the inspector this process has, and whether anybody watches this call."""
+
+    def name(self):
+        return "action_loaded"
+
+    def run(self, dispatcher, tracker, domain):
+        import sys, threading
+        from action_server.telemetry.call_notes import noted_call
+        found = [name for name in sys.modules if name.startswith(("action_server.inspector", "jinja2"))]
+        found += [thread.name for thread in threading.enumerate() if thread.name == "inspector"]
+        found += ["a watched call"] if noted_call.get() is not None else []
+        dispatcher.utter_message(text=", ".join(found) or "nothing")
+        return []
 '''
 DOMAIN = """
 version: "3.1"

@@ -207,3 +207,19 @@ def test_an_action_may_hold_a_lock(folder: Path) -> None:
     project(folder, {"locked.py": text})
 
     assert names("locked") == ["action_locked"]
+
+
+LAZY = """
+    class Lazy:
+        def __getattribute__(self, name):
+            raise RuntimeError("nobody may ask it what it is before it is needed")
+
+    settings = Lazy()
+"""
+
+
+def test_a_lazy_object_of_a_module_is_left_alone(folder: Path) -> None:
+    """To ask such an object for its class makes it, or fails, as a proxy does outside of a request."""
+    project(folder, {"lazy_bot.py": action("action_lazy") + LAZY})
+
+    assert names("lazy_bot") == ["action_lazy"]

@@ -61,6 +61,21 @@ ACTIONS = """
             return [SlotSet("seen", terminate(p))]
 
 
+    class ActionKillAtOnce(Action):
+        def name(self):
+            return "action_kill_at_once"
+
+        def run(self, dispatcher, tracker, domain):
+            return [SlotSet("seen", [self.killed() for _ in range(8)])]
+
+        def killed(self):
+            child = os.fork()
+            if child == 0:
+                time.sleep(120)
+            os.kill(child, signal.SIGTERM)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
     class ActionInterrupt(Action):
         def name(self):
             return "action_interrupt"
@@ -126,6 +141,7 @@ async def seen(url: str, action: str) -> Any:
 CHILDREN = [
     ("action_terminate", -signal.SIGTERM),
     ("action_terminate_async", -signal.SIGTERM),
+    ("action_kill_at_once", [-signal.SIGTERM] * 8),
     ("action_interrupt", -signal.SIGINT),
     ("action_pool", 10),
     ("action_spawn", 3),

@@ -17,6 +17,7 @@ from action_server.flows.commands.offline import OfflineCommandGenerator
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ANY_VALUE, Check, slot_was_not_set
 from action_server.flows.e2e.runner import Result, StubbedWebhook, events_of, failed_checks, play, play_all
+from action_server.flows.player.results import Results
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailureLog
@@ -53,7 +54,7 @@ class OpenStage(Stage):
     opened: ClassVar[list[Asked]] = []
 
     @asynccontextmanager
-    async def webhook(self) -> AsyncIterator[Webhook]:
+    async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
         self.opened.append(Asked())
         yield self.opened[-1]
 
@@ -191,7 +192,7 @@ async def test_actions_that_cannot_be_opened_end_the_run(cafe: Project) -> None:
 
     class Broken(Stage):
         @asynccontextmanager
-        async def webhook(self) -> AsyncIterator[Webhook]:
+        async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
             raise SettingsError("services.book", "there is no file")
             yield cast("Webhook", None)
 
