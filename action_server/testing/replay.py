@@ -128,10 +128,10 @@ async def replay(
         after = await send(call)
         if against is not None:
             before, after = after, await against(call)
-        answers = [comparable(reply.status, reply.body) for reply in (before, after)]
+        old, new = (comparable(reply.status, reply.body) for reply in (before, after))
         if over_grpc or call.face == "grpc":
-            answers = [as_over_grpc(answer) for answer in answers]
+            old, new = as_over_grpc(old), as_over_grpc(new)
         passed = since_recorded(call) if against is None else timedelta()
-        changes = differences(answers[0], settle_times(*answers, passed))
+        changes = differences(old, settle_times(old, new, passed))
         found.append(Replayed(call, before, after, changes))
     return found
