@@ -8,6 +8,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 # Where a request is written by hand, since the kit cannot make it or must not: what the tests there are about.
 BY_HAND = {
+    "action_server/delivery/test_handover.py": "what a call tells of its channel, by single parts",
+    "action_server/delivery/test_in_a_server.py": "conversations with these events and no others",
     "action_server/idempotency/test_rules.py": "keys of drawn calls, whatever stands in them",
     "action_server/idempotency/turns.py": "keys of single parts of a tracker, which are there or are not",
     "action_server/protocol/test_calls.py": "the decoder: what is missing, of another type, or no JSON",

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from action_server import __version__
 from action_server.cli.console import print_error
@@ -23,6 +23,9 @@ from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
 A custom action server for Rasa assistants. Without a verb it runs, with the flags of `python -m rasa_sdk`."""
+
+# Lines of a usage above which it is left to --help.
+_SHORT_USAGE = 8
 
 
 class VerbModule(Protocol):
@@ -189,6 +192,12 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"formatter_class": ParagraphFormatter, **kwargs})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and how the verb is used if that is short: forty flags would hide the reason."""
+        if self.format_usage().count("\n") <= _SHORT_USAGE:
+            super().error(message)
+        self.exit(2, f"{self.prog}: error: {message}; `{self.prog} --help` lists the flags\n")
 
     @property
     def flags(self) -> list[str]:

@@ -212,7 +212,7 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
     for name, value in given.items():
         values[name] = value
         flag = flag_of(Settings.model_fields[name])
-        origins[name] = flag.names[-1] if flag else name
+        origins[name] = next((word for word in flag.names if word.startswith("--")), name) if flag else name
     if values.get("dev") in (True, "true", "1"):
         values = {"log_level": "DEBUG", **values, "auto_reload": True}
     try:

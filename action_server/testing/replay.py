@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,6 +18,7 @@ from action_server.telemetry.durations import milliseconds_since
 from action_server.testing.faces import GrpcFace, WebhookFace
 from action_server.testing.grpc_call import send_over_grpc
 from action_server.testing.mcp_face import McpFace
+from action_server.testing.moved_times import settle_times, since_recorded
 from action_server.testing.recordings import RecordedCall, as_over_grpc, comparable, differences
 from action_server.testing.server_access import Access, is_grpc, open_stub
 from action_server.testing.tested_project import fresh_database
@@ -126,9 +128,10 @@ async def replay(
         after = await send(call)
         if against is not None:
             before, after = after, await against(call)
-        answers = [comparable(reply.status, reply.body) for reply in (before, after)]
+        old, new = (comparable(reply.status, reply.body) for reply in (before, after))
         if over_grpc or call.face == "grpc":
-            answers = [as_over_grpc(answer) for answer in answers]
-        changes = differences(*answers)
+            old, new = as_over_grpc(old), as_over_grpc(new)
+        passed = since_recorded(call) if against is None else timedelta()
+        changes = differences(old, settle_times(old, new, passed))
         found.append(Replayed(call, before, after, changes))
     return found

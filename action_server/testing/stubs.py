@@ -10,6 +10,7 @@ from typing import Any
 
 from action_server.flows.e2e.cases import Stub
 from action_server.flows.e2e.stubs import action_of
+from action_server.testing.moved_times import settle_times, since_recorded
 from action_server.testing.recordings import RecordedCall, differences
 from action_server.testing.replay import Send, replay
 from action_server.testing.result import CallAbout, result_of
@@ -97,7 +98,7 @@ def _check(file: Path, key: str, stub: Stub, ran: Sequence[tuple[RecordedCall, i
     if not own:
         return CheckedStub(file, key, UNCHECKED, problem="no call of this action is among the recordings")
     origins = [one for one in own if _answer_of(one[0].status, one[0].reply) == wanted] or own
-    if any(_answer_of(status, body) == wanted for _, status, body in origins):
+    if any(settle_times(wanted, _answer_of(*reply), since_recorded(call)) == wanted for call, *reply in origins):
         return CheckedStub(file, key, SAME)
     call, status, body = origins[-1]
     answer = _answer_of(status, body)

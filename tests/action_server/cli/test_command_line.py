@@ -12,6 +12,7 @@ import pytest
 
 from action_server import __version__
 from action_server.cli import command_line
+from action_server.cli.command_line import main
 from tests.action_server.cli.bots import BOT
 from tests.processes import PATIENCE, command, environment, run
 from tests.projects import GREET, project
@@ -217,3 +218,18 @@ def test_a_misspelt_verb_gets_the_one_that_was_meant(
 
     assert ended.value.code == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("verb", "lines"), [("run", 1), ("help", 2)])
+def test_a_flag_that_is_not_there_is_said_where_it_is_seen(
+    verb: str, lines: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not below the forty flags there are; a short usage stands above it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--prot", "5056"])
+
+    said = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert len(said) <= lines
+    assert "there is no --prot" in said[-1]

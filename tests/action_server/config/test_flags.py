@@ -90,11 +90,11 @@ BAD_FLAGS = [
     ("--log-level", SECRET),
     ("--log-level-libraries", "LOUD"),
     ("--log-format", SECRET),
-    ("--actions-module", "bot/actions"),
-    ("--actions-module", "actions.py/"),
-    ("--actions-module", "bot..actions"),
-    ("--actions-module", ""),
-    ("--actions-module", "my-actions"),
+    ("--actions", "bot/actions"),
+    ("--actions", "actions.py/"),
+    ("--actions", "bot..actions"),
+    ("--actions", ""),
+    ("--actions", "my-actions"),
 ]
 
 

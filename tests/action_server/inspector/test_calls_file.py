@@ -12,7 +12,9 @@ from action_server.inspector.calls_file import CallsFile, Leaving, Wanted
 from action_server.inspector.kept import EndedCall
 from action_server.inspector.watching import CallWatch
 from action_server.telemetry.masking import Rule
+from action_server.testing import webhook_request
 from tests.counting import Entered
+from tests.engine_calls import call_body
 
 REPLY = b'{"events": [], "responses": []}'
 
@@ -122,7 +124,7 @@ def watch_one(folder: Path, body: bytes, *rules: Rule, reply: bytes = REPLY) -> 
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"next_action": "action_a", "tracker": {"slots": {"phone": "0171-555"}}}', b"0171-555 is no call"],
+    [call_body("action_a", {"phone": "0171-555"}), b"0171-555 is no call"],
 )
 def test_what_rules_hide_is_not_written_down(tmp_path: Path, body: bytes) -> None:
     """Neither in the request nor in the reply; and nothing at all of what cannot be read, where it might be."""
@@ -134,19 +136,20 @@ def test_what_rules_hide_is_not_written_down(tmp_path: Path, body: bytes) -> Non
 
 
 def test_a_call_that_begins_within_what_came_is_kept_without_its_head(tmp_path: Path) -> None:
-    whole = b'POST /webhook\r\n\r\n{"next_action": "action_a", "tracker": {}}'
+    body = call_body("action_a")
+    whole = b"POST /webhook\r\n\r\n" + body
     kept = watch_one(tmp_path, memoryview(whole)[whole.index(b"{") :]).read(1)  # type: ignore[arg-type]
 
     assert kept is not None
-    assert kept.request == {"next_action": "action_a", "tracker": {}}
+    assert kept.request == json.loads(body)
 
 
 def test_a_domain_is_kept_once_and_is_that_of_its_digest(tmp_path: Path) -> None:
     """Also for a worker that has not seen it come."""
     domain = {"slots": {"a": {"type": "text"}}}
-    call = {"next_action": "action_a", "tracker": {}, "domain_digest": "d1"}
-    file = watch_one(tmp_path, json.dumps({**call, "domain": domain}).encode())
-    watch_one(tmp_path, json.dumps(call).encode())
+    call = webhook_request("action_a", domain=domain)
+    file = watch_one(tmp_path, json.dumps(call).encode())
+    watch_one(tmp_path, json.dumps({name: part for name, part in call.items() if name != "domain"}).encode())
     first, second = file.read(1), file.read(2)
 
     assert first is not None

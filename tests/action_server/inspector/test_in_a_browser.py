@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.action_server.inspector.inspected import Inspected, inspected, make_bot
 from tests.browsers import browser, serious_findings
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, environment
 
 Scheme = Literal["light", "dark"]
@@ -157,7 +158,7 @@ def counted(dev: Inspected) -> int:
 
 def engine(dev: Inspected, sender: str, answers: list[int], ended: threading.Event) -> None:
     """Call one action after the other over a connection, as fast as they are answered."""
-    body = json.dumps({"next_action": "action_echo", "sender_id": sender, "tracker": {"slots": {}}})
+    body = call_body("action_echo", sender=sender)
     connection = HTTPConnection(urlsplit(dev.running.url).netloc, timeout=PATIENCE)
     while not ended.is_set():
         connection.request("POST", "/webhook", body, {"Content-Type": "application/json"})

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from action_server.testing import webhook_request
 from actions.errors import UnavailableError
 from tests.actions.clinic import NOW, open_backend
 from tests.actions.scheduling.scheduling_contract import ELEVEN, TEN, key_of
@@ -43,7 +44,7 @@ CALLERS = 4
 
 async def call(session: aiohttp.ClientSession, url: str, name: str) -> int:
     """Call the action for a conversation; return the status, 0 for an answer that is not its own."""
-    body = {"next_action": "action_mark", "sender_id": name, "tracker": {"sender_id": name, "slots": {}, "events": []}}
+    body = webhook_request("action_mark", sender=name)
     async with session.post(f"{url}/webhook", json=body) as response:
         return response.status if response.status != 200 or name in await response.text() else 0
 
