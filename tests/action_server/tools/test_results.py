@@ -136,7 +136,7 @@ def test_what_nobody_announced_never_takes_an_announced_key() -> None:
 
 def test_the_last_follow_up_counts_and_keys_are_well_formed_too() -> None:
     """As engines take them; half a character in a key of an object is none."""
-    events = [{"event": "followup", "name": name} for name in ("action_a", "action_b")]
+    events: list[dict[str, Any]] = [{"event": "followup", "name": name} for name in ("action_a", "action_b")]
     events.append({"event": "slot", "name": "day", "value": {"\ud83d": 1}})
 
     found = result_of(Answer(events, []), {}, {}, {}).structured

@@ -240,7 +240,7 @@ async def test_an_argument_nobody_knows_is_passed_over_and_said_once(
     for _ in range(2):
         assert structure(await tools.call("action_echo", city="Ulm", weather="fine"))["ok"] is True
 
-    await tools.call("action_strange", **{"wetter heute": "fine"})
+    await tools.ask("tools/call", {"name": "action_strange", "arguments": {"wetter heute": "fine"}})
 
     said = [vars(r)["argument"] for r in caplog.records if r.message == "mcp.unknown_argument"]
     assert said == ["weather", "wetter_heute"]
