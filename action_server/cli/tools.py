@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag
+from action_server.cli.flags import add_action_flags, add_json_flag, add_log_flag
 from action_server.cli.tools_check import show_check
 from action_server.config import settings
 from action_server.errors import SettingsError
@@ -42,6 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one tool, with its schemas")
     add_action_flags(parser)
+    add_log_flag(parser)
     settings.add_flag(parser, "domain")
     parser.add_argument("--check", action="store_true", help="show what each known caller makes of each tool")
     parser.add_argument("--as", dest="model", choices=_MODELS, help="print the tool as the model gets it")

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import time_of
 from action_server.jobs.table import jobs
 
@@ -61,12 +62,31 @@ async def find_jobs_by_start(database: Database, start: str) -> Sequence[JobShow
     return await _read(database, jobs.c.id.startswith(start.lower(), autoescape=True), jobs.c.id, limit=2)
 
 
+async def jobs_of_request(database: Database, request_id: str, limit: int) -> Sequence[JobShown]:
+    """Return the jobs that calls with this request id asked for, the latest first. Raises `DatabaseError`."""
+    return await _read(database, jobs.c.request_id == request_id[:200], jobs.c.created_at.desc(), limit=limit)
+
+
+async def contents_of_job(database: Database, job_id: str) -> tuple[str, str | None] | None:
+    """Return what a job was given and, if it is done, what it returned, as JSON: both may be people's data.
+
+    None if there is no such job. Raises `DatabaseError`.
+    """
+    query = select(jobs.c.arguments, jobs.c.result).where(jobs.c.id == job_id)
+
+    async def read(connection: AsyncConnection) -> tuple[str, str | None] | None:
+        row = (await connection.execute(query)).first()
+        return None if row is None else (row.arguments, row.result)
+
+    return await database.read(read)
+
+
 async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
     """Let a job that is parked or cancelled be run again, as if it were new, with ``deadline`` seconds for all tries.
 
     Returns False if it is in another state. Raises `DatabaseError`.
     """
-    now = time_of(database.dialect)
+    now = time_of(await host_clock_as_agreed(database))
     again = {
         "state": "waiting",
         "due_at": now,
@@ -88,7 +108,7 @@ async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
 async def _read(
     database: Database, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int
 ) -> Sequence[JobShown]:
-    now = time_of(database.dialect)
+    now = time_of(await host_clock_as_agreed(database))
     query = select(
         jobs.c.id,
         jobs.c.name,

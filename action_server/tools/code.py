@@ -231,7 +231,7 @@ def _lookup(node: ast.expr | None, module: ModuleType) -> Any:
         return vars(module).get(node.id)
     if isinstance(node, ast.Attribute):
         owner = _lookup(node.value, module)
-        return vars(owner).get(node.attr) if isinstance(owner, (ModuleType, type)) else None
+        return vars(owner).get(node.attr) if issubclass(type(owner), (ModuleType, type)) else None
     return None
 
 

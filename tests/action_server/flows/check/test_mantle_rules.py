@@ -227,4 +227,4 @@ def test_what_tools_prints_for_mantle_is_without_a_finding(tmp_path: Path, capsy
         (tmp_path / SKILL).write_text(f"---\nname: Send\n{imports}\n---\nSend it.\n", encoding="utf-8")
         code = main(["check", *flags])
 
-    assert (code, capsys.readouterr().out.strip()) == (0, "nothing found (1 skills, 1 MCP servers, 3 actions)")
+    assert (code, capsys.readouterr().out.strip()) == (0, "nothing found (1 skill, 1 MCP server, 3 actions)")
