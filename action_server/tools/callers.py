@@ -94,7 +94,7 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.OR_NULL, (GENKIT,), "everything"),
     CallerRule(Trait.VALUES_OR_NULL, (MCP_USE,), "values"),
     # It tells the model each type, and then takes texts alone; what is left out it refuses. We read texts.
-    CallerRule(Trait.OR_NULL, (SMOLAGENTS,), "null, values that are no texts"),
+    CallerRule(Trait.OR_NULL, (SMOLAGENTS,), "null, other types"),
     CallerRule(Trait.DESCRIPTION_BESIDE_OPTIONS, (GOOGLE_GENAI,), "description"),
     CallerRule(Trait.LIST_OF_TYPES, _GEMINI, "values, limits"),
     CallerRule(Trait.LIST_OF_TYPES, (LANGCHAIN_GOOGLE,), "type, null"),

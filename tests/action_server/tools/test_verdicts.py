@@ -52,7 +52,7 @@ def test_no_caller_loses_a_tool_of_ours() -> None:
         "google-genai": f"description of {len(SHAPES)}",
         "langchain.js": f"type, values, null of {len(SHAPES)}",
         "genkit google": f"everything of {len(SHAPES)}",
-        "smolagents": f"null, values that are no texts of {len(SHAPES)}",
+        "smolagents": f"null, other types of {len(SHAPES)}",
         # Of categories, and of the one within a record.
         "mcp-use": "values of 2",
     }
