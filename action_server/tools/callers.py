@@ -61,6 +61,8 @@ LLAMA_INDEX = Caller("llama-index", "0.6.0")
 MASTRA = Caller("mastra", "2.0.0")
 MCP_USE = Caller("mcp-use", "1.7.1")
 SMOLAGENTS = Caller("smolagents", "1.26.0")
+AUTOGEN = Caller("autogen", "0.7.5")
+AGNO = Caller("agno", "3.1.10")
 
 CALLERS: tuple[Caller, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Caller))
 
@@ -68,7 +70,7 @@ _GEMINI = (LITELLM_GEMINI, LITELLM_VERTEX)
 _GOOGLE = (*_GEMINI, LANGCHAIN_GOOGLE, GOOGLE_GENAI, GOOGLE_ADK, GOOGLE_GENAI_JS, GENKIT)
 _OPENAI = (
     *(LITELLM_OPENAI, LITELLM_AZURE, AGENTS, AGENTS_STRICT, AGENTS_JS, LANGCHAIN_OPENAI, PYDANTIC_AI),
-    *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE, SMOLAGENTS),
+    *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE, SMOLAGENTS, AUTOGEN, AGNO),
 )
 _ANTHROPIC = (LITELLM_ANTHROPIC, LANGCHAIN_ANTHROPIC)
 
@@ -92,7 +94,7 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.OR_NULL, (GENKIT,), "everything"),
     CallerRule(Trait.VALUES_OR_NULL, (MCP_USE,), "values"),
     # It tells the model each type, and then takes texts alone; what is left out it refuses. We read texts.
-    CallerRule(Trait.OR_NULL, (SMOLAGENTS,), "null, values that are no texts"),
+    CallerRule(Trait.OR_NULL, (SMOLAGENTS,), "null, other types"),
     CallerRule(Trait.DESCRIPTION_BESIDE_OPTIONS, (GOOGLE_GENAI,), "description"),
     CallerRule(Trait.LIST_OF_TYPES, _GEMINI, "values, limits"),
     CallerRule(Trait.LIST_OF_TYPES, (LANGCHAIN_GOOGLE,), "type, null"),

@@ -107,6 +107,15 @@ def test_elements_stay_as_they_are_and_buttons_are_added() -> None:
     }
 
 
+def test_parts_of_the_action_come_before_those_of_the_domain() -> None:
+    """As `utter_message(response=..., image=...)` is said."""
+    domain = {"responses": {"utter_x": [{"text": "x", "image": "domain.png"}]}}
+
+    [message] = messages_of([{"response": "utter_x", "image": "own.png"}], domain, {})
+
+    assert message == {"text": "x", "image": "own.png"}
+
+
 def test_without_the_extra_what_needs_it_is_not_said_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """No predicate holds, and a text of Jinja stays as it is written."""
     for name in ("jinja2", "action_server.project.conditions"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pydantic import BaseModel, Field, ValidationError, computed_field
 from rasa_sdk import FormValidationAction
+from rasa_sdk.knowledge_base.actions import ActionQueryKnowledgeBase
+from rasa_sdk.knowledge_base.storage import KnowledgeBase
 
 from action_server import action as typed_action
 from action_server import mcp
@@ -51,6 +55,67 @@ def test_a_name_that_can_be_no_tool_does_not_start(where: str, name: str, said: 
         offer(action("action_book"), action("validate_x"), settings=settings)
 
 
+class ActionKnows(ActionQueryKnowledgeBase):
+    def __init__(self) -> None:
+        super().__init__(KnowledgeBase())
+
+    def name(self) -> str:
+        return "action_knows"
+
+
+def test_a_search_of_the_last_message_is_never_offered() -> None:
+    """It reads what was said, and a tool's call has no message."""
+    assert list(offer(ActionKnows, action("action_x")).tools) == ["action_x"]
+
+
+@pytest.mark.parametrize("pattern", ["action_[ab]", "action_?", "action_*", "action_a action_b"])
+def test_patterns_and_lists_of_words_choose_actions(pattern: str) -> None:
+    """A pattern may fit nothing; words may stand in one text."""
+    settings = McpSettings.model_validate({"actions": pattern})
+
+    assert list(offer(action("action_a"), action("action_b"), settings=settings).tools) == ["action_a", "action_b"]
+    if " " not in pattern:
+        assert not offer(action("other"), settings=settings).tools
+
+
+def test_a_plain_name_says_more_than_a_pattern_wherever_it_stands() -> None:
+    """And tools stand in the order of their own names."""
+    plain, pattern = ("action_x", ToolOptions(name="zoo")), ("action_*", ToolOptions(name="ape"))
+    for tools in (dict([plain, pattern]), dict([pattern, plain])):
+        settings = McpSettings(actions=("*",), tools=tools)
+        assert list(offer(action("action_x"), action("action_y"), settings=settings).tools) == ["ape", "zoo"]
+
+
+def test_the_domain_says_what_authors_leave_open() -> None:
+    """Descriptions of arguments and of slots in the answer, and the type of what may be anything."""
+    slots = {"day": {"type": "bool", "description": "Which day"}, "done": {"type": "bool", "description": "If done"}}
+    options = ToolOptions(arguments={"properties": {"day": {}, "hour": {}}}, sets=("done", "other"))
+    settings = McpSettings(actions=("*",), tools={"*": options})
+
+    [tool] = offer(action("action_x"), settings=settings, domain={"slots": slots}).tools.values()
+
+    assert tool.input_schema["properties"]["day"] == {
+        "anyOf": [{"type": "boolean"}, {"type": "null"}],
+        "description": "Which day. True or false. Null if unknown.",
+    }
+    assert tool.output_schema["properties"]["done"] == {"description": "If done"}
+
+
+def test_a_tool_that_runs_once_may_be_asked_again() -> None:
+    """The hint says so; what no conversation is asked for has no argument that stands for one."""
+    registry = Registry()
+    registry.register_action(action("action_book"))
+    rule = Idempotent(key=("order",), within=timedelta(hours=1), scope="everyone")
+    settings = McpSettings(actions=("*",), conversation_argument="email")
+
+    [once] = make_offer(registry, settings, OptionsTable(ActionOptions(idempotent=rule), {})).tools.values()
+    [usual] = make_offer(registry, settings, OptionsTable(ActionOptions(), {})).tools.values()
+
+    assert once.listing["annotations"] == {"readOnlyHint": False, "idempotentHint": True}
+    assert usual.listing["annotations"] == {"readOnlyHint": False, "idempotentHint": False}
+    assert once.input_schema["properties"] == usual.input_schema["properties"] == {}
+
+
 def test_two_tools_of_one_name_do_not_start() -> None:
     """Clients would call one of them for the other."""
     with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
@@ -79,6 +144,9 @@ def test_many_tools_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
 
     [line] = [r for r in caplog.records if r.message == "mcp.many_tools"]
     assert "clients stop at 40" in vars(line)["problem"]
+    caplog.clear()
+    offer(*(action(f"action_{number}") for number in range(40)))
+    assert not caplog.records
 
 
 def test_the_mark_and_the_settings_say_what_cannot_be_seen() -> None:

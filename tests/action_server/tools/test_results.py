@@ -134,6 +134,27 @@ def test_what_nobody_announced_never_takes_an_announced_key() -> None:
     assert found["Grosse"] == "Größe"
 
 
+def test_the_last_follow_up_counts_and_keys_are_well_formed_too() -> None:
+    """As engines take them; half a character in a key of an object is none."""
+    events: list[dict[str, Any]] = [{"event": "followup", "name": name} for name in ("action_a", "action_b")]
+    events.append({"event": "slot", "name": "day", "value": {"\ud83d": 1}})
+
+    found = result_of(Answer(events, []), {}, {}, {}).structured
+
+    assert (found["followup_action"], found["day"]) == ("action_b", {"?": 1})
+
+
+def test_a_slot_may_nest_as_deep_as_an_answer() -> None:
+    """What the webhook can say, a tool can."""
+    deep: Any = "x"
+    for _ in range(250):
+        deep = [deep]
+
+    result = result_of(Answer([{"event": "slot", "name": "day", "value": deep}], []), {}, {}, {})
+
+    assert result.text.count("[") == 251
+
+
 def test_a_refusal_says_what_to_mend() -> None:
     """And has all keys, as every answer."""
     assert check(refusal_of("city is missing", SETS)) == {
@@ -163,3 +184,4 @@ def test_the_output_schema_types_what_is_made_here_and_nothing_else() -> None:
         "slot_result": {},
     }
     assert schema["properties"]["reference"]["description"] == "Of the booking."
+    assert schema["properties"]["slot_result"]["description"] == "The slot result."

@@ -14,7 +14,7 @@ from action_server.tools.callers import CALLER_RULES, CALLERS, MANTLE, READ, RUN
 from action_server.tools.shapes import Shape
 from action_server.tools.tool import Tool
 from action_server.tools.traits import FoundTrait, Trait, traits_of, traits_of_calls
-from action_server.tools.verdicts import as_json, reasons_for, verdicts_on, words_of_loss
+from action_server.tools.verdicts import _verdicts, as_json, reasons_for, verdicts_on, words_of_loss, words_of_refusal
 
 TEXT = Shape("text")
 SHAPES = {
@@ -52,7 +52,7 @@ def test_no_caller_loses_a_tool_of_ours() -> None:
         "google-genai": f"description of {len(SHAPES)}",
         "langchain.js": f"type, values, null of {len(SHAPES)}",
         "genkit google": f"everything of {len(SHAPES)}",
-        "smolagents": f"null, values that are no texts of {len(SHAPES)}",
+        "smolagents": f"null, other types of {len(SHAPES)}",
         # Of categories, and of the one within a record.
         "mcp-use": "values of 2",
     }
@@ -129,6 +129,7 @@ def test_an_output_schema_has_to_be_an_object_too() -> None:
 def test_calls_have_traits_of_their_own() -> None:
     """How long one may take, and whether it says nothing without a conversation."""
     assert list(traits_of_calls(10, needs_conversation=False)) == []
+    assert [f.trait for f in traits_of_calls(60, needs_conversation=False)] == [Trait.SLOW]
     assert [f.trait for f in traits_of_calls(61, needs_conversation=True)] == [
         Trait.SLOW,
         Trait.VERY_SLOW,
@@ -142,6 +143,9 @@ def test_a_description_that_is_too_long_costs_all_tools() -> None:
     refused = [v for v in found if v.refused]
 
     assert "litellm openai" in [v.caller.name for v in refused]
+    assert {words_of_refusal(v) for v in refused} == {"all tools"}
+    drafts = listing(OPTION, **{"$schema": "http://json-schema.org/draft-04/schema#"})
+    assert {words_of_refusal(v) for v in _verdicts("book", ("a",), traits_of(drafts))} == {"", "tool"}
     assert all(v.kept == () for v in refused)
     assert ("litellm openai refuses all tools", "a description of over 1,024 characters (reported in public)") in (
         reasons_for(found)

@@ -161,6 +161,14 @@ async def test_the_key_in_meta_is_a_setting() -> None:
         assert structure(await tools.call("action_who", {"sender": "s-1"}))["text"] == "you are s-1"
 
 
+async def test_the_argument_for_the_conversation_is_known_to_every_tool(caplog: pytest.LogCaptureFixture) -> None:
+    """One that needs none passes it over without a word."""
+    async with tool_server(McpSettings(actions=("*",), conversation_argument="patient")) as tools:
+        await tools.call("action_echo", patient="C-1")
+
+    assert not [r for r in caplog.records if r.message == "mcp.unknown_argument"]
+
+
 async def test_an_argument_stands_for_the_conversation_where_a_client_sends_none() -> None:
     """It is of a room of its own: nobody comes into an engine's conversation by naming it."""
     mcp = McpSettings(actions=("*",), conversation_argument="patient")
@@ -232,7 +240,10 @@ async def test_an_argument_nobody_knows_is_passed_over_and_said_once(
     for _ in range(2):
         assert structure(await tools.call("action_echo", city="Ulm", weather="fine"))["ok"] is True
 
-    assert [vars(r)["argument"] for r in caplog.records if r.message == "mcp.unknown_argument"] == ["weather"]
+    await tools.ask("tools/call", {"name": "action_strange", "arguments": {"wetter heute": "fine"}})
+
+    said = [vars(r)["argument"] for r in caplog.records if r.message == "mcp.unknown_argument"]
+    assert said == ["weather", "wetter_heute"]
 
 
 async def test_a_long_answer_is_said_once(tools: ToolServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any, NoReturn
 
 import pytest
 
 from action_server.config.settings import Settings
+from action_server.errors import InternalError, RequestError
 from action_server.protocol.calls import Call
 from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings
 from action_server.serving.mcp.endpoint import McpEndpoint
+from action_server.serving.mcp.messages import encode_refusal
 from action_server.tools.calling import Caller, ToolCaller
 from action_server.tools.offer import make_offer
 from tests.action_server.serving.mcp.tool_actions import ActionEcho
@@ -103,6 +106,43 @@ async def test_a_switched_off_protocol_is_refused_in_the_way_that_lets_clients_f
     assert discovered["error"]["code"] == called["error"]["code"] == -32601
     assert shaken["error"]["code"] == -32022
     assert shaken["error"]["data"] == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
+
+
+@pytest.mark.parametrize("junk", ["junk", "\u00ff", "", "2025-11-25"])
+async def test_a_header_of_no_version_is_that_of_an_older_client(tools: ToolServer, junk: str) -> None:
+    """Only what can be a later version is told from it; a `_meta` that is none says nothing."""
+    message = {**REQUEST, "method": "tools/list", "params": {"_meta": ["x"]}}
+
+    status, listed = await tools.post(message, MCP_Protocol_Version=junk)
+
+    assert (status, set(listed["result"])) == (200, {"tools"})
+
+
+async def test_the_older_version_may_stand_in_meta_too(tools: ToolServer) -> None:
+    """Then it is answered as the older one; what is no text is told from no version."""
+    version = "io.modelcontextprotocol/protocolVersion"
+    old = await tools.ask("ping", {"_meta": {version: "2025-11-25"}})
+    odd = await tools.ask("ping", {"_meta": {version: [5]}})
+    discovered = await tools.ask("server/discover", {"_meta": MODERN})
+
+    assert old["result"] == {}
+    assert odd["error"]["data"] == {"supported": ["2026-07-28", "2025-11-25"], "requested": ""}
+    assert discovered["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "action-server"
+
+
+async def test_a_message_may_come_packed(tools: ToolServer) -> None:
+    """As a body of the webhook may."""
+    packed = gzip.compress(json.dumps({**REQUEST, "method": "ping"}).encode())
+
+    assert await tools.post(packed, Content_Encoding="gzip") == (200, {**REQUEST, "result": {}})
+
+
+def test_a_refusal_of_the_server_has_its_error_id() -> None:
+    """And the code that says whose fault it was."""
+    found = json.loads(encode_refusal(InternalError("e1")))
+
+    assert (found["error"]["code"], found["error"]["data"]) == (-32603, {"error_id": "e1"})
+    assert json.loads(encode_refusal(RequestError("no")))["error"] == {"code": -32600, "message": "no"}
 
 
 async def test_a_later_version_is_refused_with_those_there_are(tools: ToolServer) -> None:

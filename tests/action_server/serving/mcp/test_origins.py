@@ -35,6 +35,19 @@ CASES: list[tuple[str, dict[str, str], bool, bool]] = [
 ]
 
 
+def test_a_star_lets_any_name_in_and_each_header_counts() -> None:
+    """One good header beside a bad one opens nothing; what is no URL is nobody's."""
+    anybody = Origins(McpSettings(allowed_hosts=("*",), allowed_origins=("*",)), is_closed=False)
+    named = Origins(NAMED, is_closed=False)
+    odd: CIMultiDict[str] = CIMultiDict({"Host": "evil.example", "Origin": "null"})
+
+    assert anybody.problem_of(odd) is None
+    for name, good, bad in (("Host", "localhost", "evil.example"), ("Origin", "http://localhost", "http://evil")):
+        assert named.problem_of(CIMultiDict([(name, good), (name, bad)])) is not None
+    for name, value in (("Host", "[::1"), ("Origin", "http://[::1")):
+        assert named.problem_of(CIMultiDict({name: value})) is not None
+
+
 @pytest.mark.parametrize(("headers", "is_open", "is_closed"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_who_may_come_in(headers: dict[str, str], is_open: bool, is_closed: bool) -> None:
     """Without a credential, and with one: then any name will do, as in a cluster."""
