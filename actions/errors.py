@@ -9,6 +9,7 @@ ClinicError
 ├── NotBookedError                  what a synchronous caller hears instead of a reference
 └── BackendError                    a scheduling system or CRM did not do what it was asked; the text is for operators
     ├── SlotTakenError              somebody else has that time: offer another
+    │   └── GaveWayError            nobody has it, but the same call on another host has another time, or will have it
     ├── InvalidRequestError         the system refused what was sent, or the port's contract was broken: do not retry
     ├── AuthFailedError             the credentials are refused or may not do this: nothing happened, do not retry
     ├── UnavailableError            nothing happened: the same call is safe to repeat
@@ -86,6 +87,10 @@ class SlotTakenError(BackendError):
     def __init__(self, slot: Slot) -> None:
         super().__init__("the time is taken")
         self.slot = slot
+
+
+class GaveWayError(SlotTakenError):
+    """The same call on another host has booked another time, or is about to: this one left nothing behind."""
 
 
 class InvalidRequestError(BackendError):

@@ -25,6 +25,7 @@ from benchmarks.proxy_sites import Site, site_behind
 from benchmarks.proxy_times import TIMED_CASES
 from tests.action_server.security.certificates import make_files
 from tests.proxies.load import Books
+from tests.proxies.others import OTHERS
 from tests.proxies.proxies import KINDS, missing, tls_changes
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
@@ -33,7 +34,8 @@ Cells = dict[tuple[str, str], str]
 Wanted = Callable[[str], bool]
 # Twenty drains take two minutes and more, and are of those that check: in a whole run of the one that finds out first.
 _TWENTY_BEHIND = "haproxy"
-_CHECKING = ("haproxy", "apache", "caddy")
+_CHECKING = ("haproxy", "apache", "caddy", "envoy", "traefik")
+_EVERY = KINDS | OTHERS
 
 
 def cell_of(books: Books) -> str:
@@ -51,7 +53,7 @@ def measure(name: str, workers: int, folder: Path, wanted: Wanted) -> Iterator[t
             for title, case in cases.items()
             if wanted(title) and _is_for(name, title, case, workers, is_whole=is_whole)
         }
-        if not chosen or (speaks_grpc and not KINDS[name].grpc_file):
+        if not chosen or (speaks_grpc and not _EVERY[name].grpc_file):
             continue
         left = list(chosen)
         while left:
@@ -110,7 +112,7 @@ def _is_for(name: str, title: str, case: Case, workers: int, *, is_whole: bool) 
         # One drain is enough: each worker has a socket of its own, and knows nothing of the other one.
         return False
     # Caddy's file has `admin off`: a change of it is a restart.
-    return not (case is reload_proxy and name == "caddy")
+    return not (case is reload_proxy and (name == "caddy" or name in OTHERS))
 
 
 async def _awaited(case: Case, site: Site) -> Books:
@@ -144,18 +146,21 @@ def write(table: str, page: Path) -> None:
 def main() -> int:
     """Measure, and write each cell when it is there; return the exit code."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--proxies", nargs="*", choices=KINDS, default=list(KINDS), help="only these")
+    parser.add_argument("--proxies", nargs="*", choices=_EVERY, default=list(KINDS), help="only these, or others")
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2], help="of each replica (default: 1 2)")
     parser.add_argument("--cases", nargs="*", default=[""], help="only those that have one of these in their names")
+    parser.add_argument(
+        "--print-only", action="store_true", help="leave the page as it is, as where others are measured"
+    )
     arguments = parser.parse_args()
-    problems = [problem for name in arguments.proxies if (problem := missing(KINDS[name]))]
+    problems = [problem for name in arguments.proxies if (problem := missing(_EVERY[name]))]
     folder = Path(tempfile.mkdtemp(prefix="proxies-"))
     folder.chmod(0o755)
     try:
         for name, row, outcome in _measured(arguments, folder) if not problems else ():
             _tell(f"{name}: {row}: {outcome}")
             problems += [f"{name}: {row}: {outcome}"] if is_fault(row, outcome) else []
-            if isinstance(outcome, Books):
+            if isinstance(outcome, Books) and name in KINDS and not arguments.print_only:
                 # At once, so that an interruption loses nothing. What was not measured this time stays what it was.
                 write(table_of(read_cells(PAGE) | {(row, name): cell_of(outcome)}, list(KINDS)), PAGE)
     finally:
@@ -173,7 +178,7 @@ def _measured(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str
             for title, outcome in measure(name, workers, folder / f"{name}-{workers}", wanted):
                 yield name, f"{title}; {workers} worker{'s' if workers > 1 else ''}", outcome
     if 1 in arguments.workers:
-        for name, title, outcome in measure_timed(arguments.proxies, folder, wanted):
+        for name, title, outcome in measure_timed([n for n in arguments.proxies if n in KINDS], folder, wanted):
             yield name, f"{title}; 1 worker", outcome
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.processes import ServerProcess, server
 from tests.projects import project
 from tests.proxies.load import AS_A_TOOL, MARKING
+from tests.proxies.others import OTHERS
 from tests.proxies.proxies import KINDS, free_port, proxy_process
 
 # Seconds. The delay is twice the longest time between two checks of deploy/proxies.
@@ -94,6 +95,8 @@ def site_behind(
             stack.callback(replica.stop)
             replica.start()
         ports = [replica.port for replica in replicas]
-        process = proxy_process(KINDS[name], ports, folder / "proxy", speaks_grpc=speaks_grpc, changes=changes)
+        process = proxy_process(
+            (KINDS | OTHERS)[name], ports, folder / "proxy", speaks_grpc=speaks_grpc, changes=changes
+        )
         url, reload = stack.enter_context(process)
         yield Site(url, folder / "marks", replicas, reload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,16 @@ TIMED = """
             await asyncio.sleep(tracker.get_slot("seconds"))
             return [SlotSet("marked", tracker.sender_id)]
 """
+# The server's limit for idle connections, in seconds, made so short that thousands of them come to it.
+_SHORT_IDLE = 0.5
+CLOSING_SOON = (
+    MARKING
+    + f"""
+    from action_server.serving.http import app
+
+    app.KEEP_ALIVE_TIMEOUT = {_SHORT_IDLE}
+"""
+)
 # The proxy's own limit for an answer, as printed and lowered.
 _LIMIT = {
     "nginx": ("proxy_read_timeout 330s", "proxy_read_timeout 2s"),
@@ -88,6 +99,25 @@ async def drain_at_once(site: Site) -> Books:
     return await call_while(site.url, site.marks, work)
 
 
+async def idle_again_and_again(site: Site) -> Books:
+    """For half a minute use connections again about when the server closes them; it looks twice within its limit."""
+    chance = random.Random(22)  # noqa: S311 (not a secret)
+    site.marks.write_bytes(b"")
+    books, loop = Books(), asyncio.get_running_loop()
+    until = loop.time() + 30
+
+    async def caller(number: int) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            count = 0
+            while loop.time() < until:
+                await _call(session, site.url, f"{number}-{count}", 0.0, books)
+                count += 1
+                await asyncio.sleep(_SHORT_IDLE * chance.uniform(0.95, 1.55))
+
+    await asyncio.gather(*(caller(number) for number in range(_KEPT_AT_ONCE)))
+    return _closed(books, site)
+
+
 async def idle(site: Site) -> Books:
     """Open many connections to the replicas, leave them alone until their time is up, and call again just then."""
     site.marks.write_bytes(b"")
@@ -110,6 +140,9 @@ TIMED_CASES = {
     "TLS to the replicas, drain of one": Timed(drain_one, tls=True, actions=MARKING),
     "idle as long as the server keeps connections": Timed(idle),
     "the same, and the proxy keeps them for longer": Timed(idle, {name: (change,) for name, change in _KEPT.items()}),
+    "used again about when the server closes them": Timed(
+        idle_again_and_again, {name: (change,) for name, change in _KEPT.items()}, actions=CLOSING_SOON
+    ),
     "an action of 70 s": Timed(long_action),
     "an action of 5 s, the proxy's limit 2 s, repeated": Timed(
         repeated_action, {name: (change,) for name, change in _LIMIT.items()}

@@ -37,6 +37,14 @@ class CheckedFields(BaseModel):
             raise ValueError(EMPTY)
         return value
 
+    @field_validator("auth", mode="before", check_fields=False)
+    @classmethod
+    def _asks_for_something(cls, value: object) -> object:
+        # As a template leaves it whose values are missing: whoever writes the name wants the server closed.
+        if value == {}:
+            raise ValueError(EMPTY)
+        return value
+
     @field_validator("max_blocked", check_fields=False)
     @classmethod
     def _is_no_moment(cls, value: float) -> float:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from action_server.config.settings import Settings
 from action_server.config.sources import ENVIRONMENT_PREFIX
 from action_server.nearest import did_you_mean
+from action_server.runtime.tool_options import McpSettings
+from action_server.security.auth import AuthSettings
 
 logger = logging.getLogger(__name__)
 
 _ONE_UNDERSCORE = "ACTION_SERVER_"
 # Kubernetes sets it, for a service that is called so.
 _OF_KUBERNETES = "port"
+# What stands below a setting in a variable of its own. Whatever else begins as they do may be anybody's: Kubernetes
+# sets ACTION_SERVER_AUTH_SERVICE_HOST for a service that is called action-server-auth.
+_BELOW = {
+    "auth": tuple(AuthSettings.model_fields),
+    "mcp": tuple(McpSettings.model_fields),
+    "database_password": ("file",),
+}
 
 
 class Unread(NamedTuple):
@@ -25,13 +35,32 @@ class Unread(NamedTuple):
 
 
 def unread_in_surroundings(settings: Settings, environment: Mapping[str, str]) -> Iterator[Unread]:
-    """Yield the misspelt blocks of the endpoints file, and variables with one underscore where two belong."""
+    """Yield the misspelt blocks of the endpoints file, and variables that are ours but for underscores and capitals."""
     for where, meant in settings.blocks.misspelt:
         yield Unread(where, f"nobody reads it; did you mean {meant!r}?")
-    for name in Settings.model_fields:
-        variable = f"{_ONE_UNDERSCORE}{name.upper()}"
-        if name != _OF_KUBERNETES and environment.get(variable):
-            yield Unread(variable, f"nobody reads it; did you mean '{ENVIRONMENT_PREFIX}{name.upper()}'?")
+    for variable, value in environment.items():
+        nearest = _meant_by(variable) if value else None
+        if nearest is not None:
+            yield Unread(variable, f"nobody reads it; did you mean {nearest!r}?")
+
+
+def _meant_by(variable: str) -> str | None:
+    """Return the variable that somebody meant with one that nobody reads; None if it is not like any of ours."""
+    in_capitals = variable.upper()
+    if variable.startswith(ENVIRONMENT_PREFIX) or not in_capitals.startswith(_ONE_UNDERSCORE):
+        return None
+    rest = in_capitals.removeprefix(_ONE_UNDERSCORE).strip("_")
+    name = re.sub("_+", "_", rest).lower()
+    if name in Settings.model_fields and name != _OF_KUBERNETES:
+        return f"{ENVIRONMENT_PREFIX}{name.upper()}"
+    if rest.startswith("SERVICES__"):
+        return f"{ENVIRONMENT_PREFIX}{rest}"
+    for group, fields in _BELOW.items():
+        for field in fields:
+            if name == f"{group}_{field}" or name.startswith(f"{group}_{field}_"):
+                below = name.removeprefix(f"{group}_{field}").strip("_")
+                return ENVIRONMENT_PREFIX + "__".join(filter(None, [group, field, below])).upper()
+    return None
 
 
 def unread_options(settings: Settings, actions: Mapping[str, Any]) -> Iterator[Unread]:

@@ -3,9 +3,8 @@
 A row of the table is a key. ``running`` is somebody's, until its lease is over; ``done`` holds the answer; ``failed``
 holds that there is none. A run that raised leaves no row, unless its rule keeps failures.
 
-Time is the database's on PostgreSQL, so that hosts need not agree, and the host's on SQLite, whose processes share one.
-If that clock jumps ahead by more than a lease, runs look dead until their next heartbeat, which matters for
-``on_crash="rerun"`` only: refusing changes nothing.
+Time is the database's on PostgreSQL, so that hosts need not agree, and the host's on SQLite, whose processes share one:
+an even one there, so that a clock that is set anew ends no lease and forgets no answer.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import asyncio
 import json
 import logging
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,15 +24,10 @@ from rasa_sdk.interfaces import ActionMissingDomainException, ActionNotFoundExce
 from sqlalchemy import (
     ColumnElement,
     Delete,
-    Double,
     Row,
     Update,
     and_,
-    cast,
     delete,
-    extract,
-    func,
-    literal,
     select,
     update,
 )
@@ -53,8 +46,10 @@ from action_server.errors import (
     UnreadableAnswerError,
 )
 from action_server.idempotency.expiry import delete_expired
+from action_server.idempotency.host_clock import host_clock
 from action_server.idempotency.rules import Idempotent, OnCrash, key_of, lifetime_of, running_key
-from action_server.idempotency.table import calls, is_free, metadata, time_of
+from action_server.idempotency.table import calls, is_free, metadata, started_of, time_of
+from action_server.idempotency.unheard import UnheardClaims
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
 from action_server.source import one_line
@@ -110,13 +105,14 @@ class _Ended:
 class IdempotencyStore:
     """Runs what has a key once. Made by :meth:`open`, on the event loop it is used on."""
 
-    def __init__(self, database: Database, *, lease: float = LEASE, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, database: Database, *, lease: float, clock: Callable[[], float] | None) -> None:
         self._database = database
         self._lease = lease
-        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._clock = clock
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
         self._owner = secrets.token_hex(8)
         self._jobs: dict[str, tuple[_Job, asyncio.Task[_Ended]]] = {}
+        self._unheard = UnheardClaims()
         self._closed = False
         self._upkeep = [asyncio.create_task(self._keep()), asyncio.create_task(self._sweep_now_and_then())]
 
@@ -142,7 +138,11 @@ class IdempotencyStore:
             DatabaseError: the database does not answer.
         """
         database = await Database.open(url, metadata.create_all, patience=patience, where=where, password=password)
-        return cls(database, lease=lease, clock=clock)
+        try:
+            return cls(database, lease=lease, clock=clock or await host_clock(database))
+        except BaseException:
+            await database.close()
+            raise
 
     async def close(self, *, grace: float = GRACE) -> None:
         """Let what is running end for ``grace`` seconds, give up what is left, and close the database.
@@ -249,7 +249,7 @@ class IdempotencyStore:
 
     async def sweep(self) -> int:
         """Delete what is over, in batches, and return how many rows. The store does so by itself, every ten minutes."""
-        return await delete_expired(self._database, self._started)
+        return await delete_expired(self._database, partial(started_of, self._clock))
 
     def _forget(self, key: str, task: asyncio.Task[_Ended]) -> None:
         del self._jobs[key]
@@ -313,6 +313,7 @@ class IdempotencyStore:
 
     async def _claim(self, job: _Job) -> tuple[bool, Row[Any] | None]:
         """Take the key if it is free; return whether, and the row of who has it."""
+        token = self._unheard.token_for(job.key)
 
         async def claim(connection: AsyncConnection) -> tuple[bool, Row[Any] | None]:
             now = self._now()
@@ -321,11 +322,11 @@ class IdempotencyStore:
                 "owner": self._owner,
                 "lease_until": now + self._lease,
                 "expires_at": now + job.ttl,
-                "answer": None,
+                "answer": token,
             }
             taking = self._insert(calls).values(key=job.key, **values)
             taking = taking.on_conflict_do_update(
-                index_elements=[calls.c.key], set_=values, where=is_free(now, rerun=job.rerun)
+                index_elements=[calls.c.key], set_=values, where=is_free(now, rerun=job.rerun, token=token)
             )
             if (await connection.execute(taking.returning(calls.c.key))).first():
                 return True, None
@@ -334,9 +335,12 @@ class IdempotencyStore:
             return False, (await connection.execute(row)).first()
 
         try:
-            return await self._database.write(claim)
+            found = await self._database.write(claim)
         except DatabaseError as exc:
+            self._unheard.add(job.key, token)
             raise StoreUnavailableError(job.action) from exc
+        self._unheard.discard(job.key)
+        return found
 
     async def _end(self, job: _Job, statement: Update | Delete) -> None:
         """Write how a run ended. It has ended: what goes wrong here is for the log, its caller gets what it came to."""
@@ -362,6 +366,7 @@ class IdempotencyStore:
         while True:
             try:
                 await self.renew()
+                await self._unheard.give_back(self._database)
             except Exception:
                 logger.exception("idempotent.upkeep_failed")  # without a heartbeat, every run would look dead
             await asyncio.sleep(self._lease / 3)
@@ -377,15 +382,7 @@ class IdempotencyStore:
             await asyncio.sleep(_SWEEP_EVERY)
 
     def _now(self) -> ColumnElement[float]:
-        if self._clock is not None:
-            return literal(self._clock(), Double)
-        return time_of(self._database.dialect)
-
-    def _started(self) -> ColumnElement[float]:
-        """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
-        if self._clock is not None:
-            return literal(self._clock(), Double)
-        return cast(extract("epoch", func.statement_timestamp()), Double)
+        return time_of(self._clock)
 
 
 def _read_answer(job: _Job, text: str | None) -> Answer:

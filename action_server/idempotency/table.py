@@ -5,7 +5,7 @@ docs/howto/run-actions-once.md has it as SQL, for whoever creates tables by hand
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from sqlalchemy import (
     Column,
@@ -37,17 +37,27 @@ calls = Table(
 )
 
 
-def time_of(dialect: str) -> ColumnElement[float]:
-    """Return the time as statements take it, seconds since 1970: the host's on SQLite, the database's elsewhere."""
-    if dialect == "sqlite":
-        return literal(time.time(), Double)
+def time_of(clock: Callable[[], float] | None) -> ColumnElement[float]:
+    """Return the time as statements take it, seconds since 1970: a clock's, and the database's own without one."""
+    if clock is not None:
+        return literal(clock(), Double)
     return cast(extract("epoch", func.clock_timestamp()), Double)
 
 
-def is_free(now: ColumnElement[float], *, rerun: bool) -> ColumnElement[bool]:
-    """Return the condition under which a new run may take a row that exists."""
+def started_of(clock: Callable[[], float] | None) -> ColumnElement[float]:
+    """Return when the statement began: one time for all rows, so that PostgreSQL can look for it in an index."""
+    if clock is not None:
+        return time_of(clock)
+    return cast(extract("epoch", func.statement_timestamp()), Double)
+
+
+def is_free(now: ColumnElement[float], *, rerun: bool, token: str) -> ColumnElement[bool]:
+    """Return the condition under which a new run may take a row that exists.
+
+    One with the ``token`` is an earlier claim of whoever asks, and was not run.
+    """
     over = calls.c.expires_at <= now
     dead = calls.c.lease_until <= now
-    return or_(
-        and_(calls.c.state != "running", over), and_(calls.c.state == "running", dead, or_(over, literal(rerun)))
-    )
+    running = calls.c.state == "running"
+    own = calls.c.answer == token
+    return or_(and_(calls.c.state != "running", over), and_(running, or_(own, and_(dead, or_(over, literal(rerun))))))

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Double, and_, delete, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import calls, time_of
 
 
@@ -37,7 +38,7 @@ async def list_unfinished(database: Database, now: float | None = None) -> Seque
     Raises:
         DatabaseError: the database does not answer.
     """
-    time = _time(database, now)
+    time = await _time(database, now)
     lease, expires = (calls.c.lease_until - time).label("lease"), (calls.c.expires_at - time).label("expires")
     # What runs longer than its answer would be kept is running all the same.
     counts = and_(calls.c.state != "done", or_(expires > 0, and_(calls.c.state == "running", lease > 0)))
@@ -56,7 +57,8 @@ async def free_runs(database: Database, keys: Sequence[str], now: float | None =
     Raises:
         DatabaseError: the database does not answer; nothing was freed.
     """
-    dead = or_(calls.c.state == "failed", and_(calls.c.state == "running", calls.c.lease_until <= _time(database, now)))
+    over = calls.c.lease_until <= await _time(database, now)
+    dead = or_(calls.c.state == "failed", and_(calls.c.state == "running", over))
 
     async def free(connection: AsyncConnection) -> int:
         count: int = (await connection.execute(delete(calls).where(calls.c.key.in_(keys), dead))).rowcount
@@ -65,8 +67,8 @@ async def free_runs(database: Database, keys: Sequence[str], now: float | None =
     return await database.write(free)
 
 
-def _time(database: Database, now: float | None) -> ColumnElement[float]:
-    return time_of(database.dialect) if now is None else literal(now, Double)
+async def _time(database: Database, now: float | None) -> ColumnElement[float]:
+    return time_of(await host_clock_as_agreed(database)) if now is None else literal(now, Double)
 
 
 def _state(state: str, lease: float) -> Literal["running", "unknown", "failed"]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import time_of
 from action_server.jobs.table import jobs
 
@@ -85,7 +86,7 @@ async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
 
     Returns False if it is in another state. Raises `DatabaseError`.
     """
-    now = time_of(database.dialect)
+    now = time_of(await host_clock_as_agreed(database))
     again = {
         "state": "waiting",
         "due_at": now,
@@ -107,7 +108,7 @@ async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
 async def _read(
     database: Database, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int
 ) -> Sequence[JobShown]:
-    now = time_of(database.dialect)
+    now = time_of(await host_clock_as_agreed(database))
     query = select(
         jobs.c.id,
         jobs.c.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -16,7 +17,6 @@ from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
-from action_server.serving import worker
 from action_server.serving.extension import PATH, Extension
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stopping.stop_signal import StopSignal
@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
 
 # Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
 _BACKLOG = 1024
+# What to do where an address cannot be had.
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; stop the other server or choose another {flag}",
+    errno.EADDRNOTAVAIL: "; this machine has no such address, 0.0.0.0 stands for all it has",
+    errno.EACCES: "; choose a {flag} from 1024 on, smaller ones are for root",
+    socket.EAI_NONAME: "; write an address of this machine, 0.0.0.0 stands for all it has",
+}
 
 
 def serve(
@@ -59,6 +66,9 @@ def serve(
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
     announce = partial(_announce, settings, sock, is_open, has_pages=extension is not None)
     if not _needs_supervisor(settings):
+        # Here, as a supervisor has no use for it: a fifth of a second and 25 MB.
+        from action_server.serving import worker
+
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
         worker.run(settings, sock, announce, stopping, extension=extension)
     else:
@@ -108,7 +118,7 @@ def listen(host: str, port: int, flag: str = "--port") -> socket.socket:
         sock.listen(_BACKLOG)
     except OSError as exc:
         sock.close()
-        hint = f"; stop the other server or choose another {flag}" if "in use" in str(exc) else ""
+        hint = _LISTEN_HINTS.get(exc.errno or 0, "").format(flag=flag)
         raise SettingsError(f"--host, {flag}", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
     sock.setblocking(False)
     return sock

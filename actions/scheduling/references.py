@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count, islice
@@ -17,6 +18,8 @@ _LENGTH = 6
 # A conversation may be called by a telephone number, and a calendar shows references: whoever tries all numbers has to
 # do this much for each of them. About ten milliseconds.
 _ROUNDS = 20_000
+# At the end of a uid, in bytes: by chance one of 280 million million has another conversation's.
+_MARK_LENGTH = 6
 # So many of them are tried for one time: each that was given up before it was certain used one up.
 _MOST = 20
 
@@ -48,6 +51,22 @@ class References:
                 value, place = divmod(value, len(_ALPHABET))
                 letters.append(_ALPHABET[place])
             yield "APT-" + "".join(letters)
+
+    def new_uid(self) -> str:
+        """Return a uid by which every host that knows conversation and type knows whose it is, and nobody else does."""
+        drawn = uuid.UUID(bytes=secrets.token_bytes(16), version=4).bytes[:-_MARK_LENGTH]
+        return str(uuid.UUID(bytes=drawn + self._mark(drawn)))
+
+    def has_uid(self, uid: str) -> bool:
+        """Say whether `new_uid` made it for this conversation and type, on whichever host."""
+        try:
+            known = uuid.UUID(uid).bytes
+        except ValueError:
+            return False  # written by something else
+        return hmac.compare_digest(known[-_MARK_LENGTH:], self._mark(known[:-_MARK_LENGTH]))
+
+    def _mark(self, drawn: bytes) -> bytes:
+        return hmac.digest(self._secret, b"uid " + drawn, "sha256")[:_MARK_LENGTH]
 
     def has(self, reference: str, start: datetime) -> bool:
         """Say whether the reference is one of this conversation's at that time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,12 @@ from actions.scheduling.models import AppointmentType, Patient, Slot, Window
 
 # What a time is, in one word.
 FREE, TAKEN, CLOSED = "free", "taken", "closed"
+
+Check = Callable[[], Awaitable[None]]
+
+
+async def unchecked() -> None:
+    """Find nothing that is in the way of an entry."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,14 @@ class AttentiveCalendar(RemoteCalendar, Protocol):
 
     is_freed_by_people: bool
 
+    @property
+    def neighbours(self) -> int:
+        """Return how many bookings around a time are looked at by their names before an entry is written there.
+
+        People may have given them a part of it, of which its own searches do not know yet. None are, where what was
+        written is held against such searches afterwards.
+        """
+
     async def look(self, entry: Entry) -> Seen | None:
         """Return how the entry stands there, wherever people moved it; None if nobody is expected any more.
 
@@ -122,3 +136,10 @@ class ListingCalendar(RemoteCalendar, Protocol):
 
     async def written(self, within: Slot) -> Sequence[Written]:
         """Return the entries that have a part of the time, and what of it is claimed for one that is being written."""
+
+    async def write(self, entry: Entry, check: Check = unchecked) -> Seen | None:
+        """Write the entry as every calendar does, in two steps.
+
+        The check is awaited when `written` shows the entry to every host, and before it is whole; if it raises, nothing
+        of the entry is left.
+        """

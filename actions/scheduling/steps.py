@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from actions.errors import BackendError, OutcomeUnknownError, SlotTakenError, UnavailableError
+from actions.errors import BackendError, GaveWayError, OutcomeUnknownError, SlotTakenError, UnavailableError
 from actions.scheduling.entries import Entries
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import Booking, BookingKey, Window
@@ -33,16 +33,20 @@ class Steps:
         self._limit = limit
         self.other_hosts = OtherHosts(ledger, calendar)
 
-    async def complete(self, record: Record) -> Record:
-        """Write the entry of a new record, or release the record."""
+    async def complete(self, record: Record, key: BookingKey | None = None) -> Record:
+        """Write the entry of a new record, or release the record.
+
+        The key is that of a call that other times meet as well: on another host it may have one of them.
+        """
         try:
-            seen = await self.change(self._calendar.write(record.entry))
+            seen = await self._write(record, key)
         except OutcomeUnknownError:
             return await self.resume(record)
         except BackendError as exc:
             own = None
             try:
-                own = await self._own_of_another_host(record) if isinstance(exc, SlotTakenError) else None
+                wide = key if isinstance(exc, GaveWayError) else None
+                own = await self._own_of_another_host(record, wide) if isinstance(exc, SlotTakenError) else None
             finally:
                 if own is None:
                     await self.certainly(self._ledger.release(record))
@@ -66,7 +70,7 @@ class Steps:
         try:
             seen = await self.ask(self._entries.look(taken.entry))
             if seen is None:
-                seen = await self.change(self._calendar.write(taken.entry))
+                seen = await self._write(taken)
         except SlotTakenError:
             own = await self._own_of_another_host(taken)
             if own is None:
@@ -77,18 +81,26 @@ class Steps:
             raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
         return await self.confirm_or_fail(taken, seen)
 
+    async def _write(self, record: Record, key: BookingKey | None = None) -> Seen | None:
+        if await self.ask(self._entries.is_overlapped(record)):
+            raise SlotTakenError(record.slot)
+        return await self.change(self.other_hosts.write(record.entry, key))
+
     async def take_over(self, record: Record, written: Written) -> Record | None:
         """Let a new record stand for an entry that another host wrote for the same call; None if it cannot."""
         adopted = await self.certainly(self.other_hosts.take_over(record, written))
         return await self.confirm_or_fail(adopted, Seen(adopted.slot, written.names)) if adopted else None
 
-    async def _own_of_another_host(self, record: Record) -> Record | None:
-        """Return the booking that the record stands for now if the patient has the time through another host."""
+    async def _own_of_another_host(self, record: Record, key: BookingKey | None = None) -> Record | None:
+        """Return the booking that the record stands for now if the patient has the time through another host.
+
+        With a key: any time of its window.
+        """
         if record.replaces is not None:
             return None
-        entry = record.entry
-        key = BookingKey(entry.patient.conversation, entry.appointment_type, Window.at(record.slot.start))
-        own = await self.ask(self.other_hosts.find(key, record.slot.resource, record.slot))
+        entry, at = record.entry, None if key else record.slot
+        key = key or BookingKey(entry.patient.conversation, entry.appointment_type, Window.at(record.slot.start))
+        own = await self.ask(self.other_hosts.find(key, record.slot.resource, at))
         return await self.take_over(record, own) if own else None
 
     async def confirm_or_fail(self, record: Record, seen: Seen | None) -> Record:

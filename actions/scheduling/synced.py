@@ -222,12 +222,11 @@ class SyncedBackend:
                 return (await self._steps.resume(record)).booking
 
     async def _write_new(self, key: BookingKey, record: Record) -> Record:
-        own = None
-        if is_wide(key.window, record.slot.start):
-            # The same call on another host may have found another time: what this one takes would be a second booking.
-            own = await self._written_by_another_host(key, record)
+        # The same call on another host may have found another time: what this one takes would be a second booking.
+        wide = key if is_wide(key.window, record.slot.start) else None
+        own = await self._written_by_another_host(wide, record) if wide else None
         booked = await self._steps.take_over(record, own) if own else None
-        booked = booked or await self._steps.complete(record)
+        booked = booked or await self._steps.complete(record, wide)
         await self._end_uncertain(key)
         return booked
 

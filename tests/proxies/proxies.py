@@ -29,13 +29,19 @@ _APACHE_MODULES = Path("/usr/lib/apache2/modules")
 
 @dataclass(frozen=True)
 class Kind:
-    """A proxy: its program, its Debian package, its files in ``deploy/proxies`` for HTTP and, if fit, for gRPC."""
+    """A proxy: its program, its Debian package, its files in ``deploy/proxies`` for HTTP and, if fit, for gRPC.
+
+    ``command`` writes a configuration into a file and returns how the program is started with it; ``text`` is the
+    configuration of one that has no file there.
+    """
 
     name: str
     program: str
     package: str
     file: str
     grpc_file: str
+    command: Callable[[Path, str, Path], list[str]] | None = None
+    text: str = ""
 
 
 KINDS = {
@@ -117,7 +123,7 @@ def proxy_process(
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     name = kind.grpc_file if speaks_grpc else kind.file
-    text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
+    text = kind.text or (CONFIGURATIONS / name).read_text(encoding="utf-8")
     for printed, used in (*changes, ("8080", port), ("5055", replicas[0]), ("5056", replicas[1])):
         assert printed in text, f"{name} has no {printed}"
         text = text.replace(printed, str(used))
@@ -141,6 +147,8 @@ def _command(kind: Kind, text: str, file: Path) -> list[str]:
     """Write the configuration, with what only a test needs around it, and return how the proxy is started with it."""
     folder = file.parent
     program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or kind.program
+    if kind.command is not None:
+        return kind.command(Path(program), text, file)
     if kind.name == "nginx":
         temporary = "".join(
             f"    {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

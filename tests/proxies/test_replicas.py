@@ -13,18 +13,21 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from tests.action_server.security.certificates import Files, make_files
+from tests.engine_calls import grpc_request
 from tests.processes import ServerProcess, server
 from tests.projects import project
 from tests.proxies import proxies
 from tests.proxies.grpc_load import call_grpc_while
 from tests.proxies.load import AS_A_TOOL, MARKING, body_of, call_while
+from tests.proxies.others import OTHERS
 from tests.proxies.proxies import KINDS, free_port, missing, proxy, proxy_process, tls_changes
 
 DRAIN_DELAY = "1.5"
+# Those with files in `deploy/proxies`.
+PRINTED = KINDS | {name: kind for name, kind in OTHERS.items() if not kind.text}
 
 
 @dataclass
@@ -63,9 +66,9 @@ def two_replicas(folder: Path, *more: str) -> Iterator[list[Replica]]:
 
 
 def require(name: str) -> None:
-    """Have a proxy, or say how to get it; in CI it has to be there."""
-    problem = missing(KINDS[name])
-    if problem and not os.environ.get("CI"):
+    """Have a proxy, or say how to get it; Debian's have to be there in CI."""
+    problem = missing(PRINTED[name])
+    if problem and (name not in KINDS or not os.environ.get("CI")):
         pytest.skip(problem)
     assert not problem
 
@@ -105,7 +108,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize(
     ("name", "site"),
-    [(kind.name, grpc) for kind in KINDS.values() for grpc in (False, True) if kind.grpc_file or not grpc],
+    [(kind.name, grpc) for kind in PRINTED.values() for grpc in (False, True) if kind.grpc_file or not grpc],
     indirect=["site"],
     ids=lambda value: value if isinstance(value, str) else "gRPC" if value else "HTTP",
 )
@@ -114,7 +117,7 @@ def test_every_printed_configuration_carries_calls(site: tuple[list[int], bool],
     require(name)
     tmp_path.chmod(0o755)
     ports, speaks_grpc = site
-    with proxy(KINDS[name], ports, tmp_path / "proxy", speaks_grpc=speaks_grpc) as url:
+    with proxy(PRINTED[name], ports, tmp_path / "proxy", speaks_grpc=speaks_grpc) as url:
         found = answers_of_grpc(url.removeprefix("http://")) if speaks_grpc else asyncio.run(answers_of_http(url))
 
     assert found == (["marked", "NOT_FOUND"] if speaks_grpc else ["marked", "404", "marked"])
@@ -169,9 +172,8 @@ def answers_of_grpc(target: str) -> list[str]:
     with grpc.insecure_channel(target) as channel:
         stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
         for action in ("action_mark", "action_nobody"):
-            call = pb.WebhookRequest(next_action=action, version="3.21.0", tracker=pb.Tracker(sender_id="s"))
             try:
-                found.append("marked" if "marked" in str(stub.Webhook(call, timeout=60)) else "?")
+                found.append("marked" if "marked" in str(stub.Webhook(grpc_request(action), timeout=60)) else "?")
             except grpc.RpcError as exc:
                 found.append(exc.code().name)
     return found

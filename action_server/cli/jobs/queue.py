@@ -23,11 +23,12 @@ async def open_queue(args: argparse.Namespace, environment: Mapping[str, str]) -
         StartupError: the settings are wrong.
         DatabaseError: the database does not answer.
     """
+    from action_server.idempotency.host_clock import host_clock_as_agreed
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.table import metadata
 
     async with open_store(args, environment, metadata) as database:
-        yield JobQueue(database) if database else None
+        yield JobQueue(database, clock=await host_clock_as_agreed(database)) if database else None
 
 
 async def find_job(queue: JobQueue | None, start: str) -> JobShown:

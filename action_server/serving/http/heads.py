@@ -17,8 +17,9 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/1\.([01])" % _TOKEN)
 # RFC 9110, 5.5: no control bytes but the tab. The line break of a folded value (RFC 9112, 5.2) is none of them either.
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)" % _TOKEN)
-# RFC 3986, 3.2.2: a name, an address, or an address of IPv6 in brackets; then a port.
-_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::([0-9]*))?")
+# RFC 3986, 3.2.2: a name, an address, or an address of IPv6 in brackets; then a port, behind any number of zeros. It
+# has five digits at most: Python refuses to read thousands of them.
+_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::0*([0-9]{0,5}))?")
 _LARGEST_PORT = 65535
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[\t -~\x80-\xff]*)?")
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding"})

@@ -8,6 +8,7 @@ Handing a protocol to ``create_server`` is Sanic's documented way to change that
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Protocol
 
 from sanic.http.constants import Stage
@@ -82,6 +83,14 @@ class _Impatient:
             return False
         self.close()
         return True
+
+    def check_timeouts(self: Any) -> None:
+        """Do what is due. A connection is not idle any more when a request has arrived, though it has not begun."""
+        http = getattr(self, "_http", None)
+        waits = http is not None and http.stage is Stage.IDLE and self.transport is not None
+        if waits and (self.recv_buffer or has_unread(self.transport)):
+            self._time = time.monotonic()  # Sanic's clock
+        super().check_timeouts()  # type: ignore[misc]
 
     def keep_no_longer(self: Any) -> None:
         """Have the answer to the request that runs say that the connection closes."""

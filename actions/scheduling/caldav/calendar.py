@@ -56,7 +56,7 @@ from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import AppointmentType, Slot, Window
-from actions.scheduling.remote import FREE, TAKEN, Entry, Seen, Written
+from actions.scheduling.remote import FREE, TAKEN, Check, Entry, Seen, Written, unchecked
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
@@ -79,6 +79,8 @@ class CalDavCalendar:
     """
 
     is_freed_by_people = False
+    # Whoever writes waits until a search knows of that, and of all that was there before.
+    neighbours = 0
 
     def __init__(
         self,
@@ -106,7 +108,8 @@ class CalDavCalendar:
         if not candidates:
             return []
         collection = await self._collection(candidates[0].resource)
-        cells = [*self._grid.cells_of(candidates[0]), *self._grid.cells(candidates[-1].start, _end(candidates))]
+        end = max(slot.end for slot in candidates)
+        cells = [*self._grid.cells_of(candidates[0]), *self._grid.cells(candidates[-1].start, end)]
         within = Span(cells[0], cells[-1] + self._grid.length)
         stored = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
         return await asyncio.to_thread(self._free, candidates, stored, within)
@@ -146,7 +149,7 @@ class CalDavCalendar:
         """Return nothing: what a calendar is understood as is all in the week."""
         return []
 
-    async def write(self, entry: Entry) -> Seen:
+    async def write(self, entry: Entry, check: Check = unchecked) -> Seen:
         """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then."""
         collection = await self._collection(entry.slot.resource)
         claimed = False
@@ -154,6 +157,7 @@ class CalDavCalendar:
             for part in parts_of(entry, self._grid):
                 await self._claim(collection, entry, part)
                 claimed = True
+            await check()
             await self._look(collection, entry, is_new=True)
         except (SlotTakenError, InvalidRequestError, AuthFailedError, UnavailableError) as exc:
             if claimed:
@@ -392,7 +396,3 @@ class CalDavCalendar:
             return not is_cancelled(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
         except UNREADABLE:
             return False
-
-
-def _end(candidates: Sequence[Slot]) -> datetime:
-    return max(slot.end for slot in candidates)

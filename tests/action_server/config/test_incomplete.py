@@ -178,3 +178,13 @@ def test_an_endpoints_file_that_is_a_link_to_nothing_does_not_start(folder: Path
     (folder / "endpoints.yml").symlink_to(folder / "not mounted" / "endpoints.yml")
 
     assert refused().where == "endpoints.yml"
+
+
+def test_credentials_that_are_named_and_left_empty_do_not_start() -> None:
+    """As a template writes them whose values are missing: the server would be open to all."""
+    error = refused(file="action_server: {auth: {}}")
+
+    assert (error.where, error.problem) == (
+        "endpoints.yml: action_server.auth",
+        "is empty: give it a value, or leave it out",
+    )

@@ -65,6 +65,36 @@ def test_a_variable_with_one_underscore() -> None:
     ]
 
 
+def test_a_variable_that_is_ours_but_for_underscores_and_capitals() -> None:
+    """With it the server was open to all, and nothing said so. What Kubernetes sets for other services is none."""
+    environment = {
+        "ACTION_SERVER_AUTH__TOKENS": "secret",
+        "action_server__auth__tokens": "secret",
+        "ACTION_SERVER_AUTH_HEADERS_X_API_KEY": "secret",
+        "ACTION_SERVER_SSL_CERTIFICATE": "both.pem",
+        "Action_Server__Services__Clinic__Database": "try.sqlite3",
+        "ACTION_SERVER_AUTH_SERVICE_HOST": "10.0.0.1",
+        "ACTION_SERVER_AUTH_PORT": "tcp://10.0.0.1:5055",
+        "ACTION_SERVER_SERVICES_PORT": "tcp://10.0.0.1:5055",
+        "ACTION_SERVERS__PORT": "1",
+    }
+
+    assert list(unread_in_surroundings(read(), environment)) == [
+        (variable, f"nobody reads it; did you mean 'ACTION_SERVER__{meant}'?")
+        for variable, meant in zip(
+            environment,
+            [
+                "AUTH__TOKENS",
+                "AUTH__TOKENS",
+                "AUTH__HEADERS__X_API_KEY",
+                "SSL_CERTIFICATE",
+                "SERVICES__CLINIC__DATABASE",
+            ],
+            strict=False,
+        )
+    ]
+
+
 def test_what_is_set_for_tools_where_there_are_none() -> None:
     """Half of a setting."""
     settings = read(file="action_server: {mcp: {allowed_hosts: [x]}, domain: domain.yml}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, ServerProcess, server
 
 ACTIONS = '''
@@ -152,9 +152,8 @@ class Inspected:
 
     def call(self, action: str, sender: str = "ann", **slots: Any) -> Answer:
         """Call an action as an engine does."""
-        tracker = {"sender_id": sender, "slots": slots, "events": [], "latest_message": {"text": "hi"}}
-        body = {"next_action": action, "sender_id": sender, "tracker": tracker}
-        return self.ask("/webhook", json.dumps(body), headers={"Content-Type": "application/json"})
+        body = call_body(action, slots, sender=sender, said="hi")
+        return self.ask("/webhook", body, headers={"Content-Type": "application/json"})
 
     def rows(self, **query: str) -> Answer:
         """Return the rows of the list."""

@@ -75,7 +75,7 @@ def test_calls_are_found_by_their_names(dev: Inspected) -> None:
 
 
 def test_what_is_no_call_is_seen_as_well(dev: Inspected) -> None:
-    dev.ask("/webhook", '{"next_action": "action_unknown", "sender_id": "lost", "tracker": {"sender_id": "lost"}}')
+    dev.call("action_unknown", "lost")
 
     assert "action_unknown" in dev.ask(f"/inspector/calls/{dev.newest('lost')}").shown
 

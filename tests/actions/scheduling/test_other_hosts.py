@@ -11,23 +11,25 @@ from pathlib import Path
 import pytest
 
 from actions.booking import Booked, BookingDesk, BookingRequest, Declined
-from actions.errors import OutcomeUnknownError
+from actions.errors import BackendError, OutcomeUnknownError, UnavailableError
+from actions.scheduling import other_hosts
 from actions.scheduling.models import Slot
 from actions.scheduling.references import References
-from actions.scheduling.remote import Entry, Written
+from actions.scheduling.remote import Check, Entry, Written, unchecked
 from actions.scheduling.sweeper import settle
 from actions.scheduling.synced import SyncedBackend
-from tests.actions.clinic import GENERAL, FixedClock, at, booking_desk, days, open_synced, slot_at
+from tests.actions.clinic import GENERAL, NOW, FixedClock, at, booking_desk, days, open_synced, slot_at
 from tests.actions.scheduling.memory_calendar import MemoryCalendar, MemorySystem, cells_of
 from tests.actions.scheduling.scheduling_contract import TEN, key_of
 
 
 class ListingSystem(MemorySystem):
-    """A system that shows what was written into it."""
+    """A system that shows what was written into it, and which of it is whole."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: dict[str, Entry] = {}
+        self.whole: set[str] = set()
 
 
 class ListingMemoryCalendar(MemoryCalendar):
@@ -36,6 +38,16 @@ class ListingMemoryCalendar(MemoryCalendar):
     def __init__(self, system: ListingSystem) -> None:
         super().__init__(system)
         self.listing = system
+
+    async def write(self, entry: Entry, check: Check = unchecked) -> None:
+        """Write in two steps."""
+        await super().write(entry)
+        try:
+            await check()
+        except BackendError:
+            self._remove(entry)
+            raise
+        self.listing.whole.add(entry.uid)
 
     def _write(self, entry: Entry) -> None:
         super()._write(entry)
@@ -47,17 +59,24 @@ class ListingMemoryCalendar(MemoryCalendar):
         await asyncio.sleep(0)
         holders = {uid for cell, uid in self.system.cells.items() if within.start <= cell[1] < within.end}
         found = [entry for uid, entry in self.listing.entries.items() if uid in holders]
-        return [Written(entry.uid, entry.slot, entry.reference) for entry in found]
+        whole = self.listing.whole
+        return [Written(one.uid, one.slot, one.reference, is_whole=one.uid in whole) for one in found]
 
 
 @pytest.fixture
-async def hosts(tmp_path: Path) -> AsyncIterator[list[SyncedBackend]]:
-    """Three backends, each with a ledger, on one calendar."""
+def calendars() -> list[ListingMemoryCalendar]:
+    """Three ways to one system."""
     system = ListingSystem()
+    return [ListingMemoryCalendar(system) for _ in range(3)]
+
+
+@pytest.fixture
+async def hosts(tmp_path: Path, calendars: list[ListingMemoryCalendar]) -> AsyncIterator[list[SyncedBackend]]:
+    """Three backends, each with a ledger, on one calendar."""
     async with AsyncExitStack() as stack:
         found = []
-        for number in range(3):
-            backend = await open_synced(tmp_path / f"{number}.sqlite3", ListingMemoryCalendar(system))
+        for number, calendar in enumerate(calendars):
+            backend = await open_synced(tmp_path / f"{number}.sqlite3", calendar)
             stack.push_async_callback(backend.close)
             found.append(backend)
         yield found
@@ -82,6 +101,69 @@ async def test_the_same_call_on_three_hosts_is_one_booking(hosts: list[SyncedBac
     free = await hosts[0].find_slots(GENERAL, days("2026-11-23", "2026-11-28"))
     assert booked.slot not in free
     assert len(free) == 5 * 16 - 1
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["looked", "begun"])
+async def test_hosts_that_find_different_times_free_on_a_day_book_one_of_them(
+    hosts: list[SyncedBackend], calendars: list[ListingMemoryCalendar], begun: bool
+) -> None:
+    """The second host looked while somebody had the first time of the day, who gave way then.
+
+    When it comes to write its time, the other host has booked the first one, or has begun to.
+    """
+    first, second, _ = (booking_desk(host, FixedClock()) for host in hosts)
+    await calendars[0].system.occupy(slot_at("2026-11-24T08:00"))
+    stands = calendars[1].hold("write")
+    late = asyncio.create_task(ask(second, "Tuesday"))
+    await stands.reached.wait()
+    for cell in cells_of(slot_at("2026-11-24T08:00")):
+        del calendars[0].system.cells[cell]
+    begins = calendars[0].hold("write", after=True)
+    early = asyncio.create_task(ask(first, "Tuesday"))
+    await begins.reached.wait()
+    if not begun:
+        begins.release()
+        await early
+    stands.release()
+    begins.release()
+
+    answers = [await early, await late]
+    assert isinstance(answers[0], Booked)
+    assert answers[0] == answers[1]
+    assert set(calendars[0].system.cells) == set(cells_of(answers[0].booking.slot))
+    assert await hosts[0].upcoming("c", NOW) == await hosts[1].upcoming("c", NOW) == [answers[0].booking]
+
+
+async def test_a_day_on_which_another_host_stopped_half_way_is_not_booked_a_second_time(
+    hosts: list[SyncedBackend], calendars: list[ListingMemoryCalendar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has begun may become a booking, so that nothing is booked here, and nothing is left."""
+    monkeypatch.setattr(other_hosts, "_PAUSES", (0.0,))
+    first, second, _ = (booking_desk(host, FixedClock()) for host in hosts)
+    await calendars[0].system.occupy(slot_at("2026-11-24T08:00"))
+    stands = calendars[1].hold("write", after=True)
+    stopped = asyncio.create_task(ask(second, "Tuesday"))
+    await stands.reached.wait()
+    begun = dict(calendars[0].system.cells)
+
+    with pytest.raises(UnavailableError):
+        await ask(first, "Tuesday")
+
+    assert calendars[0].system.cells == begun
+    stands.release()
+    assert isinstance(await stopped, Booked)
+
+
+async def test_a_uid_is_known_by_every_host_as_the_conversations_and_by_nobody_as_anothers() -> None:
+    """It is drawn anew each time, and what another program has made is nobody's."""
+    mine, again, yours = [await References.of(name, "general") for name in ("c", "c", "d")]
+    uid, other = mine.new_uid(), mine.new_uid()
+
+    assert uid != other
+    assert again.has_uid(uid)
+    assert not yours.has_uid(uid)
+    assert not mine.has_uid(yours.new_uid())
+    assert not mine.has_uid("an event of a person's@example.org")
 
 
 async def test_a_host_that_comes_later_finds_the_booking_of_another_one(hosts: list[SyncedBackend]) -> None:

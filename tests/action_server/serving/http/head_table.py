@@ -108,6 +108,9 @@ def _host_cases(framed: bytes) -> Iterator[tuple[str, str, list[bytes]]]:
         "underscores": [b"Host: a_b"],
         "the largest port": [b"Host: x:65535"],
         "a port there is not": [b"Host: x:65536"],
+        # Python does not read a number of more than 4,300 digits.
+        "a port of five thousand zeros": [b"Host: x:" + b"0" * 5000],
+        "a port of five thousand digits": [b"Host: x:" + b"9" * 5000],
         "an IPv6 port there is not": [b"Host: [2001:db8::1]:99999"],
         "a path": [b"Host: x/y"],
         "a user": [b"Host: u@x"],

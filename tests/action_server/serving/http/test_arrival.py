@@ -7,6 +7,8 @@ import socket
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.runtime.executor import Executor
@@ -63,6 +65,35 @@ async def test_a_request_that_was_received_and_has_not_begun_keeps_the_connectio
 
         connection._task.cancel()
         await asyncio.gather(connection._task, return_exceptions=True)
+    assembly.executor.close()
+
+
+@pytest.mark.parametrize("arrived", ["nothing", "unread", "received"])
+async def test_a_kept_connection_is_not_closed_for_being_idle_when_a_request_has_arrived(arrived: str) -> None:
+    """Sanic looks at its stage alone, and the request was lost with the connection."""
+    assembly = Assembly(Settings(), Executor(Registry()), Readiness())
+    app = create_app(assembly, name=f"test-{uuid4().hex}", only_one=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        await app._startup()
+        connection: Any = ImpatientHttpProtocol(loop=asyncio.get_running_loop(), app=app, connections=set())
+        connection.connection_made(Wire(ours))
+        await asyncio.sleep(0)
+        connection._time -= app.config.KEEP_ALIVE_TIMEOUT + 1
+        if arrived != "nothing":
+            theirs.send(REQUEST)
+        if arrived == "received":
+            connection.recv_buffer += ours.recv(100)
+        task = connection._task
+
+        connection.check_timeouts()
+        await asyncio.wait({task}, timeout=0)
+        await asyncio.sleep(0)
+
+        assert task.done() == (arrived == "nothing")
+        connection._callback_check_timeouts.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     assembly.executor.close()
 
 
