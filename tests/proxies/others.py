@@ -52,9 +52,10 @@ access_log none
 cache_log FOLDER/cache.log
 pid_filename FOLDER/squid.pid
 coredump_dir FOLDER
-error_directory SHARE/errors/en
+error_directory SHARE-langpack/templates
 icon_directory SHARE/icons
 mime_table SHARE/mime.conf
+unlinkd_program LIB/squid/unlinkd
 shutdown_lifetime 1 seconds
 """
 H2O = """listen: {host: 127.0.0.1, port: 8080}
@@ -102,8 +103,9 @@ def _nghttpx(program: Path, text: str, file: Path) -> list[str]:
 
 
 def _squid(program: Path, text: str, file: Path) -> list[str]:
-    share = program.parents[1] / "share" / "squid"
-    text = text.replace("FOLDER", str(file.parent)).replace("SHARE", str(share))
+    system = program.parents[1]
+    text = text.replace("FOLDER", str(file.parent)).replace("SHARE", f"{system}/share/squid")
+    text = text.replace("LIB", f"{system}/lib")
     file.write_text(text, encoding="utf-8")
     file.parent.chmod(0o777)
     return [str(program), "-N", "-f", str(file)]
