@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 # files are looked at in this interval.
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+# Workers that die sooner than that one after the other, as where memory is too small for them, are replaced after
+# longer and longer pauses: each start takes a second of a processor.
+_SHORT_LIFE = 10.0
 _WATCH_INTERVAL = 0.3
 # Files that change are left alone until they stay the same for so long: an editor may be in the middle of one.
 _SETTLING = 0.05
@@ -84,6 +87,7 @@ class Supervisor:
         self._wanted = 0
         self._pause = _RESTART_PAUSE
         self._next_attempt = 0.0
+        self._short_lives = 0
         # Python writes here when a signal arrives: one that comes just before a wait begins would not end the wait.
         self._wake, self._waker = socket.socketpair()
         self._directory: Path | None = None
@@ -188,7 +192,13 @@ class Supervisor:
             self._forget(dead)
             if self._metrics is not None:
                 self._metrics.worker_died()
-            logger.error("worker.died", extra={"pid": dead.pid, "exit_code": dead.exit_code})
+            self._short_lives = self._short_lives + 1 if dead.lived() < _SHORT_LIFE else 0
+            facts: dict[str, float] = {}
+            # The first of each worker is an accident.
+            if self._short_lives > self._wanted:
+                facts["next_attempt_in"] = min(2.0 ** (self._short_lives - self._wanted - 1), _LONGEST_PAUSE)
+                self._next_attempt = time.monotonic() + facts["next_attempt_in"]
+            logger.error("worker.died", extra={"pid": dead.pid, "exit_code": dead.exit_code, **facts})
 
     def _replace(self, now: float) -> None:
         """Start what is missing, and take in what has started."""

@@ -79,6 +79,7 @@ class WorkerProcess:
         stacks.close()
         self.pid = self.process.pid or 0
         self.is_ready = self.is_stopping = False
+        self._ready_at = 0.0
         self.problem = ""
         self.files: Snapshot = {}
         self.beat = Beat()
@@ -91,6 +92,10 @@ class WorkerProcess:
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
         return self.process.is_alive()
+
+    def lived(self) -> float:
+        """Return for how many seconds it has taken calls."""
+        return time.monotonic() - self._ready_at if self.is_ready else 0.0
 
     @property
     def exit_code(self) -> int | None:
@@ -150,7 +155,7 @@ class WorkerProcess:
             # Of a moment that is over.
             self._written_stacks()
         elif isinstance(said, _Ready):
-            self.is_ready, self.files = True, said.files
+            self.is_ready, self.files, self._ready_at = True, said.files, self.heard
         elif isinstance(said, _Failed):
             self.problem = said.problem
         elif isinstance(said, _Stopping):

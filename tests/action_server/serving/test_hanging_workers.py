@@ -164,6 +164,23 @@ async def test_a_worker_that_is_ready_is_watched_while_another_one_starts(tmp_pa
         await hanging
 
 
+async def test_workers_that_die_soon_one_after_the_other_are_replaced_after_longer_and_longer_pauses(
+    tmp_path: Path,
+) -> None:
+    """As where the kernel is short of memory: each start would take a second of a processor, for ever."""
+    dying = GREET.replace("def run(self", "async def run(self").replace("return []", "os._exit(9)")
+    project(tmp_path, {"actions.py": dying})
+    with server(tmp_path, "--workers", "1", "--max-blocked", "60") as running:
+        died = []
+        for _ in range(3):
+            # The port is open all the time: whoever calls waits for the next worker.
+            with pytest.raises(aiohttp.ClientError):
+                await call(running.url, "action_greet")
+            died.append(await asyncio.to_thread(running.wait_for, "worker.died"))
+
+        assert [line.get("next_attempt_in") for line in died] == [None, 1.0, 2.0]
+
+
 async def test_a_replacement_that_dies_while_starting_is_tried_again(tmp_path: Path) -> None:
     """The worker that serves goes on, and the pauses grow."""
     project(tmp_path, {"actions.py": SLOW_TO_START})
