@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 
 PYTHON = os.environ.get("RASA_36", "")
 # Training and starting import TensorFlow: a minute on a busy machine.
-PATIENCE = 240
+PATIENCE = 480
 TOKEN = "the-token-of-the-engine"
 
 FILES = {
@@ -100,11 +102,24 @@ def running(folder: Path, callback: str, actions: str) -> Iterator[str]:
         if not any(_notes(line, said) for line in process.stdout):
             pytest.fail(f"Rasa does not run: {''.join(said)[-2000:]}")
         # Whoever does not read lets it wait.
-        threading.Thread(target=said.extend, args=(process.stdout,), daemon=True).start()
+        reader = threading.Thread(target=said.extend, args=(process.stdout,), daemon=True)
+        reader.start()
+        while not _listens(port):
+            # It says so before it listens; what listens sets no event.
+            time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
-    finally:
         process.terminate()
+        reader.join(PATIENCE)
+    finally:
+        process.kill()
         process.wait(PATIENCE)
+        process.stdout.close()
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
 
 
 def _notes(line: str, said: list[str]) -> bool:
