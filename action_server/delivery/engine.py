@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _TOKEN_LIFE, _CONNECTING = 60, 10
 # Of a tracker: events of years, and no more.
 _MOST_BYTES = 64 * 1024 * 1024
-# A path of the engine's API takes the rest of the URL, slashes included, and undoes no %-escapes [run].
+# A path of the engine's API takes the rest of the URL, slashes included [run]; ids that need %-escapes were not tried.
 _AS_THEY_ARE = "/:@!$&'()*+,;=-._~"
 _LATEST = {"output_channel": "latest"}
 
