@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# It says what it fetches: silence for half a minute looks like a program that hangs.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 # Test files that run at the same time: most of them wait for processes.
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format soak small-model reliability proxies growth clients tool-costs bench bench-report footprint sbom \
-	clean constraints
+.PHONY: help run test coverage check format soak small-model reliability job-deaths proxies growth clients tool-costs jobs-bench bench bench-report \
+	footprint sbom clean constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +55,11 @@ bench-report: $(VENV)/.installed-dev  ## make the tables and the plot of docs/pe
 	$(BIN)/python -m benchmarks.report $(ARGS)
 
 reliability: $(VENV)/.installed-dev  ## an hour of races, faults, deaths and random walks on every scheduling system; goes on where it was cut off
+	$(BIN)/python -m benchmarks.job_deaths
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
+
+job-deaths: $(VENV)/.installed-dev  ## ten minutes of jobs while their workers, hosts and database are killed
+	$(BIN)/python -m benchmarks.job_deaths $(ARGS)
 
 proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
 	$(BIN)/python -m benchmarks.proxies $(ARGS)
@@ -67,6 +72,9 @@ clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, 
 
 tool-costs: $(VENV)/.installed-dev  ## measure a flow's call step beside the official SDK's servers, and reloads under calls of tools
 	$(BIN)/python -m benchmarks.tool_costs $(ARGS)
+
+jobs-bench: $(VENV)/.installed-dev  ## measure jobs beside procrastinate's worker, and what `later` adds to an action
+	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
 footprint: $(VENV)/.installed-dev  ## count packages, megabytes and seconds of a start beside rasa-sdk
 	$(BIN)/python -m benchmarks.footprint
@@ -86,6 +94,7 @@ clean:  ## remove the virtual environment and everything generated
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 15) else \
 		"Python 3.10 to 3.14 is needed, this is %d.%d; name another one: make PYTHON=python3.11" % v)'
+	@echo "making an environment in $(VENV) (once; takes some seconds)"
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "The venv module is missing: install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
 		rm -rf $(VENV); exit 1; }

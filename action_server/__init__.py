@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from action_server.idempotency.rules import idempotent
     from action_server.jobs.asking import current_job, later
     from action_server.jobs.definitions import job
+    from action_server.jobs.pick_up import ActionJobResult
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
     from action_server.runtime import services
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActionJobResult",
     "ActionServerError",
     "Answer",
     "Call",
@@ -55,6 +57,7 @@ __all__ = [
 
 # Where each of them lives. Looked up when it is asked for: nobody pays for what they do not use, `--help` for nothing.
 _HOMES = {
+    "ActionJobResult": "jobs.pick_up",
     "ActionServerError": "errors",
     "Answer": "protocol.answers",
     "Call": "protocol.calls",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from action_server import __version__
 from action_server.config import unread
 from action_server.config.settings import Settings
+from action_server.delivery.opening import open_delivery
 from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
 from action_server.jobs.opening import open_queue
 from action_server.protocol.answers import Answer
@@ -32,7 +33,7 @@ from action_server.runtime.dispatcher import Dispatcher
 from action_server.runtime.executor import Executor
 from action_server.runtime.health import Readiness, details_of
 from action_server.runtime.idempotency_store import open_store, runs_once
-from action_server.runtime.loader import LoadedPackage
+from action_server.runtime.loader import NO_ACTIONS, LoadedPackage
 from action_server.runtime.one_thread import OneThread
 from action_server.runtime.patience import Patience
 from action_server.runtime.registry import Registry
@@ -284,7 +285,7 @@ async def assemble(
         databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
         store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
-        opened.jobs = await databases.wait_for(partial(_open_jobs, stack, settings))
+        opened.jobs = await databases.wait_for(partial(_open_jobs, stack, settings, opened))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -306,7 +307,6 @@ async def assemble(
 def _start_counting(stack: AsyncExitStack, metrics: Metrics, executor: Executor, settings: Settings) -> None:
     stack.callback(executor.close)
     metrics.know((action.name for action in executor.registry), settings.transports)
-    metrics.threads(0, executor.threads.limit)
     count_with(metrics)
 
 
@@ -336,7 +336,7 @@ def _domains(settings: Settings, shared_directory: Path | None) -> Domains:
 async def _open_given_services(stack: AsyncExitStack, package: LoadedPackage, settings: Settings) -> services.Services:
     opened = await open_services(stack, package, settings.services, settings.given_services)
     if not len(package.registry):
-        logger.warning("actions.none", extra={"package": settings.actions})
+        logger.warning("actions.none", extra={"package": settings.actions, "why": NO_ACTIONS})
     return opened
 
 
@@ -371,8 +371,10 @@ async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Regis
     return await open_store(stack, settings.find_store(), settings.password_reader)
 
 
-async def _open_jobs(stack: AsyncExitStack, settings: Settings) -> JobQueue | None:
-    return await open_queue(stack, settings.actions, settings.find_store, settings.password_reader)
+async def _open_jobs(stack: AsyncExitStack, settings: Settings, opened: services.Services) -> JobQueue | None:
+    queue = await open_queue(stack, settings.actions, settings.find_store, settings.password_reader)
+    await open_delivery(stack, opened, queue, settings.delivery)
+    return queue
 
 
 def _open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:

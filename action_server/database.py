@@ -18,7 +18,14 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InvalidatePoolError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -31,6 +38,8 @@ T = TypeVar("T")
 # How long a transaction waits for a connection, for the network and for the other writers, in seconds.
 PATIENCE = 5.0
 _WAL_PAUSE = 0.05
+# After so many seconds a connection may have died without a sign: of a network, not of a server that was stopped.
+_IDLE = 1.0
 _SQLITE_BUSY = 5  # https://sqlite.org/rescode.html#busy; above the lowest byte are its variants
 # Any number will do, as long as every process of this server takes the same one.
 _SCHEMA_LOCK = 0x0AC7_105E
@@ -108,7 +117,9 @@ class Database:
             _ask_for_password(engine, password)
         database = cls(engine)
         try:
-            await database._create(create, patience)
+            if database.dialect == "sqlite":
+                await _switch_to_wal(engine, patience)
+            await database.create(create)
         except BaseException:
             await database.close()
             raise
@@ -165,9 +176,8 @@ class Database:
         if not task.cancelled():
             task.exception()  # or asyncio complains when the caller is gone
 
-    async def _create(self, create: Callable[[Connection], None], patience: float) -> None:
-        if self.dialect == "sqlite":
-            await _switch_to_wal(self._engine, patience)
+    async def create(self, create: Callable[[Connection], None]) -> None:
+        """Let ``create`` make more of what it is to hold, as in :meth:`open`. Raises :class:`DatabaseError`."""
 
         async def locked(connection: AsyncConnection) -> None:
             if self.dialect == "postgresql":
@@ -251,7 +261,7 @@ def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
     options: dict[str, Any] = (
         {"pool_size": 1, "max_overflow": 0}
         if sqlite
-        else {"pool_pre_ping": True, "connect_args": {"timeout": patience, "command_timeout": patience}}
+        else {"connect_args": {"timeout": patience, "command_timeout": patience}}
     )
     with packages_for(where):
         # hide_parameters: they may be people's data, and would stand in every error text.
@@ -259,7 +269,23 @@ def _engine(url: URL, patience: float, where: str) -> AsyncEngine:
     if sqlite:
         _configure_sqlite(engine, patience)
         _stay_with_the_file(engine, Path(str(url.database)))
+    else:
+        _replace_dead_connections(engine)
     return engine
+
+
+def _replace_dead_connections(engine: AsyncEngine) -> None:
+    """Let nobody have a connection that is closed. Only one that was idle is asked: that doubles what work costs."""
+
+    def look(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
+        last, entry.info["used"] = entry.info.get("used"), time.monotonic()
+        closed: bool = connection.driver_connection.is_closed()
+        is_idle = last is not None and entry.info["used"] - last > _IDLE
+        if closed or (is_idle and not engine.dialect._do_ping_w_event(connection)):
+            # All that are as old are replaced: the server was restarted, or the network cut.
+            raise InvalidatePoolError
+
+    event.listen(engine.sync_engine, "checkout", look)
 
 
 def _ask_for_password(engine: AsyncEngine, password: Callable[[], str]) -> None:

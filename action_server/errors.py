@@ -36,6 +36,7 @@ elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project 
     │   ├── DegradedError              a service does not work that calls can do without
     │   ├── DatabaseError              the database does not answer
     │   ├── JobError                   a job cannot be asked for, or has ended
+    │   │   └── DeliveryError          a result did not reach its conversation
     │   ├── SlotValueError             a slot does not hold what the action declared
     │   └── NotJsonableError           a value has no JSON form
     └── CommandLineError               a verb cannot do its work; exit code 1
@@ -73,8 +74,7 @@ class CallError(ActionServerError):
 
     def __init__(self, message: str, action: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.action = action
+        self.message, self.action = message, action
         self.headers: dict[str, str] = {}
 
 
@@ -173,8 +173,7 @@ class ActionTimeoutError(CallError):
     def __init__(self, action: str, seconds: float | None, error_id: str) -> None:
         limit = f"its {seconds:g} s" if seconds is not None else "its time"
         super().__init__(f"Action '{action}' did not finish within {limit}.", action)
-        self.seconds = seconds
-        self.error_id = error_id
+        self.seconds, self.error_id = seconds, error_id
 
 
 class SaturatedError(CallError):
@@ -268,8 +267,7 @@ class SettingsError(StartupError):
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
-        self.where = where
-        self.problem = problem
+        self.where, self.problem = where, problem
 
 
 class RuleError(StartupError, ValueError):
@@ -324,10 +322,7 @@ class DegradedError(ServiceError):
 
 
 class DatabaseError(ServiceError):
-    """The database did not answer. ``problem`` says why in a few words, if known; ``is_down`` says that it may pass.
-
-    Nothing of what was read or written is in it.
-    """
+    """The database did not answer. ``problem`` says why, if known, and holds no data; ``is_down``: it may pass."""
 
     def __init__(self, problem: str | None = None, *, is_down: bool = False) -> None:
         super().__init__("the action server's database did not answer" + (f": {problem}" if problem else ""))
@@ -338,11 +333,16 @@ class JobError(ServiceError, ValueError):
     """A job cannot be asked for as it was, nobody knows it, or its run is over. No argument is repeated."""
 
 
-class SlotValueError(ServiceError, ValueError):
-    """Slots hold something else than the action's ``Slots`` class says; ``problems`` says what each should be.
+class DeliveryError(JobError):
+    """A result did not reach its conversation. ``is_final``: nor will a repeat; ``is_unknown``: or it did after all."""
 
-    No value is repeated: slots hold what users said.
-    """
+    def __init__(self, problem: str, *, is_final: bool = False, is_unknown: bool = False) -> None:
+        super().__init__(problem)
+        self.is_final, self.is_unknown = is_final, is_unknown
+
+
+class SlotValueError(ServiceError, ValueError):
+    """Slots hold something else than the action's class says. ``problems`` has what each should be, and no value."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"slot {slot!r} {problem}" for slot, problem in problems.items()))

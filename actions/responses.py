@@ -70,6 +70,11 @@ class Speaker:
         rendered = [self._own_button(button) for button in own.get("buttons", ())]
         self._dispatcher.utter_message(text=fill(own["text"], variables), buttons=[*rendered, *buttons])
 
+    def text_of(self, response: str) -> str:
+        """Return the text of a response, with its places: for what is said after the call."""
+        variations = self._domain_responses.get(response) or [own_responses()[response]]
+        return str(variations[0].get("text") or own_responses()[response]["text"])
+
     def say_booking(self, response: str, booking: Booking, buttons: Sequence[Button] = ()) -> None:
         """Say a response about an appointment: it can name type, date, time and reference.
 

@@ -34,6 +34,7 @@ from actions.scheduling.remote import RemoteCalendar
 from actions.scheduling.sweeper import sweep_in_background
 from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
+from actions.summary import SummaryPace
 from actions.transport import Transport, open_session
 from actions.wallclock import utc_now
 from actions.zone_data import ZoneData, use_newest_zone_data
@@ -68,6 +69,7 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
             await stack.enter_async_context(outbox)
         registry.register_value(SchedulingBackend, backend, ping=_ping)
         registry.register_value(BookingDesk, _desk(settings, backend, hours))
+        registry.register_value(SummaryPace, SummaryPace(settings.summary_seconds))
         registry.register_value(ComingDays, _coming_days(settings, hours, zone_data), ping=_ping_nothing)
         yield
 

@@ -134,6 +134,7 @@ class ClinicSettings(_Settings):
         languages: in which dates are read besides English, as dateparser names them. Times of day are read in de, es,
             fr, it, nl, pl and pt; of any other language, days alone, and the log says so at the start.
         locale: how dates and times are written, as Babel names it: en_GB, en_US, de, fr.
+        summary_seconds: how long a summary takes at least. Above 0 it is slow on purpose, to see that it comes later.
         date_order: what 1.12. means: DMY the first of December, MDY the twelfth of January.
     """
 
@@ -151,6 +152,7 @@ class ClinicSettings(_Settings):
     start_every_minutes: Annotated[_Minutes, AfterValidator(divides_the_day)] = 30
     languages: tuple[_Language, ...] = ("en",)
     locale: Annotated[str, AfterValidator(_locale)] = "en_GB"
+    summary_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
     date_order: DateOrder = "DMY"
 
     @model_validator(mode="after")

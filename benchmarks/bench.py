@@ -29,8 +29,9 @@ RESULT = Path(__file__).resolve().parent / "result.json"
 COMPARED = ("ours", "rasa-sdk", "bare Sanic", "commit before")
 FEATURES = (
     *("ours", "with a token", "with metrics", "with a line in the log", "with traces", "as it is shipped"),
-    *("commit before", "commit before, as it was shipped"),
+    *("as it is shipped, 1 % traced", "commit before", "commit before, as it was shipped"),
 )
+SHIPPED = ("as it is shipped", "rasa-sdk", "commit before, as it was shipped")
 
 BEHIND_PROXIES = tuple(
     f"{name}{proxy}" for name in ("ours", "rasa-sdk") for proxy in ("", " behind HAProxy", " behind nginx")
@@ -87,6 +88,8 @@ def cases() -> Iterator[Case]:
         )
     for action in ("action_sync_50", "action_async_50"):
         yield Case("waiting actions", action, Load(payloads.body("S", action)), ("ours, 64 threads", "rasa-sdk"))
+    for size in ("S", "M", "L"):
+        yield Case("shipped", size, Load(payloads.body(size, "action_noop")), SHIPPED)
     yield Case("features", "S", Load(small, headers=(("Authorization", f"Bearer {TOKEN}"),)), FEATURES)
     for size in ("S", "M"):
         yield Case("workers", size, Load(payloads.body(size, "action_noop")), WORKERS)
@@ -159,7 +162,7 @@ def about(begun: float, rounds: int, seconds: int) -> dict[str, Any]:
     git = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
     return {
-        "when": time.strftime("%Y-%m-%d", time.gmtime(begun)),
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime(begun)),
         "minutes": round((time.time() - begun) / 60, 1),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import text
@@ -80,6 +81,20 @@ async def fill_store(connection: AsyncConnection, count: int, expires_at: float)
         # Spread over the index as real keys are.
         f"((i * 7919) % 1000003) || '-{'k' * 40}-' || i, 'done', 'owner', 0, {expires_at} - (i * 1.0 / :count), "
         f"'{'x' * 200}'",
+        count,
+    )
+
+
+async def fill_jobs(connection: AsyncConnection, count: int, name: str, state: str, due_at: float | None) -> None:
+    """Add so many jobs of a name and a state, due then and a second after it; those that have ended did so now."""
+    now = time.time()
+    due = "NULL" if due_at is None else f"{due_at} + i * 1.0 / :count"
+    await _insert(
+        connection,
+        "action_server_jobs (id, name, arguments, state, due_at, attempt, losses, fence, cancel_asked, created_at, "
+        "deadline_at, ended_at, conversation, request_id, traceparent)",
+        f"((i * 7919) % 1000003) || '-{name}-{state}-' || i, '{name}', '{{}}', '{state}', {due}, 0, 0, 0, false, "
+        f"{now}, {now + 86400}, {'NULL' if due_at else now}, '', '', ''",
         count,
     )
 

@@ -15,7 +15,7 @@ from benchmarks.load import Load, rss_kb
 from benchmarks.servers import KINDS, Running, post, started
 
 _COMPARED = ("ours", "rasa-sdk")
-_IMPORTED = {"ours": "action_server.serving.server", "rasa-sdk": "rasa_sdk.endpoint"}
+_IMPORTED = {"ours": "action_server.serving.worker", "rasa-sdk": "rasa_sdk.endpoint"}
 _EXCHANGES = 50
 # Seconds: longer than a server of ours takes to see that there are no large bodies any more.
 _REST = 11.0

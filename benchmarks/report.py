@@ -27,10 +27,11 @@ TITLES = {
     "deflated": "Compressed requests",
     "actions": "Actions that do something, 64 connections",
     "waiting actions": "Actions that wait for 50 ms, 64 connections, 64 threads",
+    "shipped": "As it is shipped, with metrics and a line in the log for each call, of which rasa-sdk has neither",
     "features": "What each feature costs (S, 64 connections)",
     "workers": "Two workers on two cores that the load needs as well",
 }
-# What scripts of their own measure, into a file `result-*.json`.
+# What a script of its own measures. Whatever a file `result-*.json` has measured later than the whole run counts.
 MORE_TITLES = {"grpc": "Over gRPC, 16 connections (`python -m benchmarks.grpc_rows`)"}
 
 COLUMNS = (
@@ -52,21 +53,24 @@ def main() -> int:
     result = json.loads(args.result.read_text(encoding="utf-8"))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    tables = "\n".join([*about(result["about"]), *groups(result["samples"]), *once(result["once"])])
-    for path in sorted(args.result.parent.glob("result-*.json")):
-        tables += "\n" + "\n".join(more(json.loads(path.read_text(encoding="utf-8")), result["samples"]))
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.result.parent.glob("result-*.json"))]
+    left, *lefts = latest([result, *parts])
+    tables = "\n".join([*about(result["about"]), *groups(left), *once(result["once"])])
+    for part, samples in zip(parts, lefts, strict=True):
+        tables += "\n".join(["", "", *about(part["about"]), *groups(samples)]) if samples else ""
     PAGE.write_text(f"{before}{BEGIN}\n{tables}\n{END}{after}", encoding="utf-8")
     PLOT.write_text(plot.bars(medians(result["samples"], "noop")), encoding="utf-8")
     sys.stdout.write(f"{PAGE} and {PLOT} are written\n")
     return 0
 
 
-def more(result: dict[str, Any], known: Samples) -> Iterator[str]:
-    """Make the tables of a run of a few groups (``bench --only``), unless a whole run has measured them since."""
-    of_others = {sample["group"] for sample in known}
-    left = [sample for sample in result["samples"] if sample["group"] not in of_others]
-    if left:
-        yield from ("", *about(result["about"]), *groups(left))
+def latest(results: list[dict[str, Any]]) -> list[Samples]:
+    """Return the samples of each run without the groups that a later one (``bench --only``) has measured again."""
+    found: dict[str, str] = {}
+    for result in results:
+        for group in {sample["group"] for sample in result["samples"]}:
+            found[group] = max(found.get(group, ""), result["about"]["when"])
+    return [[s for s in r["samples"] if found[s["group"]] == r["about"]["when"]] for r in results]
 
 
 def about(facts: dict[str, Any]) -> Iterator[str]:

@@ -89,6 +89,16 @@ _TRACED = Kind(
     },
 )
 
+_SAMPLED = replace(
+    _TRACED,
+    variables={
+        **_TRACED.variables,
+        **_ours(metrics="true", log_level="INFO").variables,
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+    },
+)
+
 KINDS: dict[str, Kind] = {
     "ours": _ours(),
     "rasa-sdk": _rasa(),
@@ -104,6 +114,7 @@ KINDS: dict[str, Kind] = {
     "with a line in the log": _ours(log_level="INFO"),
     "with traces": _TRACED,
     "as it is shipped": _ours(metrics="true", log_level="INFO"),
+    "as it is shipped, 1 % traced": _SAMPLED,
     "commit before": _before(_ours()),
     "commit before, as it was shipped": _before(_ours(metrics="true", log_level="INFO")),
     "ours, 2 workers": _ours("--workers", "2", core=None),

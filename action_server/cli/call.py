@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_server.cli.console import make_console, make_table, print_error, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag, add_url_flags, refuse_useless
+from action_server.cli.flags import (
+    access_of,
+    add_action_flags,
+    add_json_flag,
+    add_log_flag,
+    add_url_flags,
+    refuse_useless,
+)
 from action_server.cli.known_slots import refuse_unknown_slots
 from action_server.cli.values import parse_slots
 from action_server.config import settings
@@ -19,6 +26,7 @@ from action_server.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from action_server.testing.server_access import Access
     from action_server.webhook_client import Reply
 
 DESCRIPTION = """\
@@ -45,6 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_url_flags(parser)
     parser.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
     add_action_flags(parser)
+    add_log_flag(parser, "WARNING")
     add_json_flag(parser)
 
 
@@ -62,11 +71,12 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     read = settings.read({"log_level": "WARNING", **given}, environment)
     logs.configure(read.logs)
     refuse_useless(args, actions="--actions", strict="--strict")
+    access = access_of(args, args.url)
     slots = parse_slots(args.slots)
     domain = _read_domain(args.domain)
     # The project here need not be that of a server elsewhere.
     knows_slots = bool(slots) and (domain is not None or not args.url) and refuse_unknown_slots(slots, domain)
-    reply, hint = asyncio.run(_call(args, slots, domain, read, knows_slots=knows_slots))
+    reply, hint = asyncio.run(_call(args, access, slots, domain, read, knows_slots=knows_slots))
     if args.json:
         print_json({"status": reply.status, "milliseconds": reply.milliseconds, "body": reply.body})
     else:
@@ -78,6 +88,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 async def _call(
     args: argparse.Namespace,
+    access: Access,
     slots: Mapping[str, Any],
     domain: Mapping[str, Any] | None,
     read: settings.Settings,
@@ -97,19 +108,30 @@ async def _call(
             domain=domain,
             knows_slots=knows_slots,
         )
-    headers = dict(args.headers)
+    headers, tls = access.headers, access.context()
     reply = await client.call_action(
-        args.url, args.action, slots, message=args.message, sender_id=args.sender, domain=domain, headers=headers
+        args.url,
+        args.action,
+        slots,
+        message=args.message,
+        sender_id=args.sender,
+        domain=domain,
+        headers=headers,
+        tls=tls,
     )
-    return reply, await client.explain_not_found(args.url, args.action, headers) if reply.status in (404, 405) else ""
+    if reply.status not in (404, 405):
+        return reply, ""
+    return reply, await client.explain_not_found(args.url, args.action, headers, tls)
 
 
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
+    from action_server.protocol.jsonable import jsonable
     from action_server.yaml_file import read_yaml
 
-    domain = read_yaml(path, "--domain")
+    # As an engine sends it: YAML has dates.
+    domain = jsonable(read_yaml(path, "--domain"))
     if not isinstance(domain, dict):
         raise SettingsError("--domain", f"{path} is not a domain")
     return domain

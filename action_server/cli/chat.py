@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import io
 import sys
@@ -16,10 +17,11 @@ from action_server.cli.play_flags import add_play_flags, open_project, stage_opt
 from action_server.cli.project_flags import read_settings
 from action_server.cli.prompt import ask
 from action_server.config.settings import Settings
-from action_server.errors import ActionServerError, SettingsError
+from action_server.errors import ActionServerError, DatabaseError, SettingsError
 from action_server.findings.escaping import escape_controls
 from action_server.findings.output import print_line
 from action_server.flows.player.player import Player
+from action_server.flows.player.results import Results
 from action_server.flows.player.tools import Tools
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import Webhook
@@ -38,6 +40,7 @@ from action_server.flows.session.show import (
 )
 from action_server.flows.session.stage import TEST_SETTINGS, Stage, open_stage
 from action_server.flows.session.turn_json import turn_as_json
+from action_server.jobs.marks import MARK
 from action_server.project.project import Project
 
 T = TypeVar("T")
@@ -51,7 +54,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     add_play_flags(parser)
     parser.add_argument(
-        "--explain", action="store_true", help="show what was understood, every step, decision, call and log line"
+        "--explain",
+        nargs="?",
+        const="own",
+        choices=["own", "all"],
+        help="show what was understood, every step, decision, call and log line; of the engine's own patterns, which "
+        "every assistant has, a line each, or with `all` their steps, too",
     )
     parser.add_argument("--fresh", action="store_true", help=f"with the settings of {TEST_SETTINGS}, as in tests")
     parser.add_argument("--sender", metavar="ID", help="the conversation's id (default: a new one)")
@@ -95,8 +103,9 @@ async def _talk(
     async with open_stage(project, settings, environment, options) as stage:
         # What actions print is none of the transcript.
         with contextlib.redirect_stdout(sys.stderr):
-            async with stage.webhook() as webhook, stage.tools(webhook) as tools:
-                chat = Chat(args, stage, webhook, tools, log, _writer(out, is_json=args.json))
+            results = Results()
+            async with stage.webhook(results) as webhook, stage.tools(webhook) as tools:
+                chat = Chat(args, stage, webhook, tools, results, log, _writer(out, is_json=args.json))
                 lines = _read_terminal(out) if is_terminal else sys.stdin
                 if is_terminal and not args.json:
                     chat.write(opening(project, args.understand[0]))
@@ -112,6 +121,7 @@ class Chat:
         stage: Stage,
         webhook: Webhook,
         tools: Tools | None,
+        results: Results,
         log: FailureLog,
         write: Callable[[Iterable[Line]], None],
     ) -> None:
@@ -119,6 +129,7 @@ class Chat:
         self._stage = stage
         self._webhook = webhook
         self._tools = tools
+        self._results = results
         self._log = log
         self.write = write
         self._buttons: list[Button] = []
@@ -128,7 +139,12 @@ class Chat:
     async def converse(self, lines: Iterable[str], *, echo: bool) -> int:
         """Say one line after the other. ``echo``: the transcript shows them. Returns the exit code."""
         await self._greet()
-        for line in lines:
+        waiting = iter(lines)
+        while True:
+            await self._show_results(may_be_interrupted=not echo)
+            line = next(waiting, None)
+            if line is None:
+                break
             text = line.strip()
             if not text:
                 continue
@@ -190,6 +206,24 @@ class Chat:
             self._has_failed = True
             return None, str(exc)
 
+    async def _show_results(self, *, may_be_interrupted: bool) -> None:
+        """Show what jobs come to, until none is left that is due soon, or until somebody types."""
+        typed = asyncio.Event()
+        loop, stdin = asyncio.get_running_loop(), sys.stdin
+        if may_be_interrupted:
+            loop.add_reader(stdin, typed.set)
+        try:
+            if may_be_interrupted and not self._args.json and await self._results.is_pending():
+                self.write([Line("(a job is running; you may go on)", "dim")])
+            while await self._results.wait(typed.is_set):
+                for one in self._results.take(self._player.state.sender_id):
+                    self._show(self._player.receive(one.texts, one.slots, {MARK: one.job_id}), "")
+        except DatabaseError as exc:
+            self._print([str(exc)])
+        finally:
+            if may_be_interrupted:
+                loop.remove_reader(stdin)
+
     def _show(self, turn: Turn, error: str) -> None:
         failed = self._log.take()
         if turn.messages:
@@ -197,7 +231,9 @@ class Chat:
         if self._args.json:
             self.write([Line(to_json({**turn_as_json(turn, failed), "error": error or None}))])
             return
-        self.write(explain_turn(turn, failed) if self._args.explain else failure_lines(turn, failed))
+        explain = self._args.explain
+        lines = explain_turn(turn, failed, with_patterns=explain == "all") if explain else failure_lines(turn, failed)
+        self.write(lines)
         self.write(bot_lines(turn.messages))
         if error:
             self.write([Line(f"error: {error}", "bold red")])

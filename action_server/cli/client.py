@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,20 +30,23 @@ async def call_action(
     sender_id: str = "default",
     domain: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Reply:
     """Send one webhook request that names an action to ``url``.
 
-    ``headers`` are sent along, a credential for example.
+    ``headers`` are sent along, a credential for example. ``tls`` verifies the server; without, the system's CAs do.
 
     Raises:
         UnreachableError: nothing answers there.
     """
     body = _body(action, slots, message, sender_id, domain)
-    async with open_session() as session:
+    async with open_session(tls) as session:
         return await post_call(session, url, body, headers)
 
 
-async def explain_not_found(url: str, action: str, headers: Mapping[str, str]) -> str:
+async def explain_not_found(
+    url: str, action: str, headers: Mapping[str, str], tls: ssl.SSLContext | None = None
+) -> str:
     """Return why a call may have been answered with 404 or 405: the URL's path, or a misspelt name; "" if unknown."""
     # Here, as a call in this process needs none of it.
     import aiohttp
@@ -50,7 +54,7 @@ async def explain_not_found(url: str, action: str, headers: Mapping[str, str]) -
     if not urlsplit(url).path.endswith("/webhook"):
         return f"hint: an action server answers at /webhook: --url {urljoin(url, '/webhook')}"
     try:
-        async with open_session() as session, session.get(urljoin(url, "actions"), headers=headers) as response:
+        async with open_session(tls) as session, session.get(urljoin(url, "actions"), headers=headers) as response:
             names = [str(entry["name"]) for entry in await response.json()]
     except (aiohttp.ClientError, OSError, ValueError, TypeError, KeyError, asyncio.TimeoutError):
         return ""

@@ -6,6 +6,7 @@ Values come from users, servers and files: whatever is printed here is escaped, 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -128,8 +129,11 @@ def to_json(value: object, indent: int | None = None) -> str:
 
 
 def print_error(text: str) -> None:
-    """Print a line on standard error. What steers a terminal in it is escaped."""
-    sys.stderr.write(f"{escape_controls(text)}\n")
+    """Print a line on standard error; on a terminal it goes on below. What steers a terminal in it is escaped."""
+    line = escape_controls(text)
+    if sys.stderr.isatty():
+        line = _wrapped(line, shutil.get_terminal_size().columns)
+    sys.stderr.write(f"{line}\n")
 
 
 def write_file(file: Path, text: str) -> None:

@@ -21,15 +21,21 @@ _TLS_FLAGS = {
 
 
 def add_action_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the settings that say which actions there are and how they log."""
-    for name in ("actions", "endpoints", "strict", "log_level"):
+    """Add the settings that say which actions there are."""
+    for name in ("actions", "endpoints", "strict"):
         settings.add_flag(parser, name)
+
+
+def add_log_flag(parser: argparse.ArgumentParser, default: str = "INFO") -> None:
+    """Add ``--log-level`` for a verb that shows the log; ``default`` is what it shows without."""
+    text = f"what of the log is shown: DEBUG, INFO, WARNING or ERROR (default: {default})"
+    parser.add_argument("--log-level", metavar="LEVEL", help=text)
 
 
 def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> None:
     """Add ``--url`` and ``--header``; ``headers`` is the list of names and values.
 
-    ``or_grpc`` lets the URL be that of a server over gRPC, too, and adds the files of TLS.
+    The files of TLS are those of :func:`add_tls_flags`. ``or_grpc`` lets the URL be that of a server over gRPC, too.
     """
     parser.add_argument(
         "--url",
@@ -47,8 +53,7 @@ def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> 
         default=[],
         help="with --url: send this header as well, a credential say",
     )
-    if or_grpc:
-        add_tls_flags(parser)
+    add_tls_flags(parser)
 
 
 def add_tls_flags(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from action_server.findings.escaping import escape_lines
 from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
-Print a page of the documentation, or list the pages there are. A verb's name prints its flags.
+Print a page of the documentation, or list the pages there are. The name of a verb that has no page prints its flags.
 
   action-server help
   action-server help authenticate
@@ -29,7 +29,7 @@ _WIDTH = 100
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
-    parser.add_argument("topic", nargs="?", help="a page, or a verb (default: list the pages)")
+    parser.add_argument("topic", nargs="*", help="a page, or a verb (default: list the pages)")
     add_json_flag(parser)
 
 
@@ -42,17 +42,18 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     from action_server.cli.command_line import GROUPS, VERBS, build_parser
 
     found = pages()
-    if args.topic is None:
+    if not args.topic:
         _list(found, as_json=args.json)
         return 0
-    if page := found.get(args.topic.removesuffix(".md").rpartition("/")[2]):
+    topic = " ".join(args.topic)
+    if page := found.get(topic.removesuffix(".md").rpartition("/")[2]):
         _print(page.read_text(encoding="utf-8"), as_json=args.json)
         return 0
-    if any(args.topic == verb.words[0] for verb in VERBS):
-        build_parser([args.topic]).parse_args([args.topic, "--help"])
-    known = {*found, *GROUPS, *(verb.words[0] for verb in VERBS)}
-    hint = did_you_mean(args.topic, known) or "; `action-server help` lists those there are"
-    raise SettingsError("help", f"there is no page {args.topic!r}{hint}")
+    verbs = {*GROUPS, *(" ".join(verb.words) for verb in VERBS)}
+    if topic in verbs:
+        build_parser(args.topic).parse_args([*args.topic, "--help"])
+    hint = did_you_mean(topic, {*found, *verbs}) or "; `action-server help` lists those there are"
+    raise SettingsError("help", f"there is no page {topic!r}{hint}")
 
 
 def pages() -> dict[str, Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag
+from action_server.cli.flags import add_action_flags, add_json_flag, add_log_flag
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -22,6 +22,7 @@ DESCRIPTION = "List the actions of a package."
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     add_action_flags(parser)
+    add_log_flag(parser)
     add_json_flag(parser)
 
 
@@ -48,7 +49,9 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 def no_actions(package: str) -> str:
     """Say that a package has no actions, and what would be one."""
-    return f"{package} has no actions: no subclass of rasa_sdk.Action with a name, and no register_actions(registry)"
+    from action_server.runtime.loader import NO_ACTIONS
+
+    return f"{package} has no actions: {NO_ACTIONS}"
 
 
 def show_actions(console: Console, actions: Iterable[RegisteredAction]) -> None:

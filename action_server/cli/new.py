@@ -54,6 +54,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         console.print(f"wrote {folder / name}")
     for name in kept:
         console.print(f"left  {folder / name}")
+    where = "" if args.adopted is not None else f"cd {folder}, then "
+    console.print(f"next: {where}pytest, action-server check, action-server call NAME slot=value")
     sys.stdout.flush()
     return 0
 

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from action_server.cli.console import print_error
-from action_server.cli.flags import add_url_flags, refuse_useless
+from action_server.cli.flags import access_of, add_url_flags, refuse_useless
 from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of
 from action_server.cli.values import parse_service_setting
 from action_server.config import settings
@@ -75,13 +75,15 @@ def stage_options(args: argparse.Namespace, *, as_in_tests: bool) -> StageOption
     """Return what the flags say. ``as_in_tests``: with the settings of tests/action_server.yml.
 
     Raises:
-        SettingsError: one of them does nothing beside the others.
+        SettingsError: one of them does nothing beside the others, or a file it names cannot be used.
     """
     refuse_useless(args, service_settings="--set")
+    access = access_of(args, args.url)
     return StageOptions(
         understand=args.understand,
         url=args.url or "",
-        headers=dict(args.headers),
+        headers=access.headers,
+        tls=access.context(),
         services=reduce(merge, args.service_settings, {}),
         as_in_tests=as_in_tests,
     )

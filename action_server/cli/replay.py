@@ -88,16 +88,17 @@ def _save(one: Replayed) -> None:
 
 def _write_tests(file: Path, calls: Sequence[RecordedCall]) -> int:
     from action_server.findings.output import print_line
-    from action_server.testing.written_tests import is_testable, tests_of
+    from action_server.testing.written_tests import tests_of, why_untestable
 
     if file.exists():
         raise SettingsError("--as-test", f"{file} exists; name another file")
-    text, console = tests_of([call for call in calls if is_testable(call)]), make_console()
-    write_file(file, text)
+    console, left_out = make_console(), {call.file.name: why for call in calls if (why := why_untestable(call))}
+    if len(left_out) == len(calls):
+        raise SettingsError("--as-test", f"{calls[0].file} and all others make no test: {why_untestable(calls[0])}")
+    write_file(file, tests_of(calls))
     print_line(console, f"wrote {file}")
-    for call in calls:
-        if not is_testable(call):
-            print_line(console, f"left out {call.file.name}: {call.status} is no answer of an action")
+    for name, why in left_out.items():
+        print_line(console, f"left out {name}: {why}")
     return 0
 
 
@@ -121,7 +122,11 @@ def show_replayed(console: Console, found: Sequence[Replayed], *, is_accepted: b
     for one in found:
         mark = "changed" if one.changes else "same   "
         time = f"{one.before.milliseconds:g} -> {one.after.milliseconds:g} ms"
-        print_line(console, f"{mark}  {one.call.action}  {time}  {one.call.file.name}", "bold" if one.changes else "")
+        print_line(
+            console,
+            f"{mark}  {one.call.action or '(no action)'}  {time}  {one.call.file.name}",
+            "bold" if one.changes else "",
+        )
         for line in one.changes:
             style = {"+": "green", "-": "red"}.get(line[:1], "")
             print_line(console, f"    {line}", style, indent=6)

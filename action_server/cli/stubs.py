@@ -109,7 +109,7 @@ def show_made(console: Console, file: Path | None, made: Mapping[str, MadeStub],
         if one.answers > 1:
             print_line(console, f"{action}: {one.answers} different answers; the last one counts ({one.file.name})")
     for action, why in sorted(left_out.items()):
-        print_line(console, f"{action}: no stub: {why}")
+        print_line(console, f"{action or '(no action)'}: no stub: {why}")
 
 
 def _check(args: argparse.Namespace, calls: Sequence[RecordedCall], environment: Mapping[str, str]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
-from action_server.cli.flags import add_action_flags, add_json_flag
+from action_server.cli.flags import add_action_flags, add_json_flag, add_log_flag
 from action_server.cli.tools_check import show_check
 from action_server.config import settings
 from action_server.errors import SettingsError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from action_server.tools.offer import Offer
     from action_server.tools.tool import Tool
 
+# What Mantle takes for a server's name (rasa-pro 3.21.0, read).
+_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # Those of `action_server.tools.model_views`, which needs not be imported to say them.
 _MODELS = ("gemini", "openai", "anthropic", "rasa", "mantle")
 
@@ -39,6 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one tool, with its schemas")
     add_action_flags(parser)
+    add_log_flag(parser)
     settings.add_flag(parser, "domain")
     parser.add_argument("--check", action="store_true", help="show what each known caller makes of each tool")
     parser.add_argument("--as", dest="model", choices=_MODELS, help="print the tool as the model gets it")
@@ -83,6 +87,10 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _refuse_useless(args: argparse.Namespace) -> None:
     if args.target is None and (args.server or args.url):
         raise SettingsError("--server" if args.server else "--url", "does nothing without --for")
+    if args.server and not _SERVER.fullmatch(args.server):
+        raise SettingsError(
+            "--server", "has letters, digits, `_`, `.` and `-` only, and begins with one of the first two"
+        )
     if args.target is not None and (args.name or args.json):
         raise SettingsError("--json" if args.json else "NAME", "does nothing with --for")
     if args.model is not None and args.name is None:

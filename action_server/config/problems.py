@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from action_server.config.sources import file_exists, no_such_setting
 from action_server.errors import SettingsError
+from action_server.jobs.engine_settings import DeliverySettings
 from action_server.runtime.options import ActionOptions
 from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
 from action_server.security.secrets import Secrets
@@ -152,6 +153,11 @@ def settings_error(exc: ValidationError, known: Collection[str], origins: Mappin
 
 def _known_in_group(name: str, below: Sequence[str]) -> Collection[str]:
     """Return the names there are where an unknown one was found below the top, in ``auth`` say."""
-    groups: dict[str, type[BaseModel]] = {"auth": AuthSettings, "jwt": JwtSettings, "basic": BasicSettings}
+    groups: dict[str, type[BaseModel]] = {
+        "auth": AuthSettings,
+        "jwt": JwtSettings,
+        "basic": BasicSettings,
+        "delivery": DeliverySettings,
+    }
     inner = next((groups[part] for part in reversed([name, *below[:-1]]) if part in groups), ActionOptions)
     return inner.model_fields

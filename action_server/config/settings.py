@@ -25,6 +25,7 @@ from action_server.config.server_fields import DEFAULT_ENDPOINTS, ServerFields
 from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
+from action_server.jobs.engine_settings import DeliverySettings
 from action_server.runtime.limits import Limits
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.tool_options import McpSettings
@@ -67,6 +68,10 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
         Flag(("--jobs",)),
         Field(ge=0, le=1000, description="how many jobs each worker runs at once; 0 leaves them to `jobs work`"),
     ] = 4
+    delivery: Annotated[
+        DeliverySettings,
+        Field(description="how results of jobs reach the engine, see `action-server help answer-later`"),
+    ] = DeliverySettings()
     record: Annotated[
         Path | None,
         Flag(("--record",), value="FOLDER"),

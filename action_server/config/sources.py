@@ -16,7 +16,7 @@ from action_server.nearest import did_you_mean
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
 ENVIRONMENT_PREFIX = "ACTION_SERVER__"
 # Settings with a structure of their own; in the environment two underscores stand between the levels.
-_NESTED = ("services", "auth", "database_password", "mcp")
+_NESTED = ("services", "auth", "database_password", "mcp", "delivery")
 _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NESTED)
 
 # Settings that secure the server: set, but empty, they must not be silently none.

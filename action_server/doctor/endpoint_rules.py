@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, RUN, Rule, rules_in
 
 ENDPOINT = "action_endpoint"
 
@@ -12,6 +12,7 @@ ENDPOINT_MISSING = Rule(
     "there is no `action_endpoint` with a `url` or an `actions_module`: the engine has no action server to call",
     fix='add `action_endpoint:` with `url: "http://localhost:5055/webhook"`',
     section=ENDPOINT,
+    known=READ,
 )
 ENDPOINT_SHAPE = Rule(
     "endpoint-shape",
@@ -19,6 +20,7 @@ ENDPOINT_SHAPE = Rule(
     "must be <kind>; with anything else the engine fails at start or in every call",
     fix="write it as <kind>; put numbers and words like true in quotes where text is needed",
     section=ENDPOINT,
+    known=READ,
 )
 VARIABLE_UNSET = Rule(
     "variable-unset",
@@ -26,6 +28,7 @@ VARIABLE_UNSET = Rule(
     "the variable <name> is not set here; the engine does not start where it is not set",
     fix="set it in the environment of the engine, and here for this check",
     section=ENDPOINT,
+    known=READ,
 )
 URL_SCHEME = Rule(
     "url-scheme",
@@ -33,6 +36,7 @@ URL_SCHEME = Rule(
     "the engine calls urls that start with http://, https:// or grpc:// and no others",
     fix="write the url with its scheme, as in http://localhost:5055/webhook",
     section=ENDPOINT,
+    known=READ,
 )
 URL_HOST = Rule(
     "url-host",
@@ -47,6 +51,7 @@ URL_PATH = Rule(
     "the path is not /webhook: the engine calls the url exactly as it stands, and gets a 404",
     fix="end the url with /webhook",
     section=ENDPOINT,
+    known=RUN,
 )
 URL_PREFIX = Rule(
     "url-prefix",
@@ -75,6 +80,7 @@ GRPC_HEADER_CASE = Rule(
     "gRPC takes lower-case names of headers only: every call ends in the engine with an error",
     fix="write the name in lower case; this server does not distinguish",
     section=ENDPOINT,
+    known=READ,
 )
 GRPC_UNSENT = Rule(
     "grpc-unsent",
@@ -82,6 +88,7 @@ GRPC_UNSENT = Rule(
     "over gRPC the engine does not send it",
     fix="send a header instead: `headers:` with `authorization: Bearer ...`",
     section=ENDPOINT,
+    known=READ,
 )
 URL_AND_MODULE = Rule(
     "url-and-module",
@@ -89,6 +96,7 @@ URL_AND_MODULE = Rule(
     "`actions_module` wins over `url`: the engine runs the actions itself and does not call this server",
     fix="remove one of the two",
     section=ENDPOINT,
+    known=READ,
 )
 MODULE_ONLY = Rule(
     "module-only",
@@ -96,6 +104,7 @@ MODULE_ONLY = Rule(
     "the engine runs the actions itself and does not call this server; the package's services are not opened there",
     fix="set `url` instead of `actions_module` for actions that need services",
     section=ENDPOINT,
+    known=READ,
 )
 AUTH_REFUSED = Rule(
     "auth-refused",
@@ -124,6 +133,7 @@ AUTH_TWICE = Rule(
     "basic authentication and an Authorization header exclude each other: every call ends in the engine with an error",
     fix="remove one of the two",
     section=ENDPOINT,
+    known=READ,
 )
 BASIC_AUTH = Rule(
     "basic-auth",
@@ -131,6 +141,7 @@ BASIC_AUTH = Rule(
     "needs `username` and `password` in latin-1 characters, and no colon in the name: otherwise every call fails",
     fix="choose other ones, or a token in a header",
     section=ENDPOINT,
+    known=READ,
 )
 HEADER_VALUE = Rule(
     "header-value",
@@ -138,6 +149,7 @@ HEADER_VALUE = Rule(
     "it is not text, or has a character that <transport> cannot send in a header: every call fails in the engine",
     fix="write printable characters, and put numbers in quotes",
     section=ENDPOINT,
+    known=READ,
 )
 HEADER_ENCODING = Rule(
     "header-encoding",
@@ -145,6 +157,7 @@ HEADER_ENCODING = Rule(
     "the value is not ASCII: the engine sends UTF-8, which proxies may read as latin-1 or refuse",
     fix="use ASCII characters",
     section=ENDPOINT,
+    known=READ,
 )
 TOKEN_IN_THE_CLEAR = Rule(
     "token-in-the-clear",
@@ -152,6 +165,7 @@ TOKEN_IN_THE_CLEAR = Rule(
     "a credential stands in the url of every request, over plain HTTP to another host: proxies log urls",
     fix="send it in a header, and use https://",
     section=ENDPOINT,
+    known=READ,
 )
 SELECTIVE_DOMAIN = Rule(
     "selective-domain",
@@ -160,6 +174,7 @@ SELECTIVE_DOMAIN = Rule(
     "actions that need it go without",
     fix="with Rasa Open Source list these actions with `send_domain: true`, or remove the line",
     section=ENDPOINT,
+    known=RUN,
 )
 
 RULES = rules_in(globals())

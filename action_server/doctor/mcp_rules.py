@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, Rule, rules_in
 
 TOOLS = "tools"
 
@@ -12,6 +12,7 @@ MCP_TYPE = Rule(
     "the MCP server has no `type` that the engine takes (http, https): a CALM assistant does not start with it",
     fix="write `type: http`",
     section=TOOLS,
+    known=READ,
 )
 MCP_SECRET = Rule(
     "mcp-secret",
@@ -19,6 +20,7 @@ MCP_SECRET = Rule(
     "a secret stands there as it is: the engine takes it from a variable only, and refuses the file",
     fix="write `${NAME_OF_A_VARIABLE}`, and set the variable where the engine runs",
     section=TOOLS,
+    known=READ,
 )
 MCP_URL = Rule(
     "mcp-url",
@@ -33,6 +35,7 @@ TOOL_LOST = Rule(
     "<caller> would lose <what>, as the tool <tool> has <why>",
     fix="mend its name, description or schema; `action-server tools --check` shows all callers",
     section=TOOLS,
+    known=READ,
 )
 
 RULES = rules_in(globals())

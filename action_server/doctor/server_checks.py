@@ -15,6 +15,7 @@ from action_server.findings.finding import Finding
 from action_server.runtime import loader
 from action_server.security.auth import is_public
 from action_server.source import Place, parse_place
+from action_server.tools.offer import read_offer
 
 # Seconds: engines wait no longer for an action, keep the lock of a conversation, and Kubernetes waits for a pod's end.
 _ENGINE_TIMEOUT, _LOCK_TIMEOUT, _POD_TIMEOUT = 300, 60, 30
@@ -47,9 +48,15 @@ def check_settings(settings: Settings, file: EndpointsFile, endpoint: Endpoint, 
 def check_tool_timeouts(
     settings: Settings, file: EndpointsFile, endpoint: Endpoint, package: loader.LoadedPackage | None
 ) -> Iterator[Finding]:
-    """Check whether engines that call this server's actions as tools wait as long as these may take."""
-    limits = [settings.options.of(a.name, a.run).timeout or 0 for a in package.registry] if package else []
-    longest = max(limits, default=settings.timeout)
+    """Check whether engines that call this server's actions as tools wait as long as these may take.
+
+    Raises:
+        StartupError: the tools cannot be made, so that the server does not start.
+    """
+    if package is None:
+        return
+    offer = read_offer(package.registry, settings.mcp, settings.options, settings.domain)
+    longest = max((tool.patience or 0 for tool in offer.tools.values()), default=0)
     servers = settings.blocks.mcp_servers.written
     for index, entry in enumerate(servers if isinstance(servers, list) else ()):
         target = target_of(str(entry.get("url", ""))) if isinstance(entry, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, Rule, rules_in
 
 SETTINGS, RUNNING = "settings", "running"
 
@@ -19,6 +19,7 @@ TIMEOUT_ENGINE = Rule(
     "the time limit of <what> is <seconds> s: engines give up after 300 s, and the action runs on for nobody",
     fix="set a lower timeout",
     section=SETTINGS,
+    known=READ,
 )
 TIMEOUT_LOCK = Rule(
     "timeout-lock",
@@ -26,13 +27,15 @@ TIMEOUT_LOCK = Rule(
     "the time limit of <what> is <seconds> s: the engine's lock of a conversation lives 60 s, then messages overtake",
     fix="set a timeout of at most 60 s",
     section=SETTINGS,
+    known=READ,
 )
 TIMEOUT_TOOL = Rule(
     "timeout-tool",
     "warning",
-    "an action may take <seconds> s, and the engine gives a tool <patience> s: its flow fails while the action runs on",
-    fix="set a timeout below that, or answer later; `tool_timeout` counts in sub agents only",
+    "a tool may take <seconds> s, and the engine gives it <patience> s: its flow fails while the action runs on",
+    fix="set `mcp: timeout`, or the tool's own, below that, or answer later; `tool_timeout` counts in sub agents only",
     section=SETTINGS,
+    known=READ,
 )
 QUEUE_TIMEOUT = Rule(
     "queue-timeout",

@@ -13,6 +13,7 @@ from action_server.config.settings import Settings
 from action_server.doctor import storage_rules as rules
 from action_server.doctor.endpoints_file import EndpointsFile
 from action_server.findings.finding import Finding
+from action_server.jobs.finding import find_jobs
 from action_server.runtime.loader import LoadedPackage
 from action_server.security.auth import is_public
 from action_server.source import Place
@@ -31,7 +32,7 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def check_storage(
     settings: Settings, file: EndpointsFile, package: LoadedPackage | None, environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Check each SQLite file that the settings name, or that actions which run once need."""
+    """Check each SQLite file that the settings name, or that jobs and actions which run once need."""
     in_container = _CONTAINER_VARIABLE in environment or any(mark.exists() for mark in _CONTAINER_FILES)
     for place, path in _sqlite_files(settings, file, package):
         folder = _nearest_folder(path)
@@ -43,6 +44,9 @@ def check_storage(
             yield Finding.of(rules.SQLITE_NETWORK, place, kind=kind)
         elif in_container and is_public(settings.host):
             yield Finding.of(rules.SQLITE_CONTAINER, place)
+            # Of its databases only the server's own has jobs.
+            if place == file.setting("database") and _has_jobs(settings, package):
+                yield Finding.of(rules.JOBS_SQLITE, place)
 
 
 def _sqlite_files(
@@ -50,7 +54,7 @@ def _sqlite_files(
 ) -> Iterator[tuple[Place, Path]]:
     options = settings.options
     once = any(options.of(a.name, a.run).idempotent for a in package.registry) if package else False
-    if settings.database is not None or once:
+    if settings.database is not None or once or _has_jobs(settings, package):
         default = str(Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3")
         found = _sqlite_file(settings.database or default)
         if found is not None:
@@ -59,6 +63,10 @@ def _sqlite_files(
         found = _sqlite_file(text)
         if found is not None:
             yield file.at(key), found
+
+
+def _has_jobs(settings: Settings, package: LoadedPackage | None) -> bool:
+    return package is not None and bool(find_jobs(settings.actions))
 
 
 def _databases_in(tree: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:

@@ -27,5 +27,13 @@ SQLITE_CONTAINER = Rule(
     fix="use postgresql:// for more than one replica; with one, keep the file on a volume",
     section=STORAGE,
 )
+JOBS_SQLITE = Rule(
+    "jobs-sqlite",
+    "warning",
+    "in a container that others call, jobs in a SQLite file are this replica's alone: those of one that is gone wait "
+    "for ever, and `jobs work` on another host sees none",
+    fix="use postgresql:// for more than one host; with one, keep the file on a volume",
+    section=STORAGE,
+)
 
 RULES = rules_in(globals())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, Rule, rules_in
 
 TRANSPORT = "transport"
 
@@ -26,6 +26,7 @@ HTTP_CLIENT_CERTIFICATE = Rule(
     "the server asks for client certificates (--ssl-ca-file), and engines have none over HTTP",
     fix="start the server without --ssl-ca-file, or use gRPC",
     section=TRANSPORT,
+    known=READ,
 )
 GRPC_TO_HTTP = Rule(
     "grpc-to-http",
@@ -47,6 +48,7 @@ GRPC_PLAINTEXT = Rule(
     "without `cafile` the engine speaks gRPC in plain text: others on the network can read the conversations",
     fix="set `cafile`, and start the server with --ssl-certificate and --ssl-keyfile",
     section=TRANSPORT,
+    known=READ,
 )
 GRPC_TO_TLS = Rule(
     "grpc-to-tls",
@@ -54,6 +56,7 @@ GRPC_TO_TLS = Rule(
     "without `cafile` the engine speaks gRPC in plain text, and this server has a certificate and speaks TLS",
     fix="set `cafile` to the CA of the server's certificate",
     section=TRANSPORT,
+    known=READ,
 )
 TLS_TO_GRPC = Rule(
     "tls-to-grpc",
@@ -61,6 +64,7 @@ TLS_TO_GRPC = Rule(
     "with `cafile` the engine speaks gRPC over TLS, and this server has no certificate and key",
     fix="start the server with --ssl-certificate and --ssl-keyfile, or remove `cafile`",
     section=TRANSPORT,
+    known=READ,
 )
 FILE_UNUSABLE = Rule(
     "file-unusable",
@@ -75,6 +79,7 @@ CLIENT_CERTIFICATE_HALF = Rule(
     "`ssl_client_cert` and `ssl_client_key` go together: with one of them the engine shows no certificate",
     fix="set both, or none",
     section=TRANSPORT,
+    known=READ,
 )
 CAFILE_PLAINTEXT = Rule(
     "cafile-plaintext",
@@ -82,6 +87,7 @@ CAFILE_PLAINTEXT = Rule(
     "`cafile` does nothing with http://: the engine speaks plain text, and others on the network can read it",
     fix="write https://, or remove `cafile`",
     section=TRANSPORT,
+    known=READ,
 )
 TLS_HANDSHAKE = Rule(
     "tls-handshake",
@@ -96,6 +102,7 @@ HTTPS_UNTRUSTED = Rule(
     "without `cafile` this machine does not trust the server's certificate: <reason>",
     fix="set `cafile` to the CA of the certificate, if the engine's machine does not know it either",
     section=TRANSPORT,
+    known=READ,
 )
 
 RULES = rules_in(globals())

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 # The most severe first.
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+# How it is known what engines do: read in rasa-pro 3.21.0, run with rasa 3.6.21 or pypred 0.4.0; without it is ours.
+READ, RUN = "read", "run"
 
 
 @dataclass(frozen=True)

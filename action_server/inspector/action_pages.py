@@ -18,6 +18,7 @@ from action_server.flows.check.checking import check_text
 from action_server.inspector.calls_file import Wanted
 from action_server.inspector.catalogue import facts_of_all, tool_of
 from action_server.inspector.forms import changed_slots, fields_of
+from action_server.inspector.once import promise_of
 from action_server.inspector.pages import Inspector, Routes, fields_in
 from action_server.inspector.running import FACE_NAMES, request_of
 from action_server.project.location import locate_project
@@ -81,15 +82,17 @@ class ActionPages:
         inspector = self._inspector
         owner = getattr(action.run, "__self__", None)
         documented = action.run if owner is None else type(owner)
+        rule = inspector.assembly.settings.options.of(action.name, action.run).idempotent or None
         return {
             "facts": next(facts for facts in facts_of_all(inspector) if facts.action.name == action.name),
             "documentation": inspect.getdoc(documented) if vars(documented).get("__doc__") else "",
             "tool": tool_of(inspector, action),
             "callers": inspector.project.callers(action.name),
+            "classic_callers": inspector.project.classic_callers(action.name),
             "fields": self._fields(action) if inspector.may_run else [],
             "rows": inspector.file.find(Wanted(action=action.name), _LAST_CALLS),
-            "rule": inspector.assembly.settings.options.of(action.name, action.run).idempotent,
-            "missed": 0,
+            "promise": promise_of(rule, is_again=False),
+            "newest": None,
             "faces": FACE_NAMES,
             "face": FACE_NAMES[0],
             "form": form or {},

@@ -15,7 +15,7 @@ from action_server.inspector.one_call import slots_of
 from action_server.testing.recordings import RecordedCall
 from action_server.testing.stub_file import put_stubs
 from action_server.testing.stubs import make_stubs
-from action_server.testing.written_tests import is_testable, tests_of
+from action_server.testing.written_tests import tests_of, why_untestable
 
 # What a person pastes, in characters.
 _LONGEST = 50_000
@@ -58,7 +58,7 @@ def _copy(id: str, title: str, make: Any) -> Copy:
 
 
 def _test(call: RecordedCall) -> str:
-    if not is_testable(call) or not call.request:
+    if why_untestable(call) or not call.request:
         raise ValueError(f"an answer of {call.status} is no action's doing")
     return tests_of([call])
 

@@ -16,12 +16,15 @@ from action_server.project.domain import BUILT_IN_SLOTS, Slot
 _LONGEST = 20_000
 _PREFIX = "slot."
 _NEW_NAME, _NEW_VALUE = "new.name", "new.value"
+_UNKNOWN = "JSON or text"
 _TRUTHS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
 class SlotField:
-    """One field: what stands in it at first, and what can be chosen. ``kind`` is text, number, bool, choice or json."""
+    """One field: what stands in it at first, and what can be chosen. ``kind`` is text, number, bool, choice, json or
+    "JSON or text", where nobody knows.
+    """
 
     slot: str
     kind: str
@@ -45,6 +48,8 @@ class SlotField:
             return None
         if self.kind == "text":
             return text
+        if self.kind == _UNKNOWN:
+            return json_or_text(text)
         if self.kind == "bool" and text in _TRUTHS:
             return _TRUTHS[text]
         try:
@@ -115,4 +120,4 @@ def _kind(value: Any, slot: Slot | None) -> tuple[str, tuple[tuple[str, str], ..
         return "number", ()
     if (kind == "text" and value is None) or (isinstance(value, str) and is_plain(value)):
         return "text", ()
-    return "json", ()
+    return _UNKNOWN if value is None else "json", ()

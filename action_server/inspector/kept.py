@@ -8,33 +8,33 @@ from typing import Any
 
 import msgspec
 
-# How a call may end that is no failure of anybody.
-_FINE = frozenset({"ok", "rejected", "needs_domain", "cancelled", ""})
+# How a call may end that is no failure of anybody; the last ones are those of runs of jobs.
+_FINE = frozenset({"ok", "rejected", "needs_domain", "cancelled", "", "done", "given_back"})
 
 
 class Notes(msgspec.Struct):
-    """What was noted while a call ran. Times are seconds since it came; None where a step did not come to pass."""
+    """What was noted while a call ran, if anything was."""
 
-    decoded: float | None = None
-    started: float | None = None
-    on_thread: float | None = None
-    ended: float | None = None
     place: str = ""
     exception: str = ""
     # Each line: seconds since 1970, level, logger, text.
     lines: list[tuple[float, str, str, str]] = []
-    # Each request: when it began, how long it took, method, URL, what came of it.
+    # Each request: seconds since the call came, how long it took, method, URL, what came of it.
     outbound: list[tuple[float, float, str, str, str]] = []
     dropped: int = 0
 
 
-@dataclass(frozen=True)
-class CallRow:
-    """One call in the list. ``at`` is when it ended, in seconds since 1970; ``again`` is the call that it repeats."""
+class EndedCall(msgspec.Struct, frozen=True, array_like=True):
+    """One call that is to be kept, in the order in which a line of the file has it.
 
-    id: int
+    ``failed`` tells whether something went wrong, also where an apology was answered. ``at`` is when it ended, in
+    seconds since 1970; ``again`` is the call that it repeats; ``job`` is the id of the job of which it is a run, for
+    what is no call of an engine. The steps are microseconds since it came, None where one did not come to pass. The
+    sizes are in bytes, -1 for what is not kept as it was too large, or no call.
+    """
+
+    failed: bool
     at: float
-    worker: int
     face: str
     action: str
     sender_id: str
@@ -46,11 +46,27 @@ class CallRow:
     ms: float
     repeated: bool
     again: int | None
+    job: str
+    decoded: int | None
+    started: int | None
+    on_thread: int | None
+    ended: int | None
+    request: int
+    reply: int
+    notes: int
 
     @property
-    def failed(self) -> bool:
-        """Whether something went wrong, also where an apology was answered."""
-        return has_failed(self.outcome, self.status)
+    def size(self) -> int:
+        """How many bytes its parts have."""
+        return max(0, self.request) + max(0, self.reply) + self.notes
+
+
+class CallRow(EndedCall, frozen=True, array_like=True):
+    """One call in the list: whose it was, where its parts begin in the file, and its number."""
+
+    worker: int
+    start: int
+    id: int
 
 
 @dataclass(frozen=True)

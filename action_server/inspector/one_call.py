@@ -62,7 +62,7 @@ def view_of(call: KeptCall) -> CallView:
     """Return what is shown of a call."""
     reply = call.reply if isinstance(call.reply, dict) else {}
     events, responses = _objects(reply.get("events")), _objects(reply.get("responses"))
-    steps = list(_steps(call.notes))
+    steps = list(_steps(call.row, call.notes))
     length = max((step.start + step.milliseconds for step in steps), default=0.0)
     error = str(reply.get("error", "")) if call.row.status != 200 else ""
     return CallView(call, _changes(call, events), responses, events, steps, max(length, 0.001), error)
@@ -105,18 +105,18 @@ def _changes(call: KeptCall, events: Sequence[Mapping[str, Any]]) -> list[SlotCh
     return sorted(changes, key=lambda change: (not change.has_changed, not change.is_set, change.before is None))
 
 
-def _steps(notes: Notes) -> Iterator[Step]:
-    moments = (("decode", 0.0, notes.decoded), ("queue", notes.decoded, notes.started))
+def _steps(row: CallRow, notes: Notes) -> Iterator[Step]:
+    moments = (("decode", 0.0, row.decoded), ("queue", row.decoded, row.started))
     yield from (Step(name, *_span(start, end)) for name, start, end in moments if start is not None and end is not None)
-    begun = notes.started
-    if notes.on_thread is not None and begun is not None:
-        yield Step("thread", *_span(begun, notes.on_thread))
-        begun = notes.on_thread
-    if begun is not None and notes.ended is not None:
-        yield Step("run", *_span(begun, notes.ended))
+    begun = row.started
+    if row.on_thread is not None and begun is not None:
+        yield Step("thread", *_span(begun, row.on_thread))
+        begun = row.on_thread
+    if begun is not None and row.ended is not None:
+        yield Step("run", *_span(begun, row.ended))
     for start, seconds, method, url, outcome in notes.outbound:
         yield Step(f"{method} {url} → {outcome}", start * 1000, seconds * 1000, "outbound")
 
 
 def _span(start: float, end: float) -> tuple[float, float]:
-    return start * 1000, max(0.0, end - start) * 1000
+    return start / 1000, max(0.0, end - start) / 1000

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic import HTTPResponse, Request
 from sanic.exceptions import Forbidden, NotFound
@@ -20,6 +20,9 @@ from action_server.inspector.rendering import Pages
 from action_server.inspector.running import Runs
 from action_server.serving.http.app import SanicApp
 
+if TYPE_CHECKING:
+    from action_server.jobs.queue import JobQueue
+
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
@@ -30,7 +33,8 @@ Handler = Callable[..., Awaitable[HTTPResponse | None]]
 class Inspector:
     """What the pages are made from. ``may_run`` tells that calls may be run from them: in development.
 
-    ``since`` is when the server started, in seconds since 1970.
+    ``since`` is when the server started, in seconds since 1970; ``hides_values`` tells that there are privacy rules, by
+    which only what belongs to a call can be hidden.
     """
 
     assembly: Assembly
@@ -39,12 +43,21 @@ class Inspector:
     may_run: bool
     since: float
     project: ProjectView
+    hides_values: bool
     pages: Pages = field(init=False)
     runs: Runs = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pages", Pages(may_run=self.may_run))
+        object.__setattr__(self, "pages", Pages(may_run=self.may_run, has_jobs=self.queue is not None))
         object.__setattr__(self, "runs", Runs(self.assembly))
+
+    @property
+    def queue(self) -> JobQueue | None:
+        """The queue of jobs, if the actions have any."""
+        services = self.assembly.readiness.services
+        queue: Any = None if services is None else services.jobs
+        found: JobQueue | None = queue
+        return found
 
     @property
     def is_stopping(self) -> bool:
@@ -75,7 +88,9 @@ class Routes:
             return await handler(request, **parts)
 
         name = "inspector" + "-".join(part.partition(":")[0] for part in path.replace("<", "").split("/"))
-        self._inspector.app.add_route(guarded, f"/inspector{path}", ["POST" if runs else "GET"], name=name)
+        # Names of actions may be of any letters.
+        methods = ["POST" if runs else "GET"]
+        self._inspector.app.add_route(guarded, f"/inspector{path}", methods, name=name, unquote=True)
 
 
 async def static(request: Request, name: str) -> HTTPResponse:

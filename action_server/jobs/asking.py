@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,14 @@ from action_server.deadlines import time_left
 from action_server.errors import JobError
 from action_server.idempotency.rules import running_key
 from action_server.jobs.definitions import Job, Wish
+from action_server.jobs.origin import Origin, add_origin
 from action_server.runtime import services
 from action_server.telemetry.logs import running_call
 from action_server.telemetry.tracing import outbound_headers
 
 if TYPE_CHECKING:
+    from action_server.jobs.engine_settings import Route
+    from action_server.jobs.handover import Delivery
     from action_server.jobs.queue import JobQueue, Ordered
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,9 @@ class JobRun:
     fence: int
     is_cancelled: bool
     _report: Callable[[float | None, str], Coroutine[Any, Any, bool]]
+    # What it has said so far, nothing at first; of the conversation that the job was asked for in.
+    _delivery: Delivery
+    _origin: Origin
 
     @property
     def time_left(self) -> float | None:
@@ -56,8 +62,30 @@ class JobRun:
         """
         if part is not None and not 0 <= part <= 1:
             raise JobError("a job's progress is a number from 0 to 1")
-        if not await self._report(part, said):
+        if not await self._report(part, _storable(said)):
             raise JobError("this run was taken over by another process, or the job has ended")
+
+    def delivers(
+        self,
+        texts: str | Sequence[str] = (),
+        slots: Mapping[str, Any] | None = None,
+        *,
+        to: str | None = None,
+        intent: str | None = None,
+        route: Route | None = None,
+    ) -> None:
+        """Have texts said and slots set in the conversation once the run has returned; one that raises says nothing.
+
+        Several calls add up to one delivery, in their order. ``to`` is the conversation's id, by default that of the
+        call which asked for the job. ``intent`` is what a classic assistant answers with its own rules; slots reach it
+        as entities. ``route`` is chosen by engine and channel if it is None; docs/howto/answer-later.md has the table.
+
+        Raises:
+            JobError: a text is empty, a value is no JSON, or nobody knows for which conversation it is.
+        """
+        self._delivery = self._delivery.with_more(texts, slots, to, intent, route)
+        if not self._delivery.conversation:
+            raise JobError(f"job {self._delivery.job}: it was asked for outside of a conversation: say which, with to=")
 
 
 # Of the running job; set by the runner.
@@ -91,12 +119,12 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
     call = running_call.get(None)
     order = Order(
         wish.job.name,
-        text,
+        add_origin(text, _origin_here()),
         wish.delay,
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),
-        conversation=call.sender_id if call else "",
-        request_id=call.request_id if call else "",
+        conversation=_storable(call.sender_id) if call else "",
+        request_id=_storable(call.request_id) if call else "",
         traceparent=outbound_headers().get("traceparent", ""),
     )
     ordered = await queue.enqueue(order, wish.connection)
@@ -113,11 +141,21 @@ async def cancel(job_id: str) -> bool:
     return await _queue("").cancel(job_id) in ("waiting", "running", "parked")
 
 
+def _origin_here() -> Origin:
+    run = running_job.get(None)
+    return Origin.here() if run is None else run._origin
+
+
 def _key_of(wish: Wish, text: str) -> str | None:
     if wish.key is not None:
         return f"key {wish.key}"
     once = running_key.get()
     return f"once {once} {hashlib.sha256(text.encode()).hexdigest()}" if once else None
+
+
+def _storable(text: str) -> str:
+    """Return a text that came from outside without what no database keeps: NUL and lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def _queue(name: str) -> JobQueue:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from action_server.errors import JobError, RegistrationError
+from action_server.jobs.origin import ORIGIN
 from action_server.jobs.values import MOST_BYTES, decode, encode
 from action_server.source import place_of
 
@@ -117,6 +118,7 @@ class Job(Generic[P, R]):
         """Return the arguments of a stored call. Raises :class:`JobError` if they fit the function no longer."""
         types = self.types
         stored = json.loads(text)
+        stored.pop(ORIGIN, None)
         try:
             types.signature.bind(**stored)
         except TypeError as exc:

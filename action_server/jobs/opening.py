@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
@@ -13,9 +14,15 @@ from action_server.jobs.finding import find_jobs
 from action_server.runtime.services import Services
 from action_server.runtime.threads import Threads
 from action_server.source import one_line
+from action_server.telemetry.metrics import Metrics
+from action_server.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
+    from action_server.telemetry.call_notes import Witnesses
+
+# Seconds. Prometheus usually asks once in 15.
+MEASURED_EVERY = 10.0
 
 
 async def open_queue(
@@ -47,22 +54,53 @@ async def open_queue(
 
 @asynccontextmanager
 async def running_jobs(
-    package: str, services: Services | None, threads: Threads, concurrency: int
+    package: str,
+    services: Services | None,
+    threads: Threads,
+    concurrency: int,
+    *,
+    metrics: Metrics | None = None,
+    tracing: Tracing | None = None,
+    witnesses: Callable[[], Witnesses | None] = lambda: None,
 ) -> AsyncIterator[Callable[[], None]]:
     """Run the jobs of a package within the block, so many at once; none if there is no queue, or for 0.
 
-    Yields what is to be called when the process is about to stop: from then on no further job is begun.
+    The queue is measured in either case, if there are ``metrics``; ``witnesses`` is asked before each run who is to see
+    it. Yields what is to be called when the process is about to stop: from then on no further job is begun.
     """
     queue = services.jobs if services is not None else None
-    if queue is None or concurrency == 0:
+    if services is None or queue is None:
         yield _nothing
         return
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
     assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    async with JobRunner(queue, find_jobs(package), threads, services, concurrency=concurrency) as runner:
+    found = {**find_jobs(package), **services.own_jobs}
+    async with AsyncExitStack() as stack:
+        if metrics is not None:
+            stack.push_async_callback(_cancel, asyncio.create_task(_measure(queue, tuple(found), metrics)))
+        if concurrency == 0:
+            yield _nothing
+            return
+        tally = None if metrics is None else metrics.job_ran
+        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing, "witnesses": witnesses}
+        runner = await stack.enter_async_context(JobRunner(queue, found, threads, services, **rest))
         yield runner.claim_no_more
+
+
+async def _measure(queue: JobQueue, names: Sequence[str], metrics: Metrics) -> None:
+    """Measure the queue from time to time; while the database does not answer, the metrics stay what they were."""
+    while True:
+        with suppress(DatabaseError):
+            for name, depth in (await queue.measure(names)).items():
+                metrics.queue_measured(name, *depth)
+        await asyncio.sleep(MEASURED_EVERY)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _nothing() -> None:

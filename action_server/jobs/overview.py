@@ -62,6 +62,25 @@ async def find_jobs_by_start(database: Database, start: str) -> Sequence[JobShow
     return await _read(database, jobs.c.id.startswith(start.lower(), autoescape=True), jobs.c.id, limit=2)
 
 
+async def jobs_of_request(database: Database, request_id: str, limit: int) -> Sequence[JobShown]:
+    """Return the jobs that calls with this request id asked for, the latest first. Raises `DatabaseError`."""
+    return await _read(database, jobs.c.request_id == request_id[:200], jobs.c.created_at.desc(), limit=limit)
+
+
+async def contents_of_job(database: Database, job_id: str) -> tuple[str, str | None] | None:
+    """Return what a job was given and, if it is done, what it returned, as JSON: both may be people's data.
+
+    None if there is no such job. Raises `DatabaseError`.
+    """
+    query = select(jobs.c.arguments, jobs.c.result).where(jobs.c.id == job_id)
+
+    async def read(connection: AsyncConnection) -> tuple[str, str | None] | None:
+        row = (await connection.execute(query)).first()
+        return None if row is None else (row.arguments, row.result)
+
+    return await database.read(read)
+
+
 async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
     """Let a job that is parked or cancelled be run again, as if it were new, with ``deadline`` seconds for all tries.
 

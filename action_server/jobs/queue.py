@@ -10,14 +10,15 @@ an even one there (:mod:`action_server.idempotency.host_clock`).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,6 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
 from action_server.idempotency.table import started_of, time_of
+from action_server.jobs.claiming import BESIDE, Looking, looking_for, times_of
+from action_server.jobs.endings import End, Endings, ending
+from action_server.jobs.measuring import Depth, measure
 from action_server.jobs.table import jobs, keys
 
 # Seconds. A run whose process did not renew its lease for so long is taken over.
@@ -88,6 +92,12 @@ class JobQueue:
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
         self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._times = times_of(is_given=self._clock is not None)
+        self._endings = Endings(self._write_done)
+        # Of the two statements that lock several of our rows, in any order: at once, each could wait for the other.
+        self._locking = asyncio.Lock()
+        self._statements: dict[tuple[str, ...], Looking] = {}
+        self._ending: dict[int, Update] = {}
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
     async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
@@ -140,40 +150,38 @@ class JobQueue:
 
     async def claim(self, names: Collection[str], limit: int) -> Sequence[Claimed]:
         """Take up to so many jobs that are due, of those whose names are known here; the ones due longest first."""
-        now = self._started()
-        due = select(jobs.c.id).where(jobs.c.due_at <= now, jobs.c.name.in_(names)).order_by(jobs.c.due_at)
-        # A statement of its own: inlined, PostgreSQL may run it once more for each row, and take more than the limit.
-        picked = due.limit(limit).with_for_update(skip_locked=True).cte("picked")
-        is_dead = jobs.c.state == "running"
-        values = {
-            "state": "running",
-            "owner": self.owner,
-            "due_at": self._now() + self.lease,
-            "started_at": self._now(),
-            "fence": jobs.c.fence + 1,
-            "attempt": jobs.c.attempt + case((is_dead, 0), else_=1),
-            "losses": jobs.c.losses + case((is_dead, 1), else_=0),
-        }
-        taking = update(jobs).where(jobs.c.id.in_(select(picked.c.id))).values(**values)
-        left, waited = (jobs.c.deadline_at - now).label("left"), (now - jobs.c.created_at).label("waited")
+        if not names:
+            return []
+        known = {"most": limit, "window": limit + BESIDE, "by": self.owner, "lease": self.lease, **self._clock_given()}
+        taking = self._looking(names).take
 
         async def take(connection: AsyncConnection) -> list[Claimed]:
-            rows = await connection.execute(taking.returning(*_CLAIMED, left, waited))
+            rows = await connection.execute(taking, known)
             return [Claimed(**row._mapping) for row in rows]
 
         return await self.database.write(take)
 
     async def next_due(self, names: Collection[str]) -> float | None:
         """Return in how many seconds the next job of these names is due, 0 or less if one is; None if there is none."""
-        query = select(func.min(jobs.c.due_at) - self._started()).where(
-            jobs.c.due_at.is_not(None), jobs.c.name.in_(names)
-        )
+        if not names:
+            return None
+        query, known = self._looking(names).due, self._clock_given()
 
         async def look(connection: AsyncConnection) -> float | None:
-            found: float | None = (await connection.execute(query)).scalar()
+            found: float | None = (await connection.execute(query, known)).scalar()
             return found
 
         return await self.database.read(look)
+
+    def _looking(self, names: Collection[str]) -> Looking:
+        key = tuple(sorted(names))
+        found = self._statements.get(key)
+        if found is None:
+            found = self._statements[key] = looking_for(key, self._times)
+        return found
+
+    def _clock_given(self) -> dict[str, float]:
+        return {} if self._clock is None else {"clock": self._clock()}
 
     async def renew(self, claimed: Sequence[Claimed]) -> tuple[set[str], set[str]]:
         """Renew the leases of runs; return the ids of those that are still ours, and of those to be cancelled."""
@@ -187,7 +195,8 @@ class JobQueue:
             ours = [row for row in rows if fences[row.id] == row.fence]
             return {row.id for row in ours}, {row.id for row in ours if row.cancel_asked}
 
-        return await self.database.write(renew)
+        async with self._locking:
+            return await self.database.write(renew)
 
     async def report(self, claimed: Claimed, progress: float | None, said: str) -> bool:
         """Write down how far a run has come. Returns False if it is somebody else's by now."""
@@ -196,7 +205,22 @@ class JobQueue:
 
     async def done(self, claimed: Claimed, result: str) -> bool:
         """Write down that a job is done. Returns False if the run was taken over: then nothing was written."""
-        return await self._update(claimed, **self._ended("done"), result=result, problem=None)
+        return await self._endings.add(claimed.id, claimed.fence, result)
+
+    async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
+        known: dict[str, Any] = {"by": self.owner, **self._clock_given()}
+        for number, end in enumerate(ends):
+            known |= {f"id_{number}": end.id, f"fence_{number}": end.fence, f"result_{number}": end.result}
+        if len(ends) not in self._ending:
+            self._ending[len(ends)] = ending(len(ends), self._times)
+        writing = self._ending[len(ends)]
+
+        async def write(connection: AsyncConnection) -> Collection[tuple[str, int]]:
+            rows = await connection.execute(writing, known)
+            return {(row.id, row.fence) for row in rows}
+
+        async with self._locking:
+            return await self.database.write(write)
 
     async def retry(self, claimed: Claimed, pause: float, problem: str) -> bool:
         """Let a job that failed be run again in ``pause`` seconds. Returns False if the run was taken over."""
@@ -255,7 +279,13 @@ class JobQueue:
         is_old = or_(
             and_(jobs.c.state != "parked", jobs.c.ended_at <= now - keep), jobs.c.ended_at <= now - keep_parked
         )
-        old = select(jobs.c.id).where(jobs.c.ended_at.is_not(None), is_old).order_by(jobs.c.ended_at).limit(limit)
+        # The first part is for the index: what may be old at all.
+        old = (
+            select(jobs.c.id)
+            .where(jobs.c.ended_at <= now - min(keep, keep_parked), is_old)
+            .order_by(jobs.c.ended_at)
+            .limit(limit)
+        )
 
         async def sweep(connection: AsyncConnection) -> int:
             ids = (await connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
@@ -265,6 +295,10 @@ class JobQueue:
 
         return await self.database.write(sweep)
 
+    async def measure(self, names: Collection[str]) -> Mapping[str, Depth]:
+        """Return how many jobs of each name there are, and how late the oldest is."""
+        return await measure(self.database, names, self._times, self._clock_given())
+
     def _ended(self, state: str) -> dict[str, Any]:
         return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
 
@@ -273,20 +307,6 @@ class JobQueue:
 
     def _started(self) -> ColumnElement[float]:
         return started_of(self._clock)
-
-
-_CLAIMED = (
-    jobs.c.id,
-    jobs.c.name,
-    jobs.c.arguments,
-    jobs.c.attempt,
-    jobs.c.losses,
-    jobs.c.fence,
-    jobs.c.cancel_asked,
-    jobs.c.conversation,
-    jobs.c.request_id,
-    jobs.c.traceparent,
-)
 
 
 def _nothing() -> None:

@@ -13,15 +13,19 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from action_server.deadlines import DeadlinePassed, within
-from action_server.errors import DatabaseError, JobError
+from action_server.errors import DatabaseError, DeliveryError, JobError
 from action_server.jobs.asking import JobRun, running_job
 from action_server.jobs.definitions import Job
+from action_server.jobs.handover import DEADLINE, DELIVER, Delivery
+from action_server.jobs.origin import read_origin
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads, is_async
 from action_server.source import one_line, place_of_failure
+from action_server.telemetry.call_notes import Witnesses, noted_call
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
+from action_server.telemetry.tracing import Tracing
 
 logger = logging.getLogger("action_server.jobs")
 
@@ -36,7 +40,12 @@ MOST_LOSSES = 5
 # How long jobs are kept that ended well or were cancelled, and those that are parked.
 KEEP, KEEP_PARKED = 7 * 86_400.0, 30 * 86_400.0
 _SWEEP_EVERY = 600.0
+# How soon it looks again when others were about to take all that is due.
+_BUSY = 0.05
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
+
+# What a call is answered with; a run answers nobody.
+_WITHOUT_STATUS = 200
 
 _Why = Literal["", "cancelled", "lost", "stopping"]
 
@@ -75,6 +84,8 @@ class JobRunner:
         poll: float = POLL,
         grace: float = GRACE,
         tally: Tally | None = None,
+        tracing: Tracing | None = None,
+        witnesses: Callable[[], Witnesses | None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._jobs = jobs
@@ -84,10 +95,13 @@ class JobRunner:
         self._poll = poll
         self._grace = grace
         self._tally: Tally = tally or _count_nothing
+        self._tracing = tracing or Tracing.off()
+        self._witnesses = witnesses
         self._running: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_down = False
+        self._has_more = False
         self._tasks: list[asyncio.Task[None]] = []
         # Of runs, until what came of them is written.
         self._runs: set[asyncio.Task[None]] = set()
@@ -144,16 +158,22 @@ class JobRunner:
     async def _claim_and_wait(self) -> None:
         self._wake.clear()
         free = 0 if self._is_stopping else self._concurrency - len(self._running)
-        # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do.
-        due = await self._queue.next_due(self._jobs) if free else None
-        self._is_down = False
-        if due is not None and due <= 0:
+        # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do. Where there was more than
+        # enough just now, there is mostly more.
+        due = None
+        if free:
+            due = 0.0 if self._has_more else await self._queue.next_due(self._jobs)
+            self._is_down = self._has_more = False
+        # It may have been told to stop while it looked.
+        if due is not None and due <= 0 and not self._is_stopping:
             claimed = await self._queue.claim(self._jobs, free)
             for one in claimed:
                 self._start(one)
+            self._has_more = len(claimed) == free
             if claimed:
                 return
-        pause = self._poll if due is None else min(self._poll, max(due, 0.0) or self._poll)
+        # What is due and was not to be had is being taken by others.
+        pause = self._poll if due is None else min(self._poll, due if due > 0 else _BUSY)
         if self._is_stopping:
             return
         try:
@@ -186,7 +206,9 @@ class JobRunner:
 
     def _start(self, claimed: Claimed) -> None:
         report = partial(self._queue.report, claimed)
-        run = JobRun(claimed.id, claimed.attempt, claimed.fence, is_cancelled=False, _report=report)
+        origin = read_origin(claimed.arguments)
+        delivery = Delivery(claimed.id, claimed.name, claimed.conversation, origin=origin)
+        run = JobRun(claimed.id, claimed.attempt, claimed.fence, False, report, delivery, origin)
         running = self._running[claimed.id] = _Running(claimed, run)
         running.task = asyncio.create_task(self._see_to(running))
         self._runs.add(running.task)
@@ -196,15 +218,25 @@ class JobRunner:
         claimed = running.claimed
         # A name of the job's own; what is logged and asked of others on the way belongs to the call that wanted it.
         context = CallContext(claimed.name, claimed.conversation, "job", claimed.request_id)
+        witnesses = self._witnesses()
+        seen = None if witnesses is None else witnesses.begin("job", claimed.request_id)
         try:
-            with calling(context), use_services(self._services):
+            with (
+                calling(context),
+                use_services(self._services),
+                self._tracing.job(claimed.name, claimed.traceparent) as span,
+            ):
                 outcome = await self._outcome(running)
+                if outcome.error is not None:
+                    span.failed(outcome.error)
                 # From here on nothing cuts it: what it came to has to be written.
                 self._running.pop(claimed.id, None)
                 await self._write(running, outcome)
         finally:
             self._running.pop(claimed.id, None)
             self._wake.set()
+            if seen is not None:
+                seen.end(_WITHOUT_STATUS, b"")
 
     async def _outcome(self, running: _Running) -> _Outcome:
         """Run a job, and return how that is to be written, and what is to be said of it."""
@@ -230,8 +262,7 @@ class JobRunner:
             running.run.is_cancelled = True
             return _failed(queue, claimed, job, exc, f"took longer than {limit:g} s")
         except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001 - written down, with its traceback
-            place = place_of_failure(exc)
-            return _failed(queue, claimed, job, exc, type(exc).__name__ + (f" at {place}" if place else ""))
+            return _after_error(queue, claimed, job, exc)
         finally:
             running_job.reset(token)
         try:
@@ -239,7 +270,19 @@ class JobRunner:
         except JobError as exc:
             # It has done its work: a repeat would come to the same.
             return _parked(queue, claimed, str(exc))
-        return _Outcome(partial(queue.done, claimed, text), "done")
+        return _Outcome(partial(self._finish, running, text), "done")
+
+    async def _finish(self, running: _Running, result: str) -> bool:
+        """Hand over what the run wants said, and write that it is done.
+
+        Killed in between, it is run once more; the key of what was handed over makes one delivery of the two.
+        """
+        said = running.run._delivery
+        if said.texts or said.slots or said.intent:
+            deliver = self._jobs.get(DELIVER)
+            deadline = DEADLINE if deliver is None else deliver.rules.deadline
+            await self._queue.enqueue(said.as_order(running.claimed, deadline))
+        return await self._queue.done(running.claimed, result)
 
     def _after_cancel(self, running: _Running, job: Job[..., Any], error: asyncio.CancelledError) -> _Outcome:
         queue, claimed = self._queue, running.claimed
@@ -251,12 +294,11 @@ class JobRunner:
             # A thread goes on until the process has ended: nobody else should begin before.
             pause = 0.0 if is_async(job.function) else queue.lease
             return _Outcome(partial(queue.give_back, claimed, pause), "given_back")
-        place = place_of_failure(error)
-        return _failed(queue, claimed, job, error, "CancelledError" + (f" at {place}" if place else ""))
+        return _after_error(queue, claimed, job, error)
 
     async def _write(self, running: _Running, outcome: _Outcome) -> None:
         claimed, error = running.claimed, outcome.error
-        ran = time.monotonic() - running.began
+        ran, ended = time.monotonic() - running.began, time.perf_counter()
         is_written = outcome.end is None or await self._try_to_write(claimed, outcome.end)
         word = outcome.word if is_written else "lost"
         self._tally(claimed.name, word, claimed.waited, ran)
@@ -269,6 +311,7 @@ class JobRunner:
             **outcome.facts,
         }
         traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
+        _note(claimed, word, ended)
         event, level = _LINES[word]
         logger.log(level, event, extra=told, exc_info=traceback)
 
@@ -304,6 +347,25 @@ class _Outcome(NamedTuple):
     word: str
     facts: Mapping[str, object] = {}
     error: BaseException | None = None
+
+
+def _after_error(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException) -> _Outcome:
+    """Return the end of a run that raised. Only of an error of ours are the words known to hold no value."""
+    if isinstance(error, DeliveryError):
+        problem = str(error)
+        return (
+            _parked(queue, claimed, problem, error) if error.is_final else _failed(queue, claimed, job, error, problem)
+        )
+    place = place_of_failure(error)
+    return _failed(queue, claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
+
+
+def _note(claimed: Claimed, word: str, ended: float) -> None:
+    """Tell whoever sees this run what came of it."""
+    notes = noted_call.get()
+    if notes is not None:
+        notes.action, notes.sender_id, notes.job, notes.outcome = claimed.name, claimed.conversation, claimed.id, word
+        notes.started, notes.ended = notes.began, ended
 
 
 def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:

@@ -5,7 +5,7 @@ docs/howto/answer-later.md has them as SQL, for whoever creates tables by hand.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -42,9 +42,13 @@ jobs = Table(
     Column("traceparent", String(200), nullable=False, default=""),
 )
 _is_due = jobs.c.due_at.is_not(None)
-Index("action_server_jobs_due", jobs.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
+# By name: a worker that does not know a name passes by all of its jobs at once.
+Index("action_server_jobs_due", jobs.c.name, jobs.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
 _has_ended = jobs.c.ended_at.is_not(None)
 Index("action_server_jobs_ended", jobs.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
+# The few that are counted every some seconds.
+is_counted = text("state IN ('running', 'parked')")
+Index("action_server_jobs_counted", jobs.c.name, jobs.c.state, sqlite_where=is_counted, postgresql_where=is_counted)
 
 keys = Table(
     "action_server_job_keys",

@@ -27,7 +27,7 @@ from action_server.project.regular_expressions import LimitedPattern
 _JINJA = SandboxedEnvironment(autoescape=False)
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # Stands for what Jinja makes while nothing is rendered.
-_JINJA_PLACEHOLDER = "made_by_jinja"
+JINJA_PLACEHOLDER = "made_by_jinja"
 _FILTERS_WITHOUT_TEXT = frozenset({"abs", "count", "float", "int", "length", "round", "sum"})
 _parser_lock = threading.Lock()
 
@@ -126,7 +126,7 @@ def names_in(text: str) -> frozenset[str]:
     """Return the names a condition looks up ("slots.age"); those that Jinja makes are not among them."""
     predicate = _parse_predicate(_replace_jinja(text))
     return (
-        frozenset(n for n in _names_of(predicate.ast) if _JINJA_PLACEHOLDER not in n)
+        frozenset(n for n in _names_of(predicate.ast) if JINJA_PLACEHOLDER not in n)
         if predicate.is_valid()
         else frozenset()
     )
@@ -235,7 +235,7 @@ def _errors(predicate: _ParsedPredicate) -> list[str]:
 
 
 def _replace_jinja(text: str) -> str:
-    return _EXPRESSION.sub(_JINJA_PLACEHOLDER, text)
+    return _EXPRESSION.sub(JINJA_PLACEHOLDER, text)
 
 
 def _names_of(node: Any) -> Iterator[str]:

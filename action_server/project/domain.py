@@ -18,6 +18,8 @@ BUILT_IN_SLOTS: Mapping[str, Any] = {
     "session_started_metadata": None,
     "mocked_datetime": None,
 }
+# The language of a conversation, a slot that the engine makes of config.yml.
+LANGUAGE = "language"
 SLOT_TYPES = ("text", "bool", "float", "list", "categorical", "strict_categorical", "any")
 # `custom` is the old name of `controlled`.
 MAPPING_TYPES = ("from_llm", "controlled", "custom", "from_entity", "from_text", "from_intent", "from_trigger_intent")
@@ -116,6 +118,8 @@ class Variation(Frozen):
     image: str = ""
     attachment: Any = None
     custom: Any = None
+    # Its text in other languages; those of buttons stand in them.
+    translation: Mapping[str, str] = {}
     metadata: Mapping[str, Any] = {}
     extra: Mapping[str, Any] = {}
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from action_server.project.domain import Domain, Form, ListedAction, Response, SessionConfig, Slot
+from action_server.project.domain import (
+    LANGUAGE,
+    Domain,
+    Form,
+    ListedAction,
+    Response,
+    SessionConfig,
+    Slot,
+    SlotMapping,
+)
 from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.places import Problems, Severity
 from action_server.project.response_reader import read_response
@@ -34,8 +43,11 @@ TELLING_KEYS = ("slots", "actions", "forms", "session_config", "intents", "entit
 _OPTIONS = {
     "entities": ("roles", "groups", "influence_conversation"),
     "intents": ("use_entities", "ignore_entities", "triggers", "is_retrieval_intent"),
+    "actions": ("send_domain",),
 }
-_SINGULAR = {"entities": "entity", "intents": "intent"}
+_SINGULAR = {"entities": "entity", "intents": "intent", "actions": "action"}
+
+_VERSION = "3.1"
 
 T = TypeVar("T")
 
@@ -53,12 +65,20 @@ class DomainReader:
         self._entities: dict[str, Place] = {}
         self._session: SessionConfig | None = None
         self._raw: dict[str, Any] = {"version": "3.1"}
+        # Names that stand twice in the lists of one file, and the versions of the files.
+        self._repeated: list[tuple[str, str, Place, Place]] = []
+        self._versions: list[Node | None] = []
 
     def add(self, node: Node, *, is_default: bool = False) -> None:
         """Add a domain file. ``is_default`` marks the engine's own part, which the project's overrides silently."""
         if not node.is_mapping:
             self._problems.at(node.place, f"a domain has to be a mapping, not {kind_of(node)}")
             return
+        version = node.get("version")
+        if not is_default:
+            self._versions.append(version)
+        if version is not None and not isinstance(version.value, str | None):
+            self._problems.at(version.place, "'version' has to be a text: write it in quotes")
         for key in node.keys:
             if key not in DOMAIN_KEYS:
                 self._problems.at(
@@ -93,8 +113,31 @@ class DomainReader:
             severity,
         )
 
+    def add_language(self, language: Any, additional: Any) -> None:
+        """Add the slot in which the engine keeps the language, unless the project has one of its name."""
+        codes = [code for code in (additional if isinstance(additional, list) else []) if isinstance(code, str)]
+        first = language if isinstance(language, str) else None
+        if LANGUAGE not in self._slots and (codes or first):
+            values = (*codes, *((first,) if first and first not in codes else ()))
+            self._slots[LANGUAGE] = Slot(
+                name=LANGUAGE,
+                type="strict_categorical",
+                at=Place(file=""),
+                initial_value=first,
+                values=values,
+                mappings=(SlotMapping(type="controlled", at=Place(file="")),),
+                is_default=True,
+            )
+
     def build(self) -> Domain:
         """Return the domain of all files."""
+        # One file is taken as it is; as soon as there are two, engines merge lists, and each name is left once.
+        is_merged = len(self._versions) > 1
+        for key, name, at, first in self._repeated:
+            self._note_duplicate(key, name, at, first, "warning" if is_merged else "error")
+        version = None if is_merged or not self._versions else self._versions[0]
+        if version is not None and _is_newer(version.raw):
+            self._problems.at(version.place, f"the domain is of the version {version.raw!r}; engines know {_VERSION}")
         return Domain(
             slots=self._slots,
             responses=self._responses,
@@ -141,16 +184,15 @@ class DomainReader:
             return
         for element in section.elements():
             name = _entry_name(element)
+            if element.is_scalar and not isinstance(element.value, str) and name:
+                self._problems.at(element.place, f"{key!r} of a domain lists names: write {name} in quotes")
             if not name:
                 self._problems.at(element.place, f"{key!r} of a domain lists names, not {kind_of(element)}")
             elif name not in into:
                 into[name] = read(name, element.place)
                 self._raw.setdefault(key, []).append(element.plain() if element.is_mapping else name)
-            elif key == "actions":
-                self._note_duplicate(key, name, element.place, _place_of(into[name]))
             elif _place_of(into[name]).file == element.place.file:
-                # Parts of a domain in several files may list the same names; engines refuse one list that does.
-                self._note_duplicate(key, name, element.place, _place_of(into[name]), "error")
+                self._repeated.append((key, name, element.place, _place_of(into[name])))
             self._check_options(key, element)
 
     def _read_form(self, name: str, node: Node, at: Place) -> Form:
@@ -168,6 +210,8 @@ class DomainReader:
             for key in names:
                 fields.skip(key)
         ignored = fields.texts("ignored_intents")
+        if fields.has("ignored_intents") and required is None and not has_mappings:
+            self._problems.at(fields.place_of("ignored_intents"), f"{fields.what} has no `required_slots` beside it")
         form = Form(name=name, at=at, required_slots=names, has_mappings=has_mappings, ignored_intents=ignored)
         fields.note_unknown_keys()
         return form
@@ -178,25 +222,38 @@ class DomainReader:
             return
         fields = Fields(found, "session_config", self._problems)
         minutes = fields.number("session_expiration_time")
+        if minutes is not None and minutes < 0:
+            self._problems.at(fields.place_of("session_expiration_time"), "'session_expiration_time' is below 0")
         config = SessionConfig(
             session_expiration_time=60 if minutes is None else minutes,
             carry_over_slots_to_new_session=fields.flag("carry_over_slots_to_new_session", True),
         )
-        fields.skip("start_session_after_expiry")
-        fields.note_unknown_keys()
-        if self._session is not None and self._session != config:
-            self._problems.at(found.place, "the domain has two different session_config; the first one counts")
+        fields.check_flag("start_session_after_expiry")
+        fields.note_unknown_keys("warning")
+        if self._session is not None and self._session not in (config, SessionConfig()):
+            what = "the domain has two different session_config; the first one counts"
+            self._problems.at(found.place, what, "warning")
             return
-        self._session = self._session or config
+        self._session = config
         self._raw["session_config"] = config.model_dump()
 
     def _check_options(self, key: str, element: Node) -> None:
         known = _OPTIONS.get(key, ())
         for name, options in element.items() if known else ():
+            what = f"the {_SINGULAR[key]} {name!r}"
+            if options.value is None or (options.value == {} and key != "actions"):
+                self._problems.at(options.place, f"{what} has nothing behind its colon: write `- {name}`")
+            if key == "actions" and options.is_scalar and options.raw:
+                self._problems.at(options.place, f"an action is listed as `- {options.raw}`")
             for option, at in options.keys.items():
                 if option not in known:
-                    what = f"{_SINGULAR.get(key, key)} {name!r}"
-                    self._problems.at(at, f"the {what} has no key {option!r}{did_you_mean(option, known)}", "warning")
+                    # Of actions engines know no other.
+                    severity: Severity = "error" if key == "actions" else "warning"
+                    self._problems.at(at, f"{what} has no key {option!r}{did_you_mean(option, known)}", severity)
+            if "triggers" in options.keys:
+                self._problems.at(
+                    options.keys["triggers"], f"{what} `triggers` an action, as until Rasa 2: write a rule"
+                )
 
     def _note_duplicate(self, key: str, name: str, at: Place, first: Place, severity: Severity = "warning") -> None:
         what = _SINGULAR.get(key, key[:-1])
@@ -214,6 +271,12 @@ def _entry_name(element: Node) -> str:
     for name, options in element.items():
         return options.raw if name == "action" and options.is_scalar and options.raw else name
     return ""
+
+
+def _is_newer(version: str) -> bool:
+    parts = version.strip("\"'").split(".")
+    known = tuple(map(int, _VERSION.split(".")))
+    return all(part.isdigit() for part in parts) and tuple(map(int, parts)) > known
 
 
 def _place_of(entry: Any) -> Place:

@@ -51,6 +51,7 @@ DEFAULT_INTENTS = frozenset(
         "session_start",
         "session_end",
         "nlu_fallback",
+        "out_of_scope",
         "silence_timeout",
         "vaig_event_start",
         "USER_SILENCE",

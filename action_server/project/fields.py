@@ -5,6 +5,7 @@ What engines do here was read in rasa-pro 3.21.0.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from action_server.nearest import did_you_mean as did_you_mean
@@ -24,20 +25,29 @@ def kind_of(node: Node) -> str:
 
 
 class Fields:
-    """The entries of one mapping. ``what`` names it in problems: "the flow 'x'"."""
+    """The entries of one mapping. ``what`` names it in problems: "the flow 'x'".
 
-    def __init__(self, node: Node, what: str, problems: Problems) -> None:
+    ``filled``: a key may not stand without a value, but for the keys named in ``or_empty``. The schema of flows has it
+    so, that of domains has not.
+    """
+
+    def __init__(
+        self, node: Node, what: str, problems: Problems, *, filled: bool = False, or_empty: Collection[str] = ()
+    ) -> None:
         self.place = node.place
         self.what = what
         self._node = node
-        self._problems = problems
+        self.problems = problems
         self._known: set[str] = set()
         if not node.is_mapping:
             self.problem(node.place, f"{what} has to be a mapping, not {kind_of(node)}")
+        for key, value in node.items() if filled else ():
+            if value.value is None and key not in or_empty:
+                self.problem(node.keys.get(key, value.place), f"{key!r} of {what} has no value")
 
     def problem(self, place: Place, message: str) -> None:
         """Note a problem."""
-        self._problems.at(place, message)
+        self.problems.at(place, message)
 
     def has(self, key: str) -> bool:
         """Tell whether there is an entry."""
@@ -58,14 +68,13 @@ class Fields:
         return default if node is None else node.plain()
 
     def text(self, key: str, default: str = "") -> str:
-        """Return a text as it is written; numbers and booleans are texts here, since ids may look like them."""
+        """Return a text; a number, or true and false, is a problem, and is read as it is written."""
         node = self.take(key)
         if node is None or node.value is None:
             return default
-        if not node.is_scalar:
-            self._wrong(key, node, "a text")
-            return default
-        return node.value if isinstance(node.value, str) else node.raw
+        if not isinstance(node.value, str):
+            self._wrong(key, node, "a text (write it in quotes)" if node.is_scalar else "a text")
+        return node.raw if node.is_scalar else default
 
     def flag(self, key: str, default: bool = False) -> bool:
         """Return true or false."""
@@ -101,10 +110,10 @@ class Fields:
         """Return a list of texts."""
         found = []
         for node in self.elements(key):
+            if not isinstance(node.value, str):
+                self.problem(node.place, f"{key!r} of {self.what} has to list texts, not {kind_of(node)}")
             if node.is_scalar and node.value is not None:
                 found.append(node.raw)
-            else:
-                self.problem(node.place, f"{key!r} of {self.what} has to list texts, not {kind_of(node)}")
         return tuple(found)
 
     def mapping(self, key: str) -> dict[str, Any]:
@@ -117,6 +126,15 @@ class Fields:
             return {}
         plain: dict[str, Any] = node.plain()
         return plain
+
+    def check(self, key: str, wanted: str, *types: type) -> None:
+        """Note a problem if an entry that nobody needs is of none of these types. Null passes; true is no number."""
+        node = self.take(key)
+        found = None if node is None else node.value
+        if node is None or found is None:
+            return
+        if not isinstance(found, types) or (isinstance(found, bool) and bool not in types):
+            self._wrong(key, node, wanted)
 
     def check_text(self, key: str) -> None:
         """Note a problem if an entry that nobody needs is not a text."""
@@ -143,7 +161,7 @@ class Fields:
         for key, _ in self._node.items():
             if key not in self._known:
                 hint = did_you_mean(key, self._known)
-                self._problems.at(self.place_of(key), f"{self.what} has no key {key!r}{hint}", severity)
+                self.problems.at(self.place_of(key), f"{self.what} has no key {key!r}{hint}", severity)
 
     def _wrong(self, key: str, node: Node, wanted: str) -> None:
         self.problem(node.place, f"{key!r} of {self.what} has to be {wanted}, not {kind_of(node)}")

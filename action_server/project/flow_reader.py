@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 
 from action_server.project.fields import Fields, did_you_mean, kind_of
-from action_server.project.flows import END, Branch, Flow, LinkStep, NluTrigger, Step
-from action_server.project.places import Problems
+from action_server.project.flows import END, START, Branch, Flow, LinkStep, NluTrigger, Step
+from action_server.project.places import Problem, Problems
 from action_server.project.step_reader import STEP_KINDS, condition_of, is_step, read_step, step_label
 from action_server.project.yaml_node import Node
 from action_server.source import Place
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+# Flows with another id, one with a hyphen for instance, engines do not hold against their schema.
+_ID_IN_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNKNOWN_KEY = "has no key"
 
 
 def read_flows(node: Node, problems: Problems, *, is_default: bool = False) -> list[Flow]:
@@ -22,11 +25,21 @@ def read_flows(node: Node, problems: Problems, *, is_default: bool = False) -> l
     if not node.is_mapping:
         problems.at(node.place, f"'flows' has to be a mapping of ids to flows, not {kind_of(node)}")
         return []
-    return [_read_flow(name, node.keys[name], flow, problems, is_default) for name, flow in node.items()]
+    found = []
+    for name, flow in node.items():
+        own = Problems()
+        found.append(_read_flow(name, node.keys[name], flow, own, is_default))
+        is_held = _ID_IN_SCHEMA.fullmatch(name) is not None
+        problems += [p if is_held or _UNKNOWN_KEY not in p.message else _milder(p) for p in own]
+    return found
+
+
+def _milder(problem: Problem) -> Problem:
+    return problem.model_copy(update={"severity": "warning"})
 
 
 def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default: bool) -> Flow:
-    fields = Fields(node, f"the flow {name!r}", problems)
+    fields = Fields(node, f"the flow {name!r}", problems, filled=True, or_empty=("description",))
     if not _ID.fullmatch(name):
         problems.at(at, f"{name!r} is not the id of a flow: letters, digits, _ and -, not beginning with -")
     guard = fields.take("if")
@@ -35,37 +48,42 @@ def _read_flow(name: str, at: Place, node: Node, problems: Problems, is_default:
         at=at,
         name=fields.text("name"),
         description=fields.text("description"),
-        guard=None if guard is None else condition_of(guard, problems),
+        guard=None if guard is None else condition_of(guard, problems, may_be_bool=True),
         nlu_trigger=tuple(_read_triggers(fields, problems)),
         persisted_slots=fields.texts("persisted_slots"),
         run_pattern_completed=fields.flag("run_pattern_completed", True),
         steps=_Steps(name, problems).read(fields),
+        translation=_read_translation(fields, problems),
         is_default=is_default,
     )
     if not found.description:
         problems.at(at, f"the flow {name!r} has no description")
     # Every flow is shown to who generates commands.
     fields.check_flag("always_include_in_prompt")
-    # Other languages, and what an agent is told when the flow begins: neither is played.
-    _check_translation(fields, problems)
-    fields.skip("metadata", "file_path", "on_activate")
+    # What an agent is told when the flow begins is not played.
+    fields.check("on_activate", "a text or a mapping", str, dict)
+    fields.check_mapping("metadata")
+    fields.check_text("file_path")
     fields.note_unknown_keys()
     return found
 
 
-def _check_translation(fields: Fields, problems: Problems) -> None:
+def _read_translation(fields: Fields, problems: Problems) -> dict[str, str]:
     node = fields.take("translation")
-    if node is None:
-        return
+    found: dict[str, str] = {}
+    if node is None or node.value is None:
+        return found
     if not node.is_mapping:
         problems.at(node.place, f"'translation' of {fields.what} has to be a mapping, not {kind_of(node)}")
     for language, entry in node.items():
         if language != "metadata":
             translation = Fields(entry, f"the translation {language!r} of {fields.what}", problems)
-            if not translation.text("name"):
+            found[language] = translation.text("name")
+            if not found[language]:
                 problems.at(node.keys[language], f"{translation.what} has no name")
             translation.skip("metadata")
             translation.note_unknown_keys()
+    return found
 
 
 def _read_triggers(fields: Fields, problems: Problems) -> list[NluTrigger]:
@@ -112,8 +130,17 @@ class _Steps:
             self._problems.at(fields.place_of("steps"), f"{fields.what} has no steps")
         self._assign_ids(nodes)
         self._read_row(nodes, "", is_nested=False)
+        self._lead_to_start()
         self._check_ids()
         return tuple(self._steps)
+
+    def _lead_to_start(self) -> None:
+        """Let `next: START` lead to the first step."""
+        for number, step in enumerate(self._steps):
+            if any(branch.target == START for branch in step.next):
+                first = self._steps[0].id
+                branches = (b.model_copy(update={"target": first}) if b.target == START else b for b in step.next)
+                self._steps[number] = step.model_copy(update={"next": tuple(branches)})
 
     def _assign_ids(self, nodes: list[Node]) -> None:
         """Give each step its id: counted through the flow in the order of the file, as engines do."""
@@ -146,26 +173,33 @@ class _Steps:
         if found is None:
             return (Branch(target=following, at=node.place),)
         if found.is_scalar:
-            return (Branch(target=found.raw or END, at=found.place),)
+            if not isinstance(found.value, str):
+                self._problem(found.place, f"the `next` of {step_id!r} has to be a text, not {kind_of(found)}")
+            return (Branch(target=found.raw or following, at=found.place),)
         if not found.is_list:
             self._problem(found.place, "`next` has to be an id, END or a list of branches")
             return (Branch(target=following, at=node.place),)
+        if not found.value and node.get("next") is found:
+            # As if there were none.
+            return (Branch(target=following, at=node.place),)
         if _are_steps(found):
+            self._problem(found.place, f"the `next` of {step_id!r} lists steps; they stand behind `then` or `else`")
             return (Branch(target=self._read_sequence(list(found.elements()), step_id, found.place), at=found.place),)
         branches = tuple(self._read_branch(branch, step_id) for branch in found.elements())
-        if not branches or branches[-1].condition is not None:
+        if all(branch.condition is not None for branch in branches):
             self._problem(found.place, f"the branches of {step_id!r} have no `else`")
-        return branches
+        # An `else` counts once no condition holds, wherever it stands.
+        return tuple(sorted(branches, key=lambda branch: branch.condition is None))
 
     def _read_branch(self, node: Node, step_id: str) -> Branch:
-        fields = Fields(node, f"a branch of {step_id!r}", self._problems)
+        fields = Fields(node, f"a branch of {step_id!r}", self._problems, filled=True, or_empty=("then", "else"))
         other = fields.take("else")
         predicate = fields.take("if")
         target = fields.take("then") if predicate is not None else other
         if (predicate is None) == (other is None):
             self._problem(node.place, f"{fields.what} has to have either `if` and `then` or `else`")
         fields.note_unknown_keys("warning")
-        condition = None if predicate is None else condition_of(predicate, self._problems)
+        condition = None if predicate is None else condition_of(predicate, self._problems, may_be_bool=True)
         return Branch(
             target=self._read_target(target, step_id, node.place),
             at=node.place,
@@ -177,6 +211,8 @@ class _Steps:
         if node is None or node.is_mapping or (node.is_scalar and not node.raw):
             self._problem(place, f"a branch of {step_id!r} leads nowhere; name a step, END or a list of steps")
             return END
+        if node.is_scalar and not isinstance(node.value, str):
+            self._problem(node.place, f"a branch of {step_id!r} has to lead to a text, not to {kind_of(node)}")
         return self._read_sequence(list(node.elements()), step_id, place) if node.is_list else node.raw
 
     def _read_sequence(self, nodes: list[Node], step_id: str, place: Place) -> str:

@@ -180,6 +180,8 @@ class Flow(Frozen):
     persisted_slots: tuple[str, ...] = ()
     run_pattern_completed: bool = True
     steps: tuple[Step, ...] = ()
+    # Its name in other languages.
+    translation: Mapping[str, str] = {}
     # The engine's own, not the project's.
     is_default: bool = False
 
@@ -190,8 +192,12 @@ class Flow(Frozen):
 
     @property
     def readable_name(self) -> str:
-        """Return what users are told."""
-        return self.name or self.id
+        """Return what users are told: the name, or else the id in words."""
+        return self.name or self.id.replace("_", " ").replace("-", " ")
+
+    def name_in(self, language: str) -> str:
+        """Return what users are told in a language; empty for none."""
+        return self.translation.get(language) or self.readable_name
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:

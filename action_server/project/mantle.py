@@ -54,13 +54,14 @@ class Skill:
 
 @dataclass(frozen=True)
 class MantleProject:
-    """What was read. ``trees`` are the files by name; ``shared`` are the tools of `tools/`.
+    """What was read. ``agent`` and ``integrations`` are those files, None without one; ``trees`` are all by name.
 
-    ``memory`` and ``shared`` are None where a file does not parse.
+    ``shared`` are the tools of `tools/`. ``memory`` and ``shared`` are None where a file does not parse.
     """
 
     root: Path
     skills: Mapping[str, Skill]
+    agent: Node | None
     integrations: Node | None
     memory: Mapping[str, Field] | None
     shared: frozenset[str] | None
@@ -102,7 +103,7 @@ def read_mantle(root: Path, trees: Trees) -> MantleProject:
         return tree
 
     integrations = read(root / INTEGRATIONS)
-    read(root / AGENT)
+    agent = read(root / AGENT)
     skills = {}
     for path in _skill_files(root):
         text, front = _read_skill(path, problems)
@@ -113,7 +114,7 @@ def read_mantle(root: Path, trees: Trees) -> MantleProject:
         skills[path.parent.name] = Skill(path.parent.name, file, front, text, fields, tools)
     shared = _tools_in(*sorted((root / "tools").glob("**/*.py")))
     memory = _memory(root / _MEMORY, read, ())
-    return MantleProject(root, skills, integrations, memory, shared, found, problems)
+    return MantleProject(root, skills, agent, integrations, memory, shared, found, problems)
 
 
 def _skill_files(root: Path) -> Iterator[Path]:

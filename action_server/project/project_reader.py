@@ -14,7 +14,7 @@ from action_server.project.flows import Flow
 from action_server.project.mantle import is_mantle
 from action_server.project.places import Problems
 from action_server.project.project import Project
-from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
+from action_server.project.yaml_files import SETTINGS_FILES, domain_path, yaml_files
 from action_server.project.yaml_node import Node
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
@@ -65,6 +65,8 @@ class _Reader:
         endpoints, endpoints_file = self._read_settings("endpoints.yml", self._endpoints_path)
         own_problems = Problems()
         patterns = self._read_patterns(own_problems)
+        if self._flows:
+            self._domain.add_language(config.get("language"), config.get("additional_languages"))
         return Project(
             root=str(self._root),
             domain=self._domain.build(),
@@ -80,19 +82,20 @@ class _Reader:
         )
 
     def _read_domain(self) -> None:
-        paths = [self._domain_path] if self._domain_path else [self._root / "domain.yml", self._root / "domain"]
-        if not any(path.exists() for path in paths):
-            paths = [self._root / "domain.yaml"]
+        path = self._domain_path or domain_path(self._root)
         found = False
-        for path in paths:
-            # A folder may hold other files; a file named by its name is a domain whatever it holds.
-            for file in [path] if path.is_file() else list(yaml_files(path)):
-                node = self._trees.read(file, self._problems)
-                self._read_files.add(os.path.realpath(file))
-                found = True
-                if node is not None and (path.is_file() or looks_like_a_domain(node.keys)):
-                    self._domain.add(node)
-                    self._found["domain_files"].append(shorten(str(file)))
+        # A folder may hold other files; a file named by its name is a domain whatever it holds.
+        for file in [path] if path.is_file() else list(yaml_files(path)):
+            node = self._trees.read(file, self._problems)
+            self._read_files.add(os.path.realpath(file))
+            found = True
+            if node is not None and (path.is_file() or looks_like_a_domain(node.keys)):
+                self._domain.add(node)
+                self._found["domain_files"].append(shorten(str(file)))
+        other = self._root / "domain"
+        if found and path.is_file() and not self._domain_path and any(True for _ in yaml_files(other)):
+            what = f"is not read, as there is {path.name}; engines read the one or the other (`--domain`)"
+            self._problems.at(Place(file=shorten(str(other))), what, "warning")
         if not found:
             place = Place(file=shorten(str(self._root)))
             missing = "has no domain: neither domain.yml nor a folder `domain` with YAML files"
@@ -126,6 +129,9 @@ class _Reader:
             # Some projects keep parts of the domain beside their flows and name both folders to `--domain`.
             self._domain.add(_only(node, _DATA_KEYS, without=True))
             self._found["domain_files"].append(file)
+        version = node.get("version")
+        if version is not None and not isinstance(version.value, str | None) and not is_domain:
+            self._problems.at(version.place, "'version' has to be a text: write it in quotes")
         for key in node.keys:
             if key not in _DATA_KEYS and not is_domain:
                 self._problems.at(node.keys[key], f"a data file has no key {key!r}", "warning")

@@ -29,6 +29,7 @@ _KNOWN = (
     "metadata",
     "translation",
     "allow_interruptions",
+    "button_type",
 )
 
 
@@ -67,18 +68,33 @@ def _read_variation(name: str, node: Node, problems: Problems) -> Variation:
         image=fields.text("image"),
         attachment=fields.plain("attachment"),
         custom=fields.plain("custom"),
+        translation=_read_translation(fields),
         metadata=fields.mapping("metadata"),
-        # Engines hand unknown keys on to the channel.
         extra={key: value.plain() for key, value in node.items() if key not in _KNOWN},
     )
-    # Other languages and voice channels are not played.
-    fields.check_mapping("translation")
-    fields.check_flag("allow_interruptions")
-    if not any(
-        (variation.text is not None, variation.image, variation.custom, variation.attachment, variation.buttons)
-    ):
-        problems.at(node.place, f"{fields.what} says nothing: it has no text, image, custom, attachment or buttons")
+    _check_types(fields)
+    fields.note_unknown_keys()
+    text = node.get("text")
+    if (text is None or text.value is None) and not variation.custom:
+        problems.at(node.place, f"{fields.what} has neither `text` nor `custom`")
     return variation
+
+
+def _check_types(fields: Fields) -> None:
+    """Check what is held as it is written, or is of voice channels and not played."""
+    fields.check_flag("allow_interruptions")
+    fields.check_text("button_type")
+    fields.check("custom", "a mapping", dict)
+    fields.check("attachment", "a mapping", dict)
+
+
+def _read_translation(fields: Fields) -> dict[str, str]:
+    node = fields.take("translation")
+    fields.check("translation", "a mapping of languages to texts", dict)
+    if node is None or not node.is_mapping:
+        return {}
+    texts = Fields(node, f"the translation of {fields.what}", fields.problems)
+    return {language: texts.text(language) for language in node.keys}
 
 
 def _read_mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
@@ -86,6 +102,10 @@ def _read_mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     for node in fields.elements(key):
         if node.is_mapping:
             found.append(node.plain())
+            button = Fields(node, f"one of {key!r} of {fields.what}", fields.problems)
+            for text in ("title", "payload") if key != "elements" else ():
+                button.check_text(text)
+            button.check("translation", "a mapping of languages to titles and payloads", dict)
         else:
             fields.problem(node.place, f"{key!r} of {fields.what} lists mappings, not {kind_of(node)}")
     return tuple(found)
@@ -93,8 +113,10 @@ def _read_mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
 
 def _read_constraint(node: Node, name: str, problems: Problems) -> SlotConstraint:
     fields = Fields(node, f"a condition of {name!r}", problems)
-    if fields.text("type", "slot") != "slot":
-        problems.at(node.place, f"{fields.what} has a type other than slot")
+    if fields.text("type") != "slot":
+        problems.at(node.place, f"{fields.what} is not of the type slot")
+    if node.is_mapping and not (fields.has("name") and fields.has("value")):
+        problems.at(node.place, f"{fields.what} needs `name` and `value`")
     constraint = SlotConstraint(name=fields.text("name"), value=fields.plain("value"), at=node.place)
-    fields.note_unknown_keys()
+    fields.note_unknown_keys("warning")
     return constraint

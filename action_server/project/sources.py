@@ -10,7 +10,7 @@ from pathlib import Path
 
 from action_server.project.places import Problem, Problems
 from action_server.project.project import Project
-from action_server.project.yaml_files import SETTINGS_FILES, yaml_files
+from action_server.project.yaml_files import SETTINGS_FILES, domain_path, yaml_files
 from action_server.project.yaml_node import Node
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
@@ -95,11 +95,11 @@ def read_sources(
 
 
 def _domain_files(root: Path, domain: Path | None) -> Iterator[Path]:
-    for path in [domain] if domain else [root / "domain.yml", root / "domain.yaml", root / "domain"]:
-        if path.is_file():
-            yield path
-        else:
-            yield from yaml_files(path)
+    path = domain or domain_path(root)
+    if path.is_file():
+        yield path
+    else:
+        yield from yaml_files(path)
 
 
 def _data_files(root: Path, data: Path | None) -> Iterator[Path]:

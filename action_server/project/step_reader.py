@@ -28,9 +28,9 @@ STEP_KINDS = ("action", "collect", "set_slots", "link", "call", "noop")
 _CLOSED = frozenset({"action", "collect", "call"})
 
 
-def condition_of(node: Node, problems: Problems) -> Condition:
-    """Read a predicate; `if: false` is one as well."""
-    if not node.is_scalar:
+def condition_of(node: Node, problems: Problems, *, may_be_bool: bool = False) -> Condition:
+    """Read a predicate. In flows `if: false` is one as well."""
+    if not isinstance(node.value, (str, bool) if may_be_bool else str):
         problems.at(node.place, f"a condition has to be a text, not {kind_of(node)}")
     return Condition(text=node.raw.strip(), at=node.place)
 
@@ -61,12 +61,13 @@ def read_step(
 ) -> Step:
     """Read a node that is a step."""
     what = f"the step {step_id!r} of the flow {flow!r}"
-    fields = Fields(node, what, problems)
+    fields = Fields(node, what, problems, filled=True, or_empty=("metadata", "noop"))
     kinds = [kind for kind in STEP_KINDS if fields.has(kind)]
     if len(kinds) != 1:
         problem = "more than one of" if kinds else "none of"
         problems.at(node.place, f"{what} has {problem} {', '.join(STEP_KINDS)}; it needs exactly one")
-    fields.skip("id", "next", "metadata", *kinds)
+    fields.check_text("id")
+    fields.skip("next", "metadata", *kinds)
     shared: dict[str, Any] = {
         "id": step_id,
         "next": branches,
@@ -84,8 +85,7 @@ def _read_action(fields: Fields, shared: dict[str, Any], problems: Problems) -> 
 
 
 def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
-    # Of voice channels.
-    fields.skip("dtmf", "collect-tool-binding")
+    _check_voice(fields)
     silence = fields.plain("silence_timeout")
     return CollectStep(
         collect=fields.text("collect"),
@@ -93,7 +93,7 @@ def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) ->
         ask_before_filling=fields.flag("ask_before_filling"),
         reset_after_flow_ends=fields.flag("reset_after_flow_ends") if fields.has("reset_after_flow_ends") else None,
         utter=fields.text("utter"),
-        rejections=read_rejections(fields, problems),
+        rejections=read_rejections(fields, problems, is_flow=True),
         force_slot_filling=fields.flag("force_slot_filling"),
         # By channel it is a mapping: channels with voice are not played. 0 is none.
         silence_timeout=float(silence) if isinstance(silence, (int, float)) and silence else None,
@@ -101,18 +101,38 @@ def _read_collect(fields: Fields, shared: dict[str, Any], problems: Problems) ->
     )
 
 
-def read_rejections(fields: Fields, problems: Problems) -> tuple[Rejection, ...]:
-    """Read the list under `rejections`."""
+def _check_voice(fields: Fields) -> None:
+    """Check what channels with voice look at; it is not played."""
+    fields.check("collect-tool-binding", "a text or a mapping", str, dict)
+    fields.check("dtmf", "a mapping", dict)
+    node = fields.take("silence_timeout")
+    each = {} if node is None or not node.value else node.plain() if node.is_mapping else {"": node.value}
+    if any(not isinstance(value, (int, float)) or value < 0 for value in each.values()):
+        fields.problem(fields.place_of("silence_timeout"), f"'silence_timeout' of {fields.what} has to be 0 or more")
+    keys = fields.take("dtmf")
+    if keys is None or not keys.is_mapping:
+        return
+    dtmf = Fields(keys, f"'dtmf' of {fields.what}", fields.problems)
+    dtmf.check_number("length")
+    dtmf.check_text("finish_on_key")
+    dtmf.check_flag("allow_audio_input")
+    if dtmf.has("length") and dtmf.has("finish_on_key"):
+        fields.problem(keys.place, f"{dtmf.what} has both `length` and `finish_on_key`")
+
+
+def read_rejections(fields: Fields, problems: Problems, *, is_flow: bool = False) -> tuple[Rejection, ...]:
+    """Read the list under `rejections`: of a flow's question, or of a slot's validation, which is stricter."""
     found = []
     for node in fields.elements("rejections"):
-        entry = Fields(node, f"a rejection of {fields.what}", problems)
+        entry = Fields(node, f"a rejection of {fields.what}", problems, filled=is_flow)
         predicate = entry.take("if")
         utter = entry.text("utter")
         if predicate is None or not utter:
             problems.at(node.place, f"{entry.what} needs both `if` and `utter`")
         if predicate is not None:
-            found.append(Rejection(condition=condition_of(predicate, problems), utter=utter, at=node.place))
-        entry.note_unknown_keys("warning")
+            condition = condition_of(predicate, problems, may_be_bool=is_flow)
+            found.append(Rejection(condition=condition, utter=utter, at=node.place))
+        entry.note_unknown_keys("warning" if is_flow else "error")
     return tuple(found)
 
 
@@ -120,12 +140,14 @@ def _read_set_slots(fields: Fields, shared: dict[str, Any], problems: Problems) 
     node = fields.take("set_slots")
     entries = [] if node is None else [node] if node.is_mapping else list(node.elements())
     slots: list[tuple[str, Any]] = []
+    if node is not None and not node.is_list:
+        problems.at(node.place, f"set_slots of {fields.what} has to be a list (`- slot: value`), not {kind_of(node)}")
     for entry in entries:
         if not entry.is_mapping:
             problems.at(entry.place, f"set_slots of {fields.what} lists slots with values (`- slot: value`)")
         slots += [(name, value.plain()) for name, value in entry.items()]
     if not slots:
-        problems.at(shared["at"], f"{fields.what} sets no slot")
+        problems.at(shared["at"], f"{fields.what} sets no slot", "warning")
     return SetSlotsStep(slots=tuple(slots), **shared)
 
 
@@ -136,7 +158,9 @@ def _read_link(fields: Fields, shared: dict[str, Any], problems: Problems) -> St
 
 
 def _read_call(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
-    fields.skip("description")
+    fields.check_text("description")
+    if fields.has("mapping") and not fields.has("mcp_server"):
+        problems.at(fields.place_of("mapping"), f"{fields.what} has a `mapping` without `mcp_server`")
     exits = tuple(condition_of(node, problems) for node in fields.elements("exit_if"))
     return CallStep(
         call=fields.text("call"),
@@ -148,8 +172,7 @@ def _read_call(fields: Fields, shared: dict[str, Any], problems: Problems) -> St
 
 
 def _read_noop(fields: Fields, shared: dict[str, Any], problems: Problems) -> Step:
-    node = fields.take("noop")
-    if not fields.has("next") and not (node is not None and node.is_list):
+    if not fields.has("next"):
         problems.at(shared["at"], f"{fields.what} is a noop, which needs a `next`")
     return NoopStep(**shared)
 

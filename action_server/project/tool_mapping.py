@@ -1,4 +1,7 @@
-"""The ``mapping`` of a ``call:`` step with ``mcp_server``: which slots a tool is given, and which its result sets."""
+"""The ``mapping`` of a ``call:`` step with ``mcp_server``: which slots a tool is given, and which its result sets.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,8 @@ def read_mapping(written: Any) -> ToolMapping:
         return ToolMapping((), (), ("it has no `mapping` with `input` and `output`",))
     unknown = [str(key) for key in written if key not in ("input", "output")]
     problems += [f"`mapping` has {key!r}, which engines do not know" for key in unknown]
+    if "input" not in written:
+        problems.append("`mapping` has no `input`, which may be an empty list")
     inputs = tuple(ToolInput(slot, param) for slot, param in _entries(written, "input", "param", problems))
     outputs = tuple(ToolOutput(slot, value) for slot, value in _entries(written, "output", "value", problems))
     if not outputs:
@@ -57,3 +62,5 @@ def _entries(written: Mapping[Any, Any], part: str, other: str, problems: list[s
             yield slot, value
         else:
             problems.append(f"an entry of `{part}` lacks `slot` or `{other}`")
+        others = [str(key) for key in entry if key not in ("slot", other)] if isinstance(entry, Mapping) else []
+        problems += [f"an entry of `{part}` has {key!r}, which engines do not know" for key in others]

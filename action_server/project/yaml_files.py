@@ -14,6 +14,15 @@ SETTINGS_FILES = frozenset({"config.yml", "endpoints.yml", "credentials.yml", "d
 _GENERATED_FOLDERS = frozenset({"node_modules", "models", "results", "venv", "__pycache__", "site-packages"})
 
 
+# Where a domain is looked for; the first that is there is read, and no other. Engines do not know the last one.
+_DOMAINS = ("domain.yml", "domain", "domain.yaml")
+
+
+def domain_path(root: Path) -> Path:
+    """Return the file or the folder that is the domain of a project."""
+    return next((path for path in (root / name for name in _DOMAINS) if path.exists()), root / _DOMAINS[0])
+
+
 def yaml_files(folder: Path, *, follow_links: bool = True) -> Iterator[Path]:
     """Yield the YAML files of a folder and those below it, sorted, but none of hidden and of generated folders.
 

@@ -241,8 +241,11 @@ def is_deeper(body: bytes, limit: int) -> bool:
     """
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
-    # Escaped backslashes first: of the quotes that are left, each one opens or closes a text.
-    structure = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_BRACKETS, _NOT_STRUCTURE)
+    structure = body
+    if b"\\" in structure:
+        # Escaped backslashes first: of the quotes that are left, each one opens or closes a text.
+        structure = structure.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure = structure.translate(_BRACKETS, _NOT_STRUCTURE)
     brackets = _TEXTS.sub(b"", structure.replace(b'""', b""))
     for _ in range(limit):
         rest = brackets.replace(b"[]", b"")
@@ -294,7 +297,8 @@ def check_part(name: str, value: Any) -> None:
     """Check what is inside of a field of the tracker, which is of its type already. Raises :class:`RequestError`."""
     if name == "events":
         for index, event in enumerate(value or ()):
-            _check_event(event, index)
+            if problem := _problem_of_event(event):
+                raise RequestError(f"tracker.events[{index}]{problem}")
     elif name == "stack":
         _check_objects(value, "tracker.stack")
     elif name == "latest_message":
@@ -326,15 +330,16 @@ def _check_fields(value: JsonObject, fields: Sequence[tuple[str, type]], prefix:
             raise RequestError(f"{prefix}{key} must be {_WORDS[kind]}, not {_word(found)}")
 
 
-def _check_event(event: object, index: int) -> None:
-    place = f"tracker.events[{index}]"
+def _problem_of_event(event: object) -> str:
+    """Say what is wrong with an event; empty if nothing is. A history may have thousands."""
     if not isinstance(event, dict):
-        raise RequestError(f"{place} must be an object, not {_word(event)}")
+        return f" must be an object, not {_word(event)}"
     name = event.get("event")
     if not isinstance(name, str):
-        raise RequestError(f"{place}.event must be a string, not {_word(name)}")
+        return f".event must be a string, not {_word(name)}"
     if name == "slot" and not (isinstance(event.get("name"), str) and "value" in event):
-        raise RequestError(f"{place} sets a slot, so it needs a name (a string) and a value")
+        return " sets a slot, so it needs a name (a string) and a value"
+    return ""
 
 
 def _check_objects(items: list[object] | None, prefix: str) -> None:

@@ -24,6 +24,8 @@ _LISTS = ("buttons", "elements", "quick_replies")
 _SAYING = (*_TEXTS, *_LISTS, "attachment", "custom")
 # A button with one of these may do without a payload: it opens a page, or is of a channel's own kind.
 _INSTEAD_OF_PAYLOAD = ("url", "type")
+# Lists in lists deeper than this contain themselves.
+_MAX_NESTING = 20
 _NUMBERS = (int, float, Decimal, Fraction)
 
 
@@ -82,13 +84,13 @@ def _of_words(notes: Notes, message: object) -> JsonObject | None:
     return {"text": text}
 
 
-def as_text(value: object) -> str | None:
+def as_text(value: object, depth: int = 0) -> str | None:
     """Return what a value says in words; None if it says nothing a person understands."""
-    if stands_for_nothing(value) or value is None or value is False:
+    if stands_for_nothing(value) or value is None or value is False or depth > _MAX_NESTING:
         # `text=is_late and "you are late"` says nothing when it is False.
         return None
     if isinstance(value, enum.Enum):
-        return as_text(value.value)
+        return as_text(value.value, depth + 1)
     if isinstance(value, (bytes, bytearray)):
         return value.decode("utf-8", "replace")
     if isinstance(value, BaseException):
@@ -102,7 +104,7 @@ def as_text(value: object) -> str | None:
         return _words(value)
     if isinstance(value, Iterable):
         # A list of lines; or `text = "hello",`, which is a tuple.
-        return "\n".join(line for line in map(as_text, value) if line) or None
+        return "\n".join(line for item in value if (line := as_text(item, depth + 1))) or None
     return None
 
 

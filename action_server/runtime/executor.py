@@ -37,6 +37,7 @@ from action_server.runtime import validation
 from action_server.runtime.admission import Admission
 from action_server.runtime.disconnects import Disconnects
 from action_server.runtime.dispatcher import Dispatcher, JoiningDispatcher
+from action_server.runtime.engine_call import engine_call
 from action_server.runtime.limits import Limits
 from action_server.runtime.middleware import Middleware, Next, around
 from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsTable
@@ -117,6 +118,7 @@ class Executor:
         self.tracing = tracing or Tracing.off()
         # None if nothing is masked.
         self._privacy = privacy if privacy is not None and privacy.has_rules else None
+        self._metrics.follow_load(lambda: (self.admission.waiting, self.threads.running, self.threads.limit))
         validation.install()
 
     @property
@@ -228,9 +230,6 @@ class Executor:
                 self.admission.gate.release()
             if task is not None:
                 self.disconnects.finishing.discard(task)
-            if self._metrics.enabled:
-                self._metrics.queued(self.admission.waiting)
-                self._metrics.threads(self.threads.running, self.threads.limit)
 
     async def _run_when_admitted(self, running: _Running) -> Answer:
         async with self.admission.permit(running.call.action, running.options.max_calls):
@@ -268,7 +267,7 @@ class Executor:
         return answer
 
     async def _run_action(self, running: _Running, call: Call) -> Answer:
-        token = current_threads.set(self.threads)
+        token, asked = current_threads.set(self.threads), engine_call.set(call)
         dispatcher = running.dispatcher
         action = running.action
         try:
@@ -289,6 +288,7 @@ class Executor:
                 await dispatcher.stream_end()
             return answer_of(call.action, returned, dispatcher.messages, call.version, self._note)
         finally:
+            engine_call.reset(asked)
             current_threads.reset(token)
 
     def _begin_and_run(self, running: _Running, *args: object) -> object:

@@ -134,7 +134,7 @@ def _kind(name: str, annotation: Any, fail: Fail) -> tuple[Kind, Any]:
         return "domain", bare
     if isinstance(bare, type) and issubclass(bare, Slots):
         return "slots", bare
-    if _is_data(annotation):
+    if _is_data(name, annotation, fail):
         return "slot", bare
     if isinstance(bare, type):
         return "service", bare
@@ -149,14 +149,18 @@ def _is_mapping(kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _is_data(annotation: Any) -> bool:
+def _is_data(name: str, annotation: Any, fail: Fail) -> bool:
     """Tell whether a slot can hold it: pydantic can read it, and JSON can say it."""
     try:
         _ask(annotation, lambda adapter: adapter.json_schema())
     except PydanticUndefinedAnnotation:
         # Of a model that is finished later.
         return True
-    except (PydanticUserError, SchemaError, TypeError):
+    except (PydanticUserError, SchemaError, TypeError) as exc:
+        if isinstance(exc, PydanticUserError) and exc.code == "typed-dict-version":
+            # It is a class, and would be taken for a service's.
+            problem = f"has the parameter {name!r} of a TypedDict; before Python 3.12 take that of `typing_extensions`"
+            raise fail(problem) from exc
         return False
     return True
 

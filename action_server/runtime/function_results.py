@@ -24,8 +24,9 @@ class _Result(BaseModel):
 def events_of(returned: object, function: str) -> list[EventType]:
     """Return the events that a function meant by what it returned.
 
-    A model, a dataclass and a dict are a `SlotSet` for each field or key, values made of what JSON knows; of `Slots`
-    only what was changed. Events stay as they are, in lists or alone, and may stand beside the others in a tuple.
+    A model, a dataclass, a named tuple and a dict are a `SlotSet` for each field or key, values made of what JSON
+    knows; of `Slots` only what was changed. Events stay as they are, in lists or alone, and may stand beside the others
+    in a tuple.
 
     Raises:
         NotJsonableError: it is none of these (``function`` is named in it), or a slot's value has no JSON form.
@@ -62,7 +63,16 @@ def _is_event(returned: Mapping[Any, Any]) -> bool:
 
 def _is_record(returned: object) -> bool:
     is_dataclass = dataclasses.is_dataclass(returned) and not isinstance(returned, type)
-    return is_dataclass or isinstance(returned, (BaseModel, Mapping))
+    return is_dataclass or isinstance(returned, (BaseModel, Mapping)) or _is_named_tuple(type(returned))
+
+
+def _is_named_tuple(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def _is_typed_dict(kind: object) -> bool:
+    # Before Python 3.12 pydantic asks for that of typing_extensions, which `is_typeddict` does not know.
+    return is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__total__"))
 
 
 def _fields(record: Any) -> Mapping[str, Any]:
@@ -70,6 +80,8 @@ def _fields(record: Any) -> Mapping[str, Any]:
         return record.model_dump(by_alias=True, warnings=False)
     if isinstance(record, Mapping):
         return {str(name): value for name, value in record.items()}
+    if _is_named_tuple(type(record)):
+        return dict(record._asdict())
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
@@ -98,7 +110,7 @@ def _records(annotation: Any) -> Iterator[type[Any]]:
         for argument in arguments:
             if argument is not Ellipsis:
                 yield from _records(argument)
-    elif is_typeddict(kind) or dataclasses.is_dataclass(kind):
+    elif _is_typed_dict(kind) or dataclasses.is_dataclass(kind) or _is_named_tuple(kind):
         yield kind
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         if not issubclass(kind, RootModel):
@@ -109,11 +121,14 @@ def _records(annotation: Any) -> Iterator[type[Any]]:
 
 
 def _model_of(cls: type[Any]) -> type[BaseModel]:
-    """Return the model of a dataclass or a TypedDict."""
+    """Return the model of a dataclass, a named tuple or a TypedDict."""
     hints = get_type_hints(cls, include_extras=True)
     if dataclasses.is_dataclass(cls):
         optional = {f.name for f in dataclasses.fields(cls) if not _is_required(f)}
         hints = {f.name: hints[f.name] for f in dataclasses.fields(cls)}
+    elif _is_named_tuple(cls):
+        optional = set(getattr(cls, "_field_defaults", ()))
+        hints = {name: hints.get(name, Any) for name in getattr(cls, "_fields", ())}
     else:
         optional = set(getattr(cls, "__optional_keys__", ()))
     fields: dict[str, Any] = {
@@ -140,6 +155,9 @@ def _merge(models: list[type[BaseModel]]) -> type[BaseModel]:
         is_everywhere = len(found) == len(models) and all(field.is_required() for field in found)
         kinds = [field.annotation for field in found] + ([] if is_everywhere else [type(None)])
         alias = found[0].serialization_alias or found[0].alias
-        info = Field(... if is_everywhere else None, description=found[0].description, alias=alias)
+        excluded = all(field.exclude for field in found) or None
+        info = Field(... if is_everywhere else None, description=found[0].description, alias=alias, exclude=excluded)
         fields[name] = (Union[tuple(kinds)], info)  # noqa: UP007 - of as many as there are
+    for name, computed in (pair for model in models for pair in model.model_computed_fields.items()):
+        fields.setdefault(name, (Any, Field(None, description=computed.description, alias=computed.alias)))
     return create_model("Or".join(model.__name__ for model in models), __base__=_Result, **fields)

@@ -27,6 +27,7 @@ from action_server.source import one_line, place_of, place_of_failure, shorten
 logger = logging.getLogger(__name__)
 
 # Base classes of the engine, of the SDK and of ours are no actions of the author's.
+NO_ACTIONS = "no subclass of rasa_sdk.Action with a name, and no register_actions(registry)"
 _NOT_THE_AUTHORS = ("rasa.", "rasa_core.", "rasa_core_sdk.", "rasa_sdk.", "action_server.")
 
 
@@ -124,7 +125,9 @@ def _folder_of(module: ModuleType | None, name: str = "") -> Path | None:
 
 
 def _is_class_or_typed_function(value: object) -> TypeGuard[type | FunctionType]:
-    return isinstance(value, type) or (isinstance(value, FunctionType) and hasattr(value, "action_class"))
+    # By its type alone: to ask a lazy object what it is would make it, and a proxy may be bound to nothing.
+    kind = type(value)
+    return issubclass(kind, type) or (kind is FunctionType and hasattr(value, "action_class"))
 
 
 def _own_modules(package: str) -> set[str]:
@@ -185,6 +188,8 @@ def _import(name: str) -> ModuleType:
             folder = _folder_looked_in()
             problem = f"there is no such module; looked in {shorten(folder)} and the installed packages"
             problem += _hint_at_src(name, folder) or did_you_mean(name, _names_beside(name))
+        elif isinstance(exc, ModuleNotFoundError) and exc.name and "." not in exc.name:
+            problem += f"; is it installed in {shorten(sys.prefix)}?"
         raise LoadError(name, place_of_failure(exc) or name, problem) from exc
 
 

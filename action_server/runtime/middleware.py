@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from types import FunctionType
 from typing import Any, TypeVar, overload
 
 from action_server.protocol.answers import Answer
@@ -50,7 +51,8 @@ def find_middlewares(values: Iterable[object]) -> list[Middleware]:
     """Return the marked functions, each once, the outermost first."""
     marked: dict[Middleware, int] = {}
     for value in values:
-        if inspect.isfunction(value) and hasattr(value, _MARK):
+        # By its type alone: whoever asks a lazy object what it is makes it.
+        if type(value) is FunctionType and hasattr(value, _MARK):
             marked[value] = getattr(value, _MARK)
     return sorted(marked, key=marked.__getitem__)
 

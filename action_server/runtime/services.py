@@ -55,6 +55,9 @@ class Services:
         self._container: svcs.Container | None = None
         # Where jobs are written down, a `JobQueue`; None if the package has no job.
         self.jobs: object | None = None
+        # What the platform itself runs as jobs beside the package's, by name; and the results that were not fetched.
+        self.own_jobs: Mapping[str, Any] = {}
+        self.deliveries: object | None = None
         self.loop = loop
         self.process = os.getpid()
         # The loop's, which waits in vain for itself also where it is hidden (no_loop.py).

@@ -6,9 +6,13 @@ one meaning only, it is understood.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, ValuesView
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any
+
+# Lists in lists deeper than this contain themselves.
+_MAX_NESTING = 20
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class SlotResult:
 def read_result(found: object, slot: str) -> SlotResult | None:
     """Return the slots a method of ``slot`` meant; None if that cannot be told.
 
-    Understood are a dict of slots, ``SlotSet(...)``, ``(slot, value)``, and a list or a tuple of those; an empty list
-    changes nothing, as an empty dict does. Other events in a list have no place in a validation.
+    Understood: a dict of slots, ``SlotSet(...)``, ``(slot, value)``, and a list, tuple or generator of those; an empty
+    list changes nothing, as an empty dict does. Other events in a list have no place in a validation.
     """
     slots: dict[str, Any] = {}
     left_out: list[str] = []
@@ -31,7 +35,7 @@ def read_result(found: object, slot: str) -> SlotResult | None:
     return None if left_out and not slots else SlotResult(slots, tuple(left_out))
 
 
-def _gather(found: object, slot: str, slots: dict[str, Any], left_out: list[str]) -> None:
+def _gather(found: object, slot: str, slots: dict[str, Any], left_out: list[str], depth: int = 0) -> None:
     if isinstance(found, Mapping):
         if _is_slot_event(found):
             slots[found["name"]] = found["value"]
@@ -42,10 +46,10 @@ def _gather(found: object, slot: str, slots: dict[str, Any], left_out: list[str]
             slots.update({name: _value(name, value) for name, value in found.items()})
     elif isinstance(found, tuple) and len(found) == 2 and found[0] == slot:
         slots[slot] = found[1]
-    elif isinstance(found, (list, tuple)):
+    elif isinstance(found, (list, tuple, ValuesView, GeneratorType)) and depth < _MAX_NESTING:
         for item in found:
             if item is not None:
-                _gather(item, slot, slots, left_out)
+                _gather(item, slot, slots, left_out, depth + 1)
     else:
         left_out.append(type(found).__name__)
 

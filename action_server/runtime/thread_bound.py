@@ -1,19 +1,24 @@
 """Finds objects that work only on the thread that made them, as `sqlite3.connect()` at the top of a module makes one.
 
-Searched are the author's own modules and what hangs on them and on their actions. Nothing of a library is looked into,
-and nothing is reported that was not tried: a connection opened with ``check_same_thread=False`` works anywhere.
+Searched are the author's own modules and what hangs on them and on their actions, also in functions' defaults,
+closures and caches. Of a library's objects that hang there their own attributes are looked at, and nothing below them.
+Reported is what was tried (a connection opened with ``check_same_thread=False`` works anywhere), or what its library
+says of itself.
 """
 
 from __future__ import annotations
 
+import functools
+import gc
 import inspect
 import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from action_server.runtime.registry import Registry
@@ -22,6 +27,9 @@ _MAX_DEPTH = 4
 # Of a long list or dict; what is bound to a thread is seldom the thousandth of its kind.
 _MAX_ITEMS = 100
 _NOT_THE_AUTHORS = ("action_server", "rasa_sdk")
+# sqlite3, and those that are built like it for other builds of SQLite.
+_SQLITE = frozenset({"sqlite3", "pysqlite3", "sqlcipher3", "pysqlcipher3"})
+_HOLDS_OTHERS = (functools.partial, functools._lru_cache_wrapper, MethodType, BuiltinFunctionType)
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -30,7 +38,7 @@ def find_thread_bound(modules: Iterable[str], registry: Registry) -> tuple[str, 
 
     ``modules`` are the names of those that came with the package.
     """
-    if "sqlite3" not in sys.modules or not any(map(_has_sync_code, (action.run for action in registry))):
+    if not any(map(_has_sync_code, (action.run for action in registry))):
         return ()
     own = {name: sys.modules[name] for name in sorted(modules) if name in sys.modules and _is_own(sys.modules[name])}
     search = _Search(frozenset(own))
@@ -61,16 +69,44 @@ class _Search:
         for name, inner in self._inside(value):
             self.look(inner, f"{place}{name}", depth + 1)
 
-    def _inside(self, value: object) -> Iterator[tuple[str, object]]:
-        kind: Any = value if isinstance(value, type) else type(value)
-        if isinstance(value, dict):
+    def _inside(self, value: Any) -> Iterator[tuple[str, object]]:
+        # By its type alone: a proxy may say that it is something else, or fail when it is asked.
+        kind = type(value)
+        if issubclass(kind, dict):
             # Keys may be anybody's name.
-            yield from (("[...]", item) for item in islice(list(value.values()), _MAX_ITEMS))
-        elif isinstance(value, (list, tuple, set, frozenset)):
+            yield from (("[...]", item) for item in islice(list(dict.values(value)), _MAX_ITEMS))
+        elif issubclass(kind, (list, tuple, set, frozenset)):
             yield from (("[...]", item) for item in islice(list(value), _MAX_ITEMS))
-        elif kind.__module__ in self._modules:
-            for name, item in list(getattr(value, "__dict__", {}).items()):
+        elif kind is FunctionType:
+            if value.__module__ in self._modules:
+                yield from ((f"({name})", item) for name, item in _kept_by(value))
+        elif issubclass(kind, _HOLDS_OTHERS):
+            yield from (("(...)", item) for item in gc.get_referents(value))
+        elif not issubclass(kind, ModuleType):
+            yield from self._attributes(value)
+
+    def _attributes(self, value: object) -> Iterator[tuple[str, object]]:
+        is_class = issubclass(type(value), type)
+        module = getattr(value if is_class else type(value), "__module__", None)
+        is_own = module in self._modules
+        if is_class and not is_own:
+            return
+        try:
+            items = list(vars(value).items())
+        except Exception:  # noqa: BLE001 (most have none; a proxy may fail in any way)
+            return
+        for name, item in items:
+            if is_own or _is_bound(item):
                 yield f".{name}", item
+
+
+def _kept_by(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """Return what a function keeps besides its module's names: defaults, and what it closes over."""
+    yield from (("default", item) for item in function.__defaults__ or ())
+    yield from (function.__kwdefaults__ or {}).items()
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with suppress(ValueError):  # nothing is in it yet
+            yield name, cell.cell_contents
 
 
 def _is_own(module: ModuleType) -> bool:
@@ -88,28 +124,42 @@ def _has_sync_code(run: Any) -> bool:
 
 
 def _is_bound(value: object) -> bool:
-    import sqlite3  # somebody imported it before
-
-    if isinstance(value, sqlite3.Cursor):
-        value = value.connection
-    return isinstance(value, sqlite3.Connection) and _works(value) and not _works_elsewhere(value)
+    kind = type(value)
+    if issubclass(kind, threading.local):
+        return _has_more_here(value)
+    names = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
+    if ("sqlalchemy", "Engine") in names:
+        # Of a database in memory each thread has one of its own, an empty one.
+        return type(getattr(value, "pool", None)).__name__ == "SingletonThreadPool"
+    if ("playwright", "SyncBase") in names:
+        # https://playwright.dev/python/docs/library#threading
+        return True
+    if not any((module, name) in names for module in _SQLITE for name in ("Connection", "Cursor")):
+        return False
+    connection = getattr(value, "connection", value)
+    return _works(connection) and not _elsewhere(lambda: _works(connection))
 
 
 def _works(connection: Any) -> bool:
-    import sqlite3
-
+    base: Any = next(one for one in type(connection).__mro__ if one.__module__.partition(".")[0] in _SQLITE)
     try:
         # The base class's own: a subclass may do anything.
-        sqlite3.Connection.cursor(connection).close()
-    except sqlite3.Error:
+        base.cursor(connection).close()
+    except Exception:  # noqa: BLE001 (each of these libraries has errors of its own)
         # Closed, or of another thread.
         return False
     return True
 
 
-def _works_elsewhere(connection: object) -> bool:
+def _has_more_here(local: Any) -> bool:
+    """Tell whether something was put into it on this thread that other threads do not have."""
+    here = set(vars(local))
+    return bool(here) and not _elsewhere(lambda: here <= set(vars(local)))
+
+
+def _elsewhere(ask: Callable[[], bool]) -> bool:
     answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(_works(connection)))
+    thread = threading.Thread(target=lambda: answers.append(ask()))
     thread.start()
     thread.join()
     return answers == [True]

@@ -143,8 +143,8 @@ def mcp(action: Any = None, /, **options: Any) -> Any:
 def mark_of(run: Callable[..., Any]) -> ToolOptions | None:
     """Return what an action is marked with; ``run`` is the function that is called for it."""
     owner = getattr(run, "__self__", None)
-    # Of the very class: a subclass is another action, and nobody has offered it.
-    holders = (
-        (vars(type(owner)).get(_MARK), getattr(run, _MARK, None)) if owner is not None else (vars(run).get(_MARK),)
-    )
-    return next((mark for mark in holders if isinstance(mark, ToolOptions)), None)
+    # Of the very class, or of the function it was made of: a subclass is another action, and nobody has offered it.
+    own = {} if owner is None else vars(type(owner))
+    made_of = getattr(own.get("__wrapped__"), "__func__", None)
+    marks = (own.get(_MARK), getattr(made_of, _MARK, None), getattr(run, _MARK, None))
+    return next((mark for mark in marks if isinstance(mark, ToolOptions)), None)

@@ -84,12 +84,13 @@ async def _validate_slot(
     """Return what a validate method decided. One that fails has not accepted the value, so the slot is emptied."""
     try:
         found = await threads.call(method, value, dispatcher, tracker, domain)
+        # A generator may fail only now.
+        slots = _slots_of(found, slot, "slot.not_validated")
     except _MEANT:
         raise
     except Exception:
         logger.exception("slot.not_validated", extra={"slot": slot, "problem": "the validate method failed"})
     else:
-        slots = _slots_of(found, slot, "slot.not_validated")
         if slots is not None:
             return slots
     if REJECTED_RESPONSE in (domain.get("responses") or {}):
@@ -100,12 +101,12 @@ async def _validate_slot(
 async def _extract_from(threads: Threads, method: Callable[..., Any], slot: str, *args: object) -> dict[str, Any]:
     try:
         found = await threads.call(method, *args)
+        return _slots_of(found, slot, "slot.not_extracted") or {}
     except _MEANT:
         raise
     except Exception:
         logger.exception("slot.not_extracted", extra={"slot": slot, "problem": "the extract method failed"})
         return {}
-    return _slots_of(found, slot, "slot.not_extracted") or {}
 
 
 def _slots_of(found: object, slot: str, failure: str) -> dict[str, Any] | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from action_server.assembly import Assembly
-from action_server.serving.http.app import SanicApp
+if TYPE_CHECKING:
+    from action_server.assembly import Assembly
+    from action_server.serving.http.app import SanicApp
+
+# Where its pages are; told when the server is ready.
+PATH = "/inspector"
 
 
 class Extension(Protocol):

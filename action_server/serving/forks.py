@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,8 @@ from action_server.serving.stopping.sockets import descriptors, port_of
 # The listening sockets of the worker that serves in this process; None while nothing serves.
 _listening: set[int] | None = None
 _is_registered = False
+# The signals that a thread which forks had blocked before.
+_held = threading.local()
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def isolate_children(sock: socket.socket | None) -> Iterator[set[int]]:
     global _listening, _is_registered
     if not _is_registered:
         # For good: Python has no way to take it back.
-        os.register_at_fork(after_in_child=_reset_child)
+        os.register_at_fork(before=_hold_signals, after_in_parent=_release_signals, after_in_child=_reset_child)
         _is_registered = True
     _listening = set() if sock is None else {sock.fileno()}
     try:
@@ -42,18 +45,34 @@ def ignore_signal(*_: object) -> None:
     """Do nothing. Unlike ``SIG_IGN``, which programs started from here would inherit, it ends with this one."""
 
 
+def _hold_signals() -> None:
+    """Keep signals waiting: what reaches a child before it has its own handlers would be heard by this process."""
+    if _listening is not None:
+        _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def _release_signals() -> None:
+    mask = vars(_held).pop("mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _reset_child() -> None:
     global _listening
-    if _listening is None:
-        return
     sockets, _listening = _listening, None
+    if sockets is not None:
+        _reset_signals()
+        _close_sockets(sockets)
+    _release_signals()
+
+
+def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if signal.getsignal(signal.SIGCHLD) in (signal.SIG_DFL, None):
         # libuv's handler, of which Python does not know; it writes into a pipe that is shared, too.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _close_sockets(sockets)
 
 
 def _close_sockets(listening: set[int]) -> None:

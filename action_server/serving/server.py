@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -9,14 +10,14 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from action_server.config import unread
 from action_server.config.environment import process_environment
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.security.auth import Authenticator, is_public
-from action_server.serving import worker
-from action_server.serving.extension import Extension
+from action_server.serving.extension import PATH, Extension
 from action_server.serving.heartbeat import is_debugged
 from action_server.serving.stopping.stop_signal import StopSignal
 from action_server.serving.supervisor import Supervisor
@@ -28,6 +29,13 @@ logger = logging.getLogger(__name__)
 
 # Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
 _BACKLOG = 1024
+# What to do where an address cannot be had.
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; stop the other server or choose another {flag}",
+    errno.EADDRNOTAVAIL: "; this machine has no such address, 0.0.0.0 stands for all it has",
+    errno.EACCES: "; choose a {flag} from 1024 on, smaller ones are for root",
+    socket.EAI_NONAME: "; write an address of this machine, 0.0.0.0 stands for all it has",
+}
 
 
 def serve(
@@ -56,11 +64,15 @@ def serve(
     settings = _with_grpc_port(settings)
     unread.say(unread.unread_in_surroundings(settings, process_environment()))
     sock = None if settings.http_port is None else listen(settings.host, settings.http_port, _http_flag(settings))
+    announce = partial(_announce, settings, sock, is_open, has_pages=extension is not None)
     if not _needs_supervisor(settings):
+        # Here, as a supervisor has no use for it: a fifth of a second and 25 MB.
+        from action_server.serving import worker
+
         stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
-        worker.run(settings, sock, lambda: _announce(settings, sock, is_open), stopping, extension=extension)
+        worker.run(settings, sock, announce, stopping, extension=extension)
     else:
-        Supervisor(settings, sock, lambda: _announce(settings, sock, is_open), on_code, read_again, extension).run()
+        Supervisor(settings, sock, announce, on_code, read_again, extension).run()
     logger.info("server.stopped")
 
 
@@ -106,7 +118,7 @@ def listen(host: str, port: int, flag: str = "--port") -> socket.socket:
         sock.listen(_BACKLOG)
     except OSError as exc:
         sock.close()
-        hint = f"; stop the other server or choose another {flag}" if "in use" in str(exc) else ""
+        hint = _LISTEN_HINTS.get(exc.errno or 0, "").format(flag=flag)
         raise SettingsError(f"--host, {flag}", f"cannot listen on {host}:{port}: {exc.strerror}{hint}") from exc
     sock.setblocking(False)
     return sock
@@ -128,12 +140,21 @@ def grpc_url_of(settings: Settings) -> str:
     return "" if port is None else f"grpc://{host}:{port}"
 
 
-def _announce(settings: Settings, sock: socket.socket | None, is_open: bool) -> None:
+def _pages_url_of(settings: Settings, sock: socket.socket) -> str:
+    """Return an address at which a browser of this machine finds the pages: it cannot go to "everywhere"."""
+    host, port = sock.getsockname()[:2]
+    name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"{'https' if settings.ssl_certificate else 'http'}://{name}:{port}{PATH}"
+
+
+def _announce(settings: Settings, sock: socket.socket | None, is_open: bool, has_pages: bool) -> None:
     facts = {"url": url_of(settings, sock), "workers": settings.workers, "pid": os.getpid()}
     if settings.grpc and sock is not None:
         facts["monitoring_port"] = sock.getsockname()[1]
     elif settings.has_grpc and not settings.grpc:
         facts["grpc_url"] = grpc_url_of(settings)
+    if has_pages and sock is not None:
+        facts["pages"] = _pages_url_of(settings, sock)
     logger.info("server.ready", extra=facts)
     if is_open and is_public(settings.host):
         logger.warning(

@@ -279,9 +279,12 @@ async def _serve(
         memory.settle()
         stopping.arm()
         before = listening_sockets() if settings.has_grpc else frozenset[int]()
-        running = assembly.readiness.services, assembly.executor.threads, settings.jobs
+        executor = assembly.executor
+        running = assembly.readiness.services, executor.threads, settings.jobs
         serving = _serving(assembly, sock, shared_directory, extend)
-        async with running_jobs(settings.actions, *running) as claim_no_more, serving as server:
+        # Asked at each run: who sees them comes later.
+        seen: Any = {"metrics": assembly.metrics, "tracing": executor.tracing, "witnesses": lambda: executor.recorder}
+        async with running_jobs(settings.actions, *running, **seen) as claim_no_more, serving as server:
             if settings.has_grpc:
                 # gRPC opens its sockets itself.
                 sockets |= listening_sockets() - before

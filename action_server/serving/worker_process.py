@@ -15,7 +15,7 @@ from pathlib import Path
 
 from action_server.config.settings import Settings
 from action_server.errors import StartupError
-from action_server.serving import forks, worker
+from action_server.serving import forks
 from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import Beat, Heartbeat, place_in_stacks
 from action_server.serving.project_files import Snapshot, imported_files
@@ -171,6 +171,9 @@ def _run_worker(
     extension: Extension | None,
 ) -> None:
     """Run one worker in its own process. Exit code 2 when it cannot start."""
+    # Here, as its supervisor, which has this module, too, would pay for it.
+    from action_server.serving import worker
+
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on.
     signal.signal(signal.SIGINT, forks.ignore_signal)
     # Python waits for who writes there, with its lock, and nobody reads what is of no use.

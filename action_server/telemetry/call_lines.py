@@ -27,12 +27,12 @@ _CALL_HANDLERS = logging.Logger.callHandlers
 
 
 class CallFacts(msgspec.Struct, frozen=True):
-    """What the line tells of a call."""
+    """What the line tells of a call. It waited for ``waiting`` and ran for ``running`` seconds."""
 
     outcome: str
     transport: str
-    waiting_ms: float
-    ms: float
+    waiting: float
+    running: float
     size: int
     error_id: str | None
     repeated: bool
@@ -55,16 +55,19 @@ class CallLines:
 
     def are_all(self) -> bool:
         """Tell whether nobody but us would do anything with the record."""
+        # Each call asks: a loop over the three would cost it as much as all the rest of this.
+        lowest, middle, top = _LOGGERS
         if (
             logging.root.handlers != self._handlers
-            or _LOGGERS[0].filters
+            or lowest.filters
+            or lowest.handlers
+            or middle.handlers
+            or top.handlers
+            or not (lowest.propagate and middle.propagate and top.propagate)
             or logging.Logger.callHandlers is not _CALL_HANDLERS
             or logging.getLogRecordFactory() is not logging.LogRecord
         ):
             return False
-        for logger in _LOGGERS:
-            if logger.handlers or not logger.propagate:
-                return False
         for handler, filters, formatter in self._made_with:
             if handler.filters != filters or handler.formatter is not formatter or handler.level > logging.INFO:
                 return False
@@ -91,6 +94,17 @@ def in_use() -> CallLines | None:
     return _in_use if _in_use is not None and _in_use.are_all() else None
 
 
+_CLIENT, _REQUEST, _TRACE = ', "client": ', ', "request_id": ', ', "trace_id": '
+
+
+def _seldom(facts: CallFacts) -> str:
+    """What few lines have."""
+    line = "" if facts.characters is None else f', "characters": {facts.characters}'
+    if facts.error_id is not None:
+        line += f', "error_id": {_quoted(facts.error_id)}'
+    return line + ', "repeated": true' if facts.repeated else line
+
+
 class _Json:
     """The line of :class:`JsonFormatter`."""
 
@@ -106,23 +120,18 @@ class _Json:
         if microseconds >= 1_000_000:
             # It is rounded up to the next second.
             return self.line(float(second + 1), facts)
-        line = (
+        waiting, running, client, trace_id = facts.waiting * 1000, facts.running * 1000, facts.client, facts.trace_id
+        seldom = _seldom(facts) if facts.characters is not None or facts.error_id is not None or facts.repeated else ""
+        # One text, made at once: each piece that is added copies what there is.
+        return (
             f"{self._begin}{microseconds // 1000:03d}{self._middle}{_quoted(facts.outcome)}, "
-            f'"transport": {_quoted(facts.transport)}, "waiting_ms": {facts.waiting_ms!r}, '
-            f'"ms": {facts.ms!r}, "bytes": {facts.size!r}'
+            f'"transport": {_quoted(facts.transport)}, "waiting_ms": {"0.0" if waiting < 0.05 else f"{waiting:.1f}"}, '
+            f'"ms": {"0.0" if running < 0.05 else f"{running:.1f}"}, "bytes": {facts.size}{seldom}'
+            f"{_CLIENT + _quoted(client) if client else ''}"
+            f', "action": {_quoted(facts.action)}, "sender_id": {_quoted(facts.sender_id)}'
+            f"{_REQUEST + _quoted(facts.request_id) if facts.request_id else ''}"
+            f"{_TRACE + _quoted(trace_id) if trace_id else ''}}}"
         )
-        if facts.characters is not None:
-            line += f', "characters": {facts.characters!r}'
-        if facts.error_id is not None:
-            line += f', "error_id": {_quoted(facts.error_id)}'
-        if facts.repeated:
-            line += ', "repeated": true'
-        if facts.client:
-            line += f', "client": {_quoted(facts.client)}'
-        line += f', "action": {_quoted(facts.action)}, "sender_id": {_quoted(facts.sender_id)}'
-        if facts.request_id:
-            line += f', "request_id": {_quoted(facts.request_id)}'
-        return f'{line}, "trace_id": {_quoted(facts.trace_id)}}}' if facts.trace_id else line + "}"
 
     def _start(self, second: int) -> None:
         moment = datetime.fromtimestamp(second, timezone.utc).isoformat(timespec="seconds")
@@ -148,7 +157,8 @@ class _Console:
             self._second = second
         line = (
             f"{self._begin},{int((now - second) * 1000):03d}{self._middle}{plain(facts.outcome)} "
-            f"transport={plain(facts.transport)} waiting_ms={facts.waiting_ms!r} ms={facts.ms!r} bytes={facts.size!r}"
+            f"transport={plain(facts.transport)} waiting_ms={facts.waiting * 1000:.1f} "
+            f"ms={facts.running * 1000:.1f} bytes={facts.size!r}"
         )
         if facts.characters is not None:
             line += f" characters={facts.characters!r}"

@@ -6,8 +6,9 @@ Nothing is noted of a call that nobody watches: one look at a context variable i
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ _MOST_REQUESTS = 200
 # Of one line, in characters; a traceback may be longer.
 _LONGEST_LINE = 4000
 _LONGEST_TRACEBACK = 20_000
+_Noted = TypeVar("_Noted")
 
 
 class Witness(Protocol):
@@ -82,11 +84,14 @@ class CallNotes(msgspec.Struct):
     outcome: str = ""
     error_id: str | None = None
     repeated: bool = False
+    # The id of a job, if this is one of its runs and no call.
+    job: str = ""
     # What failed, with its traceback, and the author's own line.
     exception: str = ""
     place: str = ""
-    lines: list[LogLine] = []
-    outbound: list[Outbound] = []
+    # Tuples until there is something: a list for each call is one more object that the collector looks at.
+    lines: Sequence[LogLine] = ()
+    outbound: Sequence[Outbound] = ()
     dropped: int = 0
     last: logging.LogRecord | None = None
 
@@ -99,7 +104,8 @@ class CallNotes(msgspec.Struct):
         if len(self.lines) >= _MOST_LINES:
             self.dropped += 1
             return
-        self.lines.append(LogLine(record.created, record.levelname.lower(), record.name, text[:_LONGEST_LINE]))
+        line = LogLine(record.created, record.levelname.lower(), record.name, text[:_LONGEST_LINE])
+        self.lines = _with(self.lines, line)
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             self.exception = format_failure(error)[:_LONGEST_TRACEBACK]
@@ -111,9 +117,16 @@ class CallNotes(msgspec.Struct):
     def note_outbound(self, request: Outbound) -> None:
         """Keep a request to another server."""
         if len(self.outbound) < _MOST_REQUESTS:
-            self.outbound.append(request)
+            self.outbound = _with(self.outbound, request)
         else:
             self.dropped += 1
+
+
+def _with(noted: Sequence[_Noted], one: _Noted) -> Sequence[_Noted]:
+    if not isinstance(noted, list):
+        return [one]
+    noted.append(one)
+    return noted
 
 
 # Of the running call; None if nobody watches it.

@@ -126,7 +126,6 @@ class Observation:
             self._metrics.domain_requested(self._label)
 
     def _log(self, outcome: str, error: CallError | None, started: float, ended: float) -> None:
-        waiting_ms, ms = milliseconds(started - self._arrived), milliseconds(ended - started)
         error_id = None if error is None else error.error_id
         context = self._context
         lines = call_lines.in_use()
@@ -135,8 +134,8 @@ class Observation:
                 CallFacts(
                     outcome,
                     context.transport,
-                    waiting_ms,
-                    ms,
+                    started - self._arrived,
+                    ended - started,
                     context.size,
                     error_id,
                     self._repeated,
@@ -150,6 +149,7 @@ class Observation:
             )
             return
         fields: dict[str, object] = {"outcome": outcome, "transport": context.transport}
+        waiting_ms, ms = milliseconds(started - self._arrived), milliseconds(ended - started)
         fields |= {"waiting_ms": waiting_ms, "ms": ms, "bytes": context.size}
         if self._characters is not None:
             fields["characters"] = self._characters

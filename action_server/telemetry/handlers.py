@@ -108,16 +108,31 @@ class FileLineHandler(_Batches, logging.FileHandler):
 
 def _texts(lines: list[str]) -> list[str]:
     """Join lines to texts that a pipe keeps together; a line that is longer stands alone."""
+    whole = "\n".join(lines) + "\n"
+    if whole.isascii():
+        return _cut(whole)
     texts: list[str] = []
-    text, size = "", 0
+    room = 0
     for line in lines:
-        more = len(line) + 1 if line.isascii() else len(line.encode("utf-8", "backslashreplace")) + 1
-        if text and size + more > _LONGEST_WRITE:
-            texts.append(text)
-            text, size = "", 0
-        text += line + "\n"
-        size += more
-    return [*texts, text]
+        size = len(line.encode("utf-8", "backslashreplace")) + 1
+        if room >= size:
+            texts[-1] += line + "\n"
+        else:
+            texts.append(line + "\n")
+            room = _LONGEST_WRITE
+        room -= size
+    return texts
+
+
+def _cut(whole: str) -> list[str]:
+    """Cut a text in which each character is a byte behind the last line that fits, and so on."""
+    texts: list[str] = []
+    start = 0
+    while len(whole) - start > _LONGEST_WRITE:
+        end = whole.rfind("\n", start, start + _LONGEST_WRITE) + 1 or whole.index("\n", start) + 1
+        texts.append(whole[start:end])
+        start = end
+    return [*texts, whole[start:]] if start < len(whole) else texts
 
 
 _all: WeakSet[_Batches] = WeakSet()

@@ -106,6 +106,25 @@ class Families:
             "action_server_events_repaired_total", "counter", ("action", "event"), "Events whose fields were put right"
         ),
     ]
+    jobs: Annotated[
+        Series,
+        Family(
+            "action_server_jobs", "gauge", ("job_name", "state"), "Jobs that wait, run or are parked", across="livemax"
+        ),
+    ]
+    jobs_late: Annotated[
+        Series,
+        Family(
+            "action_server_jobs_late_seconds", "gauge", ("job_name",), "How long the oldest is due", across="livemax"
+        ),
+    ]
+    job_runs: Annotated[
+        Series, Family("action_server_job_runs_total", "counter", ("job_name", "outcome"), "Runs that came to an end")
+    ]
+    job_running: Annotated[
+        Series,
+        Family("action_server_job_running_seconds", "histogram", ("job_name",), "How long runs of jobs took", _RUNNING),
+    ]
     recordings: Annotated[
         Series,
         Family("action_server_recordings_total", "counter", ("result",), "Calls that were to be recorded, by outcome"),

@@ -16,7 +16,7 @@ import platform
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,12 +62,12 @@ class Metrics:
         self._known: frozenset[str] = frozenset()
         self._transports: tuple[str, ...] = ("http",)
         self._actions: dict[str, CallSeries] = {}
-        # Since the last fold; with it, what these two numbers were.
+        # Since the last fold.
         self._tallies: dict[str, CallTally] = {}
         self._counting = threading.Lock()
         self._folding = threading.Lock()
         self._delayed = DelayedRun(LONGEST_DELAY, self.fold)
-        self._queued = self._busy = self._size = 0
+        self._load: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._folded = (0, 0, 0)
         self._host = _Bounded(MAX_HOSTS)
         self._place = _Bounded(MAX_PLACES)
@@ -133,24 +133,18 @@ class Metrics:
                 tallies, self._tallies = self._tallies, {}
             for action, tally in tallies.items():
                 self._of(action).add(tally)
-            now = (self._queued, self._busy, self._size)
+            now = self._load()
             if now != self._folded:
                 self._folded = now
                 self._families.queued.set(now[0])
                 self._families.threads_busy.set(now[1])
                 self._families.threads.set(now[2])
 
-    def queued(self, calls: int) -> None:
-        """Say how many calls of this worker are waiting."""
-        if calls != self._queued:
-            self._queued = calls
-            self._delayed.request()
-
-    def threads(self, busy: int, size: int) -> None:
-        """Say how many threads of this worker are busy, of how many."""
-        if busy != self._busy or size != self._size:
-            self._busy, self._size = busy, size
-            self._delayed.request()
+    def follow_load(self, load: Callable[[], tuple[int, int, int]]) -> None:
+        """Say from now on how much there is to do: ``load`` returns the calls that wait, the threads that are busy, and
+        all threads there are. It is asked with each fold, as telling it with each call would cost every one.
+        """
+        self._load = load
 
     def timed_out(self, action: str) -> None:
         """Count a call whose action ran out of time."""
@@ -171,6 +165,17 @@ class Metrics:
     def called(self, way: str, calls: int) -> None:
         """Count calls over HTTP by the ``way`` they took through the server, ``fast`` or ``plain``."""
         self._families.webhook_requests.labels(way).inc(calls)
+
+    def job_ran(self, job: str, outcome: str, waited: float, ran: float) -> None:
+        """Count a run of a job, by how it came out; times are in seconds."""
+        self._families.job_runs.labels(_text(job), outcome).inc()
+        self._families.job_running.labels(_text(job)).observe(ran)
+
+    def queue_measured(self, job: str, waiting: int, running: int, parked: int, late: float) -> None:
+        """Record how many jobs of a name there are, of all processes, and for how many seconds the oldest is due."""
+        for state, count in (("waiting", waiting), ("running", running), ("parked", parked)):
+            self._families.jobs.labels(_text(job), state).set(count)
+        self._families.jobs_late.labels(_text(job)).set(late)
 
     def recorded(self, result: str, calls: int = 1) -> None:
         """Count calls that were to be recorded: ``written``, or why they were not, in a few words of ours."""

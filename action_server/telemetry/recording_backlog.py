@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
@@ -93,12 +93,7 @@ class RecordingBacklog:
         try:
             # Somebody may have removed it.
             segment.size = os.lseek(target, min(segment.size, os.fstat(target).st_size), os.SEEK_SET)
-            left = iter(pieces)
-            while some := list(islice(left, _AT_ONCE)):
-                written = os.writev(target, some)
-                # A disk that becomes full takes a part and refuses the next one.
-                if written < sum(map(len, some)):
-                    _write_rest(target, b"".join(some)[written:])
+            write_pieces(target, pieces)
         except OSError:
             os.ftruncate(target, segment.size)
             raise
@@ -110,6 +105,16 @@ def read_lines(file: Path) -> Iterator[bytes]:
     """Give the lines of a file up to an empty one, without one that is still being written."""
     with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
         yield from (line for line in takewhile(b"\n".__ne__, lines) if line.endswith(b"\n"))
+
+
+def write_pieces(target: int, pieces: Iterable[Piece]) -> None:
+    """Write pieces to an open file, without copying them before. Raises `OSError`: then a part of them may be there."""
+    left = iter(pieces)
+    while some := list(islice(left, _AT_ONCE)):
+        written = os.writev(target, some)
+        # A disk that becomes full takes a part and refuses the next one.
+        if written < sum(map(len, some)):
+            _write_rest(target, b"".join(some)[written:])
 
 
 def _write_rest(target: int, rest: bytes) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span as OtelSpan
 
 SPAN_NAME = "action_server.webhook"
+JOB_SPAN_NAME = "action_server.job"
 
 _LONGEST_ATTRIBUTE = 256
 
@@ -49,7 +50,7 @@ NO_SPAN = Span()
 
 
 # Of the call that is running here. Threads and tasks of an action have it too: they copy the caller's variables.
-current_recorder: ContextVar[Recorder | None] = ContextVar("action_server_tracing", default=None)
+current_recorder: ContextVar[Recorder | _Unsampled | None] = ContextVar("action_server_tracing", default=None)
 
 
 class Recorder:
@@ -57,50 +58,65 @@ class Recorder:
 
     def __init__(self, provider: TracerProvider) -> None:
         # Where OTEL_PROPAGATORS is read; an unknown one fails now and not in the first call.
-        from opentelemetry import propagate, trace
+        from opentelemetry import context, propagate, trace
 
-        self._current_span = trace.get_current_span
+        self.context, self.trace = context, trace
         self._propagator = propagate.get_global_textmap()
+        # The headers that may bring a caller's trace.
+        self._fields = tuple(field.lower() for field in self._propagator.fields)
         self._tracer = provider.get_tracer("action_server")
 
     def call(self, headers: Mapping[str, str], action: str) -> Span:
         """Begin the span of a call, as :meth:`Tracing.call`."""
-        from opentelemetry import context, trace
-
-        parent = self._propagator.extract(headers, context.get_current())
-        above = trace.get_current_span(parent).get_span_context()
+        parent = self.context.get_current()
+        # A loop: each call asks.
+        for field in self._fields:
+            if field in headers:
+                parent = self._propagator.extract(headers, parent)
+                break
+        above = self.trace.get_current_span(parent).get_span_context()
         arrived = above.is_remote or not above.is_valid
         # With gRPC there is rasa-sdk's own span around it, which is the server's.
-        kind = trace.SpanKind.SERVER if arrived else trace.SpanKind.INTERNAL
+        kind = self.trace.SpanKind.SERVER if arrived else self.trace.SpanKind.INTERNAL
         attributes = {"next_action": _text(action)} if action else {}
         span = self._tracer.start_span(SPAN_NAME, parent, kind, attributes)
-        return _CallSpan(self, span, parent)
+        return (_CallSpan if span.is_recording() else _UnsampledCall)(self, span, parent)
+
+    def job(self, name: str, asked_in: str) -> Span:
+        """Begin the span of a job's run, as :meth:`Tracing.job`.
+
+        A link and no parent: the call's trace has long ended, and a retry may come a day later.
+        """
+        from opentelemetry import context, trace
+
+        nothing = context.Context()
+        asked = trace.get_current_span(self._propagator.extract({"traceparent": asked_in}, nothing)).get_span_context()
+        links = [trace.Link(asked)] if asked.is_valid else []
+        kind, attributes = trace.SpanKind.CONSUMER, {"job": _text(name)}
+        span = self._tracer.start_span(JOB_SPAN_NAME, nothing, kind, attributes, links)
+        return _CallSpan(self, span, nothing)
 
     def step(self, name: str) -> Span:
         """Begin a child of the current span; of a call that is not sampled nothing is kept, so it has no steps."""
-        above = self._current_span()
+        above = self.trace.get_current_span()
         if not above.is_recording() and above.get_span_context().is_valid:
             return NO_SPAN
-        return _CurrentSpan(self._tracer.start_span(name))
+        return _CurrentSpan(self, self._tracer.start_span(name))
 
-    def current(self) -> _RecordedSpan:
+    def current(self) -> Span:
         """Return the current span, which others began."""
-        from opentelemetry import trace
-
-        return _RecordedSpan(trace.get_current_span())
+        return _RecordedSpan(self.trace.get_current_span())
 
     def request(self, request: aiohttp.TraceRequestStartParams) -> _RecordedSpan:
         """Begin the span of an outbound request, and add its headers to it."""
-        from opentelemetry import trace
-
         # No path either: it names customers as often as the query does.
         attributes: dict[str, str | int] = {
             "http.request.method": request.method,
             "server.address": request.url.host or "",
             "server.port": request.url.port or 0,
         }
-        span = self._tracer.start_span(request.method, None, trace.SpanKind.CLIENT, attributes)
-        self._propagator.inject(request.headers, trace.set_span_in_context(span))
+        span = self._tracer.start_span(request.method, None, self.trace.SpanKind.CLIENT, attributes)
+        self._propagator.inject(request.headers, self.trace.set_span_in_context(span))
         return _RecordedSpan(span)
 
     def inject(self, headers: MutableMapping[str, str]) -> None:
@@ -109,10 +125,31 @@ class Recorder:
 
     def trace_id(self) -> str:
         """Return the current trace's id, 32 hexadecimal digits; empty if there is none."""
-        from opentelemetry import trace
+        found = self.trace.get_current_span().get_span_context()
+        return self.trace.format_trace_id(found.trace_id) if found.is_valid else ""
 
-        found = trace.get_current_span().get_span_context()
-        return trace.format_trace_id(found.trace_id) if found.is_valid else ""
+
+class _Unsampled:
+    """What stands for the recorder in a call that is not sampled: nothing is kept of it, and its id is passed on."""
+
+    __slots__ = ("_recorder", "_span", "inject", "request")
+
+    def __init__(self, recorder: Recorder, span: OtelSpan) -> None:
+        self._recorder = recorder
+        self._span = span
+        self.inject, self.request = recorder.inject, recorder.request
+
+    def step(self, name: str) -> Span:
+        """Begin nothing."""
+        return NO_SPAN
+
+    def current(self) -> Span:
+        """Return a span that is kept nowhere."""
+        return NO_SPAN
+
+    def trace_id(self) -> str:
+        """Return the trace's id, 32 hexadecimal digits."""
+        return str(self._recorder.trace.format_trace_id(self._span.get_span_context().trace_id))
 
 
 class _RecordedSpan(Span):
@@ -168,19 +205,16 @@ class _RecordedSpan(Span):
 class _CurrentSpan(_RecordedSpan):
     """A span that is the current one until it ends."""
 
-    def __init__(self, span: OtelSpan, parent: Context | None = None) -> None:
+    def __init__(self, recorder: Recorder, span: OtelSpan, parent: Context | None = None) -> None:
         super().__init__(span)
-        from opentelemetry import context, trace
-
-        self._token = context.attach(trace.set_span_in_context(span, parent))
+        self._detach = recorder.context.detach
+        self._token = recorder.context.attach(recorder.trace.set_span_in_context(span, parent))
         self._ended = False
 
     def end(self) -> None:
         if not self._ended:
-            from opentelemetry import context
-
             self._ended = True
-            context.detach(self._token)
+            self._detach(self._token)
             self._span.end()
 
 
@@ -188,8 +222,11 @@ class _CallSpan(_CurrentSpan):
     """The span of a call: while it is current, what the call asks of others is traced as well."""
 
     def __init__(self, recorder: Recorder, span: OtelSpan, parent: Context) -> None:
-        super().__init__(span, parent)
-        self._outer = current_recorder.set(recorder)
+        super().__init__(recorder, span, parent)
+        self._outer = current_recorder.set(self._recorder_of(recorder))
+
+    def _recorder_of(self, recorder: Recorder) -> Recorder | _Unsampled:
+        return recorder
 
     def end(self) -> None:
         if not self._ended:
@@ -197,6 +234,17 @@ class _CallSpan(_CurrentSpan):
             with suppress(ValueError):
                 current_recorder.reset(self._outer)
         super().end()
+
+
+class _UnsampledCall(_CallSpan):
+    """The span of a call of which nothing is kept."""
+
+    def _recorder_of(self, recorder: Recorder) -> Recorder | _Unsampled:
+        return _Unsampled(recorder, self._span)
+
+    def about(self, call: Call) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
 
 
 def _text(value: object) -> str:

@@ -63,14 +63,18 @@ class Tracing:
         """Begin the span of a call: child of the ``traceparent`` in ``headers``, otherwise of the current span."""
         return NO_SPAN if self._recorder is None else self._recorder.call(headers or {}, action)
 
+    def job(self, name: str, asked_in: str) -> Span:
+        """Begin the span of a job's run: a trace of its own, linked to the ``traceparent`` of who asked for it."""
+        return NO_SPAN if self._recorder is None else self._recorder.job(name, asked_in)
+
     def step(self, name: str) -> Span:
         """Begin a child of the current span: ``queue``, ``decode``, ``run``."""
-        return NO_SPAN if self._recorder is None else self._recorder.step(name)
+        return NO_SPAN if self._recorder is None else (current_recorder.get() or self._recorder).step(name)
 
     def failed(self, error: BaseException) -> None:
         """Say of the current span what went wrong, though its block ends without an exception."""
         if self._recorder is not None:
-            self._recorder.current().failed(error)
+            (current_recorder.get() or self._recorder).current().failed(error)
 
     def inject(self, headers: MutableMapping[str, str]) -> None:
         """Add ``traceparent`` and its like to the headers of an outbound request."""

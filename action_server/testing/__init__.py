@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from action_server.testing.client import ActionClient
     from action_server.testing.conversation import Conversation
+    from action_server.testing.requests import make_tracker, webhook_request
     from action_server.testing.result import CallResult
     from action_server.testing.stream import ActionStream
 
-__all__ = ["ActionClient", "ActionStream", "CallResult", "Conversation"]
+__all__ = ["ActionClient", "ActionStream", "CallResult", "Conversation", "make_tracker", "webhook_request"]
 
-_HOMES = {"ActionClient": "client", "ActionStream": "stream", "CallResult": "result", "Conversation": "conversation"}
+_HOMES = {
+    "ActionClient": "client",
+    "ActionStream": "stream",
+    "CallResult": "result",
+    "Conversation": "conversation",
+    "make_tracker": "requests",
+    "webhook_request": "requests",
+}
 
 if not TYPE_CHECKING:  # looked up when it is asked for: pytest imports this package at every start
 

@@ -21,7 +21,7 @@ from action_server.flows.player.state import State
 from action_server.nearest import did_you_mean
 from action_server.runtime.loader import LoadedPackage, prefer
 from action_server.runtime.registry import RegisteredAction
-from action_server.source import place_of
+from action_server.source import one_line, place_of, place_of_failure
 from action_server.testing import answers
 from action_server.testing import requirements as must
 from action_server.testing.background_loop import BackgroundLoop
@@ -159,8 +159,11 @@ class Calling:
         sent_by = await self._face(face)
         with self.clock.seen_by(self.project.settings.actions) if self.clock is not None else nullcontext():
             reply = await sent_by.send(call)
-        if reply.status >= 500 and raises:
-            self._raise(reply, state.sender_id)
+        if reply.status >= 500:
+            raised = self._raised(reply, state.sender_id)
+            if raises:
+                raise raised
+            about = replace(about, raised=_told(raised))
         if reply.status == 200 and keeps:
             apply_reply(self.project, state, action, reply.body)
         return result_of(reply.status, reply.body, reply.milliseconds, about)
@@ -171,13 +174,13 @@ class Calling:
             self._faces[name] = make(await self.open(), self._stack)
         return self._faces[name]
 
-    def _raise(self, reply: FaceReply, sender: str) -> None:
+    def _raised(self, reply: FaceReply, sender: str) -> BaseException:
         error = reply.error or self._failures.pop(sender, None)
         if error is None:
-            raise AssertionError(f"the call failed with {reply.status}: {reply.body}")
+            return AssertionError(f"the call failed with {reply.status}: {reply.body}")
         # What the author's code raised, with its traceback, says most; a timeout has no such cause.
         cause = error.__cause__
-        raise cause if isinstance(cause, Exception) and type(cause).__name__ != "DeadlinePassed" else error
+        return cause if isinstance(cause, Exception) and type(cause).__name__ != "DeadlinePassed" else error
 
     def _find(self, assembly: Assembly, action: str) -> RegisteredAction:
         try:
@@ -207,6 +210,11 @@ class Calling:
         if (again.status, again.body) == (reply["status"], reply["body"]):
             return []
         return [Violation(must.SAME_AGAIN, "the second answer is another one", action.name)]
+
+
+def _told(raised: BaseException) -> str:
+    place = place_of_failure(raised)
+    return f"{one_line(raised)}{f' ({place})' if place else ''}"
 
 
 def _place_of(action: RegisteredAction) -> str:

@@ -188,6 +188,13 @@ class _Examination:
         found = [Violation(v.requirement, v.problem, name) for v in probes.of_form(reply)]
         if held_up:
             found.append(Violation(must.CONCURRENCY, f"/health waited for its {reply.seconds:.1f} s", name))
+        if reply.status >= 400:
+            # Another conversation: what runs once is not asked for twice.
+            again = call_in_first_turn(self._request, name)
+            found += [
+                Violation(v.requirement, v.problem, name)
+                async for v in probes.deflated_error(self._server, again, reply)
+            ]
         if reply.is_json:
             found += answers.violations(self._answered(name, call, reply))
         self._report.violations += found

@@ -54,7 +54,7 @@ class McpFace:
             return FaceReply(exc.status, {"error": exc.message, "action_name": exc.action}, 0.0, exc)
         milliseconds = milliseconds_since(start)
         if found.answer is not None:
-            return FaceReply(200, _as_reply(found.tool, found.result.structured), milliseconds)
+            return FaceReply(200, _as_reply(found.tool, found.answer, found.result.structured), milliseconds)
         status = _REFUSED if found.error is None else found.error.status
         body = {"error": found.result.structured["error"], "action_name": found.tool.action}
         return FaceReply(status, body, milliseconds, found.error)
@@ -100,22 +100,18 @@ class McpFace:
         return self._tools[action]
 
 
-def _as_reply(tool: Tool, structured: Mapping[str, Any]) -> dict[str, Any]:
+def _as_reply(tool: Tool, answer: Answer, structured: Mapping[str, Any]) -> dict[str, Any]:
     """Return a result as the webhook's reply; responses of the domain are filled in already."""
-    slots = {key: slot for slot, key in tool.sets.items()}
+    from action_server.tools.names import answer_key
+
+    # Those that the tool did not announce have the names that the answer's rule gives them.
+    set_by_action = [str(event["name"]) for event in answer.events if event.get("event") == "slot"]
+    slots = {answer_key(slot): slot for slot in set_by_action} | {key: slot for slot, key in tool.sets.items()}
     events: list[dict[str, Any]] = [
-        {"event": "slot", "timestamp": None, "name": slots.get(key) or _slot_of(key), "value": value}
+        {"event": "slot", "timestamp": None, "name": slots[key], "value": value}
         for key, value in structured.items()
         if key not in _OWN and value is not None
     ]
     if structured.get("followup_action"):
         events.append({"event": "followup", "timestamp": None, "name": structured["followup_action"]})
     return {"events": events, "responses": structured["responses"]}
-
-
-def _slot_of(key: str) -> str:
-    """Return the slot of a key that the tool did not announce."""
-    from action_server.tools.names import RESERVED_KEYS
-
-    slot = key.removeprefix("slot_")
-    return slot if slot in RESERVED_KEYS else key

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from action_server import __version__
 
+_WHEEL = f"wheels/action_server-{__version__}-py3-none-any.whl"
 FILES: Mapping[str, str] = {
     "actions.py": '''\
 """The actions of the assistant."""
@@ -91,7 +92,7 @@ testpaths = ["tests"]
     "requirements.txt": f"""\
 # Nothing is published: in a clone of action-server, `pip wheel --no-deps --wheel-dir FOLDER .` makes
 # this file; put it into wheels/.
-./wheels/action_server-{__version__}-py3-none-any.whl[flows]
+./{_WHEEL}[flows]
 pytest
 """,
     "Dockerfile": """\
@@ -134,6 +135,10 @@ repos:
 }
 # What goes beside a project that has its own actions, domain and flows.
 _ADOPTED = ("Dockerfile", ".github/workflows/check.yml", ".pre-commit-config.yaml", "requirements.txt")
+_HOW_TO_MAKE_THE_WHEEL = """\
+# Nothing is published: in a clone of action-server, `pip wheel --no-deps --wheel-dir FOLDER .` makes
+# the wheel that is installed here; put it into wheels/.
+"""
 _ADOPTED_TEST = '''\
 """Tests of the actions; `action_client` comes with action-server."""
 
@@ -160,6 +165,12 @@ def files_beside(actions: list[str]) -> dict[str, str]:
     adopted = {name: FILES[name] for name in _ADOPTED}
     # What its server needs, and nothing that was this example's.
     adopted["Dockerfile"] = adopted["Dockerfile"].replace("COPY actions.py endpoints.yml ./", "COPY . .")
+    # A requirements.txt that exists says nothing of this server.
+    for name in ("Dockerfile", ".github/workflows/check.yml"):
+        for install in ("pip install", "pip install --no-cache-dir"):
+            with_server = f"{install} './{_WHEEL}[flows]' pytest -r requirements.txt"
+            adopted[name] = adopted[name].replace(f"{install} -r requirements.txt", with_server)
+        adopted[name] = _HOW_TO_MAKE_THE_WHEEL + adopted[name]
     lines = adopted[".github/workflows/check.yml"].splitlines(keepends=True)
     adopted[".github/workflows/check.yml"] = "".join(line for line in lines if "flows test" not in line)
     return {**test, **adopted}

@@ -67,6 +67,19 @@ async def unknown_action(server: Server, call: Mapping[str, Any]) -> AsyncIterat
         yield Violation(must.NO_ACTION, "it answers 200")
 
 
+async def deflated_error(server: Server, call: Mapping[str, Any], plain: HttpReply) -> AsyncIterator[Violation]:
+    """Send a call that is answered with an error once more, deflated: the error has to be the same."""
+    reply = await server.post(zlib.compress(json.dumps(call, default=str).encode()), {"Content-Encoding": "deflate"})
+    if reply.status != plain.status:
+        yield Violation(must.COMPRESSION, f"deflated, it is answered {reply.status} instead of {plain.status}")
+    elif plain.status == 400 and _names_action(plain) and not _names_action(reply):
+        yield Violation(must.COMPRESSION, "deflated, its 400 has no action_name")
+
+
+def _names_action(reply: HttpReply) -> bool:
+    return isinstance(reply.body, dict) and "action_name" in reply.body
+
+
 async def malformed(server: Server, call: Mapping[str, Any]) -> AsyncIterator[Violation]:
     """Send what is no call: none of it may be a 500, or come back."""
     bodies = {
@@ -81,7 +94,7 @@ async def malformed(server: Server, call: Mapping[str, Any]) -> AsyncIterator[Vi
         reply = await server.post(body)
         if reply.status == 200 or reply.status >= 500:
             yield Violation(must.MALFORMED, f"{what} is answered {reply.status}")
-        elif reply.status == 400 and not (isinstance(reply.body, dict) and "action_name" in reply.body):
+        elif reply.status == 400 and not _names_action(reply):
             yield Violation(must.MALFORMED, f"the 400 for {what} has no action_name")
         if CANARY in json.dumps(reply.body):
             yield Violation(must.NOTHING_SECRET, f"the error for {what} repeats the request")

@@ -18,11 +18,15 @@ _UNSAID = ("timestamp", "metadata")
 
 @dataclass(frozen=True)
 class CallAbout:
-    """What a result is about: the action, its place in the author's files, and what checks its contract."""
+    """What a result is about: the action, its place in the author's files, and what checks its contract.
+
+    ``raised`` is what an action raised that failed, in a line; "" for one that did not.
+    """
 
     action: str = ""
     place: str = ""
     check: Callable[[Mapping[str, Any]], list[Violation]] = lambda reply: []
+    raised: str = ""
 
     def __str__(self) -> str:
         return f"{self.action} ({self.place})" if self.place else self.action
@@ -52,7 +56,7 @@ class CallResult:
 
     @cached_property
     def texts(self) -> list[str]:
-        """Return the texts that were said; a response that was said by its name has none."""
+        """Return the texts that were said; a response that was said by its name has none, `says` takes the name."""
         return [response["text"] for response in self.responses if response.get("text")]
 
     @property
@@ -109,7 +113,8 @@ class CallResult:
 
     def _fail(self, what: str, expected: str, actual: str) -> None:
         __tracebackhide__ = True
-        outcome = f"\n  it {'rejected' if self.rejected else 'failed'}: {self.error}" if self.error else ""
+        why = self.about.raised or self.error
+        outcome = f"\n  it {'rejected' if self.rejected else 'failed'}: {why}" if why else ""
         raise AssertionError(f"{self.about} {what}\n  expected: {expected}\n  actual:   {actual}{outcome}")
 
 

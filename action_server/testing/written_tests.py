@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from keyword import iskeyword
 from typing import Any
 
-from action_server.errors import SettingsError
 from action_server.project.domain import BUILT_IN_SLOTS
 from action_server.testing.recordings import RecordedCall
 from action_server.testing.result import CallAbout, CallResult, result_of
@@ -21,25 +20,30 @@ _OF_ACTIONS = (200, 400, 500)
 _NOT_SLOTS = frozenset({*BUILT_IN_SLOTS, "requested_slot", "return_value"})
 
 
-def is_testable(call: RecordedCall) -> bool:
-    """Tell whether an action answered. What a server that is full or has no such action says is no action's doing."""
-    return call.status in _OF_ACTIONS
+def why_untestable(call: RecordedCall) -> str:
+    """Return why a call makes no test, "" if it does.
+
+    What a server says that is full or has no such action is no action's doing; nor is what it says to a request that no
+    engine sends.
+    """
+    if call.status not in _OF_ACTIONS:
+        return f"{call.status} is no answer of an action"
+    try:
+        list(_turn(call))
+    except (AttributeError, TypeError):
+        return "has no tracker as engines send it"
+    return "" if call.action else "names no action"
 
 
 def tests_of(calls: Sequence[RecordedCall]) -> str:
-    """Return the text of a module with a test for each call; of calls that are the same there is one.
-
-    Raises:
-        SettingsError: what was recorded is no request of an engine; names the file.
-    """
+    """Return the text of a module with a test for each call that makes one; of calls that are the same there is one."""
     tests: dict[str, str] = {}
     names: dict[str, int] = {}
     for call in calls:
+        if why_untestable(call):
+            continue
         result = result_of(call.status, call.reply, call.milliseconds, CallAbout())
-        try:
-            lines = [*_call_lines(call), "", *_assertions(result)]
-        except (AttributeError, TypeError) as exc:
-            raise SettingsError(str(call.file), "has no tracker as engines send it") from exc
+        lines = [*_call_lines(call), "", *_assertions(result)]
         body = "\n".join(f"    {line}".rstrip() for line in lines)
         if body not in tests:
             name = _name_of(call.action, result)

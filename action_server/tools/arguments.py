@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from action_server.tools.shapes import Shape, text_of
+from action_server.tools.shapes import Kind, Shape, either, text_of, text_of_number
 
 # What is said where nothing is meant. Text may be any of these, and is kept.
 _NOTHING = frozenset({"", "null"})
@@ -34,8 +35,24 @@ class ReadArguments:
     unknown: tuple[str, ...] = ()
 
 
+_NATURAL: Mapping[type, tuple[Kind, ...]] = {
+    bool: ("bool",),
+    int: ("integer", "number"),
+    float: ("number", "integer"),
+    list: ("list",),
+    dict: ("object",),
+}
+
+
 class _Unfit(Exception):  # noqa: N818 - a signal inside of this module
-    """A value is not of its shape; the text says what it has to be, and nothing of what it is."""
+    """A value is not of its shape; the text says what it has to be, and nothing of what it is.
+
+    ``where`` is the way to it from the argument on, as ``.day`` or ``[0]``.
+    """
+
+    def __init__(self, expected: str, where: str = "") -> None:
+        super().__init__(expected)
+        self.expected, self.where = expected, where
 
 
 def read_arguments(arguments: Iterable[Argument], given: Mapping[str, Any]) -> ReadArguments:
@@ -49,7 +66,7 @@ def read_arguments(arguments: Iterable[Argument], given: Mapping[str, Any]) -> R
         try:
             value = slots[argument.slot] = read_value(argument.shape, given.get(argument.name))
         except _Unfit as exc:
-            problems.append(f"{argument.name} has to be {exc}")
+            problems.append(f"{argument.name}{exc.where} has to be {exc.expected}")
             continue
         if argument.is_required and value is None:
             problems.append(f"{argument.name} is missing")
@@ -62,31 +79,62 @@ def read_value(shape: Shape, value: Any) -> Any:
         return None
     if shape.kind == "categorical":
         return _read_category(shape, value)
-    if shape.kind == "text":
+    if shape.kind == "text" or (shape.options and all(option.kind == "text" for option in shape.options)):
         return _read_text(value)
-    if isinstance(value, str) and value.strip().lower() in _NOTHING:
+    if _says_nothing(value):
         return None
-    if shape.kind == "bool":
-        return _read_bool(value)
-    if shape.kind in ("number", "integer"):
-        return _read_number(shape, value)
-    if shape.kind == "list":
-        items = shape.items or Shape()
-        return [read_value(items, item) for item in _read_json(value, list, "a list")]
-    if shape.kind == "record":
-        found: dict[str, Any] = _read_json(value, dict, "an object")
-        parts = dict(shape.fields)
-        return {name: read_value(parts[name], item) if name in parts else item for name, item in found.items()}
-    return _read_json(value, dict, "an object, as text that holds JSON") if shape.kind == "object" else value
+    return _READERS[shape.kind](shape, value)
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, list) and len(value) == 1:
+        # As a client writes a null for a list (anthropics/claude-code, issue 95239).
+        value = value[0]
+        return isinstance(value, str) and value == "null"
+    return isinstance(value, str) and value.strip().lower() in _NOTHING
+
+
+def _read_any(shape: Shape, value: Any) -> Any:
+    if not shape.options or any(option.kind == "text" for option in shape.options):
+        return value
+    # 1 is a number before it is true.
+    natural = _NATURAL.get(type(value), ())
+    for option in sorted(shape.options, key=lambda option: option.kind not in natural):
+        with suppress(_Unfit):
+            return read_value(option, value)
+    raise _Unfit(either(shape.options))
+
+
+def _read_list(shape: Shape, value: Any) -> list[Any]:
+    items = shape.items or Shape()
+    found: list[Any] = _read_json(value, list, "a list")
+    return [_read_part(items, item, f"[{number}]") for number, item in enumerate(found)]
+
+
+def _read_record(shape: Shape, value: Any) -> dict[str, Any]:
+    parts = dict(shape.fields)
+    found: dict[str, Any] = _read_json(value, dict, "an object")
+    return {n: _read_part(parts[n], item, f".{n}") if n in parts else item for n, item in found.items()}
+
+
+def _read_object(_: Shape, value: Any) -> Any:
+    return _read_json(value, dict, "an object, as text that holds JSON")
+
+
+def _read_part(shape: Shape, value: Any, where: str) -> Any:
+    try:
+        return read_value(shape, value)
+    except _Unfit as exc:
+        raise _Unfit(exc.expected, f"{where}{exc.where}") from None
 
 
 def _read_category(shape: Shape, value: Any) -> Any:
-    # As engines compare them: as texts, whatever their case.
-    wanted = _plain(value).strip().lower()
-    for known in shape.values:
-        if text_of(known).lower() == wanted:
-            return known
-    if wanted in _NOTHING:
+    for say in _WAYS_TO_SAY:
+        said = say(value)
+        for known in shape.values:
+            if say(known) == said:
+                return known
+    if _plain(value).strip().lower() in _NOTHING:
         return None
     raise _Unfit(f"one of {', '.join(shape.texts)}")
 
@@ -104,7 +152,15 @@ def _plain(value: Any) -> str:
     return text_of(value)
 
 
-def _read_bool(value: Any) -> bool:
+# Engines compare texts, whatever their case. The very value comes first, and 2 for 2.0 last.
+_WAYS_TO_SAY: tuple[Callable[[Any], str], ...] = (
+    lambda value: text_of(value).strip(),
+    lambda value: text_of(value).strip().lower(),
+    lambda value: _plain(value).strip().lower(),
+)
+
+
+def _read_bool(_: Shape, value: Any) -> bool:
     text = _plain(value).strip().lower()
     if text in ("true", "1", "1.0"):
         return True
@@ -114,8 +170,9 @@ def _read_bool(value: Any) -> bool:
 
 
 def _read_number(shape: Shape, value: Any) -> int | float:
-    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else _number_of(value)
-    if number is None or not math.isfinite(number):
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else _number_of(shape, value)
+    # An integer may be larger than any fraction.
+    if number is None or (isinstance(number, float) and not math.isfinite(number)):
         raise _Unfit(_kind_of_number(shape))
     if shape.kind == "integer" and isinstance(number, float):
         if not number.is_integer():
@@ -127,18 +184,24 @@ def _read_number(shape: Shape, value: Any) -> int | float:
     return number
 
 
-def _number_of(value: Any) -> float | None:
-    # As engines do: a slot of numbers takes a text that is one.
+def _number_of(shape: Shape, value: Any) -> int | float | None:
+    if not isinstance(value, str):
+        return None
+    if shape.kind == "integer":
+        # An identifier of many digits is itself: as a fraction it would be a neighbour.
+        with suppress(ValueError):
+            return int(value)
     try:
-        return float(value) if isinstance(value, str) else None
+        # As engines do: a slot of numbers takes a text that is one.
+        return float(value)
     except ValueError:
         return None
 
 
 def _kind_of_number(shape: Shape) -> str:
     what = "a whole number" if shape.kind == "integer" else "a number"
-    bounds = [f"at least {shape.minimum:g}"] if shape.minimum is not None else []
-    bounds += [f"at most {shape.maximum:g}"] if shape.maximum is not None else []
+    bounds = [f"at least {text_of_number(shape.minimum)}"] if shape.minimum is not None else []
+    bounds += [f"at most {text_of_number(shape.maximum)}"] if shape.maximum is not None else []
     return ", ".join([what, *bounds])
 
 
@@ -151,3 +214,14 @@ def _read_json(value: Any, kind: type, what: str) -> Any:
     if not isinstance(value, kind):
         raise _Unfit(what)
     return value
+
+
+_READERS: Mapping[Kind, Callable[[Shape, Any], Any]] = {
+    "bool": _read_bool,
+    "number": _read_number,
+    "integer": _read_number,
+    "list": _read_list,
+    "record": _read_record,
+    "object": _read_object,
+    "any": _read_any,
+}

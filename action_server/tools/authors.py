@@ -6,13 +6,14 @@ with the name of the property: a client would understand something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from action_server.errors import RegistrationError
 from action_server.protocol.jsonable import JsonObject
-from action_server.tools.shapes import Kind, Shape, sentence, text_of
+from action_server.tools.shapes import Kind, Shape, sentence, sentences, text_of, text_of_number
 
 _KINDS: Mapping[object, Kind] = {"string": "text", "boolean": "bool", "number": "number", "integer": "integer"}
 # Said to nobody, or said otherwise.
@@ -21,11 +22,12 @@ _SILENT = frozenset(
     | {"$schema", "$id", "$comment", "$defs", "definitions", "$anchor", "additionalProperties", "nullable"}
 )
 _READ = frozenset({"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "properties", "required", "items"})
+_OF_PATTERN = "Matches the pattern"
 # Sentences about what no shape says.
 _WORDS: Mapping[str, str] = {
     "minLength": "At least {} characters.",
     "maxLength": "At most {} characters.",
-    "pattern": "Matches the pattern {}.",
+    "pattern": f"{_OF_PATTERN} {{}}.",
     "format": "In the format {}.",
     "minItems": "At least {} items.",
     "maxItems": "At most {} items.",
@@ -77,7 +79,7 @@ def properties_of(schema: JsonObject, tool: str, place: str) -> list[Property]:
     found, at = _resolve(schema, at)
     if found.get("type", "object") != "object" or not isinstance(found.get("properties", {}), dict):
         raise at.refuse("are no object with properties")
-    unknown = sorted(found.keys() - _SILENT - {"type", "properties", "required"})
+    unknown = _unknown(found, {"type", "properties", "required"})
     if unknown:
         raise at.refuse(f"have {unknown[0]!r}, which not every client understands")
     required = _required(found, at)
@@ -85,6 +87,11 @@ def properties_of(schema: JsonObject, tool: str, place: str) -> list[Property]:
         Property(str(name), *_read_property(part, at.below(str(name))), name in required)
         for name, part in found.get("properties", {}).items()
     ]
+
+
+def _unknown(found: JsonObject, known: Set[str]) -> list[str]:
+    # What begins so is somebody's note, by everybody's custom.
+    return sorted(key for key in found.keys() - _SILENT - known if not key.startswith("x-"))
 
 
 def _required(found: JsonObject, at: _Place) -> list[Any]:
@@ -111,7 +118,7 @@ def shape_of(schema: object, at: _Place) -> Shape:
     if len(at.path) + len(at.followed) > _MOST_DEPTH:
         raise at.refuse("is nested too deeply")
     found, at = _resolve(schema, at)
-    unknown = sorted(found.keys() - _SILENT - _READ - _WORDS.keys() - {*_BOUNDS, "prefixItems", "uniqueItems"})
+    unknown = _unknown(found, {*_READ, *_WORDS, *_BOUNDS, "prefixItems", "uniqueItems", "propertyNames"})
     if unknown:
         raise at.refuse(f"has {unknown[0]!r}, which not every client understands")
     for name in _BOUNDS:
@@ -154,38 +161,30 @@ def _is_null(schema: object) -> bool:
 
 
 def _one_of(options: list[Any], at: _Place) -> Shape:
-    """Return the shape of one of several schemas: theirs if they are one, otherwise any, and in words which."""
-    shapes = list(dict.fromkeys(shape_of(option, at) for option in options))
+    """Return the shape of one of several schemas: theirs if they are one, otherwise all of them as options."""
+    each = [shape_of(option, at) for option in options]
+    shapes = [part for shape in each for part in shape.options or (shape,)]
     if not shapes:
         raise at.refuse("can only be null")
+    if all(shape.kind == "categorical" for shape in shapes):
+        # By type as well, as 1 is true to Python.
+        values = {(type(value), value): value for shape in shapes for value in shape.values}
+        return _category([*values.values()], at)
+    shapes = list(dict.fromkeys(shapes))
     if len(shapes) == 1:
         return shapes[0]
-    if all(shape.kind == "categorical" for shape in shapes):
-        return Shape("categorical", tuple(dict.fromkeys(v for shape in shapes for v in shape.values)))
-    if {shape.kind for shape in shapes} == {"integer", "number"}:
-        return Shape("number")
     if any(shape.kind == "record" or (shape.kind == "list" and not _is_plain_list(shape)) for shape in shapes):
         raise at.refuse("may be one of several objects, which not every client understands")
-    return Shape(words=(f"{_either(shapes)}.",))
+    if Shape() in shapes:
+        return Shape()
+    if any(shape.kind in ("number", "integer") for shape in shapes):
+        # How a Decimal is written as a text.
+        shapes = [replace(s, words=tuple(w for w in s.words if not w.startswith(_OF_PATTERN))) for s in shapes]
+    return Shape(options=tuple(shapes))
 
 
 def _is_plain_list(shape: Shape) -> bool:
-    return shape.items is None or shape.items.kind in ("text", "any")
-
-
-def _either(shapes: list[Shape]) -> str:
-    names = {
-        "text": "a text",
-        "bool": "true or false",
-        "number": "a number",
-        "integer": "a whole number",
-        "list": "a list",
-        "object": "a text that holds a JSON object",
-        "any": "any value",
-    }
-    said = [f"one of {', '.join(s.texts)}" if s.kind == "categorical" else names[s.kind] for s in shapes]
-    text = f"{', '.join(said[:-1])} or {said[-1]}"
-    return f"{text[0].upper()}{text[1:]}"
+    return shape.items is None or shape.items.kind in ("text", "bool", "number", "integer", "categorical", "any")
 
 
 def _category(values: object, at: _Place) -> Shape:
@@ -213,7 +212,7 @@ def _list(found: JsonObject, at: _Place) -> Shape:
         return Shape("list", items=_one_of(parts, at.below("items")) if parts else Shape())
     if isinstance(items, (list, bool)):
         raise at.refuse("has items that not every client understands")
-    item = shape_of(items, at.below("items"))
+    item = _part_of(items, at.below("items"))
     if item.kind == "list" and item.items is not None and item.items.kind == "list":
         raise at.refuse("is a list of lists of lists, which not every client understands")
     return Shape("list", items=item)
@@ -222,17 +221,38 @@ def _list(found: JsonObject, at: _Place) -> Shape:
 def _object(found: JsonObject, at: _Place) -> Shape:
     properties = found.get("properties")
     if not isinstance(properties, dict) or not properties:
-        return Shape("object")
+        return Shape("object", words=tuple(_of_entries(found, at)))
+    if "propertyNames" in found:
+        raise at.refuse("has 'propertyNames', which not every client understands")
     required = tuple(str(name) for name in _required(found, at) if name in properties)
-    parts = tuple((str(name), shape_of(part, at.below(str(name)))) for name, part in properties.items())
+    parts = tuple((str(name), _part_of(part, at.below(str(name)))) for name, part in properties.items())
     return Shape("record", fields=parts, required=required)
+
+
+def _part_of(schema: object, at: _Place) -> Shape:
+    shape, description = _read_property(schema, at)
+    return replace(shape, description=sentence(description))
+
+
+def _of_entries(found: JsonObject, at: _Place) -> Iterator[str]:
+    """Say what is known of the entries of an object whose keys are anybody's."""
+    for key, what in (("propertyNames", "key"), ("additionalProperties", "value")):
+        schema = found.get(key)
+        if not isinstance(schema, dict) or not schema:
+            continue
+        # What cannot be said is left to the author, as all of this is a text to clients.
+        with suppress(RegistrationError):
+            # A key is a text, whatever else is said of it.
+            is_text = what == "key" and not schema.keys() & _READ
+            shape = shape_of({"type": "string", **schema} if is_text else schema, at.below(what))
+            yield from (f"Each {what}: {said[0].lower()}{said[1:]}" for said in sentences(shape))
 
 
 def _words(found: JsonObject, shape: Shape) -> Iterator[str]:
     if "exclusiveMinimum" in found:
-        yield f"More than {found['exclusiveMinimum']:g}."
+        yield f"More than {text_of_number(found['exclusiveMinimum'])}."
     if "exclusiveMaximum" in found:
-        yield f"Less than {found['exclusiveMaximum']:g}."
+        yield f"Less than {text_of_number(found['exclusiveMaximum'])}."
     for key, words in _WORDS.items():
         if key in found:
             yield words.format(found[key])

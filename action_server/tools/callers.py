@@ -60,6 +60,7 @@ AGENT_FRAMEWORK = Caller("agent-framework", "1.23.0")
 LLAMA_INDEX = Caller("llama-index", "0.6.0")
 MASTRA = Caller("mastra", "2.0.0")
 MCP_USE = Caller("mcp-use", "1.7.1")
+SMOLAGENTS = Caller("smolagents", "1.26.0")
 
 CALLERS: tuple[Caller, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Caller))
 
@@ -67,7 +68,7 @@ _GEMINI = (LITELLM_GEMINI, LITELLM_VERTEX)
 _GOOGLE = (*_GEMINI, LANGCHAIN_GOOGLE, GOOGLE_GENAI, GOOGLE_ADK, GOOGLE_GENAI_JS, GENKIT)
 _OPENAI = (
     *(LITELLM_OPENAI, LITELLM_AZURE, AGENTS, AGENTS_STRICT, AGENTS_JS, LANGCHAIN_OPENAI, PYDANTIC_AI),
-    *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE),
+    *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE, SMOLAGENTS),
 )
 _ANTHROPIC = (LITELLM_ANTHROPIC, LANGCHAIN_ANTHROPIC)
 
@@ -90,17 +91,19 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.OR_NULL, (LANGCHAIN_JS,), "type, values, null"),
     CallerRule(Trait.OR_NULL, (GENKIT,), "everything"),
     CallerRule(Trait.VALUES_OR_NULL, (MCP_USE,), "values"),
+    # It tells the model each type, and then takes texts alone; what is left out it refuses. We read texts.
+    CallerRule(Trait.OR_NULL, (SMOLAGENTS,), "null, values that are no texts"),
     CallerRule(Trait.DESCRIPTION_BESIDE_OPTIONS, (GOOGLE_GENAI,), "description"),
     CallerRule(Trait.LIST_OF_TYPES, _GEMINI, "values, limits"),
     CallerRule(Trait.LIST_OF_TYPES, (LANGCHAIN_GOOGLE,), "type, null"),
     CallerRule(Trait.NULL_IN_ENUM, (LANGCHAIN_GOOGLE,), refuses="all tools"),
     CallerRule(Trait.NULL_IN_ENUM, (LITELLM_BEDROCK,), "null"),
     CallerRule(Trait.EMPTY_VALUE, _GOOGLE, refuses="all tools", source=REPORTED),
-    CallerRule(Trait.NO_TYPE, (SUB_AGENT,), "other types", source=READ),
+    CallerRule(Trait.NO_TYPE, (SUB_AGENT, MANTLE), "other types", source=READ),
     CallerRule(Trait.NO_TYPE, (LANGCHAIN_GOOGLE,), "other types"),
     CallerRule(Trait.NO_TYPE, _GEMINI, "other types"),
     CallerRule(Trait.NO_TYPE, (PYDANTIC_AI,), "every value but {}"),
-    CallerRule(Trait.OPEN_OBJECT, (SUB_AGENT,), "every value but {}", source=READ),
+    CallerRule(Trait.OPEN_OBJECT, (SUB_AGENT, MANTLE), "every value but {}", source=READ),
     CallerRule(Trait.OPEN_OBJECT, (PYDANTIC_AI,), "every value but {}"),
     CallerRule(Trait.TRUE_SCHEMA, (*_GEMINI, GOOGLE_GENAI, TYPESCRIPT), refuses="all tools"),
     CallerRule(Trait.NO_PROPERTIES, (*_GEMINI, GOOGLE_GENAI, TYPESCRIPT), refuses="all tools"),
@@ -113,7 +116,8 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.NULL_KEY, (TYPESCRIPT, AI_SDK), refuses="all tools"),
     CallerRule(Trait.UNFIT_TOOL_NAME, (SUB_AGENT,), refuses="tool", source=READ),
     CallerRule(Trait.UNFIT_TOOL_NAME, (*_OPENAI, *_ANTHROPIC), refuses="all tools", source=REPORTED),
-    CallerRule(Trait.UNFIT_ARGUMENT_NAME, _ANTHROPIC, refuses="all tools", source=REPORTED),
+    CallerRule(Trait.DIGIT_FIRST, _GOOGLE, refuses="all tools", source=REPORTED),
+    CallerRule(Trait.UNFIT_ARGUMENT_NAME, (*_ANTHROPIC, LITELLM_BEDROCK), refuses="all tools", source=REPORTED),
     CallerRule(Trait.LONG_DESCRIPTION, _OPENAI, refuses="all tools", source=REPORTED),
     CallerRule(Trait.RESULT_IN_ANSWER, (SUB_AGENT,), "other keys of answers", source=READ),
     CallerRule(Trait.SLOW, (CALM_STEP, MANTLE), "answers after 10 s", source=READ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import marshal
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -119,16 +120,13 @@ class ToolCaller:
 
     def _conversation_of(self, tool: Tool, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
         """Return the conversation's id, "" for none. Never the credential's: behind one are many people."""
-        sent = meta.get(self._conversation)
-        if isinstance(sent, (str, int)) and not isinstance(sent, bool) and str(sent).strip():
-            return str(sent).strip()
+        sent = _who(meta.get(self._conversation))
+        if sent:
+            return sent
         name = tool.conversation_argument
-        given = arguments.get(name) if name else None
-        if not isinstance(given, (str, int)) or isinstance(given, bool):
-            return ""
-        said = " ".join(read_value(Shape("text"), given).split()).casefold()
+        said = " ".join(_who(arguments.get(name)).split()).casefold() if name else ""
         # Under a name of its own: whoever gives an argument must not come into the conversation of an engine.
-        return f"{name}:{said}" if said and said != "null" else ""
+        return f"{name}:{said}" if said else ""
 
     def _what_to_set(self, tool: Tool, reason: str) -> str:
         if tool.conversation_argument:
@@ -162,6 +160,17 @@ class ToolCaller:
         is_first = key not in self._said
         self._said.add(key)
         return is_first
+
+
+def _who(sent: object) -> str:
+    """Return what a client says of who this is for as text, "" for nothing: all who say nothing would be one person."""
+    if not isinstance(sent, (str, int, float)) or isinstance(sent, bool):
+        return ""
+    if isinstance(sent, float) and not math.isfinite(sent):
+        return ""
+    # A number may come as a fraction, as slots of an engine hold it.
+    said: str = read_value(Shape("text"), sent).strip()
+    return "" if said.casefold() == "null" else said
 
 
 def _failure(tool: Tool, error: CallError) -> ToolResult:

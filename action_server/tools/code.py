@@ -14,9 +14,9 @@ import warnings
 from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -49,22 +49,40 @@ class CodeFacts:
 
 def read_code(run: Callable[..., Any]) -> CodeFacts:
     """Read what there is to see of an action; ``run`` is the function that is called for it."""
-    owner = getattr(run, "__self__", None)
-    start: Any = type(owner) if owner is not None else inspect.unwrap(run)
-    return _facts_of(start)
+    start, holder = origin_of(run)
+    return _facts_of(start, holder)
+
+
+def origin_of(run: Callable[..., Any]) -> tuple[Any, type | None]:
+    """Return what was written for an action: its class, or a function, with the class that it is a method of."""
+    holder = None
+    while True:
+        owner = getattr(run, "__self__", None)
+        if isinstance(owner, Action):
+            return type(owner), None
+        if isinstance(run, partial):
+            run = run.func
+        elif isinstance(run, MethodType):
+            holder, run = (owner if isinstance(owner, type) else type(owner)), run.__func__
+        else:
+            break
+    found = inspect.unwrap(run)
+    return (found, holder) if isinstance(found, FunctionType) else (type(found), None)
 
 
 @lru_cache(maxsize=1024)
-def _facts_of(start: Any) -> CodeFacts:
+def _facts_of(start: Any, holder: type | None) -> CodeFacts:
     """Read each action once: whoever plays many conversations offers its tools for each of them."""
-    reader = _Reader(start)
+    reader = _Reader(start, holder)
     reader.read()
     return reader.facts
 
 
 class _Reader:
-    def __init__(self, start: Any) -> None:
+    def __init__(self, start: Any, holder: type | None) -> None:
         self.facts = CodeFacts()
+        # Of an action that is a method: the methods beside it that it calls are read, and no others.
+        self._holder = holder
         self._package = str(getattr(start, "__module__", "")).partition(".")[0]
         self._start = start
         self._waiting: list[Any] = [start]
@@ -102,6 +120,8 @@ class _Reader:
             self.facts.words |= words_of(part)
             if isinstance(part, ast.Attribute):
                 (self._stored if isinstance(part.ctx, ast.Store) else self._loaded).add(part.attr)
+                if self._holder is not None and isinstance(part.value, ast.Name) and part.value.id == "self":
+                    self._follow(getattr(self._holder, part.attr, None))
                 if part.attr == "sender_id":
                     self.facts.may_ask_for_conversation = True
                     self.facts.asks_for_conversation |= is_start
@@ -117,7 +137,7 @@ class _Reader:
     def _is_followed(self, function: ast.expr, module: ModuleType) -> bool:
         """Tell whether what a call hands the tracker to is read as well."""
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "self":
-            method = getattr(self._start, function.attr, None)
+            method = getattr(self._holder or self._start, function.attr, None)
             return isinstance(method, FunctionType) and self._is_own(method)
         found = _lookup(function, module)
         if found is None and isinstance(function, ast.Attribute):
@@ -211,7 +231,7 @@ def _lookup(node: ast.expr | None, module: ModuleType) -> Any:
         return vars(module).get(node.id)
     if isinstance(node, ast.Attribute):
         owner = _lookup(node.value, module)
-        return vars(owner).get(node.attr) if isinstance(owner, (ModuleType, type)) else None
+        return vars(owner).get(node.attr) if issubclass(type(owner), (ModuleType, type)) else None
     return None
 
 

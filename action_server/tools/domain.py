@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from action_server.errors import SettingsError
-from action_server.protocol.jsonable import JsonObject
+from action_server.protocol.jsonable import JsonObject, jsonable
 from action_server.tools.shapes import Shape
 from action_server.yaml_file import read_yaml
 
@@ -42,7 +42,9 @@ def read_domain(path: Path, where: str) -> JsonObject:
             _merge(merged, content)
     if not any(key in merged for key in (*_MAPPINGS, *_LISTS)):
         raise SettingsError(where, f"{path} is not a domain")
-    return merged
+    # As an engine sends it: YAML has dates, and names that are numbers.
+    found: JsonObject = jsonable(merged)
+    return found
 
 
 def _merge(merged: JsonObject, content: Mapping[str, Any]) -> None:
@@ -73,7 +75,7 @@ def _read_slot(written: Mapping[str, Any]) -> DomainSlot:
 def _shape(written: Mapping[str, Any]) -> Shape:
     kind, values = str(written.get("type")), written.get("values")
     if kind in ("categorical", "strict_categorical") and isinstance(values, list):
-        known = tuple(dict.fromkeys(v for v in values if isinstance(v, (str, bool, int, float))))
+        known = tuple(v for v in values if isinstance(v, (str, bool, int, float)))
         return Shape("categorical", known) if known else Shape("text")
     if kind in ("text", "bool"):
         return Shape("text" if kind == "text" else "bool")

@@ -28,8 +28,9 @@ def messages_of(
 
     ``slots`` are those that the action had: engines say what it says before they set what it sets.
     """
-    known = {**_empty_slots(domain.get("slots")), **slots}
-    return [_message(response, domain.get("responses") or {}, known) for response in responses]
+    known, written = {**_empty_slots(domain.get("slots")), **slots}, domain.get("responses")
+    wordings = written if isinstance(written, Mapping) else {}
+    return [_message(response, wordings, known) for response in responses]
 
 
 def text_of_messages(messages: Sequence[JsonObject]) -> str:

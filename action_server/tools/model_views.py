@@ -40,12 +40,9 @@ def _as_gemini(tool: Tool) -> JsonObject:
     return {"name": tool.name, "description": tool.description, "parameters": parameters}
 
 
-def _as_sub_agent(tool: Tool) -> JsonObject:
-    return _function(tool, {**tool.input_schema, "additionalProperties": False})
-
-
-def _as_mantle(tool: Tool) -> JsonObject:
-    return _function(tool, tool.input_schema)
+def _as_engine(tool: Tool) -> JsonObject:
+    # Sub agents and Mantle share what makes a function of a tool; `anyOf` is left as it is there.
+    return _function(tool, {"required": [], **tool.input_schema, "additionalProperties": False}, strict=False)
 
 
 def _function(tool: Tool, parameters: JsonObject, **more: Any) -> JsonObject:
@@ -75,7 +72,7 @@ _VIEWS: Mapping[str, Callable[[Tool], JsonObject]] = {
     "gemini": _as_gemini,
     "openai": _as_openai,
     "anthropic": _as_anthropic,
-    "rasa": _as_sub_agent,
-    "mantle": _as_mantle,
+    "rasa": _as_engine,
+    "mantle": _as_engine,
 }
 MODELS = tuple(_VIEWS)

@@ -38,5 +38,12 @@ def schema_of_model(model: Model, tool: str, place: str) -> JsonObject:
         ) from exc
 
 
+def slots_set_by(result: Model) -> list[str]:
+    """Return the slots that a result of this model sets: what is excluded is none, what is computed is one."""
+    named = [(info.serialization_alias or info.alias or n, info.exclude) for n, info in result.model_fields.items()]
+    computed = [info.alias or name for name, info in result.model_computed_fields.items()]
+    return [*(str(name) for name, is_excluded in named if not is_excluded), *computed]
+
+
 def _model(found: object) -> Model | None:
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None

@@ -21,7 +21,9 @@ _NOT_OF_AN_ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
 
 def tool_name(action: str) -> str:
     """Return what an action is called as a tool: its own name, if that will do."""
-    return _fitting(action, _NOT_OF_A_TOOL, LONGEST_TOOL_NAME)
+    name = _fitting(action, _NOT_OF_A_TOOL, LONGEST_TOOL_NAME)
+    # Gemini refuses all tools where the name of one begins otherwise (public reports).
+    return name if name[0].isalpha() else _fitting(f"x_{action}", _NOT_OF_A_TOOL, LONGEST_TOOL_NAME)
 
 
 def argument_name(slot: str) -> str:
@@ -30,8 +32,9 @@ def argument_name(slot: str) -> str:
 
 
 def answer_key(slot: str) -> str:
-    """Return the key of a slot in an answer."""
-    return f"slot_{slot}" if slot in RESERVED_KEYS else slot
+    """Return the key of a slot in an answer: what it is called as an argument, if an answer says nothing else by it."""
+    name = argument_name(slot)
+    return f"slot_{name}" if name in RESERVED_KEYS else name
 
 
 def twice(names: Iterable[str]) -> str | None:

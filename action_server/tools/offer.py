@@ -5,10 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rasa_sdk.interfaces import Action
 from rasa_sdk.knowledge_base.actions import ActionQueryKnowledgeBase
@@ -16,14 +15,15 @@ from rasa_sdk.knowledge_base.actions import ActionQueryKnowledgeBase
 from action_server.errors import RegistrationError, SettingsError
 from action_server.nearest import did_you_mean
 from action_server.protocol.jsonable import JsonObject
+from action_server.runtime.docstrings import read_docstring
 from action_server.runtime.options import OptionsTable
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.tool_options import McpSettings, ToolOptions, mark_of
 from action_server.tools.arguments import Argument
 from action_server.tools.authors import Property, properties_of
-from action_server.tools.code import CodeFacts, read_code
+from action_server.tools.code import CodeFacts, origin_of, read_code
 from action_server.tools.domain import DomainSlot, read_domain, slots_of
-from action_server.tools.models import Model, models_of, schema_of_model
+from action_server.tools.models import Model, models_of, schema_of_model, slots_set_by
 from action_server.tools.names import answer_key, argument_name, tool_name, twice
 from action_server.tools.shapes import Shape
 from action_server.tools.tool import Tool, description_of
@@ -35,6 +35,7 @@ MANY_TOOLS = 40
 # A turn is what these are about, and no tool's call has one.
 _OF_A_TURN = ("validate_", "action_ask_")
 _START_OF_A_SESSION = "action_session_start"
+_NO_AUTHORS = ("rasa_sdk", "action_server", "abc", "typing")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ def make_tool(
         arguments=tuple(arguments),
         sets=sets,
         about={slot: slots[slot].description for slot in sets if slot in slots and slots[slot].description},
-        patience=chosen.timeout or settings.timeout,
+        patience=min(
+            seconds for seconds in (chosen.timeout or settings.timeout, options.timeout) if seconds is not None
+        ),
         read_only=bool(chosen.read_only),
         rule=options.idempotent or None,
         reads_domain=action.reads_domain,
@@ -135,29 +138,33 @@ def make_tool(
 
 
 def _docstring(action: RegisteredAction) -> str:
-    owner = getattr(action.run, "__self__", None)
-    if owner is None:
-        return inspect.getdoc(action.run) or ""
-    own = vars(type(owner)).get("__doc__")
-    inherited = next(
-        (c.__doc__ for c in type(owner).__mro__[1:] if c.__module__ != Action.__module__ and c.__doc__), ""
-    )
-    return inspect.cleandoc(own or (inherited if inherited is not object.__doc__ else "") or "")
+    origin = origin_of(action.run)[0]
+    if not isinstance(origin, type):
+        return read_docstring(origin.__doc__).summary
+    # Of the class, or of an action that it is a kind of: what helper bases say is about them.
+    kinds = [origin, *(c for c in origin.__mro__[1:] if _is_of_an_author(c))]
+    said = next((c.__doc__ for c in kinds if vars(c).get("__doc__")), None)
+    return read_docstring(said).summary
+
+
+def _is_of_an_author(kind: type) -> bool:
+    module = kind.__module__.partition(".")[0]
+    return issubclass(kind, Action) and not inspect.isabstract(kind) and module not in _NO_AUTHORS
 
 
 def _arguments(
     action: RegisteredAction, tool: str, chosen: ToolOptions, facts: CodeFacts, slots: Mapping[str, DomainSlot]
 ) -> list[Argument]:
     declared = chosen.arguments or models_of(action.run)[0]
-    found: Iterable[Argument]
+    arguments: list[Argument] = []
     if declared is not None:
         schema = declared if isinstance(declared, dict) else schema_of_model(declared, tool, action.place)
-        found = [_declared(p, slots) for p in properties_of(schema, tool, action.place)]
-    else:
-        typed = _typed_fields(facts)
-        names = facts.reads if chosen.reads is None else chosen.reads
-        found = [_argument(name, typed.get(name), slots.get(name)) for name in names]
-    arguments = list(found)
+        arguments += [_declared(p, slots) for p in properties_of(schema, tool, action.place)]
+    if not chosen.arguments:
+        typed, known = _typed_fields(facts), {a.slot for a in arguments}
+        # What a typed function asks its tracker for, it reads as well.
+        names = [n for n in (facts.reads if chosen.reads is None else chosen.reads) if n not in known]
+        arguments += [_argument(name, typed.get(name), slots.get(name)) for name in names]
     double = twice(a.name for a in arguments)
     if double is not None:
         both = " and ".join(repr(a.slot) for a in arguments if a.name == double)
@@ -206,10 +213,10 @@ def _properties_of_slots(cls: Model) -> list[Property]:
 
 
 def _sets(action: RegisteredAction, tool: str, chosen: ToolOptions, facts: CodeFacts) -> dict[str, str]:
-    result: Any = models_of(action.run)[1]
+    result = models_of(action.run)[1]
     names: list[str] = list(facts.sets if chosen.sets is None else chosen.sets)
     if result is not None and chosen.sets is None:
-        names += [str(info.serialization_alias or info.alias or n) for n, info in result.model_fields.items()]
+        names += slots_set_by(result)
     sets = {name: answer_key(name) for name in dict.fromkeys(names)}
     double = twice(sets.values())
     if double is not None:

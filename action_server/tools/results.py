@@ -8,13 +8,14 @@ engines end the flow at ``isError``, and so it is for failures nobody foresaw al
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from action_server.errors import ActionFailedError, ActionRejectedError, CallError, InternalError, SaturatedError
 from action_server.protocol.answers import Answer
-from action_server.protocol.jsonable import JsonObject, jsonable
+from action_server.protocol.jsonable import JsonObject
 from action_server.tools.messages import messages_of, text_of_messages
 from action_server.tools.names import answer_key
 
@@ -51,7 +52,9 @@ def result_of(
     followup = [e.get("name") for e in answer.events if e.get("event") == "followup"]
     messages = messages_of(answer.responses, domain, slots)
     found = _empty(sets, error)
-    found |= {sets.get(slot) or answer_key(slot): value for slot, value in changed.items()}
+    # What nobody announced never takes the key of what was announced.
+    found |= {answer_key(slot): value for slot, value in changed.items() if slot not in sets}
+    found |= {key: changed[slot] for slot, key in sets.items() if slot in changed}
     found |= {"text": text_of_messages(messages), "responses": messages}
     if followup:
         found["followup_action"] = followup[-1]
@@ -101,16 +104,18 @@ def _empty(sets: Mapping[str, str], error: str | None) -> JsonObject:
 
 
 def _result(found: JsonObject, *, is_error: bool = False) -> ToolResult:
-    structured: JsonObject = _safe(jsonable(found))
+    structured: JsonObject = _safe(found)
     return ToolResult(structured, json.dumps(structured, ensure_ascii=False, separators=(",", ":")), is_error)
 
 
 def _safe(value: Any) -> Any:
-    """Return JSON that no client stumbles over: well-formed text, and no number that JavaScript would round."""
+    """Return JSON that no client stumbles over: well-formed text, finite numbers, and none that JavaScript rounds."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, int):
         return value if -_LARGEST_EXACT <= value <= _LARGEST_EXACT else str(value)
     if isinstance(value, dict):

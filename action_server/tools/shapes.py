@@ -18,6 +18,8 @@ from action_server.protocol.jsonable import JsonObject
 Kind = Literal["text", "bool", "number", "integer", "categorical", "list", "any", "object", "record"]
 
 _TYPES: dict[str, str] = {"text": "string", "bool": "boolean", "number": "number", "integer": "integer"}
+_STRING: JsonObject = {"type": "string"}
+_ORDER = ("array", "boolean", "integer", "number", "string")
 _LONGEST_LIST_OF_VALUES = 30
 
 
@@ -26,7 +28,8 @@ class Shape:
     """What a value is.
 
     ``values`` are those of a category, ``texts`` how they are written. ``items`` is the shape of a list's items,
-    ``fields`` are a record's, ``required`` those it cannot do without. ``words`` are sentences about it.
+    ``fields`` are a record's, ``required`` those it cannot do without. ``options`` are what a value of any kind may be,
+    if not all is. ``words`` are sentences about it, ``description`` what it is for where it is part of another.
     """
 
     kind: Kind = "any"
@@ -36,7 +39,9 @@ class Shape:
     items: Shape | None = None
     fields: tuple[tuple[str, Shape], ...] = ()
     required: tuple[str, ...] = ()
+    options: tuple[Shape, ...] = ()
     words: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -49,9 +54,14 @@ def text_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def text_of_number(number: float) -> str:
+    """Return a bound as text, with all of its digits."""
+    return str(number) if isinstance(number, int) else f"{number:.15g}"
+
+
 def schema_of(shape: Shape, description: str = "", *, may_be_null: bool = True) -> JsonObject:
     """Return the schema of an argument, with its description."""
-    said = " ".join(s for s in (sentence(description), *sentences(shape)) if s)
+    said = " ".join(s for s in (sentence(description or shape.description), *sentences(shape)) if s)
     if may_be_null:
         said = f"{said} Null if unknown." if said else "Null if unknown."
     options = _options(shape)
@@ -79,13 +89,35 @@ def sentences(shape: Shape) -> list[str]:
     elif shape.kind in ("number", "integer"):
         found.append(_range("A whole number" if shape.kind == "integer" else "A number", shape))
     elif shape.kind == "list":
-        of_items = () if shape.items is None else sentences(shape.items)
-        found += ["A list.", *(f"Each item: {s[0].lower()}{s[1:]}" for s in of_items)]
+        found += ["A list.", *([] if shape.items is None else _of_each(shape.items))]
     elif shape.kind == "object":
         found.append("A text that holds a JSON object.")
-    elif shape.kind == "any" and not shape.words:
-        found.append("A text, a number, true or false, or a list.")
+    elif shape.kind == "record":
+        found.append(f"An object with {', '.join(name for name, _ in shape.fields)}.")
+    elif shape.kind == "any":
+        said = either(shape.options) if shape.options else "a text, a number, true or false, or a list"
+        found.append(f"{said[0].upper()}{said[1:]}.")
     return [*found, *shape.words]
+
+
+def _of_each(items: Shape) -> list[str]:
+    said = [f"Each item: {sentence(items.description)}"] if items.description else []
+    return [*said, *(f"Each item: {_begin_small(s)}" for s in sentences(items))]
+
+
+def either(options: Sequence[Shape]) -> str:
+    """Say which of several things a value is, as a part of a sentence."""
+    said: dict[str, None] = {}
+    for option in options:
+        first, *more = (_begin_small(s).rstrip(".") for s in sentences(option))
+        said[f"{first} ({'; '.join(more)})" if more else first] = None
+    *before, last = said
+    comma = "," if any("," in part for part in before) else ""
+    return f"{', '.join(before)}{comma} or {last}" if before else last
+
+
+def _begin_small(said: str) -> str:
+    return f"{said[0].lower()}{said[1:]}"
 
 
 def _one_of(texts: Sequence[str]) -> str:
@@ -96,10 +128,10 @@ def _one_of(texts: Sequence[str]) -> str:
 def _range(what: str, shape: Shape) -> str:
     low, high = shape.minimum, shape.maximum
     if low is not None and high is not None:
-        return f"{what} from {low:g} to {high:g}."
+        return f"{what} from {text_of_number(low)} to {text_of_number(high)}."
     if low is not None:
-        return f"{what}, at least {low:g}."
-    return f"{what}, at most {high:g}." if high is not None else f"{what}."
+        return f"{what}, at least {text_of_number(low)}."
+    return f"{what}, at most {text_of_number(high)}." if high is not None else f"{what}."
 
 
 def _options(shape: Shape) -> list[JsonObject]:
@@ -117,14 +149,26 @@ def _options(shape: Shape) -> list[JsonObject]:
     if shape.kind == "object":
         return [{"type": "string"}]
     if shape.kind == "any":
-        strings = {"type": "array", "items": {"type": "string"}}
-        return [strings, {"type": "boolean"}, {"type": "number"}, {"type": "string"}]
+        return _merge([o for option in shape.options or _ANYTHING for o in _options(option)])
     return [{"type": _TYPES[shape.kind]}]
 
 
+def _merge(options: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return one option for each type, in the order that was run: what is less than another of its type is in it."""
+    found: dict[str, JsonObject] = {}
+    for option in options:
+        before = found.setdefault(option["type"], option)
+        if before != option:
+            found[option["type"]] = {"type": "array", "items": {"type": "string"}} if "items" in option else _STRING
+    if "number" in found:
+        found.pop("integer", None)
+    return [found[kind] for kind in _ORDER if kind in found]
+
+
 def _item(items: Shape | None) -> JsonObject:
-    """Return the schema of a list's items; where they may be anything they are texts, as anything can be written."""
-    if items is None or items.kind == "any":
-        return {"type": "string"}
-    options = _options(items)
-    return options[0]
+    """Return the schema of a list's items; where they may be several things they are texts, as all can be written."""
+    options = [] if items is None else _options(items)
+    return options[0] if len(options) == 1 else _STRING
+
+
+_ANYTHING = (Shape("list"), Shape("bool"), Shape("number"), Shape("text"))

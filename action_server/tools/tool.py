@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from action_server.protocol.jsonable import JsonObject
 from action_server.tools.arguments import Argument
 from action_server.tools.results import output_schema
 from action_server.tools.shapes import Shape, schema_of, sentence
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -82,5 +85,5 @@ class Tool:
 
 def description_of(text: str, name: str) -> str:
     """Return a description: the first paragraph of a docstring, or the name in words."""
-    paragraph = text.strip().partition("\n\n")[0]
+    paragraph = _BLANK_LINE.split(text.strip())[0]
     return sentence(paragraph) or sentence(name.removeprefix("action_").replace("_", " ").capitalize())

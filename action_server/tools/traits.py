@@ -39,6 +39,7 @@ class Trait(Enum):
     OTHER_DRAFT = "a `$schema` other than draft 7 and 2020-12"
     NULL_KEY = "a key that is null"
     UNFIT_TOOL_NAME = "a name with other than 64 letters, digits, _ and -"
+    DIGIT_FIRST = "a name that begins with a digit"
     UNFIT_ARGUMENT_NAME = "an argument's name with other than 64 letters, digits, _ . and -"
     LONG_DESCRIPTION = f"a description of over {_LONGEST_DESCRIPTION:,} characters"
     RESULT_IN_ANSWER = "a key `result` in its answers"
@@ -59,6 +60,8 @@ def traits_of(listing: JsonObject) -> Iterator[FoundTrait]:
     """Find the traits of a tool as clients get it."""
     if not _TOOL.fullmatch(str(listing.get("name"))):
         yield FoundTrait(Trait.UNFIT_TOOL_NAME)
+    if str(listing.get("name"))[:1].isdigit():
+        yield FoundTrait(Trait.DIGIT_FIRST)
     if len(str(listing.get("description") or "")) > _LONGEST_DESCRIPTION:
         yield FoundTrait(Trait.LONG_DESCRIPTION)
     if any(value is None for value in listing.values()):

@@ -42,7 +42,7 @@ class EmbeddedCrm:
         self._database = database
 
     async def upsert_contact(self, contact: Contact) -> str:
-        """Make the contact, or bring it up to date, and return its number."""
+        """Make the contact, or bring it up to date, and return its number: that of the one it was merged into."""
         now = utc_now()
         details = {"name": contact.name, "email": contact.email, "phone": contact.phone}
         row = {"key": contact.key, "created_at": now, "updated_at": now, **details}
@@ -53,7 +53,8 @@ class EmbeddedCrm:
             upserting = inserting.on_conflict_do_update(
                 index_elements=[contacts.c.key], set_={**known, "updated_at": now}
             )
-            return str((await connection.execute(upserting.returning(contacts.c.id))).scalar_one())
+            made = (await connection.execute(upserting.returning(contacts.c.id, contacts.c.merged_into))).one()
+            return str(await _last_merged(connection, made.id, made.merged_into))
 
         with translate_errors():
             return await self._database.write(work)
@@ -91,6 +92,19 @@ class EmbeddedCrm:
 
         with translate_errors():
             await self._database.read(work)
+
+
+async def _last_merged(connection: AsyncConnection, number: int, into: int | None) -> int:
+    """Return the contact at the end of merges; one that is gone, or that comes around again, ends them."""
+    seen = {number}
+    while into is not None and into not in seen:
+        columns = select(contacts.c.id, contacts.c.merged_into)
+        found = (await connection.execute(columns.where(contacts.c.id == into))).first()
+        if found is None:
+            break
+        number, into = found.id, found.merged_into
+        seen.add(number)
+    return number
 
 
 def _number(contact_id: str) -> int:

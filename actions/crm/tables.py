@@ -73,6 +73,8 @@ contacts = Table(
     Column("phone", String),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # The id of the contact that people say it is, so that what comes later goes there. It stays, for its key.
+    Column("merged_into", Integer),
 )
 
 activities = Table(

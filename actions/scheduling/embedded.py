@@ -54,7 +54,7 @@ class EmbeddedBackend:
     async def get(self, key: BookingKey) -> Booking | None:
         """Return the live booking that the key fits, the earliest one if there are several."""
         record = await self._live(key)
-        return record.booking if record else None
+        return (await self._ledger.as_in_table(record)).booking if record else None
 
     async def find_own(self, kind: AppointmentType, key: BookingKey, patient: Patient | None = None) -> Booking | None:
         """Return the live booking that the key fits: a transaction is whole, so there is nothing to wait for."""
@@ -66,7 +66,12 @@ class EmbeddedBackend:
 
     async def upcoming(self, conversation: str, now: datetime) -> Sequence[Booking]:
         """Return the live bookings of a conversation that are not over, earliest first."""
-        return [record.booking for record in await self._ledger.upcoming(conversation, now) if _is_booked(record)]
+        booked = [record for record in await self._ledger.upcoming(conversation, now) if _is_booked(record)]
+        return [(await self._ledger.as_in_table(record)).booking for record in booked]
+
+    async def cancelled_elsewhere(self, conversation: str, now: datetime) -> Sequence[Booking]:
+        """Return the bookings to come that people cancelled in the table, each of them once."""
+        return [record.booking for record in await self._ledger.tell_cancelled(conversation, now)]
 
     async def cancel(self, key: BookingKey) -> Booking | None:
         """Cancel the live booking that the key fits and return it; the booking stays on record."""

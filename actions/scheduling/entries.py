@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from actions.errors import InvalidRequestError
+from actions.errors import BackendError, InvalidRequestError
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import AppointmentType, Slot
 from actions.scheduling.records import Record, State
@@ -41,6 +42,26 @@ class Entries:
             free = set(await self._calendar.free(candidates))
             words = [FREE if slot in free else TAKEN for slot in candidates]
         return [word if slot in here else TAKEN for slot, word in zip(candidates, words, strict=True)]
+
+    async def is_overlapped(self, record: Record) -> bool:
+        """Say whether people gave the time of a record, or a part of it, to a booking that the ledger has elsewhere.
+
+        A search may not know of that yet; those around it are looked at by their ids.
+        """
+        number = self.attentive.neighbours if self.attentive else 0
+        near = await self._ledger.around(record, number) if number else []
+        looked_at = await asyncio.gather(*(self._look_or_believe(one) for one in near))
+        moved = [(one, seen) for one, seen in zip(near, looked_at, strict=True) if seen and _overlap(seen, record)]
+        for one, seen in moved:
+            await self.follow(one, seen)
+        return bool(moved)
+
+    async def _look_or_believe(self, record: Record) -> Seen | None:
+        try:
+            return await self.look(record.entry)
+        except BackendError as exc:
+            _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
+            return None
 
     async def follow(self, record: Record, seen: Seen) -> Record | None:
         """Return the record with what people made of its entry; None if it is no booking any more."""
@@ -83,3 +104,8 @@ class Entries:
         if self.attentive is None or record.entry.names or record.confirmed_at is None:
             return False
         return self._ledger.clock() - record.confirmed_at < _UNPROVEN
+
+
+def _overlap(seen: Seen, record: Record) -> bool:
+    one, other = seen.slot, record.slot
+    return one.resource == other.resource and one.start < other.end and other.start < one.end

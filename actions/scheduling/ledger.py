@@ -17,6 +17,7 @@ from actions.scheduling.models import BookingChange, BookingKey, Change, Patient
 from actions.scheduling.records import Record, State
 from actions.scheduling.references import References, random_references
 from actions.scheduling.remote import Entry, Seen, Written
+from actions.scheduling.table_edits import TableEdits
 from actions.tables import bookings
 from actions.wallclock import utc_now
 
@@ -42,6 +43,7 @@ class Ledger:
         self._database = database
         self._on_change = on_change
         self.clock = clock
+        self._edits = TableEdits(self._tell_serially, clock)
 
     async def close(self) -> None:
         """Close the database, as soon as what is running has ended."""
@@ -64,6 +66,22 @@ class Ledger:
         overlaps = (bookings.c.start < slot.end) & (bookings.c.end > slot.start)
         confirmed = bookings.c.state == State.CONFIRMED.value
         return await self._find(bookings.c.resource == slot.resource, overlaps, confirmed)
+
+    async def around(self, record: Record, number: int) -> list[Record]:
+        """Return the confirmed bookings of the same resource and system nearest to a record: half of them before it."""
+        slot, half = record.slot, number // 2
+        confirmed = (bookings.c.state == State.CONFIRMED.value) & (bookings.c.system == record.system)
+        others = bookings.c.id.not_in([record.id, record.replaces or record.id])
+        same = (bookings.c.resource == slot.resource) & (bookings.c.end > self.clock())
+        before = records.nearest(same & (bookings.c.end <= slot.start), confirmed, others, latest=True)
+        after = records.nearest(same & (bookings.c.end > slot.start), confirmed, others)
+
+        async def work(connection: AsyncConnection) -> list[Record]:
+            found = [await records.fetch(connection, one.limit(half)) for one in (before, after)]
+            return [record for each in found for record in each]
+
+        with translate_errors():
+            return await self._database.read(work)
 
     async def live(self, key: BookingKey) -> list[Record]:
         """Return the bookings that the key fits, confirmed or pending, in order of time."""
@@ -233,10 +251,19 @@ class Ledger:
                 values["moved_from"] = record.slot.start
             moved = await records.move(connection, record, seen.slot, now, **values)
             if moved is not None and seen.slot.start != record.slot.start:
-                await self._tell(connection, moved, Change.RESCHEDULED, f"{moved.entry.uid}:{_serial(moved.changed)}")
+                await self._tell_serially(connection, moved, Change.RESCHEDULED)
             return moved
 
         return await self._write(record.entry.patient.conversation, work)
+
+    async def as_in_table(self, record: Record) -> Record:
+        """Return a live booking of no other system, whose time people may have changed in the table."""
+        with translate_errors():
+            if await self._database.read(lambda connection: self._edits.is_as_claimed(connection, record)):
+                return record
+        return await self._write(
+            record.entry.patient.conversation, lambda connection: self._edits.follow(connection, record)
+        )
 
     async def renew(self, record: Record) -> Record | None:
         """Take note that somebody works on the record now, and knows its last version."""
@@ -263,15 +290,22 @@ class Ledger:
 
     async def tell_cancelled(self, conversation: str, now: datetime) -> list[Record]:
         """Return the bookings to come that were cancelled without their patient's knowledge, each time once."""
+        mine = (bookings.c.conversation == conversation) & (bookings.c.end > now)
+
+        async def look(connection: AsyncConnection) -> bool:
+            untold = await records.find(connection, mine, bookings.c.untold)
+            return bool(untold or await self._edits.ended(connection, conversation, now))
 
         async def work(connection: AsyncConnection) -> list[Record]:
-            mine = (bookings.c.conversation == conversation) & (bookings.c.end > now)
+            await self._edits.follow_ends(connection, conversation, now)
             found = await records.find(connection, mine, bookings.c.untold)
             for record in found:
                 await records.advance(connection, record, record.state, self.clock(), untold=False)
             return found
 
-        return await self._write(conversation, work)
+        with translate_errors():
+            # Looking takes no write lock.
+            return await self._write(conversation, work) if await self._database.read(look) else []
 
     async def restore(self, record: Record) -> Record | None:
         """Undo `begin_cancel`; None if there is another booking under its key by now."""
@@ -319,6 +353,7 @@ class Ledger:
     async def _add(
         self, connection: AsyncConnection, key: BookingKey, entry: Entry, system: str | None, old: Record | None = None
     ) -> Record:
+        await self._edits.follow_claims(connection, entry.slot)
         record = await records.add(connection, key, entry, self.clock(), system, old)
         return record if system else await self._make_final(connection, record, old)
 
@@ -352,14 +387,14 @@ class Ledger:
         pending = bookings.c.state == State.PENDING.value
         return await records.find(connection, bookings.c.replaces == record.id, pending)
 
+    async def _tell_serially(self, connection: AsyncConnection, record: Record, change: Change) -> None:
+        # An appointment can be moved any number of times, there and back as well.
+        told = f"{record.entry.uid}:{round(record.changed.timestamp() * 1000):x}"
+        await self._tell(connection, record, change, told if change is Change.RESCHEDULED else None)
+
     async def _tell(self, connection: AsyncConnection, record: Record, change: Change, told: str | None = None) -> None:
         if self._on_change is not None:
             told = told or f"{record.entry.uid}:{change.value}"
             await self._on_change(
                 connection, BookingChange(told, change, record.booking, record.entry.patient, self.clock())
             )
-
-
-def _serial(changed: datetime) -> str:
-    # An appointment can be moved any number of times, there and back as well.
-    return f"{round(changed.timestamp() * 1000):x}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -99,8 +99,17 @@ def is_replaced() -> ColumnElement[bool]:
 
 async def find(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[Record]:
     """Return the records that meet the conditions, in order of time."""
-    statement = select(bookings).where(*conditions).order_by(bookings.c.start, bookings.c.id)
+    return await fetch(connection, select(bookings).where(*conditions).order_by(bookings.c.start, bookings.c.id))
+
+
+async def fetch(connection: AsyncConnection, statement: Select[Any]) -> list[Record]:
+    """Return the records that a statement selects."""
     return [_record(row) for row in await connection.execute(statement)]
+
+
+def nearest(*conditions: ColumnElement[bool], latest: bool = False) -> Select[Any]:
+    """Return what selects the rows that meet the conditions in order of their end, or the other way round."""
+    return select(bookings).where(*conditions).order_by(bookings.c.end.desc() if latest else bookings.c.end)
 
 
 async def reread(connection: AsyncConnection, record_id: int) -> Record:
@@ -109,14 +118,51 @@ async def reread(connection: AsyncConnection, record_id: int) -> Record:
     return record
 
 
-async def taken_cells(connection: AsyncConnection, slots: Sequence[Slot]) -> set[datetime]:
-    """Return the cells that are claimed between the first slot and the last; all of them are of one resource."""
-    taken = select(claims.c.cell).where(
-        claims.c.resource == slots[0].resource,
-        claims.c.cell > slots[0].start - CELL,
-        claims.c.cell < max(slot.end for slot in slots),
+async def taken_cells(connection: AsyncConnection, slots: Sequence[Slot], *own: int | None) -> set[datetime]:
+    """Return the cells that bookings have between the first slot and the last; all of them are of one resource.
+
+    The bookings say so, not their claims: people may have changed a booking's time in its table. `own` are the ids of
+    those that do not count.
+    """
+    first, end = slots[0], max(slot.end for slot in slots)
+    taken = select(bookings.c.start, bookings.c.end).where(
+        bookings.c.resource == first.resource,
+        bookings.c.end > first.start - CELL,
+        bookings.c.start < end + CELL,
+        bookings.c.state != State.CANCELLED.value,
+        bookings.c.id.not_in([one for one in own if one is not None]),
     )
-    return set(await connection.scalars(taken))
+    spans = [Slot(first.resource, *row) for row in await connection.execute(taken)]
+    return {cell for span in spans for cell in cells_of(span) if first.start - CELL < cell < end}
+
+
+async def _claimed_cells(connection: AsyncConnection, slot: Slot) -> dict[datetime, int]:
+    """Return the cells of a slot that are claimed, and for whom."""
+    within = (claims.c.resource == slot.resource) & claims.c.cell.in_(list(cells_of(slot)))
+    rows = await connection.execute(select(claims.c.cell, claims.c.booking_id).where(within))
+    return {row.cell: row.booking_id for row in rows}
+
+
+async def has_free_cells(connection: AsyncConnection, slot: Slot) -> bool:
+    """Say whether nobody has claimed some cell of a slot."""
+    claimed = await _claimed_cells(connection, slot)
+    return any(cell not in claimed for cell in cells_of(slot))
+
+
+async def forget_claims(connection: AsyncConnection, booking_id: int) -> None:
+    """Delete the claims of a booking."""
+    await connection.execute(delete(claims).where(claims.c.booking_id == booking_id))
+
+
+async def _leave_key(connection: AsyncConnection, key: BookingKey) -> None:
+    """Let a booking that people have moved in its table leave the key it was booked under."""
+    holds_it = (bookings.c.key == key.digest) & bookings.c.replaces.is_(None) & is_live()
+    for one in await find(connection, bookings.c.conversation == key.conversation, holds_it):
+        await connection.execute(update(bookings).where(bookings.c.id == one.id).values(key=_key_at(one, one.slot)))
+
+
+def _key_at(record: Record, slot: Slot) -> str:
+    return hashlib.sha256(f"{record.entry.uid} {slot.start.isoformat()}".encode()).hexdigest()
 
 
 async def add(
@@ -128,6 +174,7 @@ async def add(
     replaces: Record | None = None,
 ) -> Record:
     """Add a pending record and claim its time, except what the one it replaces has; raises `SlotTakenError`."""
+    old = replaces.id if replaces else None
     row = {
         "uid": entry.uid,
         "reference": entry.reference,
@@ -143,22 +190,31 @@ async def add(
         "state": State.PENDING.value,
         "changed": now,
         "system": system,
-        "replaces": replaces.id if replaces else None,
+        "replaces": old,
     }
+    if old is None:
+        await _leave_key(connection, key)
     record_id = (await connection.execute(insert(bookings).returning(bookings.c.id), row)).scalar_one()
-    own = set(cells_of(replaces.slot)) if replaces and replaces.slot.resource == entry.slot.resource else set()
-    # In order of time, so that no two transactions wait for each other.
-    cells = [
-        {"booking_id": record_id, "resource": entry.slot.resource, "cell": cell}
-        for cell in cells_of(entry.slot)
-        if cell not in own
-    ]
+    taken = await taken_cells(connection, [entry.slot], record_id, old)
+    if not taken.isdisjoint(cells_of(entry.slot)):
+        raise SlotTakenError(entry.slot)
+    claimed = await _claimed_cells(connection, entry.slot)
     try:
-        if cells:
-            await connection.execute(insert(claims), cells)
+        await _claim(connection, record_id, entry.slot, [cell for cell in claimed if claimed[cell] == old])
     except IntegrityError as exc:
         raise SlotTakenError(entry.slot) from exc
     return await reread(connection, record_id)
+
+
+async def _claim(connection: AsyncConnection, record_id: int, slot: Slot, besides: Collection[datetime]) -> None:
+    # In order of time, so that no two transactions wait for each other.
+    cells = [
+        {"booking_id": record_id, "resource": slot.resource, "cell": cell}
+        for cell in cells_of(slot)
+        if cell not in besides
+    ]
+    if cells:
+        await connection.execute(insert(claims), cells)
 
 
 async def advance(
@@ -171,7 +227,7 @@ async def advance(
     if (await connection.execute(statement)).rowcount == 0:
         return None
     if state is State.CANCELLED:
-        await connection.execute(delete(claims).where(claims.c.booking_id == record.id))
+        await forget_claims(connection, record.id)
     return await reread(connection, record.id)
 
 
@@ -186,20 +242,12 @@ async def move(connection: AsyncConnection, record: Record, slot: Slot, now: dat
 
     It leaves the key it was booked under, so that another booking can be made there.
     """
-    key = hashlib.sha256(f"{record.entry.uid} {slot.start.isoformat()}".encode()).hexdigest()
-    values |= {"resource": slot.resource, "start": slot.start, "end": slot.end, "key": key}
+    values |= {"resource": slot.resource, "start": slot.start, "end": slot.end, "key": _key_at(record, slot)}
     moved = await advance(connection, record, record.state, now, **values)
     if moved is None:
         return None
-    await connection.execute(delete(claims).where(claims.c.booking_id == record.id))
-    taken = await taken_cells(connection, [slot])
-    cells = [
-        {"booking_id": record.id, "resource": slot.resource, "cell": cell}
-        for cell in cells_of(slot)
-        if cell not in taken
-    ]
-    if cells:
-        await connection.execute(insert(claims), cells)
+    await forget_claims(connection, record.id)
+    await _claim(connection, record.id, slot, await _claimed_cells(connection, slot))
     return moved
 
 

@@ -105,6 +105,14 @@ class AttentiveCalendar(RemoteCalendar, Protocol):
 
     is_freed_by_people: bool
 
+    @property
+    def neighbours(self) -> int:
+        """Return how many bookings around a time are looked at by their names before an entry is written there.
+
+        People may have given them a part of it, of which its own searches do not know yet. None are, where what was
+        written is held against such searches afterwards.
+        """
+
     async def look(self, entry: Entry) -> Seen | None:
         """Return how the entry stands there, wherever people moved it; None if nobody is expected any more.
 

@@ -39,7 +39,7 @@ class Steps:
         The key is that of a call that other times meet as well: on another host it may have one of them.
         """
         try:
-            seen = await self.change(self.other_hosts.write(record.entry, key))
+            seen = await self._write(record, key)
         except OutcomeUnknownError:
             return await self.resume(record)
         except BackendError as exc:
@@ -70,7 +70,7 @@ class Steps:
         try:
             seen = await self.ask(self._entries.look(taken.entry))
             if seen is None:
-                seen = await self.change(self._calendar.write(taken.entry))
+                seen = await self._write(taken)
         except SlotTakenError:
             own = await self._own_of_another_host(taken)
             if own is None:
@@ -80,6 +80,11 @@ class Steps:
         except BackendError as exc:
             raise OutcomeUnknownError(f"the booking may be in the calendar or not: {exc}") from exc
         return await self.confirm_or_fail(taken, seen)
+
+    async def _write(self, record: Record, key: BookingKey | None = None) -> Seen | None:
+        if await self.ask(self._entries.is_overlapped(record)):
+            raise SlotTakenError(record.slot)
+        return await self.change(self.other_hosts.write(record.entry, key))
 
     async def take_over(self, record: Record, written: Written) -> Record | None:
         """Let a new record stand for an entry that another host wrote for the same call; None if it cannot."""

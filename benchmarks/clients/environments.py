@@ -46,6 +46,7 @@ _LLAMA_INDEX = ("llama-index-tools-mcp==0.6.0", "llama-index-core==0.14.25", "ll
 _AGENT_FRAMEWORK = ("agent-framework-core==1.23.0", "agent-framework-openai==1.17.0", "mcp==2.3.0", "tenacity==9.2.1")
 _MCP_USE = ("mcp-use==1.7.1", "langchain-openai==1.7.4", "mcp==1.30.0")
 _MASTRA = ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0", "@ai-sdk/openai@3.0.141", "zod@4.6.7")
+_SMOLAGENTS = ("smolagents==1.26.0", "mcpadapt==0.1.19", "mcp==1.30.0", "websockets==17.4")
 _REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
 _LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai@1.5.8", "@langchain/core@1.4.0")
 
@@ -86,4 +87,5 @@ CLIENTS = (
     Client(callers.LLAMA_INDEX, "llama_index_mcp.py", _LLAMA_INDEX),
     Client(callers.MASTRA, "mastra.mjs", _MASTRA),
     Client(callers.MCP_USE, "mcp_use_agent.py", _MCP_USE),
+    Client(callers.SMOLAGENTS, "smolagents_mcp.py", _SMOLAGENTS, direct=True),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from action_server.tools.callers import CALLER_RULES, LANGCHAIN_GOOGLE, MASTRA, MCP_USE, Caller
+from action_server.tools.callers import CALLER_RULES, LANGCHAIN_GOOGLE, MASTRA, MCP_USE, SMOLAGENTS, Caller
 from action_server.tools.traits import Trait
 from benchmarks.clients.environments import CLIENTS, LITELLM_FALLBACK, Client
 from benchmarks.clients.readings import TOLD, Row
@@ -21,8 +21,8 @@ _BESIDES = {
     # Of an argument that may be anything a text is left.
     LANGCHAIN_GOOGLE: frozenset({"type"}),
 }
-# They hold arguments against the schema themselves, and tell the model which of them `""` does not fit.
-_CHECKING = frozenset({MASTRA, MCP_USE})
+# They hold arguments against the schema themselves, and tell the model which of them `""`, or null, does not fit.
+_CHECKING = {MASTRA: ("empty",), MCP_USE: ("empty",), SMOLAGENTS: ("null",)}
 _CELLS = ("value", "null", "empty", "wrong", "shown")
 
 _HEAD = """# Tools and models
@@ -70,7 +70,7 @@ def worse_than_known(client: Client, row: Row) -> Iterator[str]:
     for what in sorted({*row.lost} - known_losses(client.caller)):
         yield f"{client.key}: loses {what}"
     for cell in _CELLS:
-        is_told = cell == "empty" and row.empty == TOLD and client.caller in _CHECKING
+        is_told = getattr(row, cell) == TOLD and cell in _CHECKING.get(client.caller, ())
         if getattr(row, cell) != "ok" and not is_told:
             yield f"{client.key}: {cell}: {getattr(row, cell)}"
     if row.bookings != 1:

@@ -64,7 +64,7 @@ def row_of(offered: Mapping[str, Json], kept: Kept, bookings: int) -> Row:
         tools=len(arrived),
         lost=tuple(what for what in _ORDER if what in lost),
         value=_cell(told[2], _VALUES),
-        null=_cell(told[3], _NOTHING),
+        null=TOLD if _is_told(told[3], ("word", "null")) else _cell(told[3], _NOTHING),
         empty=TOLD if _is_told(told[4], ("flag", "count")) else _cell(told[4], _EMPTY),
         wrong="ok" if _is_told(told[5], WRONG) else told[5][:80] or "nothing",
         shown=shown,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -227,3 +228,53 @@ async def test_a_transaction_goes_to_the_file_that_is_at_the_path(tmp_path: Path
     (tmp_path / "other.sqlite3").rename(file)
     assert await first.read(count) == 0
     await first.close()
+
+
+@pytest.mark.parametrize("idle", [3600.0, -1.0], ids=["just used", "idle"])
+async def test_a_connection_that_the_server_ended_is_replaced(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch, idle: float
+) -> None:
+    """One that was just used shows that it is closed; one that was idle is asked. Nobody sees an error."""
+    monkeypatch.setattr(action_server.database, "_IDLE", idle)
+    database = await Database.open(postgresql, lambda _connection: None)
+    other = await Database.open(postgresql, lambda _connection: None)
+
+    async def process(connection: AsyncConnection) -> int:
+        # The connection itself, to wait for what the kernel tells it of its end.
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        used.append(raw)
+        return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    used: list[Any] = []
+    first = await database.read(process)
+    end = text(f"SELECT pg_terminate_backend({first}, 10000)")
+    assert await other.read(lambda connection: connection.scalar(end))
+    while idle > 0 and not used[0].is_closed():  # noqa: ASYNC110 - the kernel sets no event
+        await asyncio.sleep(0)
+    second = await database.read(process)
+    await asyncio.gather(database.close(), other.close())
+
+    assert second != first
+
+
+async def test_a_connection_that_was_just_used_is_not_asked_again(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would double the round trips of a short transaction."""
+    database = await Database.open(postgresql, lambda _connection: None)
+    asked: list[object] = []
+
+    def ask(connection: object) -> bool:
+        asked.append(connection)
+        return True
+
+    monkeypatch.setattr(database._engine.dialect, "_do_ping_w_event", ask)
+    await database.ping()
+    await database.ping()
+    assert asked == []
+    monkeypatch.setattr(action_server.database, "_IDLE", -1.0)
+    await database.ping()
+    await database.close()
+
+    assert len(asked) == 1

@@ -258,6 +258,7 @@ MESSAGES: list[tuple[ActionServerError, str]] = [
     (errors.ServiceError("no service"), "no service"),
     (errors.DegradedError("no CRM"), "no CRM"),
     (errors.JobError("there is no job ab"), "there is no job ab"),
+    (errors.DeliveryError("the engine is down", is_unknown=True), "the engine is down"),
     (errors.SlotValueError({"size": "must be a number"}), "slot 'size' must be a number"),
     (errors.NoCallError(), "no action is running here: current_call() works inside an action's run()"),
     (errors.FixtureError(["a", "b"]), "a fixture sets what is no slot of the domain: a, b"),

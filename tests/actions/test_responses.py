@@ -11,10 +11,11 @@ import pytest
 import svcs
 from hypothesis import given
 from hypothesis import strategies as st
-from rasa_sdk import Action, Tracker
+from rasa_sdk import Action
 from rasa_sdk.executor import CollectingDispatcher
 from ruamel.yaml import YAML
 
+from action_server.testing import make_tracker
 from actions.appointments import ActionCheckUrgentSlots, ActionCreateAppointment
 from actions.booking import BookingDesk, Reason
 from actions.changes import ActionCancelAppointment, ActionListAppointments, ActionRescheduleAppointment
@@ -152,7 +153,7 @@ async def test_variables_do_not_collide_with_the_engines_own_names(registry: svc
 
 def speaker(dispatcher: CollectingDispatcher, clock: FixedClock, locale: str = "en_GB") -> Speaker:
     desk = booking_desk(FailingBackend(UnavailableError("not asked")), clock, locale=locale)
-    return Speaker(dispatcher, Tracker("c", {}, {}, [], False, None, {}, None), {}, desk)
+    return Speaker(dispatcher, make_tracker(), {}, desk)
 
 
 @pytest.mark.parametrize(

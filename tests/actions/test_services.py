@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import pytest
 import svcs
-from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.errors import NoCallError
 from action_server.runtime import services
 from action_server.runtime.health import Readiness
 from action_server.telemetry.logs import CallContext, calling
+from action_server.testing import make_tracker
 from actions import create_booking_in_crm, lifespan
 from actions.booking import Booked, BookingDesk, BookingRequest
 from actions.crm.outbox import Outbox
@@ -34,7 +34,7 @@ def clinic(database: Path, **more: object) -> Mapping[str, Any]:
 async def book_as_seed(registry: svcs.Registry, **slots: object) -> str:
     """Run the seed's class on a thread, as the server does, and return what it says."""
     dispatcher = CollectingDispatcher()
-    tracker = Tracker("c", slots, {}, [], False, None, {}, None)
+    tracker = make_tracker(slots)
     with services.activate(registry), calling(CallContext("action_create_appointment", "c")):
         assert await asyncio.to_thread(ActionCreateAppointment().run, dispatcher, tracker, {}) == []
     text: str = dispatcher.messages[0]["text"]

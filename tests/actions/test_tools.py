@@ -17,9 +17,8 @@ import grpc
 import pytest
 import svcs
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 from rasa_sdk.executor import ActionExecutor
-from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from action_server.assembly import Assembly
 from action_server.config import settings as server_settings
@@ -31,9 +30,11 @@ from action_server.runtime.services import Services, use_services
 from action_server.serving.grpc.server import serve_grpc
 from action_server.serving.server import listen
 from action_server.serving.worker import serve_http
+from action_server.testing import webhook_request
 from actions.booking import BookingDesk
 from tests.actions.clinic import FixedClock, booking_desk, open_backend
 from tests.actions.conversation import SLOTS
+from tests.engine_calls import grpc_request
 
 ROOT = Path(__file__).parents[2]
 TOMORROW = "2026-11-23T09:00"
@@ -60,26 +61,16 @@ class Faces:
         self._stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
 
     async def webhook(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
-        tracker = {"sender_id": sender, "slots": {**SLOTS, **slots}}
-        async with self._session.post(
-            f"{self._url}/webhook", json={"next_action": action, "tracker": tracker}
-        ) as found:
+        call = webhook_request(action, {**SLOTS, **slots}, sender=sender)
+        async with self._session.post(f"{self._url}/webhook", json=call) as found:
             return _answer(await found.json())
 
     async def grpc(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
-        held = Struct()
-        held.update({**SLOTS, **slots})
-        tracker = action_webhook_pb2.Tracker(sender_id=sender, slots=held)
-        call = action_webhook_pb2.WebhookRequest(
-            next_action=action, sender_id=sender, tracker=tracker, version="3.21.1"
-        )
+        call = grpc_request(action, {**SLOTS, **slots}, sender=sender)
         return _answer(MessageToDict(await self._stub.Webhook(call), preserving_proto_field_name=True))
 
     async def stream(self, action: str, sender: str, slots: Mapping[str, Any]) -> Answer:
-        held = Struct()
-        held.update({**SLOTS, **slots})
-        tracker = action_webhook_pb2.Tracker(sender_id=sender, slots=held)
-        call = action_webhook_pb2.WebhookRequest(next_action=action, tracker=tracker, version="3.21.1")
+        call = grpc_request(action, {**SLOTS, **slots}, sender=sender)
         events = [event async for event in self._stub.WebhookStream(call)]
         return _answer(MessageToDict(events[-1].final_result, preserving_proto_field_name=True))
 
@@ -87,12 +78,9 @@ class Faces:
         """In this process, by rasa-sdk's own executor."""
         executor = ActionExecutor()
         executor.register_function(action, self._assembly.executor.registry.get(action).run)
-        tracker = {"sender_id": sender, "slots": {**SLOTS, **slots}, "latest_message": {}, "events": []}
-        rest: dict[str, Any] = {"paused": False, "followup_action": None, "active_loop": {}, "latest_action_name": None}
+        call = webhook_request(action, {**SLOTS, **slots}, sender=sender, domain={"version": "3.1"})
         with use_services(self._services):
-            found = await executor.run(
-                {"next_action": action, "tracker": {**tracker, **rest}, "domain": {"version": "3.1"}}
-            )
+            found = await executor.run(call)
         assert found is not None
         return _answer(found.model_dump())
 

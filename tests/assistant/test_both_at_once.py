@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from action_server.testing import webhook_request
 from tests.assistant.reading import CALM, CLASSIC, ROOT, read
 from tests.processes import ServerProcess, server
 
@@ -47,27 +46,15 @@ class Engine:
     async def call(self, action: str, sender: str, **slots: Any) -> dict[str, Any]:
         body = self._body(action, sender, slots)
         if not self._is_calm:
-            return await self._post({**body, "domain": self.domain})
-        body["domain_digest"] = hashlib.md5(json.dumps(self.domain).encode(), usedforsecurity=False).hexdigest()
-        answer = await self._post(body)
-        return await self._post({**body, "domain": self.domain}) if self.statuses[-1] == 449 else answer
+            return await self._post(body)
+        answer = await self._post({name: part for name, part in body.items() if name != "domain"})
+        return await self._post(body) if self.statuses[-1] == 449 else answer
 
     def _body(self, action: str, sender: str, slots: dict[str, Any]) -> dict[str, Any]:
-        tracker = {
-            "sender_id": sender,
-            "slots": {**dict.fromkeys(self.domain["slots"]), **slots},
-            "latest_message": {"text": "next week", "intent": {"name": None}, "entities": []},
-            "latest_event_time": 1795332439.0,
-            "followup_action": None,
-            "paused": False,
-            "events": [],
-            "latest_input_channel": "rest",
-            "active_loop": {},
-            "latest_action": {},
-            "latest_action_name": None,
-            **({"stack": STACK} if self._is_calm else {}),
-        }
-        return {"next_action": action, "sender_id": sender, "tracker": tracker, "version": "3.21.0"}
+        said = {"said": "next week", "stack": STACK} if self._is_calm else {"said": "next week"}
+        version = "3.21.0" if self._is_calm else "3.6.21"
+        filled = {**dict.fromkeys(self.domain["slots"]), **slots}
+        return webhook_request(action, filled, sender=sender, domain=self.domain, version=version, **said)
 
     async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         async with aiohttp.ClientSession() as session, session.post(self._url, json=body) as response:

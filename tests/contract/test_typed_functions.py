@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from action_server.testing import webhook_request
 from tests.processes import PATIENCE, QUICK, ROOT, environment, server
 from tests.projects import project
 
@@ -114,8 +115,7 @@ def call(url: str, action: str, slots: dict[str, Any]) -> tuple[int, Any]:
 
 def body_of(action: str, slots: dict[str, Any]) -> dict[str, Any]:
     """Return what an engine sends, or gives to the executor in its own process."""
-    tracker = {"sender_id": "c", "slots": slots, "events": [], "latest_message": {}}
-    return {"next_action": action, "sender_id": "c", "tracker": tracker, "domain": {"intents": ["a"]}}
+    return webhook_request(action, slots, sender="c", domain={"intents": ["a"]})
 
 
 def outcome(events: list[dict[str, Any]], responses: list[dict[str, Any]]) -> tuple[list[tuple[Any, ...]], list[str]]:

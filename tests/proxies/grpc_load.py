@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import grpc
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from tests.engine_calls import grpc_request
 from tests.proxies.load import Books
 
 _LONGEST = 60.0
@@ -49,7 +49,7 @@ async def call_grpc_while(
 
 
 async def _call(stub: action_webhook_pb2_grpc.ActionServiceStub, name: str, books: Books, stream: bool) -> None:
-    request = pb.WebhookRequest(next_action="action_mark", version="3.21.0", tracker=pb.Tracker(sender_id=name))
+    request = grpc_request("action_mark", sender=name)
     try:
         if stream:
             text = "".join([str(event) async for event in stub.WebhookStream(request, timeout=_LONGEST)])

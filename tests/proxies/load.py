@@ -12,6 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
+from action_server.testing import webhook_request
+
 # Each call appends its conversation's id to a file: a mark, whoever hears of it.
 MARKING = """
     import os
@@ -110,8 +112,9 @@ def body_of(path: str, name: str, body_bytes: int = 0) -> bytes:
     if path == "/mcp":
         params = {"name": "action_mark", "arguments": {}, "_meta": {"conversation_id": name}}
         return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    tracker = {"sender_id": name, "slots": {"padding": "x" * body_bytes}}
-    return json.dumps({"next_action": "action_mark", "sender_id": name, "tracker": tracker}).encode()
+    call = webhook_request("action_mark", sender=name)
+    call["tracker"]["slots"]["padding"] = "x" * body_bytes
+    return json.dumps(call).encode()
 
 
 async def _call(session: aiohttp.ClientSession, url: str, name: str, books: Books, body: bytes, packed: bool) -> None:

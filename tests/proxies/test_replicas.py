@@ -13,10 +13,10 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from tests.action_server.security.certificates import Files, make_files
+from tests.engine_calls import grpc_request
 from tests.processes import ServerProcess, server
 from tests.projects import project
 from tests.proxies import proxies
@@ -172,9 +172,8 @@ def answers_of_grpc(target: str) -> list[str]:
     with grpc.insecure_channel(target) as channel:
         stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
         for action in ("action_mark", "action_nobody"):
-            call = pb.WebhookRequest(next_action=action, version="3.21.0", tracker=pb.Tracker(sender_id="s"))
             try:
-                found.append("marked" if "marked" in str(stub.Webhook(call, timeout=60)) else "?")
+                found.append("marked" if "marked" in str(stub.Webhook(grpc_request(action), timeout=60)) else "?")
             except grpc.RpcError as exc:
                 found.append(exc.code().name)
     return found

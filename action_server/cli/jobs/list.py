@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, make_table, print_json
 from action_server.cli.flags import add_json_flag
-from action_server.cli.jobs.queue import length, open_queue, short
+from action_server.cli.jobs.queue import open_queue, short
 from action_server.cli.store import add_store_flags
+from action_server.telemetry.durations import length
 
 if TYPE_CHECKING:
     from rich.console import Console

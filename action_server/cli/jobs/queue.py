@@ -46,12 +46,3 @@ async def find_job(queue: JobQueue | None, start: str) -> JobShown:
 def short(job_id: str) -> str:
     """Return the first digits of an id, as tables show them."""
     return job_id[:SHOWN]
-
-
-def length(seconds: float) -> str:
-    """Return a length of time in the unit that fits."""
-    size, sign = abs(seconds), "-" if seconds <= -1 else ""
-    for most, unit, name in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
-        if size < most:
-            return f"{sign}{size / unit:.0f} {name}"
-    return f"{sign}{size / 86_400:.0f} d"

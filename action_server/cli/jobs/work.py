@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Mapping
 
+from action_server.cli.flags import add_log_flag
 from action_server.config import settings
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
@@ -23,8 +24,9 @@ logger = logging.getLogger(__name__)
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
-    for name in ("actions", "endpoints", "database", "sync_workers", "log_level", "log_format"):
+    for name in ("actions", "endpoints", "database", "sync_workers", "log_format"):
         settings.add_flag(parser, name)
+    add_log_flag(parser)
     parser.add_argument("--concurrency", type=int, metavar="N", help="how many jobs are run at once (that of `jobs:`)")
 
 
@@ -57,7 +59,8 @@ async def _work(read: Settings, concurrency: int) -> None:
         opened = assembly.readiness.services
         if opened is None or opened.jobs is None:
             raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
-        async with running_jobs(read.actions, opened, assembly.executor.threads, concurrency):
+        executor = assembly.executor
+        async with running_jobs(read.actions, opened, executor.threads, concurrency, tracing=executor.tracing):
             logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency})
             await stopping.wait()
             logger.info("jobs.stopping", extra={"pid": os.getpid()})

@@ -30,6 +30,8 @@ def check_code(file: File) -> Iterator[Finding]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from _check_import(file, node)
+        elif isinstance(node, ast.ClassDef):
+            yield from _check_class(file, node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _check_function(file, node)
 
@@ -47,11 +49,27 @@ def _check_import(file: File, node: ast.Import | ast.ImportFrom) -> Iterator[Fin
             yield Finding.of(rules.SERVER_OF_ITS_OWN, file.at(node.lineno), module=module)
 
 
+def _check_class(file: File, node: ast.ClassDef) -> Iterator[Finding]:
+    """Check the methods of an action: one object of it serves all calls."""
+    if not any(ast.unparse(base).endswith("Action") for base in node.bases):
+        return
+    for function in node.body:
+        if not isinstance(function, ast.FunctionDef) or function.name == "__init__" or not function.args.args:
+            continue
+        shared = {function.args.args[0].arg, node.name}
+        for inner in _own_nodes(function):
+            if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
+                written = ast.unparse(inner)
+                if written.partition(".")[0] in shared:
+                    facts = {"function": function.name, "names": f"`{written}`"}
+                    yield Finding.of(rules.SHARED_STATE, file.at(inner.lineno), **facts)
+
+
 def _check_function(file: File, function: _Function) -> Iterator[Finding]:
     is_sync = isinstance(function, ast.FunctionDef)
     for node in _own_nodes(function):
         if isinstance(node, ast.Global) and is_sync:
-            names = ", ".join(node.names)
+            names = f"the global `{', '.join(node.names)}`"
             yield Finding.of(rules.SHARED_STATE, file.at(node.lineno), function=function.name, names=names)
         if not isinstance(node, ast.Call):
             continue

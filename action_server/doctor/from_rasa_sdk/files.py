@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,7 +65,10 @@ def files_of(root: Path) -> list[File]:
 
 def _read(path: Path, name: str) -> list[File]:
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        # Windows writes the mark of an encoding, PowerShell both of them; pip and Python go by it, too.
+        is_utf_16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = raw.decode("utf-16" if is_utf_16 else "utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return []
     return [] if "\0" in text else [File(name, text)]

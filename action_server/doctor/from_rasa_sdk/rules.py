@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, Rule, rules_in
 
 MOVE = "from rasa-sdk"
 
@@ -19,6 +19,7 @@ RASA_BESIDE = Rule(
     "<written> is the engine: it pins its own versions of Sanic and others, and calls actions over the network",
     fix="give engine and actions a virtual environment each",
     section=MOVE,
+    known=READ,
 )
 PYTHON_TOO_OLD = Rule(
     "python-too-old",
@@ -60,8 +61,9 @@ SERVER_OF_ITS_OWN = Rule(
 SHARED_STATE = Rule(
     "shared-state",
     "warning",
-    "`<function>` changes the global `<names>`, and two synchronous calls may run at once here",
-    fix="hold a lock around it, keep it in slots, or start with --sync-workers 1: one at a time, as under rasa-sdk",
+    "`<function>` changes <names>, which all calls share, and two synchronous calls may run at once here",
+    fix="hold a lock around it, keep it in a local variable or in slots, or start with --sync-workers 1: one at a "
+    "time, as under rasa-sdk",
     section=MOVE,
 )
 LOOP_OF_THE_THREAD = Rule(

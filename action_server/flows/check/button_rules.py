@@ -14,15 +14,16 @@ from typing import Any
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import Variation
-from action_server.project.engine_names import DEFAULT_SLOTS
+from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS
 from action_server.project.fields import did_you_mean
 from action_server.project.yaml_node import Node
 from action_server.source import Place
 
-_SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
-_START_FLOW = re.compile(r"/StartFlow\(([^()]*)\)")
-_COMMAND = re.compile(r"/(?:SetSlots|StartFlow)\b")
+_SET_SLOTS = "/SetSlots"
+_ASSIGNMENT = re.compile(r"([^(),=]+)=(\[[^\]]*\]|[^(),]+)")
 _INTENT = re.compile(r"/([A-Za-z_][\w/.+-]*)(?:@[\d.]+)?\s*(\{.*|\".*)?", re.DOTALL)
+# What engines take for the name of an intent: words, too.
+_NAME = re.compile(r"/([^{@]+)")
 # A slot's place in a payload of the domain, and what stands there while nothing is rendered.
 _PLACE_OF_A_SLOT = re.compile(r"\{\s*[A-Za-z_][\w.]*\s*\}")
 _ANY_VALUE = "1"
@@ -60,35 +61,52 @@ def report_without_payload(subject: Subject, button: Mapping[str, Any], at: Plac
 def check_payload(
     subject: Subject, payload: str, at: Place, *, is_template: bool = False, is_jinja: bool = False
 ) -> None:
-    """Check what a button sends: slots and values, a flow, or an intent with entities. Words are fine.
+    """Check what a button sends: slots and values, or an intent with entities. Words are fine.
 
     ``is_template``: engines fill in slots first, as they do in the domain, by Jinja where ``is_jinja`` says so.
     """
     text = payload.strip()
-    if match := _SET_SLOTS.fullmatch(text):
-        _check_slots(subject, match[1], at)
-    elif match := _START_FLOW.fullmatch(text):
-        name = match[1].strip().strip("\"'")
-        if name and "{" not in name:
-            subject.report_flow(name, at, "the button starts")
-    elif _COMMAND.match(text):
-        _report_broken(subject, text, at, "write `/SetSlots(slot=value)` or `/StartFlow(flow)`")
-    elif match := _INTENT.fullmatch(text):
-        # A project without intents has its payloads understood by something else.
-        if subject.domain.intents:
-            subject.report_intent(match[1], at, "the button sends")
-        if match[2] and not is_jinja:
-            _check_json(subject, match[2], at, is_template=is_template)
+    if text.startswith(_SET_SLOTS):
+        _check_slots(subject, text, at)
+    elif text.startswith("/") and not (is_jinja and "{" in text.partition(" ")[0][:3]):
+        _check_intent(subject, text, at, is_template=is_template, is_jinja=is_jinja)
+
+
+def _check_intent(subject: Subject, text: str, at: Place, *, is_template: bool, is_jinja: bool) -> None:
+    named = _NAME.match(text)
+    name = named[1].strip() if named else ""
+    match = _INTENT.fullmatch(text)
+    if not name or (match is None and not _is_intent(subject, name)):
+        fix = (
+            "name an intent of the domain, or write `/SetSlots(slot=value)`; flows start by an intent of `nlu_trigger`"
+        )
+        _report_broken(subject, text, at, fix)
+        return
+    # A project without intents may have the payloads of its actions understood by something else.
+    if subject.domain.intents:
+        subject.report_intent(match[1] if match else name, at, "the button sends")
+    elif is_template and subject.project.flows and not _is_intent(subject, name):
+        what = f"the button sends {name!r}, and the domain has no intents"
+        subject.findings.add(catalogue.UNKNOWN_INTENT, at, what, "add it to `intents`, or send words")
+    if match and match[2] and not is_jinja:
+        _check_json(subject, match[2], at, is_template=is_template)
+
+
+def _is_intent(subject: Subject, name: str) -> bool:
+    return name.partition("/")[0] in {*subject.domain.intents, *DEFAULT_INTENTS}
 
 
 def _check_slots(subject: Subject, text: str, at: Place) -> None:
-    if "{" in text:
-        return
-    if text.strip() and "=" not in text:
-        _report_broken(subject, f"/SetSlots({text})", at, "write `/SetSlots(slot=value)`")
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if equals and name.isidentifier():
+    """Check what engines find to set: names and values, wherever they stand."""
+    found = _ASSIGNMENT.findall(text)
+    if not found:
+        _report_broken(subject, text, at, "write `/SetSlots(slot=value)`")
+    for name, value in ((name.strip(), value.strip()) for name, value in found):
+        if "{" in name + value:
+            continue
+        if name.startswith(_SET_SLOTS):
+            _report_broken(subject, text, at, "write `/SetSlots(slot=value)`")
+        else:
             subject.report_slot(name, at, "the button sets")
             subject.report_value(name, _slot_value(value), at, "the button sets")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from action_server.findings.rule import Rule, rules_in
+from action_server.findings.rule import READ, RUN, Rule, rules_in
 
 FILES, ACTIONS, NAMES, FLOWS, CODE, COMMENTS = "files", "actions", "names", "flows", "code", "comments"
-# How it is known what happens otherwise: read in rasa-pro 3.21.0, run with rasa 3.6.21 or pypred 0.4.0, or it is ours.
-READ, RUN = "read", "run"
 
 UNREADABLE = Rule(
     "unreadable",
@@ -123,8 +121,8 @@ UNKNOWN_RESPONSE = Rule(
 UNKNOWN_FLOW = Rule(
     "unknown-flow",
     "error",
-    "a `link`, a `call`, a button or a slot's mapping names a flow that does not exist",
-    why="`rasa train` refuses the project, or the button does nothing",
+    "a `link`, a `call` or a slot's mapping names a flow that does not exist",
+    why="`rasa train` refuses the project",
     section=NAMES,
     known=READ,
 )
@@ -199,8 +197,8 @@ BUTTON_WITHOUT_PAYLOAD = Rule(
 BROKEN_PAYLOAD = Rule(
     "broken-payload",
     "error",
-    "a button's payload that cannot be read: after the intent stands no JSON object, "
-    "or `/SetSlots` and `/StartFlow` lack their brackets",
+    "a button's payload that cannot be read: after the intent stands no JSON object, `/SetSlots` names no slot, "
+    "or something else stands behind the slash, such as `/StartFlow(a_flow)`, which engines do not know",
     why="the click arrives without its entities, or as words nobody understands",
     section=NAMES,
     known=READ,
@@ -338,7 +336,7 @@ ENGINE_REFUSES = Rule(
     "error",
     "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, a pattern "
     "that is called, one intent that triggers two flows, slots that are persisted and not used, a step named START, "
-    "two flows of one name or description, mappings that do not go together, and others of this kind; in a Mantle "
+    "two flows of one name or description, mappings or settings that do not go together, and others; in a Mantle "
     "project files of another engine, entries of `mcp_servers`, imports and memory",
     why="`rasa train` or `rasa data validate` refuses the project",
     section=FLOWS,

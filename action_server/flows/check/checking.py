@@ -25,6 +25,7 @@ from action_server.flows.check.known_tools import KnownTools, own_tools, read_to
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.mantle_rules import check_mantle
 from action_server.flows.check.reading import check_reading
+from action_server.flows.check.refused_config import check_refused_config
 from action_server.flows.check.refused_domain import check_refused_domain
 from action_server.flows.check.refused_flows import check_refused_flows
 from action_server.flows.check.response_rules import check_responses, check_slots
@@ -49,6 +50,7 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_endless_flows,
     check_refused_flows,
     check_refused_domain,
+    check_refused_config,
     check_responses,
     check_slots,
     check_stories,
@@ -104,10 +106,13 @@ class Report:
     @property
     def checked(self) -> str:
         """Return what was looked at, in words."""
-        actions = f"{len(self.code.registered)} actions"
+        actions = _count(len(self.code.registered), "action")
         if self.mantle is not None:
-            return f"{len(self.mantle.skills)} skills, {len(self.mantle.servers)} MCP servers, {actions}"
-        return f"{len(self.project.flows)} flows, {len(self.project.domain.slots)} slots, {actions}"
+            servers = _count(len(self.mantle.servers), "MCP server")
+            return f"{_count(len(self.mantle.skills), 'skill')}, {servers}, {actions}"
+        # Without those that every assistant has.
+        slots = sum(not slot.is_default for slot in self.project.domain.slots.values())
+        return f"{_count(len(self.project.flows), 'flow')}, {_count(slots, 'slot')}, {actions}"
 
     @property
     def warnings(self) -> int:
@@ -215,3 +220,7 @@ def _python_files(code: Code) -> list[str]:
         return []
     files = [code.path] if code.path.is_file() else sorted(code.path.rglob("*.py"))
     return [shorten(str(file)) for file in files]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

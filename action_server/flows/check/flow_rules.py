@@ -5,8 +5,10 @@ What engines do here was read in rasa-pro 3.21.0.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 
+from action_server.findings.rule import Severity
 from action_server.flows.check import catalogue
 from action_server.flows.check.conditions import check_condition
 from action_server.flows.check.subject import Subject
@@ -24,6 +26,10 @@ from action_server.project.flows import (
     Step,
 )
 from action_server.source import Place
+
+_STARTS_FLOW = "flow_"
+# As engines look for it.
+_NAMED_BY_CONTEXT = re.compile(r"{context\..+?}")
 
 
 def check_flows(subject: Subject) -> None:
@@ -74,13 +80,22 @@ def _check_call(subject: Subject, step: CallStep) -> None:
     if step.mcp_server:
         check_tool_call(subject, step)
     elif step.call and not step.exit_if:
-        subject.report_flow(step.call, _key_place(subject, step, "call"), "the step calls")
+        # Where there are no sub agents at all the engine only warns: it may be one.
+        severity: Severity | None = None if subject.sub_agents else "warning"
+        subject.report_flow(step.call, _key_place(subject, step, "call"), "the step calls", severity)
 
 
 def _check_action(subject: Subject, flow: Flow, step: ActionStep) -> None:
     at = _key_place(subject, step, "action")
     name = step.action
-    if not name or "{" in name or subject.is_listed(name):
+    if name.startswith(_STARTS_FLOW) and "{" not in name and not subject.domain.lists(name):
+        subject.report_flow(name.removeprefix(_STARTS_FLOW), at, "the step starts")
+        return
+    if not name or _NAMED_BY_CONTEXT.search(name) or subject.is_listed(name):
+        return
+    if "{" in name:
+        what = f"the step runs {name!r}; of what stands in braces engines fill in the context alone"
+        subject.findings.add(catalogue.ENGINE_REFUSES, at, what, "write the action's name, or branch")
         return
     if name.startswith("utter_"):
         subject.report_response(name, at, "the step says", in_pattern=flow.is_pattern)
@@ -100,7 +115,7 @@ def _check_collect(subject: Subject, flow: Flow, step: CollectStep) -> None:
         return
     subject.report_slot(step.collect, at, "the step collects")
     check_rejections(subject, step.rejections)
-    if step.utter:
+    if step.utter and step.ask_action not in subject.domain.actions:
         subject.report_response(
             step.utter, _key_place(subject, step, "utter"), "the step asks with", in_pattern=flow.is_pattern
         )

@@ -64,13 +64,10 @@ def own_tools(settings: Settings, registry: Registry) -> dict[str, KnownTool]:
         StartupError: one cannot be made, so that the server does not start.
     """
     offer = read_offer(registry, settings.mcp, settings.options, settings.domain)
-    limits = {action.name: settings.options.of(action.name, action.run).timeout for action in registry}
-    found = {}
-    for tool in offer.tools.values():
-        seconds = [s for s in (tool.patience, limits.get(tool.action)) if s is not None]
-        least = min(seconds, default=None)
-        found[tool.name] = KnownTool(tool.name, tool.input_schema, tool.output_schema, least, is_lenient=True)
-    return found
+    return {
+        name: KnownTool(name, tool.input_schema, tool.output_schema, tool.patience, is_lenient=True)
+        for name, tool in offer.tools.items()
+    }
 
 
 def read_tools(texts: Iterable[str], servers: Block | None = None) -> dict[str, dict[str, KnownTool]]:

@@ -118,7 +118,7 @@ def _check_import(subject: Subject, project: MantleProject, found: _Import) -> N
             else "correct the name",
         )
         return
-    limit = patience_of(project.servers[found.server])
+    limit = patience_of(project.servers[found.server], project.agent)
     if tool.seconds is not None and tool.seconds > limit:
         subject.findings.add(
             catalogue.SLOW_TOOL,

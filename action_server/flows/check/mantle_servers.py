@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$\{[^}]+\}")
 _SCHEMES = ("http", "https")
 _CREDENTIALS = ("token", "api_key", "oauth", "module")
 _REFUSED = ("auth", "token_env", "pre_call_hook", "protocol_version")
-# What the engine waits for a tool, in seconds, where the server's entry does not say it.
+# What the engine waits for a tool, in seconds, where neither the server's entry nor agent.yml says it.
 _PATIENCE = 10.0
 
 _Fault = tuple[Place, str, str]
@@ -41,11 +41,15 @@ def check_servers(findings: Findings, project: MantleProject) -> None:
             names.add(name.raw)
 
 
-def patience_of(server: Node) -> float:
-    """Return how long the engine waits for a tool of a server, in seconds."""
-    node = server.get("tool_timeout")
+def patience_of(server: Node, agent: Node | None) -> float:
+    """Return how long the engine waits for a tool of a server, in seconds: as its entry says, or else agent.yml."""
+    said = (_seconds(node.get("tool_timeout")) for node in (server, agent) if node is not None)
+    return next((seconds for seconds in said if seconds is not None), _PATIENCE)
+
+
+def _seconds(node: Node | None) -> float | None:
     is_number = node is not None and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-    return float(node.value) if node is not None and is_number else _PATIENCE
+    return float(node.value) if node is not None and is_number else None
 
 
 def _faults(server: Node) -> Iterator[_Fault]:
@@ -65,7 +69,8 @@ def _faults(server: Node) -> Iterator[_Fault]:
         fix = "take `static`; who somebody is has to be an argument of the tool (`conversation_argument`)"
         yield slots.place, "`meta_map.from_slots` is not for Mantle, which has no slots", fix
     limit = server.get("tool_timeout")
-    if limit is not None and limit.value is not None and patience_of(server) <= 0:
+    seconds = _seconds(limit)
+    if limit is not None and seconds is not None and seconds <= 0:
         yield limit.place, "`tool_timeout` has to be above 0", "correct it"
 
 

@@ -6,15 +6,16 @@ import re
 from typing import Any
 
 from action_server.flows.check import catalogue
+from action_server.flows.check.refused_conditions import refuse_response
 from action_server.flows.check.subject import Subject
-from action_server.project.conditions import names_in
 from action_server.project.domain import CONTROLLED, Response, Slot, Variation
 from action_server.source import Place
 
 _NLU_MAPPINGS = ("from_entity", "from_text", "from_intent", "from_trigger_intent")
 _NOTHING_IN_BRACES = re.compile(r"\{\s*\}")
-_SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
+_ASSIGNED = re.compile(r"([^(),=]+)=(?:\[[^\]]*\]|[^(),]+)")
 _MOST_SLOTS = 10
+_LANGUAGE = "language"
 
 
 def check_refused_domain(subject: Subject) -> None:
@@ -22,6 +23,9 @@ def check_refused_domain(subject: Subject) -> None:
     for slot in subject.domain.slots.values():
         if not slot.is_default:
             _check_bounds(subject, slot)
+            _check_validation(subject, slot)
+            if slot.name == _LANGUAGE and subject.project.flows:
+                _refuse(subject, slot.at, f"the slot {_LANGUAGE!r} is the engine's own", "give it another name")
             if subject.project.flows:
                 _check_mappings(subject, slot)
     for response in subject.domain.responses.values():
@@ -29,7 +33,6 @@ def check_refused_domain(subject: Subject) -> None:
             for variation in response.variations:
                 _check_variation(subject, response, variation)
     _check_rephraser(subject)
-    _check_languages(subject)
 
 
 def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
@@ -49,23 +52,28 @@ def _check_rephraser(subject: Subject) -> None:
         _refuse(subject, first.at, what, "add `nlg: {type: rephrase}` with its model, or take `rephrase` away")
 
 
-def _check_languages(subject: Subject) -> None:
-    config = subject.project.config
-    more = config.get("additional_languages")
-    if isinstance(more, list) and config.get("language") in more:
-        at = Place(file=subject.project.config_file, key="additional_languages")
-        what = f"the language {config.get('language')!r} is an additional one as well"
-        _refuse(subject, at, what, "take it out of `additional_languages`")
-
-
 def _check_bounds(subject: Subject, slot: Slot) -> None:
     low, high = slot.min_value, slot.max_value
     if slot.type != "float" or low is None or high is None:
         return
     if low >= high:
         _refuse(subject, slot.at, f"the slot {slot.name!r} has a `min_value` that is not below its `max_value`", "swap")
-    elif isinstance(slot.initial_value, (int, float)) and not low <= slot.initial_value <= high:
+    elif slot.initial_value is not None and not _is_within(slot.initial_value, low, high):
         _refuse(subject, slot.at, f"the slot {slot.name!r} starts with a value out of its bounds", "widen them")
+
+
+def _is_within(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and low <= value <= high
+
+
+def _check_validation(subject: Subject, slot: Slot) -> None:
+    """Report a validation with nothing to ask again with; what is named and not there is a finding already."""
+    if slot.validation is None or slot.validation.refill_utter or not subject.knows_responses:
+        return
+    asks = f"utter_ask_{slot.name}"
+    if asks not in subject.domain.responses:
+        what = f"the slot {slot.name!r} has a validation, and no response {asks!r} to ask again with"
+        _refuse(subject, slot.validation.at, what, "write it, or name another one as `refill_utter`")
 
 
 def _check_mappings(subject: Subject, slot: Slot) -> None:
@@ -75,6 +83,9 @@ def _check_mappings(subject: Subject, slot: Slot) -> None:
         if action and mapping.type not in CONTROLLED:
             what = f"a mapping of {slot.name!r} runs {action!r} every turn and is no `controlled` one"
             _refuse(subject, mapping.at, what, "make its type `controlled`")
+        if action and not subject.is_listed(action) and subject.knows_actions:
+            what = f"a mapping of {slot.name!r} runs {action!r}, which the domain does not list"
+            _refuse(subject, mapping.at, what, f"add `- {action}` to `actions`")
         if mapping.coexistence_system and mapping.type not in CONTROLLED:
             what = f"a mapping of {slot.name!r} has a `coexistence_system` and is no `controlled` one"
             _refuse(subject, mapping.at, what, "make its type `controlled`")
@@ -116,20 +127,16 @@ def _check_variation(subject: Subject, response: Response, variation: Variation)
     if any(_holds_empty_braces(part) for part in parts):
         what = f"a variation of {response.name!r} has braces with nothing in them"
         _refuse(subject, variation.at, what, "write the slot's name into them, or take them away")
-    if variation.condition is not None and "{" not in variation.condition.text:
-        first = {name.partition(".")[0] for name in names_in(variation.condition.text)}
-        if "context" in first:
-            what = f"the condition of a variation of {response.name!r} looks at the context"
-            _refuse(subject, variation.condition.at, what, "it sees slots alone")
+    if variation.condition is not None:
+        refuse_response(subject, variation.condition)
     for button in variation.buttons:
         _check_button(subject, response, variation, str(button.get("payload") or ""))
 
 
 def _check_button(subject: Subject, response: Response, variation: Variation, payload: str) -> None:
-    found = _SET_SLOTS.fullmatch(payload.strip())
-    if not found:
+    if not payload.startswith("/SetSlots"):
         return
-    names = [part.partition("=")[0].strip() for part in found[1].split(",") if "=" in part]
+    names = [name.strip() for name in _ASSIGNED.findall(payload)]
     if payload.count("=") > _MOST_SLOTS:
         what = f"a button of {response.name!r} sets more than {_MOST_SLOTS} slots"
         _refuse(subject, variation.at, what, "engines set none of them: let an action do it")

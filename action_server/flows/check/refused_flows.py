@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping
-from typing import Any
-
-from pypred import ast  # type: ignore[import-untyped]
 
 from action_server.flows.check import catalogue
+from action_server.flows.check.refused_conditions import refuse_branch, refuse_rejection
 from action_server.flows.check.subject import Subject
-from action_server.project.conditions import names_in, tree_of
+from action_server.project.conditions import names_in
 from action_server.project.flows import (
     END,
     PATTERN_PREFIX,
     START,
     CallStep,
     CollectStep,
-    Condition,
     Flow,
     LinkStep,
     SetSlotsStep,
@@ -48,7 +45,7 @@ def check_refused_flows(subject: Subject) -> None:
             _check_step(subject, flow, step)
             for branch in step.next:
                 if branch.condition is not None:
-                    _check_branch(subject, branch.condition)
+                    refuse_branch(subject, branch.condition)
     _check_triggers(subject)
     _check_unique(subject)
 
@@ -82,6 +79,7 @@ def _check_collect(subject: Subject, step: CollectStep) -> None:
         what = f"both the response {step.ask_utter!r} and the action {step.ask_action!r} ask for {step.collect!r}"
         _refuse(subject, step.at, what, "take one of them out of the domain")
     for rejection in step.rejections:
+        refuse_rejection(subject, rejection.condition)
         for name in sorted(_other_slots(subject, rejection.condition.text, step.collect)):
             subject.findings.add(
                 catalogue.REJECTION_OF_OTHERS,
@@ -135,6 +133,9 @@ def _check_call(subject: Subject, flow: Flow, step: CallStep) -> None:
     elif flow.is_pattern:
         _refuse(subject, step.at, f"the pattern {flow.id!r} calls something", "link to a flow instead")
     called = subject.project.flows.get(step.call) if not step.mcp_server else None
+    if called is not None and flow in with_called(called, subject.project.all_flows):
+        what = f"the call of {step.call!r} leads back to {flow.id!r}"
+        _refuse(subject, step.at, what, "link to it at the end, or lead a `next` back")
     if called is not None and any(isinstance(inner, LinkStep) for inner in called.steps):
         _refuse(
             subject, step.at, f"the step calls {step.call!r}, which links", "take the link out of it, or link to it"
@@ -169,32 +170,6 @@ def _check_persisted(subject: Subject, flow: Flow) -> None:
         if step.reset_after_flow_ends is False:
             what = f"{step.collect!r} has `reset_after_flow_ends: false` in a flow with `persisted_slots`"
             _refuse(subject, step.at, what, "keep `persisted_slots` alone")
-
-
-def _check_branch(subject: Subject, condition: Condition) -> None:
-    """Report what a bool is compared with, at the top of a condition, and conditions over nothing."""
-    text = condition.text
-    try:
-        tree: Any = tree_of(text)
-    except RecursionError:
-        return
-    if "{" not in text and not re.search(r"\b(slots|context)\.\w+", text) and tree is not None:
-        _refuse(subject, condition.at, f"the condition {text!r} looks at no slot", "write `slots.name`, or `else`")
-    tree = tree.left if isinstance(tree, ast.NegateOperator) else tree
-    if not isinstance(tree, ast.CompareOperator) or not hasattr(tree.right, "value"):
-        return
-    literal = tree.left if isinstance(tree.left, ast.Literal) else tree.right
-    first, _, name = str(getattr(literal, "value", "")).partition(".")
-    slot = subject.slot(name.partition(".")[0]) if first == "slots" else None
-    if slot is None or slot.type != "bool" or isinstance(tree.right.value, (bool, str)):
-        # A text is a finding already.
-        return
-    _refuse(
-        subject,
-        condition.at,
-        f"the condition {text!r} compares the bool {slot.name!r} with something else than true or false",
-        f"write `slots.{slot.name}` or `not slots.{slot.name}`",
-    )
 
 
 def _check_triggers(subject: Subject) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from action_server.findings.finding import Findings
+from action_server.findings.rule import Severity
 from action_server.flows.check import catalogue
 from action_server.flows.check.code import Code
 from action_server.flows.check.known_tools import KnownTools
@@ -201,7 +202,7 @@ class Subject:
                 "add it to `intents`, or correct the name",
             )
 
-    def report_flow(self, name: str, at: Place, what: str) -> None:
+    def report_flow(self, name: str, at: Place, what: str, severity: Severity | None = None) -> None:
         """Report a flow, if there is none."""
         if self.lacks_flow(name):
             hint = did_you_mean(name, self.project.all_flows)
@@ -210,6 +211,7 @@ class Subject:
                 at,
                 f"{what} {name!r}, which is no flow{hint}",
                 "write the flow, or correct the name",
+                severity,
             )
 
     def report_entity(self, name: str, at: Place, what: str) -> None:

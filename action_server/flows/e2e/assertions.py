@@ -25,6 +25,9 @@ from action_server.project.places import Problems
 from action_server.project.yaml_node import Node
 
 _GENERATIVE = ("generative_response_is_relevant", "generative_response_is_grounded")
+# Those of Mantle, which has no flows.
+_MANTLE = ("skill_", "memory_", "ordered_block_", "tool_executed", "tools_within_one_turn")
+_OF_MANTLE = "{} is for projects of Mantle, whose skills are not played"
 _NEEDS_A_MODEL = "{} asks a language model to judge an answer, which this runner does not do"
 # Those that look at what came before the first message as well, in a test's first step (rasa-pro 3.21.0, read).
 _SEE_OPENING = ("action_executed", "slot_was_set", "slot_was_not_set", "bot_uttered", "bot_did_not_utter")
@@ -35,13 +38,17 @@ def read_assertions(node: Node, problems: Problems) -> Iterator[Check]:
     if not node.is_list:
         problems.at(node.place, "`assertions` has to be a list")
     for element in node.elements():
-        if not element.is_mapping or len(element.keys) != 1:
+        if not element.is_mapping or not element.keys:
             problems.at(element.place, "an assertion has to be one `name: ...`")
             continue
-        for name, value in element.items():
+        if len(element.keys) > 1:
+            problems.at(element.place, "an assertion is one `name: ...`; of these only the first counts", "warning")
+        for name, value in list(element.items())[:1]:
             at = element.keys[name]
             if name in _GENERATIVE:
                 yield Check(name, at, lambda _: None, cannot_be_judged=_NEEDS_A_MODEL.format(name))
+            elif name.startswith(_MANTLE):
+                yield Check(name, at, lambda _: None, cannot_be_judged=_OF_MANTLE.format(name))
             elif name not in _READERS:
                 hint = did_you_mean(name, _READERS)
                 problems.at(at, f"there is no assertion {name!r}{hint}; there are {', '.join(_READERS)}")
@@ -57,6 +64,8 @@ Read = tuple[Find, str]
 
 def _flow_started(name: str, node: Node, problems: Problems) -> Read:
     if node.is_scalar and node.raw:
+        if not isinstance(node.value, str) or not node.value.strip():
+            problems.at(node.place, f"{name} has to name a flow, in quotes if it looks like a number")
         return flow_event(name, [node.raw]), node.raw
     ids, any_of_them = _read_flow_ids(name, node, problems)
     if len(ids) > 1 and not any_of_them:
@@ -66,8 +75,8 @@ def _flow_started(name: str, node: Node, problems: Problems) -> Read:
 
 def _clarification(name: str, node: Node, problems: Problems) -> Read:
     if node.is_list:
-        names = [part.raw for part in node.elements() if part.is_scalar and part.raw]
-        if not names:
+        names = [part.value for part in node.elements() if isinstance(part.value, str) and part.value.strip()]
+        if not names or len(names) < len(list(node.elements())):
             problems.at(node.place, f"{name} has to list names of flows")
         return clarification(names), ", ".join(names)
     ids, any_of_them = _read_flow_ids(name, node, problems)
@@ -100,7 +109,7 @@ def _flow_ended(name: str, node: Node, problems: Problems) -> Read:
 
 
 def _action_executed(name: str, node: Node, problems: Problems) -> Read:
-    if not node.is_scalar or not node.raw:
+    if not isinstance(node.value, str) or not node.value:
         problems.at(node.place, f"{name} has to name an action")
     return action_executed(node.raw), node.raw
 

@@ -5,9 +5,12 @@ What engines do here was read in rasa-pro 3.21.0.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,20 @@ from action_server.flows.e2e.checks import (
     slot_was_set,
 )
 from action_server.flows.e2e.stub_reader import Stubs, for_case
-from action_server.project.fields import Fields, did_you_mean
+from action_server.project.fields import Fields, did_you_mean, kind_of
 from action_server.project.places import Problems
 from action_server.project.yaml_node import Node
 from action_server.project.yaml_tree import Trees
 from action_server.protocol.jsonable import JsonObject
 from action_server.source import Place
 
+_FIXTURE_NAME = re.compile(r"[a-zA-Z_]+[a-zA-Z0-9_-]*")
+_METADATA_NAME = re.compile(r"[a-zA-Z_]+[a-zA-Z0-9_]*")
+# The slot by which tests set the clock, and what it takes.
+_CLOCK = "mocked_datetime"
+_TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
+# What a conftest.yml may hold; fixtures alone are read here.
+_SHARED_KEYS = ("fixtures", "llm_judge", "llm_e2e_test_conversion")
 # Keys of a step that is not a message.
 _EXPECTED = ("bot", "utter", "slot_was_set", "slot_was_not_set")
 
@@ -74,36 +84,60 @@ def _read_shared_fixtures(file: Path, root: Path, trees: Trees, problems: Proble
     root = Path(os.path.realpath(root))
     folders = [folder for folder in Path(os.path.realpath(file)).parents if folder == root or root in folder.parents]
     for folder in reversed(folders):
-        path = folder / "conftest.yml"
-        node = trees.read(path, problems) if path.is_file() else None
+        path = next((p for p in (folder / "conftest.yml", folder / "conftest.yaml") if p.is_file()), None)
+        node = trees.read(path, problems) if path is not None else None
         if node is not None:
-            found.update(_read_named(node.get("fixtures"), "fixture", problems))
+            for key in (key for key in node.keys if key not in _SHARED_KEYS):
+                problems.at(node.keys[key], f"a conftest.yml has no key {key!r}")
+            found.update(_read_fixtures(node.get("fixtures"), problems))
     return found
 
 
-def _read_named(node: Node | None, what: str, problems: Problems) -> dict[str, JsonObject]:
-    """Read a list of `name: entries`; the entries are a mapping, or a list of mappings."""
+def _read_fixtures(node: Node | None, problems: Problems) -> dict[str, JsonObject]:
+    """Read a list of `name:` with a list of `slot: value` below."""
     found: dict[str, JsonObject] = {}
+    for name, entry in _named(node, "fixture", _FIXTURE_NAME, problems):
+        what = f"the fixture {name!r}"
+        if name in found:
+            problems.at(entry.place, f"{what} stands twice in this file")
+        if not entry.is_list or any(not part.is_mapping for part in entry.elements()):
+            problems.at(entry.place, f"{what} has to list `- slot: value`")
+        found[name] = {key: value.plain() for part in entry.elements() for key, value in part.items()}
+        if not _is_time(found[name].get(_CLOCK)):
+            problems.at(entry.place, f"{_CLOCK!r} of {what} is no time, such as '2026-12-01T10:00:00'")
+    return found
+
+
+def _read_metadata(node: Node | None, problems: Problems) -> dict[str, JsonObject]:
+    """Read a list of `name:` with a mapping below."""
+    found: dict[str, JsonObject] = {}
+    for name, entry in _named(node, "metadata", _METADATA_NAME, problems):
+        if not entry.is_mapping:
+            problems.at(entry.place, f"the metadata {name!r} has to be a mapping, not {kind_of(entry)}")
+        found[name] = {key: value.plain() for key, value in entry.items()}
+    return found
+
+
+def _named(node: Node | None, what: str, form: re.Pattern[str], problems: Problems) -> Iterator[tuple[str, Node]]:
+    if node is not None and node.value is not None and not node.is_list:
+        problems.at(node.place, f"`{what}` has to be a list of `- name:`, not {kind_of(node)}")
     for element in node.elements() if node is not None else ():
-        for name, entry in element.items():
-            found[name] = _read_entries(entry, f"the {what} {name!r}", problems)
         if not element.is_mapping:
             problems.at(element.place, f"a {what} has to be written `name:` with its values below")
-    return found
+        for name, entry in element.items():
+            if not form.fullmatch(name):
+                problems.at(element.keys.get(name, entry.place), f"{name!r} is no name of a {what}")
+            yield name, entry
 
 
-def _read_entries(node: Node, what: str, problems: Problems) -> JsonObject:
-    if node.is_mapping:
-        return {key: value.plain() for key, value in node.items()}
-    found: JsonObject = {}
-    for part in node.elements():
-        if part.is_mapping:
-            found.update({key: value.plain() for key, value in part.items()})
-        else:
-            problems.at(part.place, f"{what} has to hold `name: value` pairs")
-    if node.is_scalar:
-        problems.at(node.place, f"{what} has to hold `name: value` pairs")
-    return found
+def _is_time(value: Any) -> bool:
+    if value is None:
+        return True
+    for form in _TIMES if isinstance(value, str) else ():
+        with contextlib.suppress(ValueError):
+            datetime.strptime(value, form)
+            return True
+    return False
 
 
 class _File:
@@ -111,11 +145,10 @@ class _File:
         self._problems = problems
         fields = Fields(node, "the test file", problems)
         self._cases = fields.elements("test_cases")
-        self._fixtures = {**fixtures, **_read_named(fields.take("fixtures"), "fixture", problems)}
-        self._metadata = _read_named(fields.take("metadata"), "metadata", problems)
+        self._fixtures = {**fixtures, **_read_fixtures(fields.take("fixtures"), problems)}
+        self._metadata = _read_metadata(fields.take("metadata"), problems)
         self._stubs = Stubs(fields, problems)
-        fields.skip("version")
-        fields.note_unknown_keys("warning")
+        fields.note_unknown_keys()
 
     def cases(self) -> Iterator[Case]:
         seen: dict[str, Place] = {}
@@ -198,6 +231,9 @@ class _File:
     def _read_expectation(self, node: Node) -> list[Check]:
         """Read a step that says what has to follow."""
         found: list[Check] = []
+        if len(node.keys) > 1:
+            keys = ", ".join(node.keys)
+            self._problems.at(node.place, f"a step has one key, and this one has {keys}")
         for key, value in node.items():
             at = node.keys[key]
             if key not in _EXPECTED:
@@ -205,6 +241,8 @@ class _File:
                 self._problems.at(at, f"there is no step {key!r}; there are user, {', '.join(_EXPECTED)}{hint}")
             elif key in ("bot", "utter"):
                 text = value.raw.strip() if value.is_scalar else ""
+                if not isinstance(value.value, str):
+                    self._problems.at(value.place, f"{key!r} of a step has to be a text, not {kind_of(value)}")
                 wanted = Uttered(text=text) if key == "bot" else Uttered(response=text)
                 found.append(Check(f"{key}: {text}", at, bot_uttered(wanted)))
             else:
@@ -218,6 +256,8 @@ class _File:
         return found
 
     def _slots(self, node: Node) -> Iterator[tuple[str, Any]]:
+        if not node.is_list:
+            self._problems.at(node.place, "has to be a list of slots, `- name` or `- name: value`")
         for part in node.elements() if node.is_list else [node]:
             if part.is_mapping:
                 yield from ((name, value.plain()) for name, value in part.items())
@@ -227,9 +267,9 @@ class _File:
                 self._problems.at(part.place, "has to name a slot, or a slot with its value")
 
     def _lookup(self, node: Node, known: Mapping[str, JsonObject], what: str) -> JsonObject:
-        if node.is_mapping:
-            return {key: value.plain() for key, value in node.items()}
-        if node.raw not in known:
+        if not isinstance(node.value, str):
+            self._problems.at(node.place, f"has to name a {what}, not to be {kind_of(node)}")
+        elif node.raw not in known:
             hint = did_you_mean(node.raw, known)
             self._problems.at(node.place, f"there is no {what} {node.raw!r}{hint}")
         return known.get(node.raw, {})

@@ -259,6 +259,7 @@ def events_of(turn: Turn, project: Project) -> list[JsonObject]:
             more["last_step"] = last[event["flow_id"]]
         elif event["event"] == "flow_started" and event.get("flow_id") == "pattern_clarification":
             names = (event.get("metadata") or {}).get("names") or []
-            more = {"offered": names, "offered_ids": [f.id for f in flows.values() if f.readable_name in names]}
+            said = {flow.id: {flow.readable_name, *flow.translation.values()} for flow in flows.values()}
+            more = {"offered": names, "offered_ids": [flow for flow, known in said.items() if known & {*names}]}
         found.append({**event, **more})
     return found

@@ -57,11 +57,49 @@ def draft_flows(
     names = flow_names(project)
     forms = {c.form: c for c in candidates if c.form}
     parts = _only_parts(forms)
-    return [
+    drafts = [
         _FlowDrafter(project, names, methods, classes, forms, found).draft()
         for form, found in forms.items()
         if form not in parts
     ]
+    taken = {*project.all_flows, *names.values()}
+    return [*drafts, *(_draft_intent(project, found, taken) for found in candidates if runs_actions(found))]
+
+
+def runs_actions(found: Candidate) -> bool:
+    """Tell what an intent leads to that does something and asks nothing; small talk only says something."""
+    return not found.form and any(not name.startswith("utter_") for name in found.actions)
+
+
+def _draft_intent(project: Project, found: Candidate, taken: set[str]) -> Draft:
+    """Draft a flow of an intent that leads to actions without a form."""
+    flow = re.sub(r"[^A-Za-z0-9_-]", "_", found.name).lstrip("-") or "flow"
+    while flow in taken:
+        flow = f"{flow}_draft"
+    taken.add(flow)
+    described, note = _description_of(flow, found, project.nlu)
+    lines = [
+        f"{flow}:",
+        f"  name: {_yaml_text(_readable(flow))}",
+        f"  description: {_yaml_text(described)}",
+        "  steps:",
+    ]
+    lines += [
+        f"    - action: {name}"
+        for name in found.actions
+        if name in project.domain.actions or name in project.domain.responses
+    ]
+    return Draft(flow, found.name, "\n".join(lines) + "\n", (note,))
+
+
+def _description_of(flow: str, found: Candidate, nlu: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """Return a description, and what is left to do with it."""
+    # One of each intent before a second one of any.
+    rows = [nlu.get(intent, ())[:_MOST_EXAMPLES] for intent in found.intents]
+    examples = [row[i] for i in range(_MOST_EXAMPLES) for row in rows if i < len(row)][:_MOST_EXAMPLES]
+    said = f" Users say, for example: {'; '.join(examples)}." if examples else ""
+    note = "the description is what the language model decides by: write it with care"
+    return f"{_readable(flow).capitalize()}.{said}", note
 
 
 def _only_parts(forms: Mapping[str, Candidate]) -> set[str]:
@@ -99,11 +137,9 @@ class _FlowDrafter:
 
     def draft(self) -> Draft:
         flow = self._names[self._found.form]
-        lines = [
-            f"{flow}:",
-            f"  name: {_yaml_text(_readable(flow))}",
-            f"  description: {_yaml_text(self._description(flow))}",
-        ]
+        described, note = _description_of(flow, self._found, self._nlu)
+        self._notes.append(note)
+        lines = [f"{flow}:", f"  name: {_yaml_text(_readable(flow))}", f"  description: {_yaml_text(described)}"]
         lines.append("  steps:")
         steps = list(self._steps_of_form(self._found, _Path()))
         if not steps:
@@ -122,14 +158,6 @@ class _FlowDrafter:
                 yield from self._collect(slot, found.form)
         yield from self._ending(found, path.after(found.form, required))
 
-    def _description(self, flow: str) -> str:
-        # One of each intent before a second one of any.
-        rows = [self._nlu.get(intent, ())[:_MOST_EXAMPLES] for intent in self._found.intents]
-        examples = [row[i] for i in range(_MOST_EXAMPLES) for row in rows if i < len(row)][:_MOST_EXAMPLES]
-        self._notes.append("the description is what the language model decides by: write it with care")
-        said = f" Users say, for example: {'; '.join(examples)}." if examples else ""
-        return f"{_readable(flow).capitalize()}.{said}"
-
     def _collect(self, name: str, form: str) -> Iterator[str]:
         slot = self._domain.slots.get(name)
         yield f"- collect: {name}"
@@ -147,9 +175,10 @@ class _FlowDrafter:
             yield "  ask_before_filling: true"
         if name in self._methods.get(form, ()):
             there_is = " (there is one, and the draft of the domain lists it)"
+            draft = "; validators.py has a draft of it"
             has_class = f"validate_{name}" in self._classes
             self._notes.append(
-                f"validate_{form}.validate_{name} becomes the action validate_{name}{there_is if has_class else ''}"
+                f"validate_{form}.validate_{name} becomes the action validate_{name}{there_is if has_class else draft}"
             )
         if slot is None:
             self._notes.append(f"the domain has no slot {name}: the draft of the domain adds it as text")
@@ -307,18 +336,19 @@ def _response_for_flows(variations: Any, domain: Domain) -> Any:
 
 
 def _button_for_flows(button: Any, domain: Domain) -> Any:
+    """Return a button that sets slots, or else sends its title: a domain of flows has no intents."""
     payload = button.get("payload") if isinstance(button, dict) else None
-    match = _INTENT.fullmatch(payload.strip()) if isinstance(payload, str) else None
-    if match is None:
+    if not isinstance(payload, str) or not payload.strip().startswith("/") or payload.startswith("/SetSlots"):
         return button
+    match = _INTENT.fullmatch(payload.strip())
     try:
-        entities = json.loads(match[1] or match[2])
+        entities = json.loads(match[1] or match[2]) if match else None
     except ValueError:
-        return button
+        entities = None
     by_entity = {m.entity: slot.name for slot in domain.slots.values() for m in slot.mappings if m.entity}
     plain = isinstance(entities, dict) and all(isinstance(value, (str, int, float)) for value in entities.values())
     if not plain or not entities or not entities.keys() <= by_entity.keys():
-        return button
+        return {**button, "payload": str(button.get("title") or payload)}
     slots = ", ".join(f"{by_entity[name]}={value}" for name, value in entities.items())
     return {**button, "payload": f"/SetSlots({slots})"}
 

@@ -12,18 +12,26 @@ from action_server.flows.check.checking import Report, Request, check
 from action_server.flows.migration.candidates import Candidate, find_candidates
 from action_server.flows.migration.code import ActionVerdict, judge_actions, slots_named, validated_slots
 from action_server.flows.migration.conversations import Traffic, read_traffic
-from action_server.flows.migration.drafts import Draft, draft_domain, draft_flows
+from action_server.flows.migration.drafts import Draft, draft_domain, draft_flows, runs_actions
 from action_server.flows.migration.rehearsal import rehearse
+from action_server.flows.migration.settings_and_code import draft_config, draft_validators
+from action_server.flows.migration.stories import DraftedTest, as_file, draft_tests
 from action_server.source import shorten
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to migrate first, drafts to begin with, and what becomes of the code."""
+    """What to migrate first, drafts to begin with, and what becomes of the code.
+
+    ``validators`` is code, empty if there is nothing to write.
+    """
 
     candidates: tuple[Candidate, ...]
     drafts: tuple[Draft, ...]
+    tests: tuple[DraftedTest, ...]
     domain: str
+    config: str
+    validators: str
     actions: tuple[ActionVerdict, ...]
     traffic: Traffic | None
     report: Report
@@ -33,15 +41,25 @@ class Plan:
         """Return the drafts as one file of flows; empty if there are no forms."""
         return _as_flows(self.drafts) if self.drafts else ""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the drafts as the files of a small project, by their names."""
+        found = {"domain.yml": self.domain, "data/flows.yml": self.flows, "config.yml": self.config}
+        if self.tests:
+            found["tests/e2e_drafts.yml"] = as_file([*self.tests])
+        if self.validators:
+            found["validators.py"] = self.validators
+        return found
+
     def write(self, folder: Path) -> None:
-        """Write the drafts as a small project: `domain.yml` and `data/flows.yml`.
+        """Write the drafts as a small project.
 
         Raises:
             SettingsError: one of them exists already, or cannot be written.
         """
-        files = {folder / "domain.yml": self.domain, folder / "data" / "flows.yml": self.flows}
+        files = {folder / name: text for name, text in self.files.items()}
         if not self.drafts:
-            raise SettingsError("--drafts", "there are no forms to draft flows of")
+            raise SettingsError("--drafts", "there are no forms, nor intents that lead to actions, to draft flows of")
         for path in files:
             if path.exists():
                 raise SettingsError("--drafts", f"{shorten(str(path))} exists already; name an empty folder")
@@ -79,8 +97,10 @@ class Plan:
             "drafts": [
                 {"flow": d.flow, "form": d.form, "fault": d.fault or None, "notes": list(d.notes)} for d in self.drafts
             ],
+            "tests": [{"name": t.name, "fault": t.fault or None, "left_out": list(t.left_out)} for t in self.tests],
             "flows": self.flows,
             "domain": self.domain if self.drafts else "",
+            "files": self.files if self.drafts else {},
         }
 
     def _candidates_text(self) -> Iterator[str]:
@@ -115,7 +135,14 @@ class Plan:
             end = f"does not play to its end: {draft.fault}" if draft.fault else "plays to its end"
             yield f"      {draft.flow}, from {draft.form}: {end}"
             yield from (f"        - {note}" for note in draft.notes)
-        yield from ("", "# data/flows.yml", self.flows, "# domain.yml", self.domain)
+        for test in self.tests:
+            yield f"      the story {test.name!r}, as a test: {test.fault or 'passes'}"
+        for name in (
+            "data/flows.yml",
+            "domain.yml",
+            *(n for n in self.files if n not in ("data/flows.yml", "domain.yml")),
+        ):
+            yield from ("", f"# {name}", self.files[name])
 
 
 def plan(request: Request, conversations: Path | None = None) -> Plan:
@@ -127,14 +154,25 @@ def plan(request: Request, conversations: Path | None = None) -> Plan:
     report = check(request)
     traffic = read_traffic(conversations) if conversations is not None else None
     candidates = find_candidates(report.project, report.sources, traffic)
-    drafts = draft_flows(report.project, candidates, validated_slots(report.project, report.code), report.code.names)
+    methods = validated_slots(report.project, report.code)
+    drafts = draft_flows(report.project, candidates, methods, report.code.names)
     used = [name for c in candidates if c.form for _, ending in c.endings for name in ending]
+    used += [name for c in candidates if runs_actions(c) for name in c.actions]
     domain = draft_domain(report.project, used, slots_named(report.code, used), report.code.names)
     faults = rehearse(_as_flows(drafts), domain) if drafts else {}
+    config = draft_config(report.project)
+    files = {"domain.yml": domain, "data/flows.yml": _as_flows(drafts), "config.yml": config}
+    started = {c.form or c.name: d.flow for d in drafts for c in candidates if (c.form or c.name) == d.form}
+    by_intent = {
+        intent: started[c.form or c.name] for c in candidates if (c.form or c.name) in started for intent in c.intents
+    }
     return Plan(
         tuple(candidates),
         tuple(replace(draft, fault=faults.get(draft.flow, "")) for draft in drafts),
+        tuple(draft_tests(report.project, report.sources, {**started, **by_intent}, used, files)) if drafts else (),
         domain,
+        config,
+        draft_validators(methods, report.code) if drafts else "",
         tuple(judge_actions(report.project, report.code)),
         traffic,
         report,

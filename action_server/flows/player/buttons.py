@@ -1,7 +1,7 @@
 """Messages that are not words but payloads: what a button sends.
 
-`/SetSlots(a=1, b=2)` sets slots, `/StartFlow(x)` starts a flow, `/intent{"entity": "value"}` is an intent with
-entities. All of them go past whoever understands words.
+`/SetSlots(a=1, b=2)` sets slots, `/intent{"entity": "value"}` is an intent with entities. Both go past whoever
+understands words. There is no payload that starts a flow but through an intent: what else begins with `/` is words.
 
 What engines do here was read in rasa-pro 3.21.0.
 """
@@ -16,11 +16,12 @@ from typing import Any
 
 from action_server.flows.commands.command import Command, SetSlot, StartFlow
 from action_server.project.domain import Domain, SlotMapping
+from action_server.project.engine_names import DEFAULT_INTENTS
 from action_server.project.flows import Flow
 
-_SET_SLOTS = re.compile(r"/SetSlots\((.*)\)", re.DOTALL)
-_START_FLOW = re.compile(r"/StartFlow\(([^()]*)\)")
-_INTENT = re.compile(r"/([^\s{(/]+)\s*(\{.*\})?", re.DOTALL)
+_SET_SLOTS = "/SetSlots"
+_INTENT = re.compile(r"/([^{@]+)(?:@[0-9.]+)?(\{.+\})?")
+_SLASHES = re.compile(r"^[/\s]+")
 _ASSIGNMENT = re.compile(r"([^(),=]+)=(\[[^\]]*\]|[^(),]+)")
 _NOTHING = ("none", "null", "undefined")
 # Beyond this engines read no slot at all, against payloads that take long to match.
@@ -50,14 +51,19 @@ def read_button_payload(
     text = message.strip()
     if not text.startswith("/"):
         return None
-    match = _SET_SLOTS.fullmatch(text)
-    if match:
-        return ButtonPayload(tuple(_read_slots(match[1], domain)), "the message is a button's /SetSlots")
-    match = _START_FLOW.fullmatch(text)
-    if match:
-        return ButtonPayload((StartFlow(match[1].strip().strip("\"'")),), "the message is a button's /StartFlow")
-    match = _INTENT.fullmatch(text)
-    return _read_intent(match[1], match[2] or "", flows, domain, active_flow) if match else None
+    if text.startswith(_SET_SLOTS):
+        slots = _read_slots(text, domain)
+        return ButtonPayload(tuple(slots), "the message is a button's /SetSlots") if slots else None
+    match = _INTENT.match(text)
+    name = match[1].strip() if match else ""
+    if match is None or (name not in domain.intents and name not in DEFAULT_INTENTS):
+        return None
+    return _read_intent(name, match[2] or "", flows, domain, active_flow)
+
+
+def words_of(message: str) -> str:
+    """Return what is understood of a message that is no payload: without the slashes at its beginning."""
+    return _SLASHES.sub("", message).strip() if message.strip().startswith("/") else message
 
 
 def _read_slots(inside: str, domain: Domain) -> list[SetSlot]:

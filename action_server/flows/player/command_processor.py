@@ -257,7 +257,7 @@ class CommandProcessor:
         return ""
 
     def _clarify(self, command: Clarify) -> None:
-        names = [self._flows[flow].readable_name for flow in command.flows]
+        names = [self._flows[flow].name_in(self._state.language) for flow in command.flows]
         if self._stack.open_pattern(_COMPLETED) is not None:
             self._frames.remove_patterns()
         frame = self._frames.make(

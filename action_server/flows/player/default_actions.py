@@ -9,6 +9,7 @@ from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.options import join_options
 from action_server.flows.player.stack import NEXT, PATTERN_COLLECT, Frame
 from action_server.flows.player.values import REFUSALS, coerce_value
+from action_server.project.domain import LANGUAGE
 
 DefaultAction = Callable[[Dialogue, Frame | None], None]
 
@@ -169,10 +170,13 @@ def clean_stack(dialogue: Dialogue, frame: Frame | None) -> None:
 def session_start(dialogue: Dialogue, frame: Frame | None) -> None:
     """Begin a session: nothing is left but the slots, if the domain carries them over."""
     carried = dict(dialogue.state.slots) if dialogue.domain.session.carry_over_slots_to_new_session else {}
+    started = dialogue.state.slots.get("session_started_metadata")
     dialogue.events.emit({"event": "session_started"})
     for name, value in carried.items():
         if dialogue.state.slots.get(name) != value:
             dialogue.events.set_slot(name, value)
+    if isinstance(started, Mapping) and started.get(LANGUAGE):
+        dialogue.events.set_slot(LANGUAGE, started[LANGUAGE])
     if frame is not None:
         dialogue.stack.append(frame)
 

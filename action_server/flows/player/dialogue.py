@@ -28,6 +28,6 @@ class Dialogue:
         self.stack: Stack = self.state.stack
         self.recorder = TurnRecorder()
         self.events = EventLog(self.state, self.recorder)
-        self.frames = Frames(self.flows, self.stack, self.events, seed)
+        self.frames = Frames(self.flows, self.state, self.events, seed)
         self.conditions = Conditions(self.state, self.recorder)
         self.responses = ResponseGenerator(self.state, self.conditions, self.events, self.recorder, seed)

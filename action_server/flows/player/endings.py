@@ -64,7 +64,7 @@ def end_endless_flow(frames: Frames) -> None:
 def _push_completed(frames: Frames, frame: Frame, flow: Flow) -> None:
     """Ask what else there is, if nothing is left."""
     if not frames.stack and (frame.is_flow or frame.flow_id == _SEARCH) and flow.run_pattern_completed:
-        frames.push(frames.make(PATTERN_COMPLETED, previous_flow_name=frames.name_of(frame)))
+        frames.push(frames.make(PATTERN_COMPLETED, previous_flow_name=frames.name_of(frame, translated=False)))
 
 
 def _push_continue(frames: Frames, frame: Frame) -> None:

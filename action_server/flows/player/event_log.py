@@ -5,6 +5,7 @@ What engines do here was read in rasa-pro 3.21.0.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ class EventLog:
             return
         initial = self._state.initial_value(name)
         if self._state.slots[name] != initial:
-            self._recorder.add_note(f"slot {name} goes back to {initial!r}")
+            self._recorder.add_note(f"slot {name} goes back to {json.dumps(initial, ensure_ascii=False, default=str)}")
         self.set_slot(name, initial)
 
     def forget_stack(self) -> None:

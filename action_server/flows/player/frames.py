@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from action_server.flows.player.event_log import EventLog
-from action_server.flows.player.stack import Frame, FrameType, Stack
+from action_server.flows.player.stack import Frame, FrameType
+from action_server.flows.player.state import State
 from action_server.project.flows import CollectStep, Flow, scoped_slots
 
 FlowEvent = Literal["flow_completed", "flow_cancelled", "flow_interrupted", "flow_resumed"]
@@ -22,9 +23,10 @@ _HANDOFF = "pattern_human_handoff"
 class Frames:
     """The frames of a conversation. ``seed`` decides their ids."""
 
-    def __init__(self, flows: Mapping[str, Flow], stack: Stack, events: EventLog, seed: int) -> None:
+    def __init__(self, flows: Mapping[str, Flow], state: State, events: EventLog, seed: int) -> None:
         self.flows = flows
-        self.stack = stack
+        self.stack = state.stack
+        self._state = state
         self._events = events
         self._ids = random.Random(f"frames {seed}")  # noqa: S311 - an id is no secret
 
@@ -53,10 +55,10 @@ class Frames:
         """Append an event about a frame's flow; ``step_id`` is its step, if it is another than the frame's."""
         self._events.emit({"event": event, "flow_id": frame.flow_id, "step_id": step_id or frame.step_id})
 
-    def name_of(self, frame: Frame) -> str:
-        """Return what users are told a frame's flow is called."""
+    def name_of(self, frame: Frame, *, translated: bool = True) -> str:
+        """Return what users are told a frame's flow is called, in the language that is spoken or without it."""
         flow = self.flows.get(frame.flow_id)
-        return flow.readable_name if flow else frame.flow_id
+        return flow.name_in(self._state.language if translated else "") if flow else frame.flow_id
 
     def asking_step(self) -> CollectStep | None:
         """Return the collect step whose question waits for an answer, None if none does."""

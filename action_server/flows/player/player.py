@@ -12,7 +12,7 @@ from typing import Any
 from action_server.flows.commands.command import Command
 from action_server.flows.commands.generator import CommandGenerator, DialogueView, Prediction
 from action_server.flows.player.actions import Actions
-from action_server.flows.player.buttons import ButtonPayload, read_button_payload
+from action_server.flows.player.buttons import ButtonPayload, read_button_payload, words_of
 from action_server.flows.player.command_processor import CommandProcessor
 from action_server.flows.player.dialogue import Dialogue
 from action_server.flows.player.message_limits import fault_of, most_characters
@@ -20,7 +20,7 @@ from action_server.flows.player.policy import MOST_ACTIONS, MOST_STEPS, LostTurn
 from action_server.flows.player.request_body import message_as_json
 from action_server.flows.player.state import Snapshot, State
 from action_server.flows.player.tools import Tools
-from action_server.flows.player.trace import Turn
+from action_server.flows.player.trace import BotMessage, Turn
 from action_server.flows.player.view import Views
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.project.project import Project
@@ -101,6 +101,7 @@ class Player:
         await self.start(metadata=metadata)
         if self.button_payload(message) is not None:
             return await self.turn(message, metadata=metadata)
+        message = words_of(message)
         if fault_of(message, self._most_characters) is not None:
             return await self.turn(message, metadata=metadata)
         return await self.turn(message, await generator.predict_commands(self.view(message)), metadata=metadata)
@@ -139,10 +140,11 @@ class Player:
         """
         started = await self.start(metadata=metadata)
         dialogue = self._dialogue
+        payload = self.button_payload(message)
+        message = words_of(message) if payload is None else message
         dialogue.recorder.begin_turn(message, self.state.slots)
         if started is not None:
             self._prepend_session_start(started)
-        payload = self.button_payload(message)
         prediction = commands if isinstance(commands, Prediction) else Prediction(tuple(commands), "")
         if payload is not None:
             prediction = Prediction(payload.commands, payload.because)
@@ -157,6 +159,21 @@ class Player:
                 await self._policy.run()
             except LostTurn:
                 self._forget_turn(before, started)
+        return self._finish_turn()
+
+    def receive(self, texts: Sequence[str], slots: Mapping[str, Any], metadata: Mapping[str, Any]) -> Turn:
+        """Take what comes after a turn: it is said and set as an engine does with events from outside.
+
+        No flow goes on by it. ``metadata`` stands in the events.
+        """
+        dialogue = self._dialogue
+        dialogue.recorder.begin_turn("", self.state.slots)
+        for name, value in slots.items():
+            if name in self.state.slots:
+                dialogue.events.set_slot(name, value, metadata=dict(metadata))
+        for text in texts:
+            dialogue.events.emit({"event": "bot", "text": text, "data": {}, "metadata": dict(metadata)})
+            dialogue.recorder.add_message(BotMessage(text, metadata=dict(metadata)))
         return self._finish_turn()
 
     def _processor(self, payload: ButtonPayload | None) -> CommandProcessor:

@@ -66,13 +66,14 @@ class ResponseGenerator:
                 # Engines say instead, under this name, that something is wrong (rasa-pro 3.21.0, read).
                 error = state.domain.responses.get(_INTERNAL_ERROR)
                 variation = self._choose(error) if error is not None and error is not response else None
-            return None if variation is None else render_variation(name, variation, everything)
+            return None if variation is None else render_variation(name, variation, everything, state.language)
         except ResponseError as exc:
             raise ResponseError(f"{response.at}: the response {name!r} cannot be said: {exc}") from exc
 
     def _choose(self, response: Response) -> Variation | None:
         state = self._state
-        return choose_variation(response, state.channel, state.slots, self._conditions.holds, self._chance)
+        holds, chance = self._conditions.holds, self._chance
+        return choose_variation(response, state.channel, state.slots, holds, chance, state.language)
 
     def utter_message(self, message: BotMessage) -> None:
         """Say a message."""

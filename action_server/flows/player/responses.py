@@ -24,11 +24,11 @@ _SAID = ("text", "image", "attachment", "custom", "quick_replies", "elements", "
 
 
 def choose_variation(
-    response: Response, channel: str, slots: Mapping[str, Any], holds: Holds, chance: random.Random
+    response: Response, channel: str, slots: Mapping[str, Any], holds: Holds, chance: random.Random, language: str = ""
 ) -> Variation | None:
-    """Choose a variation as engines do: by channel, then by condition, then at random. None if none fits.
+    """Choose a variation as engines do: by channel, by condition, by language, then at random. None if none fits.
 
-    ``holds`` evaluates a condition.
+    ``holds`` evaluates a condition. Those that are translated go before those that are not.
     """
     fitting = [v for v in response.variations if v.is_conditional and _fits(v, slots, holds)]
     defaults = [v for v in response.variations if not v.is_conditional]
@@ -40,6 +40,7 @@ def choose_variation(
     ]
     for variations in preference:
         if variations:
+            variations = [v for v in variations if language in v.translation] or variations
             return variations[0] if len(variations) == 1 else chance.choice(variations)
     return None
 
@@ -52,8 +53,12 @@ def _fits(variation: Variation, slots: Mapping[str, Any], holds: Holds) -> bool:
     return bool(constraints) and all(is_same_value(slots.get(c.name), c.value) for c in constraints)
 
 
-def render_variation(name: str, variation: Variation, values: Mapping[str, Any]) -> BotMessage:
-    """Fill in the values. Raises :class:`ResponseError` if that cannot be done, for which the action fails."""
+def render_variation(name: str, variation: Variation, values: Mapping[str, Any], language: str = "") -> BotMessage:
+    """Fill in the values, in a language.
+
+    Raises:
+        ResponseError: it cannot be done, for which the action fails.
+    """
     engine = variation.metadata.get("template", "format")
     fill = _FILLS.get(engine) if isinstance(engine, str) else None
     if fill is None:
@@ -62,10 +67,11 @@ def render_variation(name: str, variation: Variation, values: Mapping[str, Any])
     def filled(value: Any) -> Any:
         return fill_in(value, fill, values)
 
+    text = variation.translation.get(language, variation.text)
     return BotMessage(
-        text=None if variation.text is None else str(filled(variation.text)),
+        text=None if text is None else str(filled(text)),
         response=name,
-        buttons=filled(variation.buttons),
+        buttons=[_translated(button, language) for button in filled(variation.buttons)],
         quick_replies=filled(variation.quick_replies),
         # These are the one part that engines leave as it is.
         elements=list(variation.elements),
@@ -75,6 +81,14 @@ def render_variation(name: str, variation: Variation, values: Mapping[str, Any])
         metadata=_kept_of(variation),
         rephrased=variation.is_rephrased,
     )
+
+
+def _translated(button: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return a button in a language: of the keys that it has, and its order."""
+    translation = button.get("translation")
+    other = translation.get(language) if isinstance(translation, Mapping) else None
+    known = other if isinstance(other, Mapping) else {}
+    return {key: known.get(key, value) for key, value in button.items() if key != "translation"}
 
 
 def _kept_of(variation: Variation) -> dict[str, Any]:

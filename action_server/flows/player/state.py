@@ -1,4 +1,7 @@
-"""The tracker: slots, events, the stack, and what each event does to them."""
+"""The tracker: slots, events, the stack, and what each event does to them.
+
+What engines do here was read in rasa-pro 3.21.0.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.flows.player.stack import Frame, Stack, apply_patch, frame_from
-from action_server.project.domain import BUILT_IN_SLOTS, Domain
+from action_server.project.domain import BUILT_IN_SLOTS, LANGUAGE, Domain
 from action_server.protocol.jsonable import JsonObject
 
 
@@ -64,6 +67,12 @@ class State:
         self.events.append(stamped)
         effect = _EFFECTS.get(str(event["event"]))
         return effect(self, stamped) if effect else ""
+
+    @property
+    def language(self) -> str:
+        """Return the code of the language that is spoken: the slot's value if the settings list it, or nothing."""
+        slot, value = self.domain.slots.get(LANGUAGE), self.slots.get(LANGUAGE)
+        return str(value) if value and slot is not None and value in slot.values else ""
 
     @property
     def now(self) -> float:

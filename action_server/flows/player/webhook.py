@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from action_server.assembly import CallHandler, assemble
 from action_server.config.settings import Settings
 from action_server.errors import UnreachableError
+from action_server.flows.player.results import Results
 from action_server.flows.player.trace import LogLine
 from action_server.telemetry.durations import milliseconds_since
 from action_server.webhook_client import Reply, open_session, post_call
@@ -85,20 +87,24 @@ class OverHttp:
 
 
 @asynccontextmanager
-async def in_process(settings: Settings) -> AsyncIterator[InProcess]:
+async def in_process(settings: Settings, results: Results | None = None) -> AsyncIterator[InProcess]:
     """Load the settings' actions, with their services, within the block.
+
+    With ``results`` the jobs that they ask for are run, and what those come to goes there; else they only wait.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    async with assemble(settings) as assembly:
+    async with assemble(settings) as assembly, nullcontext() if results is None else results.running(assembly):
         yield InProcess(assembly.calls, assembly.tools)
 
 
 @asynccontextmanager
-async def over_http(url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[OverHttp]:
-    """Call the action server at a URL within the block."""
-    async with open_session() as session:
+async def over_http(
+    url: str, *, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[OverHttp]:
+    """Call the action server at a URL within the block; ``tls`` is what verifies it, or the system's CAs do."""
+    async with open_session(tls) as session:
         yield OverHttp(url, session, headers=headers)
 
 

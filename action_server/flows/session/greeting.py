@@ -36,7 +36,7 @@ _ASKS = re.compile(
 )
 _COMMAND = re.compile(r"/([A-Za-z_]\w*)")
 # Payloads that engines know in every assistant.
-_PAYLOADS = frozenset({"SetSlots", "StartFlow", "session_start", "restart", "back"})
+_PAYLOADS = frozenset({"SetSlots", "session_start", "restart", "back"})
 
 
 def opening(project: Project, understood: str) -> list[Line]:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from action_server.flows.session.script import command_as_json
 from action_server.project.project_reader import PATTERNS_FILE
 
 _LONGEST_VALUE = 120
+# What a pattern that asks for a slot always does: it tells nobody anything.
+_ROUTINE = frozenset({"action_listen", "action_run_slot_rejections"})
 _UNITS = {"milliseconds": "{:g} ms", "prompt_tokens": "{} tokens in", "completion_tokens": "{} tokens out"}
 
 
@@ -75,20 +78,23 @@ def buttons_of(messages: Sequence[BotMessage]) -> list[Button]:
     return [Button(str(b.get("title")), str(b.get("payload") or b.get("title"))) for b in found]
 
 
-def explain_turn(turn: Turn, failed: Sequence[FailedCall] = ()) -> Iterator[Line]:
-    """Yield what happened in a turn: understanding, steps, decisions, calls, and why anything failed."""
+def explain_turn(turn: Turn, failed: Sequence[FailedCall] = (), *, with_patterns: bool = False) -> Iterator[Line]:
+    """Yield what happened in a turn: understanding, steps, decisions, calls, and why anything failed.
+
+    The engine's own patterns are a line each, unless ``with_patterns``: every assistant has the same.
+    """
     yield from _understanding_lines(turn)
-    inside = ""
-    shown: list[ActionCall] = []
     for call in turn.calls:
         if all(step.call is not call for step in turn.steps):
-            shown.append(call)
             yield from _call_lines(call, failed, "  ")
-    for step in turn.steps:
-        if step.flow != inside:
-            inside = step.flow
-            yield _dim_line(f"  {step.flow}" if step.flow else "  outside of flows")
-        yield from _step_lines(step, failed)
+    for flow, group in groupby(turn.steps, key=lambda step: step.flow):
+        steps = list(group)
+        if not with_patterns and all(map(_is_the_engines, steps)):
+            yield from _folded_lines(flow, steps, failed)
+            continue
+        yield _dim_line(f"  {flow}" if flow else "  outside of flows")
+        for step in steps:
+            yield from _step_lines(step, failed)
     for failure in turn.failures:
         yield Line(f"  ! {failure}", "red")
     for note in turn.notes:
@@ -156,6 +162,19 @@ def _step_lines(step: StepTaken, failed: Sequence[FailedCall]) -> Iterator[Line]
             yield _dim_line(f"      {note}")
     for decision in step.decisions:
         yield _dim_line(f"      {_format_decision(decision)}")
+
+
+def _folded_lines(flow: str, steps: Sequence[StepTaken], failed: Sequence[FailedCall]) -> Iterator[Line]:
+    """Yield a pattern as its name and what it did beside its routine, then the author's actions that it called."""
+    did = [s.what.removeprefix("action ") for s in steps if s.kind not in ("end", "resumed") and not s.skipped]
+    told = ", ".join(what for what in did if what not in _ROUTINE)
+    yield _dim_line(f"  {flow}: {told}" if told else f"  {flow}")
+    for step in steps:
+        if step.call is not None:
+            yield from _call_lines(step.call, failed, "    ")
+        for decision in step.decisions:
+            if decision.error:
+                yield _dim_line(f"    {_format_decision(decision)}")
 
 
 def _is_the_engines(step: StepTaken) -> bool:

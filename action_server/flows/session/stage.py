@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from action_server.config.settings import Settings
 from action_server.endpoints import Block, endpoints_of, replace_texts
 from action_server.errors import SettingsError
 from action_server.flows.commands.generator import CommandGenerator
+from action_server.flows.player.results import Results
 from action_server.flows.player.tools import Tools
 from action_server.flows.player.webhook import InProcess, Webhook, in_process, over_http
 from action_server.flows.session.command_generator import choose_command_generator
@@ -31,13 +33,15 @@ TEST_SETTINGS = Path("tests") / "action_server.yml"
 class StageOptions:
     """How to play: who understands the user (`--understand`), and which actions answer.
 
-    ``url`` calls a server that runs, with ``headers``. ``services`` lie over the settings of the services, and over
-    those of tests/action_server.yml, which count with ``as_in_tests``.
+    ``url`` calls a server that runs, with ``headers``, verified by ``tls`` or, without, as the system does.
+    ``services`` lie over the settings of the services, and over those of tests/action_server.yml, which count with
+    ``as_in_tests``.
     """
 
     understand: Sequence[str] = ("offline",)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     services: Mapping[str, Any] = field(default_factory=dict)
     as_in_tests: bool = False
 
@@ -56,21 +60,24 @@ class Stage:
     given: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     mcp_servers: Block = field(default_factory=Block)
 
     @asynccontextmanager
-    async def webhook(self) -> AsyncIterator[Webhook]:
+    async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
         """Open the actions for one conversation, or for several that may know of each other.
+
+        With ``results`` jobs run as well, where the actions run in this process.
 
         Raises:
             StartupError: an action or a service cannot be made.
         """
         if self.url:
-            async with over_http(self.url, headers=self.headers) as remote:
+            async with over_http(self.url, headers=self.headers, tls=self.tls) as remote:
                 yield remote
             return
         with tempfile.TemporaryDirectory(prefix="action-server-") as folder:
-            async with in_process(self._settings_in(folder)) as local:
+            async with in_process(self._settings_in(folder), results) as local:
                 yield local
 
     @asynccontextmanager
@@ -122,6 +129,7 @@ async def open_stage(
             given=options.services,
             url=options.url,
             headers=options.headers,
+            tls=options.tls,
             mcp_servers=endpoints_of(project.endpoints, project.endpoints_file, environment).mcp_servers,
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from httptools import HttpParserInvalidURLError, parse_url
 from sanic import Request
@@ -17,6 +18,16 @@ from action_server.serving.http.request_ids import HEADER, id_of, request_id_of
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Of the line that says how long a chunk is, and the line break before it; Sanic's own limit.
 _LONGEST_CHUNK_LINE = 64
+# How many heads are remembered, and how long one may be for that: a client's next one is the same, byte for byte.
+_MOST_HEADS, _LONGEST_HEAD = 256, 2048
+
+
+class _Head(NamedTuple):
+    """A head that was checked, in the spelling Sanic cannot misread; the id it gives its request, if any."""
+
+    spelled: bytes
+    minor: int
+    given_id: str
 
 
 class StrictHttp(Http):
@@ -38,10 +49,9 @@ class StrictHttp(Http):
         """
         buffer = self.recv_buffer
         end = await self._receive_head(buffer)
-        head = parse_head(bytes(buffer[:end]))
-        _check_url(head.target)
-        self._given_id = next((value for name, value in head.headers if name == HEADER.lower()), "")
-        buffer[:end] = head.encode()
+        head = (_known_head if end <= _LONGEST_HEAD else _read_head)(bytes(buffer[:end]))
+        self._given_id = head.given_id
+        buffer[:end] = head.spelled
         await super().http1_request_header()  # type: ignore[no-untyped-call]
         if head.minor == 0:
             # RFC 9110, 10.1.1: who speaks HTTP/1.0 does not wait, and would take the 100 for the answer.
@@ -113,6 +123,16 @@ class StrictHttp(Http):
             # As for a length that is announced: nobody waits for what is not wanted.
             self.keep_alive = False
             raise PayloadTooLarge("Request body exceeds the size limit")
+
+
+def _read_head(data: bytes) -> _Head:
+    head = parse_head(data)
+    _check_url(head.target)
+    given_id = next((value for name, value in head.headers if name == HEADER.lower()), "")
+    return _Head(head.encode(), head.minor, given_id)
+
+
+_known_head = lru_cache(_MOST_HEADS)(_read_head)
 
 
 def _check_url(target: str) -> None:

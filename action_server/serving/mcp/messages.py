@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from action_server.errors import CallError
 from action_server.protocol.calls import is_deeper
 from action_server.protocol.jsonable import JsonObject
@@ -76,7 +78,9 @@ def _is_id(value: object) -> bool:
 
 def _parse(body: bytes, max_depth: int) -> Any:
     if is_deeper(body, max_depth):
-        raise MessageError(INVALID_REQUEST, f"the body nests objects and lists deeper than {max_depth}")
+        raise MessageError(
+            INVALID_REQUEST, f"the body nests objects and lists deeper than {max_depth}", id=_read_id(body)
+        )
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -86,6 +90,20 @@ def _parse(body: bytes, max_depth: int) -> Any:
         return json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
         raise MessageError(PARSE_ERROR, "the body is not JSON") from None
+
+
+class _Envelope(msgspec.Struct):
+    id: Any = None
+
+
+def _read_id(body: bytes) -> MessageId | None:
+    """Return the id of a message whose other parts nobody reads: one deep argument must not end the calls of others."""
+    try:
+        # What is no part of the envelope is passed over, to the depth that msgspec bounds itself.
+        found = msgspec.json.decode(body, type=_Envelope).id
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return found if _is_id(found) else None
 
 
 def _integer(digits: str) -> int | float:

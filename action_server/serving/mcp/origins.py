@@ -7,12 +7,15 @@ rebinding). What it cannot do is change the names in these two headers. With a c
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from action_server.runtime.tool_options import McpSettings
 from action_server.security.auth import Headers, is_public
 
 _EVERYBODY = "*"
+# How many different values of each header are remembered.
+_MOST_VALUES = 128
 
 
 class Origins:
@@ -22,6 +25,8 @@ class Origins:
         self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
         self._origins = frozenset(origin.rstrip("/").lower() for origin in settings.allowed_origins)
         self._is_closed = is_closed
+        self._knows_host = lru_cache(_MOST_VALUES)(self._find_host)
+        self._knows_origin = lru_cache(_MOST_VALUES)(self._find_origin)
 
     def problem_of(self, headers: Headers) -> str | None:
         """Say why a request may not come in; None if it may."""
@@ -33,11 +38,11 @@ class Origins:
             return "the Origin may not call; name it in mcp.allowed_origins"
         return None
 
-    def _knows_host(self, host: str) -> bool:
+    def _find_host(self, host: str) -> bool:
         name = _name_of(f"//{host}")
         return _EVERYBODY in self._hosts or host.lower() in self._hosts or name in self._hosts or _is_own(name)
 
-    def _knows_origin(self, origin: str) -> bool:
+    def _find_origin(self, origin: str) -> bool:
         if _EVERYBODY in self._origins or origin.rstrip("/").lower() in self._origins:
             return True
         return origin.lower().startswith(("http://", "https://")) and _is_own(_name_of(origin))

@@ -79,6 +79,8 @@ class CalDavCalendar:
     """
 
     is_freed_by_people = False
+    # Whoever writes waits until a search knows of that, and of all that was there before.
+    neighbours = 0
 
     def __init__(
         self,
@@ -106,7 +108,8 @@ class CalDavCalendar:
         if not candidates:
             return []
         collection = await self._collection(candidates[0].resource)
-        cells = [*self._grid.cells_of(candidates[0]), *self._grid.cells(candidates[-1].start, _end(candidates))]
+        end = max(slot.end for slot in candidates)
+        cells = [*self._grid.cells_of(candidates[0]), *self._grid.cells(candidates[-1].start, end)]
         within = Span(cells[0], cells[-1] + self._grid.length)
         stored = await collection.query(within.start - _ANY_ZONE, within.end + _ANY_ZONE)
         return await asyncio.to_thread(self._free, candidates, stored, within)
@@ -393,7 +396,3 @@ class CalDavCalendar:
             return not is_cancelled(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
         except UNREADABLE:
             return False
-
-
-def _end(candidates: Sequence[Slot]) -> datetime:
-    return max(slot.end for slot in candidates)

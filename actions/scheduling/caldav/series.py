@@ -126,14 +126,17 @@ class _Series:
         for wall, length in self._walls(within, moves, place).items():
             move = next((move for move in reversed(moves) if move.since <= wall), None)
             if move is not None and move.counts:
-                yield self._times.at(wall + move.by, move.length)
+                yield self._times.at(wall + move.by, length or move.length)
             elif move is None and is_busy:
-                yield self._times.at(wall, length)
+                yield self._times.at(wall, length or self._times.length)
 
-    def _walls(self, within: Span, moves: Sequence[_Move], place: Place) -> Mapping[datetime, Length]:
-        """Return the starts on the wall clock, as far as they can matter within the span, each with its length."""
+    def _walls(self, within: Span, moves: Sequence[_Move], place: Place) -> Mapping[datetime, Length | None]:
+        """Return the starts on the wall clock, as far as they can matter within the span, with lengths of their own.
+
+        Most have none: they are as long as the series.
+        """
         times = self._times
-        walls = {times.start: times.length} | dict(self._further_dates())
+        walls: dict[datetime, Length | None] = {times.start: None, **dict(self._further_dates())}
         reach = max((abs(move.by) for move in moves), default=timedelta()) + _A_DAY
         longest = max(length.about for length in (times.length, *(move.length for move in moves)))
         first = wall_of(within.start, times.zone) - longest - reach
@@ -141,7 +144,7 @@ class _Series:
         for rule in many(self._event, "RRULE"):
             try:
                 if not has_no_gap(rule):
-                    walls |= {wall: walls.get(wall, times.length) for wall in starts_of(rule, times, first, last)}
+                    walls |= {wall: walls.get(wall) for wall in starts_of(rule, times, first, last)}
             except UNREADABLE:
                 _log.warning("caldav.rule_unreadable", extra=place)
         not_then = [*self.excluded, *(change.instead_of for change in self._changes)]
@@ -150,12 +153,12 @@ class _Series:
         gone = {wall_of(value, times.zone) for value in not_then}
         return {wall: length for wall, length in walls.items() if wall not in gone and wall.date() not in days}
 
-    def _further_dates(self) -> Iterator[tuple[datetime, Length]]:
+    def _further_dates(self) -> Iterator[tuple[datetime, Length | None]]:
         zone = self._times.zone
         for values in many(self._event, "RDATE"):
             for value in values.dts:
                 if not isinstance(value.dt, tuple):
-                    yield wall_of(value.dt, zone), self._times.length
+                    yield wall_of(value.dt, zone), None
                     continue
                 # A period (RFC 5545, 3.8.5.2) has a length of its own.
                 start, end = wall_of(value.dt[0], zone), value.dt[1]

@@ -12,6 +12,7 @@ what they do not find is no proof.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -54,11 +55,21 @@ from actions.scheduling.remote import Check, Entry, Seen, Written, unchecked
 from actions.transport import Transport
 from actions.wallclock import utc_now
 
+_log = logging.getLogger(__name__)
+
+# So many bookings around a time are looked at by their ids, all at once: people move them by hours rather than weeks.
+_NEIGHBOURS = 8
+
 
 class FhirCalendar:
     """Keeps entries as Slots and Appointments of a FHIR server; `transport` leads to `settings.url`."""
 
     is_freed_by_people = True
+
+    @property
+    def neighbours(self) -> int:
+        """Return half of them before and half after the time, where searches may lag behind."""
+        return _NEIGHBOURS if self._settings.search_lag_seconds else 0
 
     def __init__(
         self,
@@ -92,9 +103,13 @@ class FhirCalendar:
             return []
         whole = Slot(candidates[0].resource, candidates[0].start, max(slot.end for slot in candidates))
         slots = await self._reader.slots(whole)
-        if not any(slot.is_free for slot in slots):
+        # Who asks for one time hears "taken" if it is not among these: a search that lags is not believed that.
+        is_doubted = len(candidates) == 1 and self._client.lags
+        if not is_doubted and not any(slot.is_free for slot in slots):
             return []
         agenda = await self._reader.read(whole, slots)
+        if is_doubted and not self._claims.is_free(agenda.within(whole), whole, kind):
+            agenda = await self._claims.looked_at(agenda.within(whole), whole)
         usual = timedelta(hours=self._settings.longest_slot_hours)
         short = [slot for slot in agenda.slots if slot.end - slot.start <= usual]
         long = [slot for slot in agenda.slots if slot.end - slot.start > usual]
@@ -160,6 +175,9 @@ class FhirCalendar:
             agenda = await self._reader.read(entry.slot, await self._reader.every_slot(entry.slot))
             if not self._claims.has_gap(agenda, entry):
                 break
+        else:
+            # Nobody has it, and it is refused: either there are no Slots, or a search does not know them yet.
+            _log.info("fhir.refused_without_slots", extra={"system": self._client.system})
         return agenda
 
     async def find(self, entry: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from actions.scheduling.fhir.fitness import Fitness
 from actions.scheduling.fhir.resources import FhirSlot, Resource, has_identifier, takes_time
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
+
+_log = logging.getLogger(__name__)
 
 # So many things that are in the way, as a search said, are looked at by id before a time is refused.
 _MOST_LOOKED_AT = 8
@@ -83,7 +86,7 @@ class Claims:
         kind = entry.appointment_type
         if not self.is_free(agenda, entry.slot, kind, entry):
             # A search may not know yet that somebody gave it back.
-            agenda = await self._looked_at(agenda, entry)
+            agenda = await self.looked_at(agenda, entry.slot, entry)
             if not self.is_free(agenda, entry.slot, kind, entry):
                 raise LostError
         # Slots that the time only touches, in another division of the day (60 minutes beside 2 x 30), are claimed too:
@@ -160,6 +163,8 @@ class Claims:
                 return [await self._kept(stored, slot, entry)]
             seen = await self.read(slot.id)
             if seen is None or (seen.start, seen.end) != (slot.start, slot.end):
+                # A search still has it; what took its place may be free, and is not known yet.
+                _log.info("fhir.refused_without_slots", extra={"system": self._client.system})
                 raise LostError
             slot = seen
         raise UnavailableError(f"{self._client.system} has a Slot that others keep changing; it was not booked")
@@ -177,10 +182,10 @@ class Claims:
             )
         raise LostError
 
-    async def _looked_at(self, agenda: Agenda, entry: Entry) -> Agenda:
-        """Return the agenda with what is in the way as it is now, by its id."""
-        slots = agenda.blockers(self._system, entry.slot, lambda slot: self.holds(slot, entry))
-        appointments = agenda.others(self._system, entry.uid)
+    async def looked_at(self, agenda: Agenda, wanted: Slot, entry: Entry | None = None) -> Agenda:
+        """Return the agenda with what is in the way of a time, or of an entry there, as it is now, by its id."""
+        slots = agenda.blockers(self._system, wanted, lambda slot: entry is not None and self.holds(slot, entry))
+        appointments = agenda.others(self._system, entry.uid if entry else None)
         if len(slots) + len(appointments) > _MOST_LOOKED_AT:
             return agenda
         current = [await self.read(slot.id) for slot in slots]
@@ -189,8 +194,8 @@ class Claims:
             agenda.schedule,
             sorted(
                 [slot for slot in agenda.slots if slot not in slots]
-                + [slot for slot in current if slot is not None and not slot.is_void and slot.overlaps(entry.slot)],
+                + [slot for slot in current if slot is not None and not slot.is_void and slot.overlaps(wanted)],
                 key=lambda slot: (slot.start, slot.end, slot.id),
             ),
-            [one for one in read if one is not None and takes_time(one, entry.slot)],
+            [one for one in read if one is not None and takes_time(one, wanted)],
         )

@@ -51,6 +51,8 @@ class FhirClient:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._recent = Recent()
+        # Whether a search was seen to lag behind what had been written.
+        self.lags = False
         self._searches = count(random.randrange(len(_PAGES)))  # noqa: S311 (not a secret)
 
     async def capabilities(self) -> Resource:
@@ -65,7 +67,7 @@ class FhirClient:
         for _ in range(_BEGINNINGS):
             found = await self._pages(kind, parameters, most)
             if found is not None:
-                return [self.newest(one) for one in found]
+                return self._as_new_as_known(found)
         raise PagesExpiredError(f"{self.system} forgets the pages of a search for {kind} before they can be read")
 
     async def first_page(self, kind: str, *parameters: tuple[str, str]) -> tuple[list[Resource], bool]:
@@ -73,7 +75,12 @@ class FhirClient:
         size = str(_PAGES[next(self._searches) % len(_PAGES)])
         response = await self._request("GET", kind, params=[*parameters, ("_count", size)], name=kind)
         bundle = self._resource(response, "Bundle")
-        return [self.newest(one) for one in _matches(bundle, kind)], self._next(bundle) is not None
+        return self._as_new_as_known(_matches(bundle, kind)), self._next(bundle) is not None
+
+    def _as_new_as_known(self, found: Iterable[Resource]) -> list[Resource]:
+        newest = [(one, self.newest(one)) for one in found]
+        self.lags = self.lags or any(one is not known for one, known in newest)
+        return [known for _, known in newest]
 
     def newest(self, found: Resource) -> Resource:
         """Return the resource as it was written or read by id within the last two minutes, if that is newer."""

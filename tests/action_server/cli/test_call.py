@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from action_server.cli.command_line import main
 from tests.action_server.cli.bots import BOT
 from tests.processes import run, server
 from tests.projects import GREET, project
@@ -15,6 +16,16 @@ from tests.projects import GREET, project
 @pytest.fixture
 def bot(folder: Path) -> Path:
     return project(folder, {"actions.py": BOT})
+
+
+def test_what_of_the_log_is_shown_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A call shows warnings; there is no -v here."""
+    with pytest.raises(SystemExit):
+        main(["call", "--help"])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "DEBUG, INFO, WARNING or ERROR (default: WARNING)" in said
+    assert "-vv" not in said
 
 
 def test_call_shows_messages_slot_changes_events_and_time(bot: Path) -> None:
@@ -55,7 +66,8 @@ def test_call_of_a_failing_action_exits_1_and_shows_where_it_failed(bot: Path) -
 
 def test_call_sends_the_domain_a_form_needs(bot: Path) -> None:
     """The slots given are the form's candidates."""
-    project(bot, {"domain.yml": "forms:\n  party_form:\n    required_slots: [size]\n"})
+    dated = "slots: {day: {type: text, initial_value: 2026-12-01}}\n"
+    project(bot, {"domain.yml": f"{dated}forms:\n  party_form:\n    required_slots: [size]\n"})
 
     ended = run(bot, ["call", "validate_party_form", "size=9", "--domain", "domain.yml", "--json"])
 

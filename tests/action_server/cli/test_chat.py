@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from action_server.errors import SettingsError
+from action_server.flows.session.greeting import COMMANDS
 from tests.action_server.flows.cafe import Cafe, open_cafe
+from tests.processes import ROOT
 
 
 @pytest.fixture
@@ -297,3 +299,12 @@ def test_bytes_that_are_no_text_and_characters_a_terminal_lacks_do_no_harm(
 
     assert code == 0
     assert b"you: th?" in out.getvalue()
+
+
+def test_the_page_has_each_command() -> None:
+    """What `/help` lists."""
+    table = (
+        (ROOT / "docs/howto/chat.md").read_text(encoding="utf-8").partition("## What you type")[2].partition("\n## ")[0]
+    )
+
+    assert set(COMMANDS) | {"/stop"} <= set(re.findall(r"/[a-z]+", table))

@@ -56,6 +56,21 @@ def test_through_a_pipe_nothing_is_wrapped_or_coloured() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_a_line_of_errors_breaks_no_word_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with its line can be clicked on; through a pipe it is one line, for logs."""
+    line = f"error: {'a reason ' * 12}some/folder/actions.py:12: no"
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        monkeypatch.setattr("sys.stderr", stream)
+        print_error(line)
+
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 80
+    assert " ".join(map(str.strip, lines)) == line
+    assert pipe.getvalue() == f"{line}\n"
+
+
 def test_json_is_indented_and_has_a_text_for_what_it_has_no_word_for(capsys: pytest.CaptureFixture[str]) -> None:
     """Paths and dates as text; to standard output where nothing else is said."""
     print_json({"path": Path("a/b")})

@@ -7,8 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from action_server.cli.command_line import main
 from action_server.errors import SettingsError
 from tests.action_server.flows.cafe import Cafe, open_cafe
+from tests.processes import ROOT
 
 CASES = """
 test_cases:
@@ -82,3 +84,11 @@ def test_flows_may_stand_behind_who_understands(cafe: Cafe, capsys: pytest.Captu
     assert cafe.graph("--understand", "offline", "pay_bill") == 0
 
     assert "order_drink" not in capsys.readouterr().out
+
+
+def test_the_picture_of_the_page_is_what_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    """The clinic's flow, byte by byte."""
+    flags = ["--project", str(ROOT / "assistant"), "--format", "svg"]
+    assert main(["flows", "graph", "book_appointment", *flags]) == 0
+
+    assert capsys.readouterr().out == (ROOT / "docs/flow.svg").read_text(encoding="utf-8")

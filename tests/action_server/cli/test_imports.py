@@ -75,6 +75,15 @@ def test_a_verb_imports_what_it_uses(arguments: list[str], expected: set[str], t
     assert set(found) == expected
 
 
+def test_a_supervisor_imports_nothing_of_what_its_workers_do() -> None:
+    """It starts before them and stays beside them: its share of the start and of the memory is for nothing else."""
+    script = f"import json, sys, action_server.cli.run, action_server.serving.server; names = {set(HEAVY)!r}\n"
+    script += "print(json.dumps(sorted(names & set(sys.modules))))"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
+
+    assert json.loads(ended.stdout) == ["action_server.serving", "pydantic"]
+
+
 def test_a_public_name_is_loaded_when_it_is_asked_for() -> None:
     """`import action_server` alone loads nothing of it; `dir()` and a name that is none are as in any module."""
     script = "import sys, action_server as a; print([m for m in sys.modules if m.startswith('action_server.')])\n"

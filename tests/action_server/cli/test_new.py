@@ -30,7 +30,9 @@ def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_new_project_passes_everything_at_once(tmp_path: Path) -> None:
     """`check`, `flows test` and `pytest`, and its action can be called."""
-    assert run(tmp_path, ["new", "party"]).returncode == 0
+    made = run(tmp_path, ["new", "party"])
+    assert made.returncode == 0
+    assert made.stdout.splitlines()[-1].startswith("next: cd party, then pytest, action-server check")
     party = tmp_path / "party"
 
     checked = run(party, ["check", "--strict"])
@@ -49,7 +51,7 @@ def test_a_project_that_exists_is_adopted_and_not_changed(tmp_path: Path) -> Non
     """Its files are as they were; what it gets works; the second time nothing is left to do."""
     files = {
         "domain.yml": "actions: [action_hello]",
-        "Dockerfile": "FROM scratch",
+        "requirements.txt": "requests",
         "endpoints.yml": "{}",
         "actions/__init__.py": """
             from rasa_sdk import Action
@@ -70,7 +72,10 @@ def test_a_project_that_exists_is_adopted_and_not_changed(tmp_path: Path) -> Non
     tested = run_pytest(tmp_path)
 
     assert {name: (tmp_path / name).read_bytes() for name in files} == before
-    assert "left  Dockerfile" in first.stdout
+    assert "left  requirements.txt" in first.stdout
+    for name in ("Dockerfile", ".github/workflows/check.yml"):
+        # What is there says nothing of the server, which the image and CI need all the same.
+        assert "'./wheels/action_server-" in (tmp_path / name).read_text(encoding="utf-8"), name
     assert "wrote" not in again.stdout
     assert (tested.returncode, "1 passed" in tested.stdout) == (0, True), tested.stdout
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from google.protobuf.json_format import ParseDict
-from rasa_sdk.grpc_py import action_webhook_pb2, action_webhook_pb2_grpc
+from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from action_server.cli.command_line import main
 from action_server.errors import SettingsError
 from action_server.testing import ActionClient
+from tests.engine_calls import grpc_request
 from tests.processes import PATIENCE, environment, run, server
 from tests.projects import project
 
@@ -147,12 +147,10 @@ def grpc_server(folder: Path, *flags: str) -> Iterator[str]:
 
 def call_over_grpc(address: str, guests: int) -> str:
     """Call the action and return the status code."""
-    tracker = {"sender_id": "ann", "slots": {"guests": guests}, "events": []}
-    call = {"next_action": "action_guests", "sender_id": "ann", "tracker": tracker, "domain": {}, "version": "3.21.0"}
     with grpc.insecure_channel(address) as channel:
         stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
         try:
-            stub.Webhook(ParseDict(call, action_webhook_pb2.WebhookRequest()), timeout=PATIENCE)
+            stub.Webhook(grpc_request("action_guests", {"guests": guests}), timeout=PATIENCE)
         except grpc.RpcError as exc:
             return str(exc.code().name)
     return "OK"

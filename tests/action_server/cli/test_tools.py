@@ -122,8 +122,10 @@ def test_wrong_usage_is_one_line(tmp_path: Path) -> None:
     nothing = run(folder, ["tools"])
     unnamed = run(folder, ["tools", "--as", "gemini"])
     both = run(folder, ["tools", "--check", "--for", "mantle"])
+    unfit = run(folder, ["tools", "--for", "mantle", "--server", "my: clinic"])
 
-    assert {ended.returncode for ended in (misspelt, useless, nothing, unnamed, both)} == {2}
+    assert {ended.returncode for ended in (misspelt, useless, nothing, unnamed, both, unfit)} == {2}
+    assert "--server: has letters" in unfit.stderr
     assert "name it" in unnamed.stderr
     assert "--check: does nothing with --for" in both.stderr
     assert "action_book" in misspelt.stderr

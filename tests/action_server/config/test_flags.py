@@ -60,7 +60,7 @@ def test_every_setting_without_a_structure_of_its_own_has_a_flag() -> None:
     """Services, credentials and options of single actions are no flags."""
     without = [name for name, field in Settings.model_fields.items() if flag_of(field) is None]
 
-    assert without == ["log_levels", "database_password", "action_options", "auth", "services", "mcp"]
+    assert without == ["log_levels", "database_password", "delivery", "action_options", "auth", "services", "mcp"]
 
 
 def test_every_flag_says_what_it_does() -> None:

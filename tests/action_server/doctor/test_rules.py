@@ -18,10 +18,11 @@ def test_every_rule_has_a_planted_fault() -> None:
 
 def rules_table() -> str:
     """The table of all rules, made from them."""
-    lines = ["| rule | severity | what is wrong | what to do |", "|---|---|---|---|"]
+    lines = ["| rule | severity | what is wrong | what to do | known |", "|---|---|---|---|---|"]
     for rule in RULES.values():
         problem, remedy = (text.replace("<", "*").replace(">", "*") for text in (rule.summary, rule.fix))
-        lines.append(f"| `{rule.id}` | {rule.severity} | {problem} | {remedy} |")
+        known = f"[{rule.known}]" if rule.known else "here"
+        lines.append(f"| `{rule.id}` | {rule.severity} | {problem} | {remedy} | {known} |")
     return "\n".join(lines)
 
 

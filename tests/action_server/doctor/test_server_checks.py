@@ -56,20 +56,28 @@ def test_the_open_door_everybody_begins_with_is_no_finding_until_it_matters(bot:
     assert ids(examine_bot(bot, chosen, flags={"host": None})) == ["public-without-auth"]
 
 
-TOOLS: list[tuple[str, Mapping[str, Any], list[str]]] = [
-    ("of this server", {"type": "http", "url": "http://localhost:5055/mcp"}, ["timeout-tool"]),
-    ("with more time", {"type": "http", "url": "http://localhost:5055/mcp", "tool_timeout": 30}, []),
-    ("of another server", {"type": "http", "url": "http://localhost:8000/mcp"}, []),
-    ("of no server", {"name": "x", "type": "http"}, []),
+OURS = {"type": "http", "url": "http://localhost:5055/mcp"}
+SLOW_TOOLS = {"actions": ["*"], "timeout": 20}
+TOOLS: list[tuple[str, Mapping[str, Any], Mapping[str, Any], list[str]]] = [
+    ("of this server", OURS, {"mcp": SLOW_TOOLS}, ["timeout-tool"]),
+    ("with more time", {**OURS, "tool_timeout": 30}, {"mcp": SLOW_TOOLS}, []),
+    ("as it is by itself", OURS, {"mcp": {"actions": ["*"]}}, []),
+    ("one slow tool", OURS, {"mcp": {"actions": ["*"], "tools": {"*": {"timeout": 11}}}}, ["timeout-tool"]),
+    ("cut by the action's own limit", OURS, {"mcp": SLOW_TOOLS, "timeout": 9, "queue_timeout": 5}, []),
+    ("that offers none", OURS, {"mcp": {"timeout": 20}}, []),
+    ("of another server", {"type": "http", "url": "http://localhost:8000/mcp"}, {"mcp": SLOW_TOOLS}, []),
+    ("of no server", {"name": "x", "type": "http"}, {"mcp": SLOW_TOOLS}, []),
 ]
 
 
-@pytest.mark.parametrize(("entry", "rules"), [t[1:] for t in TOOLS], ids=[t[0] for t in TOOLS])
+@pytest.mark.parametrize(("entry", "settings", "rules"), [t[1:] for t in TOOLS], ids=[t[0] for t in TOOLS])
 def test_an_engine_that_waits_for_a_tool_for_less_than_it_may_take_is_found(
-    bot: Path, entry: Mapping[str, Any], rules: list[str]
+    bot: Path, entry: Mapping[str, Any], settings: Mapping[str, Any], rules: list[str]
 ) -> None:
-    """The webhook has 300 s, the same action as a tool has 10."""
-    assert ids(examine_bot(bot, {"action_endpoint": OPEN, "mcp_servers": [entry]})) == rules
+    """The webhook has 300 s, the same action as a tool has 10, and is cut at 8 unless something else is set."""
+    content = {"action_endpoint": OPEN, "mcp_servers": [entry], "action_server": settings}
+
+    assert ids(examine_bot(bot, content)) == rules
 
 
 TRACING: list[tuple[str, Any, list[str]]] = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from action_server import job
 from action_server.doctor import storage_checks
-from tests.action_server.doctor.bots import CLOSED, OPEN, examine_bot, ids
+from tests.action_server.doctor.bots import BOT, CLOSED, OPEN, examine_bot, ids
 
 KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 
@@ -78,3 +80,18 @@ def test_actions_that_run_once_have_a_database_without_a_setting(
     assert ids(
         examine_bot(bot, {"action_endpoint": OPEN, "action_server": settings}, KUBERNETES, {"host": "10.0.0.7"})
     ) == ["public-without-auth", "sqlite-container"]
+
+
+def test_jobs_on_sqlite_in_a_container_are_found(bot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one of several hosts; they have a database without a setting. PostgreSQL is everybody's."""
+    monkeypatch.setattr(storage_checks, "user_data_dir", lambda *_, **__: str(tmp_path))
+    assert found(bot, {}, KUBERNETES, "0.0.0.0") == []  # noqa: S104
+    monkeypatch.setattr(sys.modules[BOT], "work", job(_work), raising=False)
+
+    assert [rule for rule, _ in found(bot, {}, KUBERNETES, "0.0.0.0")] == ["sqlite-container", "jobs-sqlite"]  # noqa: S104
+    assert found(bot, {}, KUBERNETES) == []
+    assert found(bot, {"database": "postgresql://db/jobs"}, KUBERNETES, "0.0.0.0") == []  # noqa: S104
+
+
+async def _work() -> None:
+    """Do nothing."""

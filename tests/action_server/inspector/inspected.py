@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, ServerProcess, server
 
 ACTIONS = '''
@@ -48,6 +48,22 @@ class Echo(Action):
         logger.warning("echo %s", text)
         dispatcher.utter_message(text=text)
         return [SlotSet("echoed", text)]
+
+
+class Loaded(Action):
+    """Says what of the inspector this process has, and whether anybody watches this call."""
+
+    def name(self):
+        return "action_loaded"
+
+    def run(self, dispatcher, tracker, domain):
+        import sys, threading
+        from action_server.telemetry.call_notes import noted_call
+        found = [name for name in sys.modules if name.startswith(("action_server.inspector", "jinja2"))]
+        found += [thread.name for thread in threading.enumerate() if thread.name == "inspector"]
+        found += ["a watched call"] if noted_call.get() is not None else []
+        dispatcher.utter_message(text=", ".join(found) or "nothing")
+        return []
 '''
 DOMAIN = """
 version: "3.1"
@@ -136,9 +152,8 @@ class Inspected:
 
     def call(self, action: str, sender: str = "ann", **slots: Any) -> Answer:
         """Call an action as an engine does."""
-        tracker = {"sender_id": sender, "slots": slots, "events": [], "latest_message": {"text": "hi"}}
-        body = {"next_action": action, "sender_id": sender, "tracker": tracker}
-        return self.ask("/webhook", json.dumps(body), headers={"Content-Type": "application/json"})
+        body = call_body(action, slots, sender=sender, said="hi")
+        return self.ask("/webhook", body, headers={"Content-Type": "application/json"})
 
     def rows(self, **query: str) -> Answer:
         """Return the rows of the list."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_calls_are_found_by_their_names(dev: Inspected) -> None:
 
 
 def test_what_is_no_call_is_seen_as_well(dev: Inspected) -> None:
-    dev.ask("/webhook", '{"next_action": "action_unknown", "sender_id": "lost", "tracker": {"sender_id": "lost"}}')
+    dev.call("action_unknown", "lost")
 
     assert "action_unknown" in dev.ask(f"/inspector/calls/{dev.newest('lost')}").shown
 
@@ -142,6 +143,20 @@ def test_calls_are_there_after_a_restart(bot: Path, dev: Inspected) -> None:
         assert anew.running.stop() == 0
 
 
-def test_there_is_nothing_without_it(bot: Path) -> None:
+def test_there_is_nothing_without_it(bot: Path, dev: Inspected) -> None:
+    """No page, no module, no thread, no note of a call: there is nothing that could cost a call anything."""
     with inspected(bot) as plain:
         assert plain.ask("/inspector/").status == 404
+        assert json.loads(plain.call("action_loaded").text)["responses"][0]["text"] == "nothing"
+        assert "pages" not in plain.running.log[-1]
+
+    loaded = json.loads(dev.call("action_loaded").text)["responses"][0]["text"]
+    assert "action_server.inspector.watching" in loaded
+    assert "inspector, a watched call" in loaded
+
+
+def test_it_says_where_it_is(dev: Inspected) -> None:
+    ready = next(line for line in dev.running.log if line["event"] == "server.ready")
+
+    assert ready["pages"] == f"{dev.running.url}/inspector"
+    assert dev.ask("/inspector").status == 200

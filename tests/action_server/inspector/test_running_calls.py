@@ -14,6 +14,7 @@ import pytest
 
 from action_server.testing.stub_file import find_stubs
 from tests.action_server.inspector.inspected import Answer, Inspected, inspected, make_bot
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, environment, run
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -187,7 +188,7 @@ privacy:
     (bot / "production.yml").write_text(settings, encoding="utf-8")
     key = {"Authorization": "Basic " + base64.b64encode(b"ann:secret").decode()}
     with inspected(bot, "--endpoints", "production.yml", "--workers", "2") as server:
-        body = '{"next_action": "action_echo", "tracker": {"sender_id": "p", "slots": {"text": "0171-555"}}}'
+        body = call_body("action_echo", {"text": "0171-555"})
         assert server.ask("/webhook", body, headers=key).status == 200
         assert server.ask("/inspector/").status == 401
         assert server.ask("/inspector/", headers={**key, "Host": "inside.example"}).status == 200

@@ -10,8 +10,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from action_server.database import Database
+from action_server.jobs.table import metadata
+from benchmarks import history
 from tests.action_server.serving.server_calls import call
 from tests.processes import PATIENCE, command, environment, run, server
 
@@ -103,15 +107,34 @@ async def test_an_action_answers_and_its_job_runs(folder: Path) -> None:
 
 
 async def test_jobs_of_a_server_that_runs_none_are_run_by_work(folder: Path) -> None:
-    """`--jobs 0` leaves them to `jobs work`, which stops when it is told to."""
+    """`--jobs 0` leaves them to `jobs work`, which stops when it is told to. A full queue leaves a server ready."""
+    database = await Database.open(folder / "jobs.sqlite3", metadata.create_all)
+    await database.write(lambda connection: history.fill_jobs(connection, 3000, "write", "waiting", time.time() + 3600))
+    await database.write(lambda connection: history.fill_jobs(connection, 7, "write", "parked", None))
+    await database.close()
     with server(folder, "--database", "jobs.sqlite3", "--jobs", "0") as running:
         assert (await call(running.url, "action_later"))[0] == 200
+        page = await metrics_with(running.url, 'action_server_jobs{job_name="write",state="waiting"}')
+        assert 'action_server_jobs{job_name="write",state="parked"} 7.0' in page
+        assert 'action_server_jobs_late_seconds{job_name="write"}' in page
+        assert (await fetch(f"{running.url}/ready"))[0] == 200
         running.stop()
-    listed = run(folder, ["jobs", "list", "--database", "jobs.sqlite3"])
+    listed = run(folder, ["jobs", "list", "--database", "jobs.sqlite3", "--state", "waiting", "--limit", "5"])
     assert "waiting" in listed.stdout
 
     assert await asyncio.to_thread(work_until, folder, '"job.done"') == 0
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:
-        (state, ended) = connection.execute("SELECT state, ended_at FROM action_server_jobs").fetchone()
-    assert state == "done"
-    assert ended <= time.time()
+        rows = connection.execute("SELECT ended_at FROM action_server_jobs WHERE state = 'done'").fetchall()
+    assert [ended <= time.time() for (ended,) in rows] == [True]
+
+
+async def fetch(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def metrics_with(url: str, series: str) -> str:
+    """The page of metrics, as soon as it has this series: the queue is measured when the server has started."""
+    while series not in (page := (await fetch(f"{url}/metrics"))[1]):  # noqa: ASYNC110 - a page sets no event
+        await asyncio.sleep(0.02)
+    return page

@@ -87,6 +87,27 @@ async def test_a_process_that_takes_over_from_itself_has_a_new_fence(queue: JobQ
     assert await queue.done(second, "2")
 
 
+async def test_of_ends_written_together_only_those_that_are_ours_count(
+    queue: JobQueue, opened: Opening, clock: Clock
+) -> None:
+    """One was taken over by another process, one by its own; the results of neither are in the row of the other."""
+    for _ in range(3):
+        await queue.enqueue(order())
+    mine, *expired = await queue.claim(["work"], 3)
+    clock.time += LEASE - 1
+    await queue.renew([mine])
+    clock.time += 2
+    other = await opened()
+    [theirs] = await other.claim(["work"], 1)
+    newer = await claim_one(queue)
+
+    ours = [mine, *expired, newer]
+    written = await asyncio.gather(*(queue.done(one, str(n)) for n, one in enumerate(ours)), other.done(theirs, "9"))
+
+    assert written == [True, False, False, True, True]
+    assert [(await state_of(queue, one.id))["result"] for one in (mine, theirs, newer)] == ["0", "9", "3"]
+
+
 async def test_a_renewed_lease_is_kept(queue: JobQueue, opened: Opening, clock: Clock) -> None:
     """As often as its process says that it is alive."""
     ordered = await queue.enqueue(order())

@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from action_server import current_call, current_job, job, later, services
-from action_server.database import Database
+from action_server import current_job, job, later, services
 from action_server.errors import JobError
 from action_server.jobs import asking as asking_module
-from action_server.jobs.definitions import Job
 from action_server.jobs.queue import JobQueue
-from action_server.jobs.runner import JobRunner
-from action_server.jobs.table import metadata
-from action_server.runtime.threads import ThreadPool
-from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.job_fixtures import asking, state_of
+from tests.action_server.jobs.running_jobs import ended, opened_queue, running
+
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.fixture
-async def queue(tmp_path: Path) -> AsyncIterator[JobQueue]:
+async def queue(database_url: str) -> AsyncIterator[JobQueue]:
     """A queue by the real clock, whose leases are short."""
-    database = await Database.open(tmp_path / "jobs.sqlite3", metadata.create_all)
-    yield JobQueue(database, lease=1.0)
-    await database.close()
-
-
-@asynccontextmanager
-async def running(queue: JobQueue, *jobs: Job[..., Any], **options: Any) -> AsyncIterator[JobRunner]:
-    """Run these jobs within the block, and let actions ask for them."""
-    threads = ThreadPool(2)
-    with asking(queue) as opened:
-        try:
-            options = {"poll": 0.05, "grace": 0.0, **options}
-            async with JobRunner(queue, {one.name: one for one in jobs}, threads, opened, **options) as runner:
-                yield runner
-        finally:
-            threads.close()
-
-
-async def ended(queue: JobQueue, job_id: str, state: str = "done") -> dict[str, object]:
-    """Wait until the job is in this state, and return its row."""
-
-    async def look() -> dict[str, object]:
-        while (row := await state_of(queue, job_id)).get("state") != state:  # noqa: ASYNC110 - a row sets no event
-            await asyncio.sleep(0.01)
-        return row
-
-    return await asyncio.wait_for(look(), 20)
+    async with opened_queue(database_url) as found:
+        yield found
 
 
 @job
@@ -81,28 +49,6 @@ async def test_a_job_is_run_and_its_result_kept(queue: JobQueue) -> None:
         assert (await ended(queue, second.id))["result"] == "6"
 
 
-async def test_a_job_knows_the_call_that_asked_for_it(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
-    """Its conversation and request id; each run has one line, without arguments or result."""
-    seen: list[CallContext] = []
-
-    @job
-    async def look(text: str) -> str:
-        seen.append(current_call())
-        return text
-
-    caplog.set_level(logging.INFO, "action_server.jobs")
-    async with running(queue, look):
-        with calling(CallContext("action_ask", "anna", request_id="r-1")):
-            ordered = await later(look, text="secret words")
-        await ended(queue, ordered.id)
-
-    assert [(one.action, one.sender_id, one.request_id, one.transport) for one in seen] == [
-        ("look", "anna", "r-1", "job")
-    ]
-    assert [record.getMessage() for record in caplog.records if record.getMessage() == "job.done"] == ["job.done"]
-    assert "secret" not in caplog.text + repr([vars(record) for record in caplog.records])
-
-
 async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
     """After pauses that double; the row has the type and place, the words are in the log alone."""
     runs: list[int] = []
@@ -123,6 +69,23 @@ async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog:
     assert fail.rules.pause(1) == 0.01
     assert fail.rules.pause(3) == 0.04
     assert fail.rules.pause(5000) == 300
+
+
+async def test_a_retry_comes_at_its_time(queue: JobQueue) -> None:
+    """Not when the queue is looked at next, which here is in an hour."""
+    runs: list[int] = []
+
+    @job(backoff=0.05)
+    async def fail_once() -> None:
+        runs.append(current_job().attempt)
+        if len(runs) == 1:
+            raise ValueError
+
+    async with running(queue, fail_once, poll=3600.0):
+        row = await ended(queue, (await later(fail_once)).id)
+
+    assert runs == [1, 2]
+    assert row["attempt"] == 2
 
 
 async def test_no_retry_after_the_deadline(queue: JobQueue) -> None:
@@ -237,8 +200,7 @@ async def test_a_job_whose_process_keeps_dying_is_parked(queue: JobQueue) -> Non
     for _ in range(6):
         assert len(await dying.claim(["work"], 1)) == 1
         clock[0] += 16
-    queue._clock = dying._clock
-    async with running(queue, work):
+    async with running(dying, work):
         row = await ended(queue, ordered.id, "parked")
 
     assert row["problem"] == "its process died 6 times"

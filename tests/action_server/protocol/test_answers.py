@@ -221,7 +221,13 @@ def test_an_event_that_holds_no_data_is_dropped_with_its_place(log: pytest.LogCa
     assert lines(log)[0]["problem"] == "value.*[1] is a lock, which has no JSON form"
 
 
-@pytest.mark.parametrize("message", [None, object(), {"custom": {"x": threading.Lock(), "y": SECRET}}])
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    "message", [None, object(), {"text": ENDLESS}, {"custom": {"x": threading.Lock(), "y": SECRET}}]
+)
 def test_a_bad_response_costs_itself_only(message: object, log: pytest.LogCaptureFixture) -> None:
     """The user still gets the other messages; the log names the action."""
     found = answer([ONE_SLOT], messages=[{"text": "a"}, message, {"text": "b"}])

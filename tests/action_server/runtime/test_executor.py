@@ -30,6 +30,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from tests.action_server.runtime.test_validation import FORM, ValidateParty, form_call, slots_of
+from tests.engine_calls import decoded_call
 
 LIMITS = Limits(sync_workers=4, max_domains=4)
 LOOP_THREAD = threading.main_thread().name
@@ -49,8 +50,9 @@ def executor_with(run: Callable[..., Any], name: str = "action_x") -> Executor:
 
 
 def a_call(action: str = "action_x", **fields: Any) -> Call:
-    tracker = fields.pop("tracker", {"slots": {"name": "Ann"}})
-    return Call(action=action, sender_id="tester", tracker=tracker, version="3.21.0", **fields)
+    """A call of an engine without domains, unless the fields bring one."""
+    without: dict[str, Any] = {"domain": None, "domain_digest": None}
+    return replace(decoded_call(action, {"name": "Ann"}), **{**without, **fields})
 
 
 def one_event(_: object, tracker: Tracker, domain: object) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 import pytest
 import svcs
@@ -184,6 +185,16 @@ def _twice(one: Annotated[str, Field(alias="a")], two: Annotated[str, Field(alia
 def _not_there(slot: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037
 
 
+class Old(TypedDict):
+    street: str
+
+
+def _old_typed_dict(address: Old) -> None: ...
+
+
+def _old_typed_dicts(addresses: list[Old] | None) -> None: ...
+
+
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "a parameter without a type": (_without_type, "parameter 'slot' without a type; write `slot: str | None`"),
     "*args": (_stars, "takes *slots; name each slot"),
@@ -194,6 +205,14 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "a service with a default": (_service_with_default, "has a default for 'desk', which is no slot; remove it"),
     "a service that may be missing": (_maybe_a_service, "parameter 'desk' of a type that is neither"),
     "two for one slot": (_twice, "has two fields for the slot 'a'"),
+    **(
+        {}
+        if sys.version_info >= (3, 12)
+        else {
+            "a dict that pydantic does not read": (_old_typed_dict, "'address' of a TypedDict; before Python 3.12"),
+            "a list of those": (_old_typed_dicts, "'addresses' of a TypedDict; before Python 3.12"),
+        }
+    ),
     "a type nobody imports": (_not_there, r"a type that is not there when the module is imported \(Missing\)"),
 }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field, RootModel
 from rasa_sdk.events import AllSlotsReset, EventType, FollowupAction, SlotSet
+from typing_extensions import TypedDict as TypingExtensionsDict
 
 from action_server import Slots
 from action_server.errors import NotJsonableError
@@ -33,6 +34,15 @@ class Words(TypedDict, total=False):
     reason: str
 
 
+class Found(TypingExtensionsDict):
+    reason: str
+
+
+class Row(NamedTuple):
+    reference: str
+    day: date | None = None
+
+
 class Changed(Slots):
     reason: str = ""
 
@@ -48,6 +58,8 @@ MEANINGS: dict[str, tuple[object, dict[str, object]]] = {
         {"reference": "a", "day": "2026-12-01", "party-size": 1},
     ),
     "a dataclass": (Refused("full", [date(2026, 12, 1)]), {"reason": "full", "others": ["2026-12-01"]}),
+    "a named tuple": (Row("a", date(2026, 12, 1)), {"reference": "a", "day": "2026-12-01"}),
+    "a named tuple beside events": ((Row("a"), SlotSet("b", 1)), {"reference": "a", "day": None, "b": 1}),
     "a dict": ({"a": None, "b": {"c": 1.5}}, {"a": None, "b": {"c": 1.5}}),
     "an empty dict": ({}, {}),
     "a slot called event": ({"event": "party"}, {"event": "party"}),
@@ -107,6 +119,8 @@ def test_a_return_type_tells_the_slots() -> None:
     assert result_model(tuple[Booked, list[EventType]]) is Booked
     assert named(Refused) == {"reason": True, "others": False}
     assert named(Words) == {"reason": False}
+    assert named(Found) == {"reason": True}
+    assert named(Row) == {"reference": True, "day": False}
     assert result_model(Changed) is Changed
     for annotation in (None, type(None), Any, dict[str, Any], list[EventType], EventType, Iterator[EventType], list):
         assert result_model(annotation) is None

@@ -127,7 +127,10 @@ def test_functions_and_instances_are_registered_by_a_hook(folder: Path) -> None:
     ("files", "said"),
     [
         ({}, "cannot import 'broken': there is no such module; looked in"),
-        ({"broken.py": "\n\nimport missing_library"}, "broken.py:3: cannot import 'broken': ModuleNotFoundError"),
+        (
+            {"broken.py": "\n\nimport missing_library"},
+            "broken.py:3: cannot import 'broken': ModuleNotFoundError: No module named 'missing_library'; is it",
+        ),
         ({"broken.py": "x = 1\ny = (("}, "broken.py:2: cannot import 'broken': SyntaxError"),
         ({"broken.py": "import sys\nsys.exit(3)"}, "broken.py:2: cannot import 'broken': SystemExit: 3"),
         (
@@ -204,3 +207,19 @@ def test_an_action_may_hold_a_lock(folder: Path) -> None:
     project(folder, {"locked.py": text})
 
     assert names("locked") == ["action_locked"]
+
+
+LAZY = """
+    class Lazy:
+        def __getattribute__(self, name):
+            raise RuntimeError("nobody may ask it what it is before it is needed")
+
+    settings = Lazy()
+"""
+
+
+def test_a_lazy_object_of_a_module_is_left_alone(folder: Path) -> None:
+    """To ask such an object for its class makes it, or fails, as a proxy does outside of a request."""
+    project(folder, {"lazy_bot.py": action("action_lazy") + LAZY})
+
+    assert names("lazy_bot") == ["action_lazy"]

@@ -13,10 +13,7 @@ from action_server.errors import ActionFailedError
 from action_server.runtime.executor import Executor
 from action_server.runtime.middleware import find_middlewares
 from action_server.runtime.registry import Registry
-
-
-def a_call(action: str = "action_x", **slots: Any) -> Call:
-    return Call(action, "tester", {"slots": slots}, version="3.21.0")
+from tests.engine_calls import decoded_call
 
 
 def fails_half_way(dispatcher: CollectingDispatcher, *_: object) -> None:
@@ -48,9 +45,9 @@ async def test_middlewares_run_around_every_call_in_their_order() -> None:
     registry.register_function("action_y", fails_half_way)
     executor = Executor(registry, middlewares=find_middlewares([inner, outer, outer, "not one"]))
 
-    assert (await executor.run(a_call())).events == [SlotSet("a", 1)]
+    assert (await executor.run(decoded_call())).events == [SlotSet("a", 1)]
     assert seen == ["outer tester", "inner", "1 events"]
-    assert (await executor.run(a_call("action_y"))).events == [SlotSet("caught", True)]
+    assert (await executor.run(decoded_call("action_y"))).events == [SlotSet("caught", True)]
 
 
 def test_a_middleware_has_to_be_async() -> None:

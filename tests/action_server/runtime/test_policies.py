@@ -18,6 +18,7 @@ from action_server.runtime.executor import Executor
 from action_server.runtime.limits import Limits
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
+from tests.engine_calls import decoded_call
 
 
 def table(**patterns: Mapping[str, Any]) -> OptionsTable:
@@ -31,7 +32,7 @@ def executor_with(run: Callable[..., Any], name: str = "action_x", **options: An
 
 
 def a_call(action: str = "action_x", **slots: Any) -> Call:
-    return Call(action, "tester", {"slots": slots}, version="3.21.0")
+    return decoded_call(action, slots)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -24,6 +24,7 @@ UNDERSTOOD: dict[str, tuple[object, dict[str, Any]]] = {
     "a name and a value": (("city", "Bonn"), {"city": "Bonn"}),
     "an event as the value": ({"city": SlotSet("city", "Bonn"), "zip": 1}, {"city": "Bonn", "zip": 1}),
     "an empty list": ([], {}),
+    "values of a dict": ({1: SlotSet("city", "Bonn")}.values(), {"city": "Bonn"}),
 }
 
 
@@ -39,6 +40,21 @@ def test_a_result_with_one_meaning_is_understood(found: object, slots: dict[str,
 def test_a_result_without_one_is_none(found: object) -> None:
     """A bare value may be a verdict, a message or the value; nobody knows."""
     assert read_result(found, "city") is None
+
+
+def test_what_a_generator_yields_is_understood() -> None:
+    """A validator with `yield` in the place of `return`."""
+    assert read_result((event for event in (SlotSet("city", "Bonn"), SlotSet("zip", 1))), "city") == SlotResult(
+        {"city": "Bonn", "zip": 1}
+    )
+
+
+def test_a_list_that_contains_itself_ends() -> None:
+    """It means nothing, and what stands beside it is set."""
+    endless: list[object] = [SlotSet("city", "Bonn")]
+    endless.append(endless)
+
+    assert read_result(endless, "city") == SlotResult({"city": "Bonn"}, ("list",))
 
 
 def test_what_has_no_place_in_a_validation_is_left_out() -> None:

@@ -16,8 +16,9 @@ from rasa_sdk import Tracker
 
 from action_server import ActionServerError, Slots
 from action_server.errors import NotJsonableError, SlotValueError
-from action_server.protocol.calls import decode_call
 from action_server.protocol.tracker import tracker_of
+from action_server.testing import make_tracker
+from tests.engine_calls import decoded_call
 
 SECRET = "s3cret-value"
 
@@ -57,7 +58,7 @@ ALL: dict[str, Any] = {
 
 
 def tracker(**slots: object) -> Tracker:
-    return Tracker("c", slots, {}, [], False, None, {}, None)
+    return make_tracker(slots)
 
 
 def written(slots: Slots) -> dict[str, object]:
@@ -355,6 +356,4 @@ def test_two_fields_cannot_be_one_slot() -> None:
 
 def test_the_platforms_own_tracker_is_read() -> None:
     """The one that actions get from a running server."""
-    call = decode_call(b'{"next_action": "a", "sender_id": "c", "tracker": {"slots": {"party-size": 3.0}}}')
-
-    assert BookingSlots.read(tracker_of(call)).party_size == 3
+    assert BookingSlots.read(tracker_of(decoded_call(slots={"party-size": 3.0}))).party_size == 3

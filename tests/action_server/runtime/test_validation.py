@@ -15,6 +15,8 @@ from action_server.runtime import services
 from action_server.runtime.executor import Executor
 from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
+from action_server.testing import make_tracker
+from tests.engine_calls import decoded_call
 
 LIMITS = Limits(sync_workers=4, max_domains=4)
 LOOP_THREAD = threading.main_thread().name
@@ -25,11 +27,6 @@ def executor_of(*actions: Action | type[Action], services: services.Services | N
     for action in actions:
         registry.register_action(action)
     return Executor(registry, limits=LIMITS, services=services)
-
-
-def a_call(action: str = "action_x", **fields: Any) -> Call:
-    tracker = fields.pop("tracker", {"slots": {"name": "Ann"}})
-    return Call(action=action, sender_id="tester", tracker=tracker, version="3.21.0", **fields)
 
 
 class ValidateParty(FormValidationAction):
@@ -52,9 +49,7 @@ FORM = {"forms": {"party_form": {"required_slots": ["size", "day", "bad", "unche
 
 
 def form_call(**candidates: Any) -> Call:
-    events = [{"event": "slot", "name": k, "value": v} for k, v in candidates.items()]
-    tracker = {"slots": dict(candidates), "events": [{"event": "user"}, *events]}
-    return a_call("validate_party_form", tracker=tracker, domain=FORM)
+    return decoded_call("validate_party_form", candidates, domain=FORM, said="a party")
 
 
 def slots_of(answer: Any) -> dict[str, Any]:
@@ -112,7 +107,7 @@ async def test_synchronous_extractors_run_on_threads() -> None:
             return {"thread": value.partition("_")[0]}
 
     domain: dict[str, Any] = {"slots": {"thread": {}, "nothing": {}, "no_extractor": {}}}
-    call = a_call("action_validate_slot_mappings", domain=domain, tracker={"slots": {}})
+    call = decoded_call("action_validate_slot_mappings", domain=domain)
 
     answer = await executor_of(Extracting).run(call)
 
@@ -122,7 +117,7 @@ async def test_synchronous_extractors_run_on_threads() -> None:
 async def test_outside_of_a_server_rasa_sdks_own_validation_runs() -> None:
     """A unit test that awaits `run` itself gets exactly what it got before."""
     executor_of()
-    tracker = Tracker("t", {"size": "4"}, {}, [{"event": "slot", "name": "size", "value": "4"}], False, None, {}, None)
+    tracker = make_tracker({"size": "4"})
 
     events = await ValidateParty().run(CollectingDispatcher(), tracker, FORM)
 
@@ -137,7 +132,7 @@ async def test_outside_of_a_server_rasa_sdks_own_extraction_runs() -> None:
             return {"thread": threading.current_thread().name}
 
     executor_of()
-    tracker = Tracker("t", {}, {}, [], False, None, {}, None)
+    tracker = make_tracker()
 
     events = await Extracting().run(CollectingDispatcher(), tracker, {"slots": {"thread": {}}})
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.runtime.functions import ActionFunction
+from action_server.testing import make_tracker
 
 
 async def play(
@@ -19,7 +19,7 @@ async def play(
     domain: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Run the action of a function with these slots and return its events."""
-    tracker = Tracker("c", dict(slots), {}, [], False, None, {}, None)
+    tracker = make_tracker(slots, sender="c")
     run = function.action_class().run(dispatcher or CollectingDispatcher(), tracker, domain or {})
     events: list[dict[str, Any]] = await run if inspect.isawaitable(run) else run
     return events

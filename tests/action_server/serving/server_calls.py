@@ -11,13 +11,12 @@ from typing import Any
 
 import aiohttp
 
+from action_server.testing import webhook_request
+
 
 async def call(url: str, action: str, **slots: Any) -> tuple[int, Any]:
-    tracker = {"sender_id": "tester", "slots": slots}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{url}/webhook", json={"next_action": action, "tracker": tracker}) as response,
-    ):
+    call = webhook_request(action, slots, sender="tester")
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/webhook", json=call) as response:
         return response.status, await response.json()
 
 

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import grpc
 import pytest
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from action_server import action_options
@@ -30,6 +29,7 @@ from action_server.serving.grpc.server import serve_grpc
 from action_server.serving.server import listen
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.http.raw_calls import PLAIN, body_of, connected, request
+from tests.engine_calls import grpc_request
 
 HTTP_WAYS = ["fast", "plain", "mcp"]
 WAYS = [*HTTP_WAYS, "grpc", "grpc stream"]
@@ -104,8 +104,8 @@ async def called(way: str, assembly: Assembly, action: str) -> AsyncIterator[Lea
     if way.startswith("grpc"):
         async with serve_grpc(assembly), grpc.aio.insecure_channel(f"127.0.0.1:{assembly.settings.port}") as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
-            call = pb.WebhookRequest(next_action=action, version="3.21.0", tracker=pb.Tracker(sender_id="s"))
-            rpc = (stub.WebhookStream if "stream" in way else stub.Webhook)(call, wait_for_ready=True)
+            send = stub.WebhookStream if "stream" in way else stub.Webhook
+            rpc = send(grpc_request(action), wait_for_ready=True)
             waiting = asyncio.ensure_future(rpc.read() if "stream" in way else _ended(rpc))
             yield rpc.cancel
             await asyncio.gather(waiting, return_exceptions=True)

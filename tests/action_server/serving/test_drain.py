@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.engine_calls import call_body
 from tests.processes import PATIENCE, ServerProcess, server
 from tests.projects import WAITING, project
 
@@ -59,7 +59,7 @@ SPELLINGS = [as_engines_do, in_small_letters, as_http_1_0, in_chunks]
 
 
 def counted(name: str) -> bytes:
-    return json.dumps({"next_action": "action_count", "tracker": {"sender_id": name}}).encode()
+    return call_body("action_count", sender=name)
 
 
 async def connect(running: ServerProcess) -> Stream:
@@ -170,8 +170,7 @@ async def test_calls_that_come_while_a_long_one_drains_are_refused_and_do_not_ha
     async with await asyncio.start_server(lambda _, writer: arrived.put_nowait(writer), "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         with server(tmp_path, "--workers", workers, "--drain-delay", "0.2") as running:
-            tracker = {"sender_id": "a", "slots": {"port": port}}
-            body = json.dumps({"next_action": "action_wait", "tracker": tracker}).encode()
+            body = call_body("action_wait", {"port": port})
             long = asyncio.create_task(ask_once(running, as_engines_do(body)))
             writer = await arrived.get()
             running.process.send_signal(signal.SIGTERM)

@@ -9,13 +9,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import grpc
 import pytest
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from tests.action_server.serving.grpc.test_service import free_port
+from tests.action_server.serving.server_calls import call
+from tests.engine_calls import grpc_request
 from tests.processes import PATIENCE, server
 from tests.projects import project
 
@@ -59,6 +59,21 @@ ACTIONS = """
         async def run(self, dispatcher, tracker, domain):
             p = multiprocessing.get_context("fork").Process(target=time.sleep, args=(120,))
             return [SlotSet("seen", terminate(p))]
+
+
+    class ActionKillAtOnce(Action):
+        def name(self):
+            return "action_kill_at_once"
+
+        def run(self, dispatcher, tracker, domain):
+            return [SlotSet("seen", [self.killed() for _ in range(8)])]
+
+        def killed(self):
+            child = os.fork()
+            if child == 0:
+                time.sleep(120)
+            os.kill(child, signal.SIGTERM)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
     class ActionInterrupt(Action):
@@ -118,15 +133,15 @@ ACTIONS = """
 
 async def seen(url: str, action: str) -> Any:
     """What the action saw of its child."""
-    body = {"next_action": action, "tracker": {"sender_id": "tester"}}
-    async with aiohttp.ClientSession() as session, session.post(f"{url}/webhook", json=body) as response:
-        assert response.status == 200, await response.text()
-        return (await response.json())["events"][0]["value"]
+    status, answer = await call(url, action)
+    assert status == 200, answer
+    return answer["events"][0]["value"]
 
 
 CHILDREN = [
     ("action_terminate", -signal.SIGTERM),
     ("action_terminate_async", -signal.SIGTERM),
+    ("action_kill_at_once", [-signal.SIGTERM] * 8),
     ("action_interrupt", -signal.SIGINT),
     ("action_pool", 10),
     ("action_spawn", 3),
@@ -186,8 +201,7 @@ async def test_a_child_of_a_grpc_server_holds_no_socket_of_it(tmp_path: Path) ->
     with server(tmp_path, "--grpc", "--port", str(port)) as running:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
-            call = pb.WebhookRequest(next_action="action_leave", tracker=pb.Tracker(sender_id="tester"))
-            answer = await stub.Webhook(call, wait_for_ready=True)
+            answer = await stub.Webhook(grpc_request("action_leave"), wait_for_ready=True)
         _, child = (int(number) for number in answer.events[0]["value"])
         try:
             assert running.stop() == 0

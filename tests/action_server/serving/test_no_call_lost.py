@@ -12,11 +12,12 @@ import aiohttp
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from action_server.testing import webhook_request
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.server_calls import edit
+from tests.engine_calls import grpc_request
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project
 
@@ -24,13 +25,9 @@ RELOADS = 2
 CALLERS = 4
 # What each of them waits between two calls, in seconds.
 _BETWEEN = 0.004
-GREETING = {"next_action": "action_greet", "tracker": {"sender_id": "tester"}}
+GREETING = webhook_request("action_greet", sender="tester")
 
 Call = Callable[[], Awaitable[object]]
-
-
-def greeting() -> pb.WebhookRequest:
-    return pb.WebhookRequest(next_action="action_greet", tracker=pb.Tracker(sender_id="tester"))
 
 
 async def call_until(over: asyncio.Event, call: Call, outcomes: Counter[str]) -> None:
@@ -137,7 +134,7 @@ async def test_no_call_over_grpc_is_lost_by_reloads(folder: Path, flags: list[st
 
         def make(_: str) -> Call:
             async def call() -> str:
-                await stub.Webhook(greeting())
+                await stub.Webhook(grpc_request("action_greet"))
                 return "OK"
 
             return call
@@ -158,17 +155,17 @@ async def test_a_grpc_server_that_drains_says_so_and_takes_calls_until_the_delay
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
             health = health_pb2_grpc.HealthStub(channel)
-            await stub.Webhook(greeting(), wait_for_ready=True)
+            await stub.Webhook(grpc_request("action_greet"), wait_for_ready=True)
             running.process.send_signal(signal.SIGTERM)
             for _ in range(int(workers)):
                 await asyncio.to_thread(running.wait_for, "worker.stopping")
 
             state = await health.Check(health_pb2.HealthCheckRequest())
             assert state.status == health_pb2.HealthCheckResponse.NOT_SERVING
-            await stub.Webhook(greeting())
+            await stub.Webhook(grpc_request("action_greet"))
             assert await asyncio.to_thread(running.process.wait, PATIENCE) == 0
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await stub.Webhook(greeting())
+                await stub.Webhook(grpc_request("action_greet"))
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -182,12 +179,12 @@ async def test_a_grpc_server_that_drains_cancels_no_call(folder: Path, workers: 
         # Channels to one address share a connection unless they differ in something.
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("caller", number)]) as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
-            await stub.Webhook(greeting(), wait_for_ready=True)
+            await stub.Webhook(grpc_request("action_greet"), wait_for_ready=True)
             outcomes["OK"] += 1
             started.release()
             while True:
                 try:
-                    await stub.Webhook(greeting())
+                    await stub.Webhook(grpc_request("action_greet"))
                     outcomes["OK"] += 1
                 except grpc.aio.AioRpcError as exc:
                     refused = "Connection refused" in (exc.details() or "")

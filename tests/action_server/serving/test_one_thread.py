@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from action_server.testing import webhook_request
 from tests.action_server.serving.server_calls import call, gate
 from tests.action_server.serving.test_forks import seen
 from tests.processes import PATIENCE, run, server
@@ -84,8 +85,7 @@ FORM = {"forms": {"form": {"required_slots": ["city"]}}}
 
 
 async def validated(url: str, city: str) -> Any:
-    tracker = {"sender_id": "s", "slots": {"city": city}, "events": [{"event": "slot", "name": "city", "value": city}]}
-    body = {"next_action": "validate_form", "tracker": tracker, "domain": FORM}
+    body = webhook_request("validate_form", {"city": city}, domain=FORM)
     async with aiohttp.ClientSession() as session, session.post(f"{url}/webhook", json=body) as response:
         return (await response.json())["events"][0]["value"]
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from action_server.testing import webhook_request
 from tests.action_server.serving.grpc.test_service import free_port
 from tests.action_server.serving.server_calls import gate
 from tests.processes import run, server
@@ -32,7 +33,7 @@ async def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, Any
 
 
 async def post(url: str, action: str, headers: dict[str, str] | None = None, **slots: Any) -> tuple[int, Any, Any]:
-    body = {"next_action": action, "tracker": {"sender_id": "tester", "slots": slots}}
+    body = webhook_request(action, slots, sender="tester")
     async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as response:
         return response.status, await response.json(), response.headers
 

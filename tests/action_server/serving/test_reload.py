@@ -6,11 +6,10 @@ import asyncio
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
+from tests.action_server.serving.server_calls import call
 from tests.processes import ServerProcess, server
 from tests.projects import project
 
@@ -49,9 +48,7 @@ def move_away(path: Path) -> None:
 
 async def tell(running: ServerProcess) -> tuple[int, int, str]:
     """The seconds a call has, the worker that took it, and what the log says of the slot."""
-    call = {"next_action": "action_tell", "tracker": {"sender_id": "ann", "slots": {"who": "Ann Lee"}}}
-    async with aiohttp.ClientSession() as session, session.post(f"{running.url}/webhook", json=call) as response:
-        answer: Any = await response.json()
+    _, answer = await call(running.url, "action_tell", who="Ann Lee")
     seconds, pid = answer["responses"][0]["text"].split()
     heard = await asyncio.to_thread(running.wait_for, "heard")
     return int(seconds), int(pid), heard["who"]

@@ -14,6 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from action_server.errors import SettingsError
+from action_server.serving.server import listen
 from tests.action_server.serving.server_calls import call, edit, gate, worker_of
 from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, MEETING, WAITING, project
@@ -146,6 +148,12 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None
 
     assert ended.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use; stop the other server" in ended.stderr
+
+
+def test_an_address_of_somebody_else_is_said() -> None:
+    """With the one that stands for all of this machine's."""
+    with pytest.raises(SettingsError, match="Cannot assign requested address; this machine has no such address"):
+        listen("192.0.2.1", 0)
 
 
 @pytest.fixture

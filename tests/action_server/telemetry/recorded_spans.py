@@ -8,14 +8,14 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from action_server.protocol.calls import Call
 from action_server.telemetry.tracing import Tracing
+from tests.engine_calls import decoded_call
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
 SECRET = "sEcReT"
-CALL = Call("action_book", "ann", {"latest_message": {"text": SECRET, "message_id": "m1"}}, version="3.21.1")
+CALL = decoded_call("action_book", sender="ann", said=SECRET, version="3.21.1")
 
 
 class Recorded(Tracing):

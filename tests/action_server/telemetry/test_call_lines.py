@@ -18,6 +18,7 @@ from action_server.errors import ActionFailedError
 from action_server.telemetry import call_lines, logs
 from action_server.telemetry.call_lines import LOGGER, CallFacts, CallLines
 from action_server.telemetry.calls import Observation
+from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, ConsoleFormatter, JsonFormatter, LogFormat, calling
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.tracing import Tracing
@@ -26,13 +27,13 @@ from tests.action_server.telemetry.logged_lines import ANN, PROPERTY, configure,
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=20)
-TENTHS = st.integers(0, 10**7).map(lambda n: n / 10)
+SECONDS = st.floats(0, 1e6) | st.integers(0, 10**7).map(lambda n: n / 20_000)
 FACTS = st.builds(
     CallFacts,
     outcome=st.sampled_from(["ok", "failed", "needs_domain"]),
     transport=st.sampled_from(["http", "grpc"]),
-    waiting_ms=TENTHS,
-    ms=TENTHS,
+    waiting=SECONDS,
+    running=SECONDS,
     size=st.integers(0, 10**9),
     error_id=st.none() | st.just("0a1b"),
     repeated=st.booleans(),
@@ -50,7 +51,7 @@ FORMATTERS: dict[LogFormat, logging.Formatter] = {"json": JsonFormatter(), "cons
 def by_record(formatter: logging.Formatter, now: float, facts: CallFacts) -> str:
     """The line as logging makes it."""
     fields: dict[str, Any] = {"outcome": facts.outcome, "transport": facts.transport}
-    fields |= {"waiting_ms": facts.waiting_ms, "ms": facts.ms, "bytes": facts.size}
+    fields |= {"waiting_ms": milliseconds(facts.waiting), "ms": milliseconds(facts.running), "bytes": facts.size}
     fields |= {"characters": facts.characters} if facts.characters is not None else {}
     fields |= {"error_id": facts.error_id} if facts.error_id is not None else {}
     fields |= {"repeated": True} if facts.repeated else {}

@@ -25,8 +25,7 @@ def use_everything(metrics: Metrics) -> None:
     metrics.call_started("action_book")
     metrics.call_started("action_cancel")
     metrics.call_finished("action_book", "http", "ok", 0.002, 0.3)
-    metrics.queued(3)
-    metrics.threads(2, 40)
+    metrics.follow_load(lambda: (3, 2, 40))
     metrics.timed_out("action_book")
     metrics.event_dropped("action_book", "slot")
     metrics.event_repaired("action_book", "bot")
@@ -38,6 +37,8 @@ def use_everything(metrics: Metrics) -> None:
     metrics.reloaded(ok=True)
     metrics.reloaded(ok=False)
     metrics.worker_died()
+    metrics.job_ran("send_summary", "done", 0.5, 0.3)
+    metrics.queue_measured("send_summary", 3, 2, 1, 12.5)
 
 
 @pytest.fixture
@@ -75,6 +76,11 @@ def test_what_is_counted_comes_out() -> None:
     assert value(page, "loop_blocked_seconds_total", **blocked) == 0.25
     assert value(page, "reloads_total", result="ok") == value(page, "reloads_total", result="failed") == 1
     assert value(page, "workers_died_total") == 1
+    assert value(page, "job_runs_total", job_name="send_summary", outcome="done") == 1
+    assert value(page, "job_running_seconds_sum", job_name="send_summary") == 0.3
+    states = {"waiting": 3, "running": 2, "parked": 1}
+    assert {state: value(page, "jobs", job_name="send_summary", state=state) for state in states} == states
+    assert value(page, "jobs_late_seconds", job_name="send_summary") == 12.5
 
 
 def test_the_process_is_measured(metrics: Metrics) -> None:

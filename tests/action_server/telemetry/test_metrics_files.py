@@ -88,14 +88,15 @@ def workers(directory: Path, count: int) -> Iterator[list[Worker]]:
             worker.kill()
 
 
+THREE, FOUR = (f"metrics.follow_load(lambda: (0, {busy}, 40))" for busy in (3, 4))
 CALL = "metrics.call_started('action_book'); metrics.call_finished('action_book', 'http', 'ok', 0.1, 0.3)"
 
 
 def test_any_worker_answers_for_all(directory: Path) -> None:
     """Counters, times and gauges are added up; what actions count themselves too."""
     with workers(directory, 2) as (one, two):
-        one.do(f"{CALL}; metrics.call_started('action_book'); metrics.threads(3, 40); bookings.inc(2)")
-        two.do(f"{CALL}; {CALL}; metrics.call_started('action_book'); metrics.threads(4, 40); bookings.inc(5)")
+        one.do(f"{CALL}; metrics.call_started('action_book'); {THREE}; bookings.inc(2)")
+        two.do(f"{CALL}; {CALL}; metrics.call_started('action_book'); {FOUR}; bookings.inc(5)")
         two.do("metrics.sample_process()")
         for page in (one.page(), two.page()):
             assert value(page, "calls_total", action="action_book", outcome="ok", transport="http") == 3
@@ -112,7 +113,7 @@ def test_any_worker_answers_for_all(directory: Path) -> None:
 def test_what_a_killed_worker_counted_remains_and_its_gauges_vanish(directory: Path) -> None:
     """Nothing falls but what is no more; also when its process id comes again."""
     with workers(directory, 2) as (one, two):
-        one.do(f"{CALL}; metrics.call_started('action_book'); metrics.threads(3, 40); metrics.sample_process()")
+        one.do(f"{CALL}; metrics.call_started('action_book'); {THREE}; metrics.sample_process()")
         two.do(f"{CALL}; metrics.sample_process()")
         before = read(two.page())
 

@@ -22,14 +22,11 @@ from action_server.telemetry.record_settings import RecordSettings
 from action_server.telemetry.recorder import Recorder, open_recorder
 from action_server.telemetry.recording_backlog import RecordingBacklog, read_lines
 from action_server.telemetry.recording_files import RecordingFiles
+from action_server.testing import webhook_request
 from action_server.testing.recordings import read_recordings
+from tests.engine_calls import call_body
 
-CALL: dict[str, Any] = {
-    "next_action": "action_greet",
-    "tracker": {"sender_id": "ann", "slots": {"phone": "0123456789"}, "events": []},
-    "domain": {"slots": {"phone": {}}},
-    "domain_digest": "abc",
-}
+CALL = webhook_request("action_greet", {"phone": "0123456789"}, domain={"slots": {"phone": {}}})
 REPLY = {"events": [{"event": "slot", "name": "phone", "value": "555555"}], "responses": [{"text": "0123456789?"}]}
 
 
@@ -70,7 +67,7 @@ def test_masked_slots_are_in_no_file(tmp_path: Path, how: Any) -> None:
 
     assert "0123456789" not in json.dumps(written)
     assert "555555" not in json.dumps(written)
-    assert written["request"]["tracker"]["slots"] == {"phone": "[PHONE]"}
+    assert written["request"]["tracker"]["slots"]["phone"] == "[PHONE]"
 
 
 def test_only_failures_are_recorded_if_that_is_asked_for(tmp_path: Path) -> None:
@@ -242,7 +239,7 @@ def test_numbers_that_are_no_json_are_recorded_as_engines_write_them(tmp_path: P
     for _ in range(calls):
         seen = recorder.begin("http", "r")
         assert seen is not None
-        seen.body = json.dumps({**CALL, "next_action": "é" * 200, "tracker": {"slots": {"n": math.nan}}}).encode()
+        seen.body = call_body("é" * 200, {"n": math.nan})
         seen.end(200, b"{}")
     recorder.close()
 
@@ -257,9 +254,10 @@ def test_what_an_escape_hides_is_masked_too(tmp_path: Path) -> None:
     seen = recorder.begin("http")
     assert seen is not None
     slots = {"name": "Zoë Müller", "pin": 481516, "of Zoë Müller": [481516.0, "pin=481516"]}
-    seen.body = json.dumps(
-        {**CALL, "tracker": {"slots": slots, "latest_message": {"text": "I am Zo\u00eb M\u00fcller"}}}
-    ).encode()
+    said = webhook_request("action_greet", slots, said="I am Zo\u00eb M\u00fcller")
+    # What was said stands twice in it, and so do the slots; once each can be counted.
+    del said["tracker"]["events"]
+    seen.body = json.dumps(said).encode()
     seen.end(200, json.dumps({"events": [], "responses": [{"text": "Zoë Müller"}]}, ensure_ascii=False).encode())
     recorder.close()
 

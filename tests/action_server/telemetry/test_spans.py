@@ -29,6 +29,7 @@ from tests.action_server.telemetry.recorded_spans import (
     id_of,
     parent_of,
 )
+from tests.engine_calls import decoded_call
 
 
 def test_a_call_is_a_child_of_the_engines_span(recorded: Recorded) -> None:
@@ -93,7 +94,7 @@ def test_a_call_is_told_in_rasa_sdks_words_and_without_its_message(recorded: Rec
         "next_action": "action_book",
         "version": "3.21.1",
         "sender_id": "ann",
-        "message_id": "m1",
+        "message_id": CALL.tracker["latest_message"]["message_id"],
     }
     assert SECRET not in span_of_call.to_json()
 
@@ -101,7 +102,7 @@ def test_a_call_is_told_in_rasa_sdks_words_and_without_its_message(recorded: Rec
 def test_a_lone_surrogate_and_a_long_name_do_not_reach_the_exporter(recorded: Recorded) -> None:
     """Protobuf refuses the one, and with it the whole batch; the other is anybody's to send."""
     with recorded.call() as span:
-        span.about(Call("x" * 100_000, "\ud800ann", {}))
+        span.about(decoded_call("x" * 100_000, sender="\ud800ann"))
     attributes = attributes_of(recorded.spans["action_server.webhook"])
     assert (attributes["sender_id"], len(attributes["next_action"])) == ("?ann", 256)
 

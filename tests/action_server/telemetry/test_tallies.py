@@ -67,8 +67,6 @@ async def test_many_calls_are_written_down_once() -> None:
     began = asyncio.get_running_loop().time()
     for _ in range(100):
         count_call(metrics)
-        metrics.queued(1)
-        metrics.threads(1, 40)
     assert metrics.folds == 0
 
     await asyncio.wait_for(metrics.was_folded.wait(), PATIENCE)

@@ -45,6 +45,8 @@ class FaultySample:
         if "domain" not in call and self.domain != call["domain_digest"] and self.fault == "two-domains":
             return self.reply(self.error("the domain, please", action), 449)
         self.domain = call.get("domain_digest") or self.domain
+        if self.fault.startswith("compression ") and request.headers.get("Content-Encoding") == "deflate":
+            return self.reply({"error": "it failed"}, 400 if self.fault.endswith("400") else 500)
         return await self.answer(action, slots)
 
     async def answer(self, action: str, slots: dict[str, Any]) -> web.Response:

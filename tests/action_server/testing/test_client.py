@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from action_server.errors import LoadError, SettingsError
-from action_server.testing import ActionClient
+from action_server.testing import ActionClient, webhook_request
 from tests.action_server.testing.guest_project import guest_project
 from tests.projects import project
 
@@ -244,7 +244,7 @@ async def test_a_tracker_is_read_from_whatever_engines_write(guests: ActionClien
     export = {"sender_id": "ann", "slots": {"guests": 7}, "events": [{"event": "slot", "name": "guests", "value": 7}]}
     (folder / "export.json").write_text(json.dumps(export), encoding="utf-8")
     (folder / "events.json").write_text(json.dumps(export["events"]), encoding="utf-8")
-    request = {"next_action": "x", "tracker": export}
+    request = {**webhook_request("action_x"), "tracker": export}
     sources: list[Any] = ["export.json", folder / "events.json", request, {"request_body": request}]
 
     found = [(await guests.call("action_count_guests", tracker=source)).slots["guests"] for source in sources]
@@ -333,11 +333,13 @@ async def test_an_assertion_shows_expected_actual_and_place(guests: ActionClient
 
 
 async def test_an_assertion_about_a_failure_says_so(guests: ActionClient) -> None:
-    """Why nothing was set stands below it."""
-    result = await guests.call("action_reject")
+    """Why nothing was set stands below it: of a failure what was raised, and where."""
+    failed = await guests.call("action_fail", raises=False)
 
     with pytest.raises(AssertionError, match="it rejected: not now"):
-        result.sets(guests=4)
+        (await guests.call("action_reject")).sets(guests=4)
+    with pytest.raises(AssertionError, match=r"it failed: KeyError: 'hunter2' \(actions\.py:\d+\)$"):
+        failed.sets(guests=4)
 
 
 async def test_an_answer_that_breaks_the_contract_is_told_sentence_by_sentence(guests: ActionClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from action_server.testing import requirements as must
 from action_server.testing.examine import Report, Request, examine_package, examine_url
 from action_server.testing.tested_project import TestedProject, read_domain_in
 from tests.action_server.testing.faulty_server import faulty_server
-from tests.processes import PATIENCE, environment
+from tests.processes import PATIENCE, ROOT, environment
 from tests.projects import project
 
 DOMAIN = """
@@ -34,7 +35,7 @@ DOMAIN = """
 FAULTS = [
     *(one.id for one in must.ALL),
     *("events unknown", "events timestamp", "events user", "slots-fit categorical"),
-    *("malformed 400", "nothing-secret malformed"),
+    *("malformed 400", "nothing-secret malformed", "compression 400", "compression 500"),
 ]
 
 
@@ -201,7 +202,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 async def test_rasa_sdk_shows_the_defects_it_is_known_for(tmp_path: Path) -> None:
-    """What docs/differences.md lists: it blocks, echoes the request, forgets domains, answers 200 without an action."""
+    """As docs/differences.md lists: it blocks, echoes, forgets domains, answers 200 without an action, 400 deflated."""
     project(tmp_path, {"actions.py": SLOW_AND_WRONG})
     request = Request(TestedProject(tmp_path, Settings(), read_domain_in(tmp_path)))
     with rasa_sdk(tmp_path) as url:
@@ -216,8 +217,16 @@ async def test_rasa_sdk_shows_the_defects_it_is_known_for(tmp_path: Path) -> Non
         ("no-action", ""),
         ("malformed", ""),
         ("not-found", ""),
+        ("compression", "action_fail"),
     } <= broken
     assert ("health", "") not in broken
+
+
+def test_the_page_has_each_requirement_with_its_sentence() -> None:
+    """In the order in which they are printed."""
+    page = (ROOT / "docs/howto/test-your-actions.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^- `([a-z-]+)`: (.+)$", page, re.MULTILINE) == [(one.id, one.sentence) for one in must.ALL]
 
 
 def test_a_report_for_scripts_has_each_requirement_with_its_sentence() -> None:

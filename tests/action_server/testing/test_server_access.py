@@ -1,8 +1,10 @@
-"""Servers that speak TLS are examined and replayed against: over HTTP and gRPC, with a certificate of the caller's."""
+"""Servers that speak TLS are called by every verb that takes an address, with a certificate of the caller's."""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,30 @@ stub_custom_actions:
     events: [{event: slot, timestamp: null, name: guests, value: 3}]
     responses: []
 """
+DOMAIN = """
+version: "3.1"
+actions: [action_guests]
+slots:
+  guests: {type: float, mappings: [{type: controlled}]}
+responses:
+  utter_guests: [{text: "They are {guests}."}]
+"""
+FLOWS = """
+flows:
+  count_guests:
+    description: Count the guests.
+    steps:
+      - action: action_guests
+      - action: utter_guests
+"""
+CASES = """
+test_cases:
+  - test_case: three guests
+    steps:
+      - user: count guests
+      - slot_was_set: [{guests: 3}]
+      - utter: utter_guests
+"""
 
 
 @dataclass
@@ -58,6 +84,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     folder = tmp_path_factory.mktemp("secure")
     files = make_files(tmp_path_factory.mktemp("certificates"))
     project(folder, {"actions.py": ACTIONS, "endpoints.yml": "{}", "stubs.yml": STUBS})
+    project(folder, {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "tests/e2e/guests.yml": CASES})
     with ActionClient(folder, record=folder / "recordings") as client:
         client.call_sync("action_guests")
     tls = ["--ssl-certificate", str(files["server.pem"]), "--ssl-keyfile", str(files["server.key"])]
@@ -93,6 +120,47 @@ def test_its_recordings_are_replayed(
     monkeypatch.chdir(secure.folder)
 
     assert main([*verb, "--url", address, *secure.trusted]) == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "expected", "code"),
+    [
+        (["call", "action_guests"], "action_guests  200", 1),
+        # It goes on, as an engine's does.
+        (["chat"], "bot: They are 3", 0),
+        (["flows", "test"], "1 passed", 1),
+    ],
+    ids=["call", "chat", "flows test"],
+)
+def test_its_actions_answer(
+    secure: Secure,
+    verb: list[str],
+    expected: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """For every verb that calls a server at an address; and to nobody who does not know its CA."""
+    monkeypatch.chdir(secure.folder)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("count guests\n"))
+
+    assert main([*verb, "--url", secure.https, *secure.trusted]) == 0
+    assert expected in capsys.readouterr().out
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("count guests\n"))
+    assert main([*verb, "--url", secure.https, *secure.trusted[2:]]) == code
+    assert "certificate verify failed" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("verb", [["call", "action_guests"], ["chat"], ["flows", "test"]])
+def test_a_ca_for_the_actions_in_place_is_refused(
+    secure: Secure, verb: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is called over TLS there."""
+    monkeypatch.chdir(secure.folder)
+
+    assert main([*verb, *secure.trusted]) == 2
+    assert "--cafile: does nothing without TLS" in capsys.readouterr().err
 
 
 def test_two_of_its_faces_are_compared(secure: Secure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from action_server.errors import SettingsError
 from action_server.flows.e2e.cases import Stub
+from action_server.testing import webhook_request
 from action_server.testing.recordings import RecordedCall
 from action_server.testing.stub_file import find_stubs, put_stubs, write_stubs
 from action_server.testing.stubs import make_stubs, stub_as_json
@@ -58,8 +59,7 @@ NEW_AS_TEXT = """\
 
 
 def recorded(action: str, status: int, reply: Any, number: int = 0) -> RecordedCall:
-    request = {"next_action": action, "tracker": {}}
-    return RecordedCall(Path(f"{number}-{action}.json"), request, status, reply, 1.0, {})
+    return RecordedCall(Path(f"{number}-{action}.json"), webhook_request(action), status, reply, 1.0, {})
 
 
 def read(text: str) -> Any:

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from action_server.cli.command_line import main
-from action_server.errors import SettingsError
-from action_server.testing import written_tests
+from action_server.testing import webhook_request, written_tests
 from action_server.testing.recordings import read_recordings
 from tests.processes import PATIENCE, environment
 from tests.projects import project
@@ -46,13 +45,14 @@ SLOTS = {"class": 1, "self": 2, "expected": 3, "\u212b": 4, 'a"b': 5, "list": [1
 
 def write_call(folder: Path, number: int, status: int = 200, reply: Any = None, **request: Any) -> None:
     """Write a recording as somebody could have it."""
-    content = {"status": status, "reply": reply, "request": {"next_action": "action_echo", **request}}
+    content = {"status": status, "reply": reply, "request": dict(webhook_request("action_echo"), **request)}
     project(folder, {f"recordings/{number}.json": json.dumps(content)})
 
 
 def call_about(text: str, slots: dict[str, Any]) -> dict[str, Any]:
     """A tracker in which somebody said something."""
-    return {"sender_id": "ann", "slots": slots, "latest_message": {"text": text}, "events": []}
+    tracker: dict[str, Any] = webhook_request("action_echo", slots, said=text)["tracker"]
+    return tracker
 
 
 def test_whatever_was_said_becomes_a_test_that_passes(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_whatever_was_said_becomes_a_test_that_passes(folder: Path) -> None:
     assert f"{len(HOSTILE)} passed" in ended.stdout
 
 
-@pytest.mark.parametrize("name", ['x"); import os; ("', "\n\nimport os\n", "1 + 1", "\u2028", ""])
+@pytest.mark.parametrize("name", ['x"); import os; ("', "\n\nimport os\n", "1 + 1", "\u2028"])
 def test_a_name_of_an_action_stays_a_text(tmp_path: Path, name: str) -> None:
     """Whatever it is, the module is one function with one call in it."""
     write_call(tmp_path, 1, reply={}, tracker=call_about("x", {"n": float("nan")}), next_action=name)
@@ -105,12 +105,21 @@ def test_what_no_action_answered_becomes_no_test(folder: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     "tracker", [{"slots": [1]}, {"latest_message": "hi"}, {"latest_message": {"intent": "greet", "text": "x"}}]
 )
-def test_a_tracker_of_nobodys_is_refused_with_its_file(tmp_path: Path, tracker: Any) -> None:
-    """In a sentence, not with a traceback."""
-    write_call(tmp_path, 1, reply={}, tracker=tracker)
+def test_a_tracker_of_nobodys_makes_no_test_and_the_others_do(
+    folder: Path, capsys: pytest.CaptureFixture[str], tracker: Any
+) -> None:
+    """Somebody may have sent anything while the server recorded: it is said in a line, not with a traceback."""
+    write_call(folder, 1, reply={}, tracker=tracker)
+    assert main(["replay", "recordings", "--as-test", "test_recorded.py"]) == 2
+    assert "1.json and all others make no test: has no tracker as engines send it" in capsys.readouterr().err
 
-    with pytest.raises(SettingsError, match=r"1\.json"):
-        written_tests.tests_of(read_recordings(tmp_path / "recordings"))
+    write_call(folder, 2, reply={}, tracker=call_about("x", {}))
+    write_call(folder, 3, 400, reply={}, tracker=call_about("x", {}), next_action="")
+    assert main(["replay", "recordings", "--as-test", "test_recorded.py"]) == 0
+
+    assert (folder / "test_recorded.py").read_text(encoding="utf-8").count("def test_") == 1
+    left_out = capsys.readouterr().out.splitlines()[1:]
+    assert left_out == ["left out 1.json: has no tracker as engines send it", "left out 3.json: names no action"]
 
 
 @pytest.mark.parametrize("reply", [7, {"events": [1, {"event": "slot"}], "responses": "x"}, None, "text"])

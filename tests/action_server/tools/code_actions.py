@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from rasa_sdk import Action
 from rasa_sdk.events import SlotSet
 
 from action_server import Slots, current_call
+from tests.action_server.tools import code_words
 
 CITY = "city"
 ANSWERS = ("a", "b")
@@ -20,6 +22,19 @@ class Named:
 
 def read_more(tracker: Any) -> Any:
     return tracker.get_slot("of_a_helper"), current_call().sender_id
+
+
+def repeated(function: Any) -> Any:
+    @wraps(function)
+    def inner(*args: Any) -> Any:
+        return function(*args)
+
+    return inner
+
+
+@repeated
+def read_repeatedly(tracker: Any) -> Any:
+    return tracker.get_slot("of_a_decorated_helper")
 
 
 class Base(Action):
@@ -44,6 +59,24 @@ class ActionReads(Base):
         return [SlotSet(key="by_key", value=1), {"event": "slot", "name": "by_dict", "value": 2}]
 
 
+class ActionWrites(Action):
+    """Write slots and other events."""
+
+    def name(self) -> str:
+        return "action_writes"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        taken = tracker.slots.pop("popped"), tracker.get_slot(code_words.OF_A_MODULE), read_repeatedly(tracker)
+        tracker.slots["taken"] = taken
+        kind = "of_no_slot"
+        return [
+            {"event": "reminder", "name": "of_a_reminder"},
+            {"event": "slot", "value": "nameless"},
+            {"event": kind, "name": "of_a_variable"},
+            SlotSet("", tracker.sender_id),
+        ]
+
+
 class Booking(Slots):
     kind: Literal["in", "out"] | None = None
     party_size: int = Field(1, alias="party-size", description="How many come")
@@ -63,3 +96,40 @@ class ActionTyped(Action):
         if slots.kind:
             slots.status = str(slots.total())
         return [*slots.changed(), *Booking.new(tracker, unused="x").changed()]
+
+
+class Wish(Slots):
+    day: str | None = None
+    hour: str | None = None
+
+    def whole(self) -> str:
+        return f"{self.day} {self.rest()}"
+
+    def rest(self) -> str:
+        return f"{self.hour}"
+
+    def unused(self) -> str:
+        return str(current_call().sender_id)
+
+
+class ActionHandsOn(Action):
+    """Hand a whole class of slots on."""
+
+    def name(self) -> str:
+        return "action_hands_on"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        dispatcher.utter_message(text=str(Wish.read(tracker)))
+        given = {"day": "x"}
+        return [*Booking.new(tracker, **given).changed()]
+
+
+class ActionAsksWhole(Action):
+    """Read a class of slots by a method of it."""
+
+    def name(self) -> str:
+        return "action_asks_whole"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        dispatcher.utter_message(text=Wish.read(tracker).whole())
+        return []

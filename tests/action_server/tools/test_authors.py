@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -203,7 +204,82 @@ class Tree(BaseModel):
     children: list[Tree] = []
 
 
+class Part(BaseModel):
+    weight: float = Field(gt=0.5, lt=1_234_567, description="In kilograms")
+    names: list[Annotated[str, Field(description="URL or word")]] = []
+
+
+class Odd(BaseModel):
+    """What unions and parts become."""
+
+    price: Annotated[Decimal, Field(ge=0)]
+    amount: int | float
+    room: str | int | bool
+    when: date | datetime
+    wish: list[int] | bool
+    which: Literal["a"] | Literal["b", "a"] | Literal[1] | Literal[True]
+    count: Annotated[int, Field(ge=19_000_101, le=20_261_231, json_schema_extra={"x-unit": "day"})] = 19_000_101
+    open: Any = 5
+    part: Part
+    parts: list[Part]
+    rooms: dict[Literal["hall", "bar"], int]
+    days: dict[date, Part]
+    trees: dict[str, Tree]
+
+
+SAID: dict[str, tuple[list[str], str]] = {
+    "price": (["number", "string"], "A number, at least 0, or a text."),
+    "amount": (["number"], "A whole number or a number."),
+    "room": (["boolean", "integer", "string"], "A text, a whole number or true or false."),
+    "when": (["string"], "A text (in the format date) or a text (in the format date-time)."),
+    "wish": (["array", "boolean"], "A list (each item: a whole number) or true or false."),
+    "which": (["string"], "One of: a, b, 1, true."),
+    "count": (["integer"], "A whole number from 19000101 to 20261231. Default: 19000101."),
+    "open": (
+        ["array", "boolean", "number", "string"],
+        "A text, a number, true or false, or a list. Default: 5.",
+    ),
+    "part": (["object"], "An object with weight, names."),
+    "parts": (["array"], "A list. Each item: an object with weight, names."),
+    "rooms": (
+        ["string"],
+        "A text that holds a JSON object. Each key: one of: hall, bar. Each value: a whole number.",
+    ),
+    "days": (
+        ["string"],
+        "A text that holds a JSON object. Each key: a text. Each key: in the format date. "
+        "Each value: an object with weight, names.",
+    ),
+    "trees": (["string"], "A text that holds a JSON object."),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_else_a_type_says_is_kept_in_types_and_words(name: str) -> None:
+    """Of several things no more than these; all digits of a bound; what can be no schema is in the words."""
+    [found] = [p for p in properties_of(Odd.model_json_schema(), "odd", "here") if p.name == name]
+    made = schema_of(found.shape, found.description)
+    types, words = SAID[name]
+
+    assert [option["type"] for option in made["anyOf"]] == [*types, "null"]
+    assert made["description"] == f"{words} Null if unknown."
+    assert faults(made) == []
+
+
+def test_parts_of_an_object_keep_their_descriptions() -> None:
+    """And items of a list theirs, in the words of the list."""
+    [found] = [p for p in properties_of(Odd.model_json_schema(), "odd", "here") if p.name == "parts"]
+
+    parts = schema_of(found.shape)["anyOf"][0]["items"]["properties"]
+
+    assert parts["weight"]["description"] == (
+        "In kilograms. A number. More than 0.5. Less than 1234567. Null if unknown."
+    )
+    assert parts["names"]["description"] == "A list. Each item: URL or word. Each item: a text. Null if unknown."
+
+
 ONE, OTHER = ({"type": "object", "properties": {name: {"type": "string"}}} for name in "ab")
+A_VALUE = {"enum": ["a"]}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("one that contains itself", Tree.model_json_schema(), "contains itself"),
     ("a keyword", {"properties": {"wish": {"type": "string", "not": {"const": "a"}}}}, "'not'"),
@@ -223,6 +299,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a bound of something else", {"properties": {"wish": {"exclusiveMaximum": "z"}}}, "no number"),
     ("no items", {"properties": {"wish": {"type": "array", "items": False}}}, "items"),
     ("lists of lists of lists", {"properties": {"wish": {"items": {"items": {"items": {}}}}}}, "lists of lists"),
+    ("a value twice, in two options", {"properties": {"wish": {"anyOf": [A_VALUE, {"enum": ["A"]}]}}}, "small letters"),
+    ("names of what has properties", {"properties": {"wish": {**ONE, "propertyNames": {}}}}, "'propertyNames'"),
+    ("an object or a text", {"properties": {"wish": {"anyOf": [ONE, {"type": "string"}]}}}, "one of several objects"),
     ("one of two objects", {"properties": {"wish": {"anyOf": [ONE, OTHER]}}}, "one of several objects"),
     ("an object in two forms", {"properties": {"wish": {**ONE, "oneOf": [OTHER, {}]}}}, "one of several"),
     ("what is required as long ago", {"properties": {"wish": {"type": "string"}}, "required": True}, "no list"),
@@ -253,6 +332,10 @@ KINDS = [
     Shape("object"),
     Shape(),
     Shape("record", fields=(("p", Shape()),)),
+    Shape(options=(Shape("text"), Shape("categorical", ("a",)), Shape("list", items=Shape("bool")))),
+    Shape(options=(Shape("list", items=Shape("bool")), Shape("list", items=Shape("integer")))),
+    Shape("list", items=Shape(options=(Shape("integer"), Shape("text")))),
+    Shape("list", items=Shape(options=(Shape("integer"), Shape("number")))),
 ]
 
 
@@ -264,3 +347,51 @@ def test_every_shape_is_written_so_that_every_client_reads_it(shape: Shape) -> N
     assert faults(made) == []
     assert made["description"].startswith("What it is.")
     assert made["description"].endswith("Null if unknown.")
+
+
+def test_of_many_values_the_words_have_the_first() -> None:
+    """The enum has all of them."""
+    made = schema_of(Shape("categorical", tuple(f"v{number}" for number in range(31))))
+
+    assert len(made["anyOf"][0]["enum"]) == 31
+    assert made["description"].endswith("v28, v29, .... Null if unknown.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("Which\n  day", "Which day."), ("Which day?", "Which day?"), ("One of these:", "One of these:")]
+)
+def test_a_description_is_a_sentence_in_one_line(text: str, said: str) -> None:
+    """Whatever its author's editor made of it."""
+    assert schema_of(Shape("text"), text)["description"] == f"{said} A text. Null if unknown."
+
+
+COLOUR = {"enum": ["red", "blue"], "description": "A colour"}
+REFERENCES: list[tuple[dict[str, Any], str]] = [
+    ({"$ref": "#/$defs/a~1b"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/c~0d"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/again"}, "A colour. One of: red, blue. Null if unknown."),
+    ({"$ref": "#/$defs/a~1b", "description": "Mine", "default": "red"}, "Mine. One of: red, blue. Default: red."),
+    ({"allOf": [{"$ref": "#/$defs/a~1b"}], "description": "Mine"}, "Mine. One of: red, blue. Null if unknown."),
+    ({"allOf": [COLOUR]}, "A colour. One of: red, blue. Null if unknown."),
+]
+
+
+@pytest.mark.parametrize(("found", "said"), REFERENCES)
+def test_a_reference_is_what_it_refers_to(found: dict[str, Any], said: str) -> None:
+    """With what stands beside it, which counts more."""
+    defs = {"a/b": COLOUR, "c~d": COLOUR, "again": {"$ref": "#/$defs/a~1b"}}
+
+    made = written({"properties": {"wish": found}, "$defs": defs})["wish"]
+
+    assert made["description"].removesuffix(" Null if unknown.") == said.removesuffix(" Null if unknown.")
+    assert made["anyOf"][0] == {"type": "string", "enum": ["red", "blue"]}
+
+
+def test_what_nests_without_end_is_refused() -> None:
+    """Nobody fills in so many objects in one another, and some converter would not come back."""
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(20):
+        deep = {"type": "object", "properties": {"p": deep}}
+
+    with pytest.raises(RegistrationError, match="nested too deeply"):
+        written({"properties": {"wish": deep}})

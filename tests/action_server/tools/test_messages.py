@@ -81,6 +81,12 @@ def test_slots_of_the_domain_are_there_before_anybody_fills_them() -> None:
     assert said({"text": "{unset} {first}"}, slots={"first": 2}, unset="now") == "now 2"
 
 
+@pytest.mark.parametrize("domain", [{}, {"responses": ["utter_x"]}, {"responses": {"utter_x": "hello"}}])
+def test_a_response_that_the_domain_does_not_have_keeps_its_name(domain: dict[str, Any]) -> None:
+    """Also where what stands there is none."""
+    assert messages_of([{"response": "utter_x", "text": ""}], domain, {}) == [{"response": "utter_x"}]
+
+
 def test_elements_stay_as_they_are_and_buttons_are_added() -> None:
     """Parts with names in them."""
     variation = {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from pydantic import BaseModel, Field, ValidationError
-from rasa_sdk import Action, FormValidationAction
+from pydantic import BaseModel, Field, ValidationError, computed_field
+from rasa_sdk import FormValidationAction
 
+from action_server import action as typed_action
 from action_server import mcp
 from action_server.errors import SettingsError
 from action_server.idempotency.rules import Idempotent
@@ -15,26 +14,9 @@ from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings, ToolOptions
 from action_server.tools.names import answer_key, argument_name, tool_name
-from action_server.tools.offer import Offer, encode_listing, make_offer
+from action_server.tools.offer import encode_listing, make_offer
 from tests.action_server.tools.code_actions import ActionReads, ActionTyped
-
-EVERYTHING = McpSettings(actions=("*",))
-
-
-def action(action_name: str, doc: str | None = None, **attributes: Any) -> type[Action]:
-    """An action of this name, which does nothing."""
-
-    def run(self: Action, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
-        return []
-
-    return type("Made", (Action,), {"name": lambda _: action_name, "run": run, "__doc__": doc, **attributes})
-
-
-def offer(*actions: type[Action], settings: McpSettings = EVERYTHING, domain: dict[str, Any] | None = None) -> Offer:
-    registry = Registry()
-    for cls in actions:
-        registry.register_action(cls)
-    return make_offer(registry, settings, OptionsTable(ActionOptions(), {}), domain)
+from tests.action_server.tools.offers import action, offer
 
 
 class ValidatePartyForm(FormValidationAction):
@@ -112,6 +94,60 @@ def test_the_mark_and_the_settings_say_what_cannot_be_seen() -> None:
     assert tool.listing["annotations"] == {"readOnlyHint": True, "idempotentHint": True}
 
 
+class Secretive(BaseModel):
+    reference: str
+    token: str = Field("", exclude=True)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def link(self) -> str:
+        return f"/{self.reference}"
+
+
+class Other(BaseModel):
+    reason: str
+
+
+@typed_action
+def book_secretly(day: str) -> Secretive | Other:
+    return Other(reason=day)
+
+
+def test_an_answer_promises_what_a_result_sets() -> None:
+    """Also what is computed, and not what is left out of it, of one class as of several."""
+    one = action("action_book", __action_result__=Secretive)
+
+    assert list(*(tool.sets for tool in offer(one).tools.values())) == ["reference", "link"]
+    assert list(*(t.sets for t in offer(book_secretly.action_class).tools.values())) == ["reference", "reason", "link"]
+
+
+def test_an_odd_name_of_a_slot_fits_on_both_ways() -> None:
+    """As an argument and as a key of the answer; a key that says something else has another name."""
+    settings = McpSettings(
+        actions=("*",), tools={"*": ToolOptions(reads=("party size",), sets=("party size", "größe", "text", "Errörs"))}
+    )
+
+    [tool] = offer(action("action_book"), settings=settings).tools.values()
+
+    assert list(tool.input_schema["properties"]) == ["party_size"]
+    assert tool.sets == {"party size": "party_size", "größe": "grosse", "text": "slot_text", "Errörs": "Errors"}
+    assert answer_key("éRROR".lower()) == "slot_error"
+
+
+@pytest.mark.parametrize(("own", "tools", "seconds"), [(5, 20, 5), (None, 20, 20), (30, None, 8)])
+def test_a_call_may_take_as_long_as_the_least_of_its_limits(
+    own: float | None, tools: float | None, seconds: float
+) -> None:
+    """The action's own counts, too, wherever the time of a tool is shown."""
+    registry = Registry()
+    registry.register_action(action("action_book"))
+    settings = McpSettings.model_validate({"actions": ["*"], **({"timeout": tools} if tools else {})})
+
+    [tool] = make_offer(registry, settings, OptionsTable(ActionOptions(timeout=own), {})).tools.values()
+
+    assert tool.patience == seconds
+
+
 class Parameters(BaseModel):
     day: str = Field(description="Which day")
     guests: int = Field(1, alias="größe")
@@ -148,7 +184,7 @@ def test_a_name_leaves_room_for_that_of_the_server() -> None:
 
 def test_values_that_are_written_alike_stand_there_once() -> None:
     """An enum has each text once, or strict clients refuse it; a call gets the first."""
-    domain = {"slots": {"city": {"type": "categorical", "values": [1, "1", True, "true", 2]}}}
+    domain = {"slots": {"city": {"type": "categorical", "values": [1, "1", True, None, 2]}}}
 
     city = offer(ActionReads, domain=domain).tools["action_reads"].input_schema["properties"]["city"]
 
@@ -192,6 +228,9 @@ def test_names_fit_every_client() -> None:
     """The action's own where it will do; long ones stay apart."""
     assert tool_name("action_book") == "action_book"
     assert tool_name("_über.uns") == "uber_uns"
+    assert (tool_name("3d_print"), tool_name("x" * 48)) == ("x_3d_print", "x" * 48)
+    assert tool_name("3" * 48).startswith("x_333")
+    assert len(tool_name("3" * 48)) == 48
     long = [tool_name(f"action_{'x' * 60}_{end}") for end in "ab"]
     assert len(set(long)) == 2
     assert all(len(name) <= 48 for name in long)

@@ -121,6 +121,19 @@ def test_what_json_does_not_have_is_put_right(value: Any) -> None:
     )
 
 
+def test_what_nobody_announced_never_takes_an_announced_key() -> None:
+    """Whatever the order in which slots are set; a key that clients do not take is written as they do."""
+    events = [{"event": "slot", "name": name, "value": name} for name in ("party size", "party_size", "Größe")]
+
+    found, back = [
+        result_of(Answer(order, []), {"party_size": "party_size"}, {}, {}).structured
+        for order in (events, events[::-1])
+    ]
+
+    assert found["party_size"] == back["party_size"] == "party_size"
+    assert found["Grosse"] == "Größe"
+
+
 def test_a_refusal_says_what_to_mend() -> None:
     """And has all keys, as every answer."""
     assert check(refusal_of("city is missing", SETS)) == {

@@ -52,6 +52,7 @@ def test_no_caller_loses_a_tool_of_ours() -> None:
         "google-genai": f"description of {len(SHAPES)}",
         "langchain.js": f"type, values, null of {len(SHAPES)}",
         "genkit google": f"everything of {len(SHAPES)}",
+        "smolagents": f"null, values that are no texts of {len(SHAPES)}",
         # Of categories, and of the one within a record.
         "mcp-use": "values of 2",
     }
@@ -108,6 +109,14 @@ def test_names_descriptions_and_keys_are_looked_at() -> None:
         FoundTrait(Trait.UNFIT_ARGUMENT_NAME, "größe"),
         FoundTrait(Trait.RESULT_IN_ANSWER),
     } <= set(found)
+
+
+def test_a_name_that_begins_with_a_digit_is_found() -> None:
+    """Gemini takes none of the tools then."""
+    refused = [v.caller.name for v in verdicts_on(replace(tool(a=TEXT), name="3d_print")) if v.refused]
+
+    assert "google-genai" in refused
+    assert "litellm openai" not in refused
 
 
 def test_an_output_schema_has_to_be_an_object_too() -> None:

@@ -5,6 +5,15 @@ from __future__ import annotations
 # By language: what is said, and its instant, or the bounds of its window.
 SAID: dict[str, dict[str, str | tuple[str, str]]] = {
     "de": {
+        "viertel zehn am Dienstag": "2026-11-24T09:15",
+        "morgen um viertel acht": "2026-11-23T07:15",
+        "am Fünfzehnten": ("2026-12-15", "2026-12-16"),
+        "am fünften Dezember um 9": "2026-12-05T09:00",
+        "morgen Mittag": ("2026-11-23T12:00", "2026-11-23T14:00"),
+        "Dienstagmittag": ("2026-11-24T12:00", "2026-11-24T14:00"),
+        "gleich morgen früh": ("2026-11-23", "2026-11-23T12:00"),
+        "Mittwoch 9 Uhr 15": "2026-11-25T09:15",
+        "Mittwoch in einer Woche": ("2026-12-02", "2026-12-03"),
         "morgen dreiviertel neun": "2026-11-23T08:45",
         "morgen um drei viertel neun": "2026-11-23T08:45",
         "Dienstag um Punkt 9": "2026-11-24T09:00",
@@ -76,6 +85,8 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "morgen um Viertel vor zehn": "2026-11-23T09:45",
     },
     "it": {
+        "domani dalle 10 in poi": ("2026-11-23T10:00", "2026-11-24"),
+        "lunedì alle tre e mezza del pomeriggio": "2026-11-23T15:30",
         "domani nel tardo pomeriggio": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "domani nel primo pomeriggio": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "domani in tarda mattinata": ("2026-11-23T10:00", "2026-11-23T12:00"),
@@ -124,6 +135,8 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "mercoledì dalle 9 alle 11": ("2026-11-25T09:00", "2026-11-25T11:00"),
     },
     "nl": {
+        "de eerste vrije afspraak": ("2026-11-22", "2026-11-29"),
+        "maandag om half vier 's middags": "2026-11-23T15:30",
         "morgen laat in de middag": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "morgen aan het begin van de middag": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "morgen aan het eind van de ochtend": ("2026-11-23T10:00", "2026-11-23T12:00"),
@@ -168,6 +181,7 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "morgen": ("2026-11-23", "2026-11-24"),
     },
     "pl": {
+        "w piątek między dziewiątą a jedenastą": ("2026-11-27T09:00", "2026-11-27T11:00"),
         "jutro późnym popołudniem": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "jutro wczesnym popołudniem": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "jutro o dziewiątej trzydzieści": "2026-11-23T09:30",
@@ -208,6 +222,7 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "kwadrans po dziewiątej we wtorek": "2026-11-24T09:15",
     },
     "pt": {
+        "segunda às três e meia da tarde": "2026-11-23T15:30",
         "amanhã no fim da tarde": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "amanhã no início da tarde": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "amanhã no final da manhã": ("2026-11-23T10:00", "2026-11-23T12:00"),
@@ -251,6 +266,8 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "daqui a uma hora": ("2026-11-22T18:30", "2026-11-22T19:30"),
     },
     "es": {
+        "de aquí a una semana": ("2026-11-29", "2026-11-30"),
+        "el miércoles por la noche": ("2026-11-25T17:00", "2026-11-26"),
         "mañana a última hora de la tarde": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "mañana a primera hora de la tarde": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "mañana a última hora de la mañana": ("2026-11-23T10:00", "2026-11-23T12:00"),
@@ -284,6 +301,8 @@ SAID: dict[str, dict[str, str | tuple[str, str]]] = {
         "dentro de dos horas": ("2026-11-22T19:30", "2026-11-22T20:30"),
     },
     "fr": {
+        "demain soir à 8 heures": "2026-11-23T20:00",
+        "mercredi en huit": ("2026-12-02", "2026-12-03"),
         "demain en fin d'après-midi": ("2026-11-23T15:00", "2026-11-23T18:00"),
         "demain en début d'après-midi": ("2026-11-23T12:00", "2026-11-23T15:00"),
         "demain en fin de matinée": ("2026-11-23T10:00", "2026-11-23T12:00"),
@@ -324,7 +343,17 @@ NOT_SAID: dict[str, tuple[str, ...]] = {
     "nl": ("goedemorgen", "nee", "halve dag", "over", "half"),
     "pl": ("jutro lub piątek", "dzień dobry", "nie", "tak", "o", "po"),
     "pt": ("boa tarde", "bom dia", "não", "as", "quarto", "meia"),
-    "de": ("in acht", "halb", "Stunde", "morgen nach zehn vor zwölf", "der erste", "am ersten", "zehn vor Freitag"),
+    "de": (
+        "am fünften",
+        "Achten Sie auf den Termin",
+        "in acht",
+        "halb",
+        "Stunde",
+        "morgen nach zehn vor zwölf",
+        "der erste",
+        "am ersten",
+        "zehn vor Freitag",
+    ),
     "es": ("el primero", "el 10 am", "ocho días", "media hora"),
     "fr": ("le premier", "le 40", "huit jours", "une heure ou deux"),
 }

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 INSTANTS = {
+    "tomorrow, 9ish": "2026-11-23T09:00",
+    "around tenish on monday": "2026-11-23T10:00",
+    "tomorrow at 9:30 sharp": "2026-11-23T09:30",
+    "tomorrow 9 o'clock on the dot": "2026-11-23T09:00",
+    "tomorrow at exactly 9": "2026-11-23T09:00",
+    "monday at 8 thirty": "2026-11-23T08:30",
+    "the 30th at half two": "2026-11-30T14:30",
+    "tuesday the 24th at 9.15am": "2026-11-24T09:15",
+    "a quarter to five on monday": "2026-11-23T16:45",
+    "tomorrow night at 8": "2026-11-23T20:00",
     "tomorrow at nine-thirty am": "2026-11-23T09:30",
     "quarter of nine tomorrow": "2026-11-23T08:45",
     "quarter after nine tomorrow": "2026-11-23T09:15",
@@ -79,6 +89,10 @@ INSTANTS = {
 }
 
 WINDOWS = {
+    "boxing day": ("2026-12-26", "2026-12-27"),
+    "christmas day": ("2026-12-25", "2026-12-26"),
+    "sometime tomorrow": ("2026-11-23", "2026-11-24"),
+    "tomorrow until 11": ("2026-11-23", "2026-11-23T11:00"),
     "tuesday 10am to noon": ("2026-11-24T10:00", "2026-11-24T12:00"),
     "the twenty fourth": ("2026-11-24", "2026-11-25"),
     "in about an hour": ("2026-11-22T18:30", "2026-11-22T19:30"),
@@ -254,6 +268,7 @@ NOT_UNDERSTOOD = (
     *("friday or monday", "tomorrow afternoon or friday", "in an hour or two", "week monday"),
     *("tuesday 4-2pm", "nine thirty five six tomorrow", "in 9999 hours", "thirteenth", "december first last"),
     *("friday 8.10", "tuesday 30/11", "early", "early next week", "two hours", "the second", "today in 0 weeks"),
+    *("sharp tomorrow", "english tomorrow", "fish on friday", "first week of december", "tuesday or thursday"),
     *("asap in the morning", "tomorrow at 10 or 11", "I need help on 24 November", "2026-11-24T24:00"),
 )
 

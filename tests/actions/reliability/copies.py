@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rasa_sdk import Action, Tracker
+from rasa_sdk import Action
 from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.runtime import services
+from action_server.testing import make_tracker
 from actions import lifespan
 from actions.appointments import ActionCreateAppointment
 from actions.changes import ActionCancelAppointment, ActionRescheduleAppointment
@@ -54,7 +55,7 @@ async def call(work: str, day: datetime, number: int, wide: bool) -> Answer:
 async def call_once(work: str, day: datetime, number: int, wide: bool) -> Answer:
     """Deliver a call as an engine does; return what is said and set."""
     dispatcher = CollectingDispatcher()
-    tracker = Tracker(f"{day:%Y-%m-%d}/{number}", slots_of(work, day, number, wide), {}, [], False, None, {}, None)
+    tracker = make_tracker(slots_of(work, day, number, wide), sender=f"{day:%Y-%m-%d}/{number}")
     events = await ACTIONS[work]().run(dispatcher, tracker, {})
     texts = [str(message["text"]) for message in dispatcher.messages]
     return texts, {event["name"]: event["value"] for event in events}

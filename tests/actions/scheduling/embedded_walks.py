@@ -2,8 +2,8 @@
 
 python -m tests.actions.scheduling.embedded_walks --walks 1000
 
-People at the clinic have no calendar program there: the desk books by statements of its own, and what there is then is
-read from the database, past the backend.
+People at the clinic have no calendar program there: the desk books, lengthens, moves and cancels by statements of its
+own, and what there is then is read from the database, past the backend.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -92,7 +92,9 @@ class Truth:
     """What stands in the file: confirmed bookings, and which cells are claimed for which of them."""
 
     kept: Sequence[Kept]
-    claimed: Sequence[tuple[datetime, str]]
+    # Which cells are claimed for which booking, and which it needs; not of those whose time people have changed.
+    claimed: Set[tuple[datetime, int]]
+    needed: Set[tuple[datetime, int]]
 
     def is_closed(self, slot: Slot) -> bool:
         return any(one.patient == "" and one.overlaps(slot) for one in self.kept)
@@ -102,10 +104,7 @@ class Truth:
 
     def hanging(self) -> Sequence[str]:
         """Return the cells that are kept for nobody, and the bookings that do not have theirs."""
-        five = timedelta(minutes=5)
-        there = {cell for cell, _ in self.claimed}
-        needed = {one.start + n * five for one in self.kept for n in range((one.end - one.start) // five)}
-        return [f"the cell {cell:%H:%M} and its booking differ" for cell in sorted(there ^ needed)]
+        return [f"the cell {cell:%H:%M} and its booking differ" for cell, _ in sorted(self.claimed ^ self.needed)]
 
 
 @dataclass
@@ -118,17 +117,28 @@ class WalkedDatabase:
 
     def __post_init__(self) -> None:
         self._numbers = count()
+        self._edited: set[int] = set()
 
     def truth(self) -> Truth:
-        rows = self.database.read("SELECT start, \"end\", name FROM bookings WHERE state = 'confirmed'")
+        rows = self.database.read("SELECT id, start, \"end\", name FROM bookings WHERE state = 'confirmed'")
         claims = self.database.read("SELECT cell, booking_id FROM claims")
-        kept = [Kept(_instant(start), _instant(end), str(name or "")) for start, end, name in rows]
-        return Truth(kept, [(_instant(cell), str(booking)) for cell, booking in claims])
+        kept = {one: Kept(_instant(start), _instant(end), str(name or "")) for one, start, end, name in rows}
+        claimed = {(_instant(cell), booking) for cell, booking in claims if booking not in self._edited}
+        needed = {(cell, name) for name, one in kept.items() if name not in self._edited for cell in _cells(one)}
+        return Truth([*kept.values()], claimed, needed)
 
     def settle(self) -> None: ...
 
     def edits(self) -> Sequence[Callable[[], str]]:
-        return [self.book_at_the_desk, self.correct_a_name, self.note_an_address]
+        return [
+            self.book_at_the_desk,
+            self.correct_a_name,
+            self.note_an_address,
+            self.make_longer,
+            self.make_shorter,
+            self.move,
+            self.cancel,
+        ]
 
     def book_at_the_desk(self) -> str:
         """Another program of the clinic writes a booking and its claims, in one transaction."""
@@ -144,10 +154,13 @@ class WalkedDatabase:
         )
         claim = (
             "INSERT INTO claims (booking_id, resource, cell)"
-            " SELECT id, 'practice', :cell FROM bookings WHERE uid = :uid"
+            " SELECT id, 'practice', :cell FROM bookings WHERE uid = :uid ON CONFLICT DO NOTHING"
         )
-        cells = [(claim, {"uid": name, "cell": slot.start + n * timedelta(minutes=5)}) for n in range(6)]
+        cells = [(claim, {"uid": name, "cell": cell}) for cell in _cells(Kept(slot.start, slot.end))]
         self.database.write((booking, values), *cells)
+        # Claims may be there that a booking has left which people changed: then it does not have all of its own.
+        [(made,)] = self.database.read(f"SELECT id FROM bookings WHERE uid = '{name}'")  # noqa: S608 (a name of ours)
+        self._edited.add(made)
         return f"booked {slot.start:%H:%M} at the desk"
 
     def correct_a_name(self) -> str:
@@ -158,6 +171,53 @@ class WalkedDatabase:
     def note_an_address(self) -> str:
         self.database.write(("UPDATE bookings SET email = 'a@example.org'", {}))
         return "noted addresses"
+
+    def make_longer(self) -> str:
+        """Somebody writes another end into the table of bookings, and knows nothing of claims."""
+        return self._give_time("longer", lambda one: (one.start, one.end + timedelta(minutes=15)))
+
+    def make_shorter(self) -> str:
+        return self._give_time("shorter", lambda one: (one.start, one.start + timedelta(minutes=15)))
+
+    def move(self) -> str:
+        free = [slot for slot in TIMES if self.truth().is_free(slot)]
+        if not free:
+            return ""
+        slot = self.random.choice(free)
+        return self._give_time(f"{slot.start:%H:%M}", lambda one: (slot.start, slot.start + (one.end - one.start)))
+
+    def cancel(self) -> str:
+        name, kept = self._any_booking()
+        if kept is None:
+            return ""
+        self._edited.add(name)
+        self.database.write(("UPDATE bookings SET state = 'cancelled' WHERE id = :id", {"id": name}))
+        return f"cancelled {kept.start:%H:%M}"
+
+    def _give_time(self, words: str, change: Callable[[Kept], tuple[datetime, datetime]]) -> str:
+        name, kept = self._any_booking()
+        if kept is None:
+            return ""
+        start, end = change(kept)
+        others = [one for one in self.truth().kept if one != kept]
+        if any(one.overlaps(Kept(start, end)) for one in others):
+            return ""
+        self._edited.add(name)
+        statement = 'UPDATE bookings SET start = :start, "end" = :end WHERE id = :id'
+        self.database.write((statement, {"id": name, "start": start, "end": end}))
+        return f"made {kept.start:%H:%M} {words}"
+
+    def _any_booking(self) -> tuple[int, Kept | None]:
+        rows = self.database.read("SELECT id, start, \"end\", name FROM bookings WHERE state = 'confirmed' ORDER BY id")
+        if not rows:
+            return 0, None
+        name, start, end, patient = self.random.choice(rows)
+        return name, Kept(_instant(start), _instant(end), str(patient or ""))
+
+
+def _cells(kept: Kept) -> Sequence[datetime]:
+    five = timedelta(minutes=5)
+    return [kept.start + n * five for n in range((kept.end - kept.start) // five)]
 
 
 def _instant(value: str | datetime) -> datetime:

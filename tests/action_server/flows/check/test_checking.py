@@ -40,7 +40,7 @@ def test_nothing_is_found_in_a_project_that_agrees(tmp_path: Path, files: Mappin
 def test_a_planted_fault_is_found(tmp_path: Path) -> None:
     """One in the code, one in the domain and two in the flows, by file and line; each rule's own are in its file."""
     files = edit(CALM, CODE, 'get_slot("kind")', 'get_slot("kid")')
-    files = edit(files, DOMAIN, "/SetSlots(kind=big)", "/StartFlow(sned)")
+    files = edit(files, DOMAIN, "/SetSlots(kind=big)", "/SetSlots(knd=big)")
     files = edit(files, FLOWS, "link: other", "link: otter")
     files = edit(files, FLOWS, "slots.kind == 'small'", "slots.kind == 'tiny'")
 
@@ -48,7 +48,7 @@ def test_a_planted_fault_is_found(tmp_path: Path) -> None:
         "unknown-slot ACTS/send.py:10",
         "impossible-value data/flows.yml:9",
         "unknown-flow data/flows.yml:22",
-        "unknown-flow domain.yml:17",
+        "unknown-slot domain.yml:17",
     ]
 
 

@@ -11,6 +11,7 @@ from action_server.config import settings
 from action_server.flows.check.checking import Report, Request, check
 from tests.action_server.flows.check.sample_projects import CALM_ACTIONS, edit, lines_of, write_files
 
+AGENT = "agent.yml"
 INTEGRATIONS, SKILL, MEMORY, TOP_MEMORY = (
     "integrations.yml",
     "skills/send/skill.md",
@@ -19,7 +20,7 @@ INTEGRATIONS, SKILL, MEMORY, TOP_MEMORY = (
 )
 OTHER, TOOLS, SERVER = "skills/other/memory.yml", "skills/send/tools.py", "server.yml"
 FILES = {
-    "agent.yml": "agent: {name: Ada}\n",
+    AGENT: "agent: {name: Ada}\n",
     INTEGRATIONS: """\
 model_groups:
   - id: main
@@ -135,6 +136,7 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "a shorter time": (INTEGRATIONS, "token:", "tool_timeout: 5\n    token:", [f"slow-tool {SKILL}:5"]),
     "a longer time": (SERVER, "mcp: {", "mcp: {timeout: 12, ", [f"slow-tool {SKILL}:5"]),
+    "a shorter time for all": (AGENT, "agent:", "tool_timeout: 5\nagent:", [f"slow-tool {SKILL}:5"]),
     "an action that is not offered": (SKILL, "away:whatever", "own:action_ask_amount", [f"unknown-tool {SKILL}:6"]),
     "code that waits": (
         "ACTS/send.py",
@@ -153,6 +155,16 @@ def test_each_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str,
     files = edit(FILES, file, old, new) if old else FILES
 
     assert lines_of(check_mantle(tmp_path, files)) == expected
+
+
+@pytest.mark.parametrize(("agent", "server", "is_slow"), [("", "", True), ("15", "", False), ("15", "11", True)])
+def test_a_server_has_its_own_time_or_that_of_the_agent(tmp_path: Path, agent: str, server: str, is_slow: bool) -> None:
+    """As the engine takes them (rasa-pro 3.21.0, read): a tool that takes 12 s is fine where it waits longer."""
+    files = edit(FILES, SERVER, "mcp: {", "mcp: {timeout: 12, ")
+    files = edit(files, AGENT, "agent:", f"tool_timeout: {agent}\nagent:" if agent else "agent:")
+    files = edit(files, INTEGRATIONS, "token:", f"tool_timeout: {server}\n    token:" if server else "token:")
+
+    assert lines_of(check_mantle(tmp_path, files)) == ([f"slow-tool {SKILL}:5"] if is_slow else [])
 
 
 def test_files_of_other_engines_are_refused(tmp_path: Path) -> None:
@@ -215,4 +227,4 @@ def test_what_tools_prints_for_mantle_is_without_a_finding(tmp_path: Path, capsy
         (tmp_path / SKILL).write_text(f"---\nname: Send\n{imports}\n---\nSend it.\n", encoding="utf-8")
         code = main(["check", *flags])
 
-    assert (code, capsys.readouterr().out.strip()) == (0, "nothing found (1 skills, 1 MCP servers, 3 actions)")
+    assert (code, capsys.readouterr().out.strip()) == (0, "nothing found (1 skill, 1 MCP server, 3 actions)")

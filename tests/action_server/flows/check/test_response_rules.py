@@ -35,8 +35,8 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "a button that starts a flow": (
         DOMAIN,
         "/SetSlots(kind=big)",
-        "/StartFlow(sned)",
-        ["unknown-flow domain.yml:17"],
+        "/StartFlow(send)",
+        ["broken-payload domain.yml:17"],
     ),
     "a value of a button": (DOMAIN, "SetSlots(kind=big)", "SetSlots(kind=bigg)", ["impossible-value domain.yml:17"]),
     "a text for a bool": (DOMAIN, _CONDITION, _constraint("sent", '"true"'), ["impossible-value domain.yml:23"]),

@@ -17,6 +17,7 @@ from action_server.flows.commands.offline import OfflineCommandGenerator
 from action_server.flows.e2e.cases import Case, Stub, UserStep
 from action_server.flows.e2e.checks import ANY_VALUE, Check, slot_was_not_set
 from action_server.flows.e2e.runner import Result, StubbedWebhook, events_of, failed_checks, play, play_all
+from action_server.flows.player.results import Results
 from action_server.flows.player.trace import Turn
 from action_server.flows.player.webhook import ActionReply, Webhook
 from action_server.flows.session.failures import FailureLog
@@ -26,6 +27,7 @@ from action_server.project.project_reader import read_project
 from action_server.source import Place
 from tests.action_server.flows.cafe import DOMAIN, FLOWS
 from tests.action_server.flows.e2e.results import check, step
+from tests.engine_calls import call_body
 from tests.projects import project
 
 ONE, TWO = check("action_one", 1), check("action_two", 2)
@@ -52,7 +54,7 @@ class OpenStage(Stage):
     opened: ClassVar[list[Asked]] = []
 
     @asynccontextmanager
-    async def webhook(self) -> AsyncIterator[Webhook]:
+    async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
         self.opened.append(Asked())
         yield self.opened[-1]
 
@@ -142,8 +144,8 @@ async def test_a_stub_answers_for_its_action_and_for_no_other() -> None:
     behind = Asked()
     webhook = StubbedWebhook(behind, {"action_pay": Stub([{"event": "slot"}], [{"text": "Paid."}])})
 
-    answer = await webhook.post(b'{"next_action": "action_pay"}')
-    await webhook.post(b'{"next_action": "action_serve"}')
+    answer = await webhook.post(call_body("action_pay"))
+    await webhook.post(call_body("action_serve"))
 
     assert (answer.status, answer.body) == (200, {"events": [{"event": "slot"}], "responses": [{"text": "Paid."}]})
     assert behind.names == ["action_serve"]
@@ -190,7 +192,7 @@ async def test_actions_that_cannot_be_opened_end_the_run(cafe: Project) -> None:
 
     class Broken(Stage):
         @asynccontextmanager
-        async def webhook(self) -> AsyncIterator[Webhook]:
+        async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
             raise SettingsError("services.book", "there is no file")
             yield cast("Webhook", None)
 

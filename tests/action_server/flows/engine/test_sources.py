@@ -13,9 +13,26 @@ import pytest
 
 ROOT = Path(__file__).parents[4]
 MODULES = sorted(p for room in ("flows", "project") for p in (ROOT / "action_server" / room).rglob("*.py"))
+HOWTO = [
+    "authenticate",
+    "behind-a-proxy",
+    "chat",
+    "check",
+    "doctor",
+    "from-rasa-sdk",
+    "keep-logs-private",
+    "migrate-to-calm",
+    "monitor",
+    "offer-actions-as-tools",
+    "run-actions-once",
+    "test-flows",
+    "trace",
+    "when-actions-fail",
+]
 PAGES = [
-    *(ROOT / "docs" / "howto" / f"{name}.md" for name in ("chat", "check", "migrate-to-calm", "test-flows")),
-    ROOT / "docs" / "reference" / "check-rules.md",
+    *(ROOT / "docs" / "howto" / f"{name}.md" for name in HOWTO),
+    *(ROOT / "docs" / f"{name}.md" for name in ("differences", "troubleshooting")),
+    *(ROOT / "docs" / "reference" / f"{name}.md" for name in ("check-rules", "webhook")),
 ]
 # Not in paths.
 STATES = re.compile(r"(?<![/\w])[Ee]ngines?\b(?!/)")

@@ -6,7 +6,12 @@ from tests.action_server.flows.engine import (
     test_assertions,
     test_commands,
     test_conditions,
+    test_files,
+    test_languages,
+    test_parts,
+    test_references,
     test_responses,
+    test_schemas,
     test_turns,
     test_validation,
     test_values,
@@ -20,7 +25,12 @@ def test_each_row_says_how_it_is_known() -> None:
         test_assertions,
         test_commands,
         test_conditions,
+        test_files,
+        test_languages,
+        test_parts,
+        test_references,
         test_responses,
+        test_schemas,
         test_turns,
         test_validation,
         test_values,
@@ -32,7 +42,7 @@ def test_each_row_says_how_it_is_known() -> None:
         if isinstance(value, list) and value and isinstance(value[0], Row)
     ]
 
-    assert sum(map(len, tables)) >= 150
+    assert sum(map(len, tables)) >= 500
     for table in tables:
         assert len({row.name for row in table}) == len(table)
         assert {row.known for row in table} <= {READ, RUN, PYPRED}

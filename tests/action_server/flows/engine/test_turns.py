@@ -21,10 +21,11 @@ NO_LIMIT = GENERATOR.format(", user_input: {max_characters: -1}")
 NOTHING_SAID = GENERATOR.format(", user_input: {max_characters: null}")
 FLOWS = """
 flows:
-  main: {description: The main one., steps: [{action: utter_hi}]}
-  broken: {description: Fails., steps: [{action: action_fail}]}
+  main: {description: The main one., nlu_trigger: [{intent: main}], steps: [{action: utter_hi}]}
+  broken: {description: Fails., nlu_trigger: [{intent: broken}], steps: [{action: action_fail}]}
   choosy:
     description: Chooses.
+    nlu_trigger: [{intent: choosy}]
     steps:
       - noop: true
         next: [{if: "'{{ slots.word }}' = 'None'", then: [{action: utter_hi, next: END}]}, {else: END}]
@@ -33,6 +34,7 @@ DOMAIN = """
 slots: {word: {type: text}}
 responses: {utter_hi: [{text: Hi.}]}
 actions: [action_fail]
+intents: [main, broken, choosy]
 """
 ROUTED = DOMAIN.replace("slots: {", "slots: {route_session_to_calm: {type: bool, mappings: [{type: controlled}]}, ")
 
@@ -47,7 +49,25 @@ MESSAGES = [
     Row("space counts as a character", (OWN_LIMIT, "1    6"), [LONG]),
     Row("space alone is nothing", ("", "   "), [EMPTY]),
     Row("space alone is nothing, however long", (OWN_LIMIT, " " * 9), [EMPTY]),
-    Row("a payload may be longer", (OWN_LIMIT, "/StartFlow(main)"), ["utter_hi", "utter_ask_continue_conversation"]),
+    Row("a payload may be longer", (OWN_LIMIT, "/main@1.0000"), ["utter_hi", "utter_ask_continue_conversation"]),
+]
+# A message; what whoever understands words hears of it, None if it is a payload.
+WORDS = [
+    Row("words", "main", "main"),
+    Row("an intent of the domain", "/main", None),
+    Row("with space", " /main ", None),
+    Row("with a confidence", "/main@0.5", None),
+    Row("with entities", '/main{"a": "b"}', None),
+    Row("with what is no JSON", "/main{a}", None),
+    Row("with words behind it", "/main please", "main please"),
+    Row("an intent of no domain", "/nobody", "nobody"),
+    Row("an intent of the engine's own", "/restart", None),
+    Row("two slashes", "//main", "main"),
+    Row("a flow is no payload", "/StartFlow(main)", "StartFlow(main)"),
+    Row("a slot", "/SetSlots(word=a)", None),
+    Row("a slot without its last bracket", "/SetSlots(word=a", None),
+    Row("no slot", "/SetSlots()", "SetSlots()"),
+    Row("a slot that is not there", "/SetSlots(nobody=a)", "SetSlots(nobody=a)"),
 ]
 # A domain and commands; the slot's value, None if there is none.
 ROUTES: list[Row] = [
@@ -59,7 +79,7 @@ ROUTES: list[Row] = [
 ACTIONS = [
     Row(
         "an action that fails counts as executed",
-        "/StartFlow(broken)",
+        "/broken",
         [
             "action_fail",
             "utter_internal_error_rasa",
@@ -69,7 +89,7 @@ ACTIONS = [
             "utter_ask_continue_conversation",
         ],
     ),
-    Row("Jinja in a flow that looks up a slot loses the turn", "/StartFlow(choosy)", []),
+    Row("Jinja in a flow that looks up a slot loses the turn", "/choosy", []),
     Row("the session's end hangs up", "/session_end", ["action_hangup"]),
 ]
 # Steps in a row, by kind and number; the responses that follow.
@@ -102,6 +122,25 @@ async def test_a_message_may_be_so_long(row: Row, tmp_path: Path) -> None:
     config, message = row.given
 
     assert (await play(tmp_path, message, config=config)).responses == row.engine
+
+
+@each(WORDS)
+async def test_what_is_no_payload_is_understood_as_words(row: Row, tmp_path: Path) -> None:
+    """Without the slashes at its beginning, which is also what is kept of it."""
+    heard: list[str] = []
+
+    class Listens:
+        async def predict_commands(self, view: Any) -> Any:
+            from action_server.flows.commands.generator import Prediction
+
+            heard.append(view.message)
+            return Prediction((CannotHandle(),), "a test says so")
+
+    files = {"domain.yml": DOMAIN, "data/flows.yml": FLOWS}
+    turn = await Player(read_project(project(tmp_path, files)), webhook()).say(row.given, Listens())
+
+    assert heard == ([] if row.engine is None else [row.engine])
+    assert turn.message == (row.given if row.engine is None else row.engine)
 
 
 @each(ROUTES)

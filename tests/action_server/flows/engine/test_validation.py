@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from action_server.flows.check.checking import Request, check
+from tests.action_server.flows.engine.projects import CONFIG, branch, flow, refusals
 from tests.action_server.flows.engine.rows import Row, each
-from tests.projects import project
-
-SLOTS = """
-slots:
-  kind: {type: categorical, values: [big, small]}
-  amount: {type: float}
-  ok: {type: bool}
-  word: {type: text}
-  items: {type: list, mappings: [{type: controlled}]}
-  asked: {type: text}
-  given: {type: text, initial_value: a}
-  unasked: {type: text}
-"""
-RESPONSES = """
-responses:
-  utter_ask_kind: [{text: Which kind?}]
-  utter_ask_amount: [{text: How much?}]
-  utter_ask_ok: [{text: All right?}]
-  utter_ask_word: [{text: Your word?}]
-  utter_ask_items: [{text: Which?}]
-  utter_hi: [{text: Hi.}]
-  utter_ask_asked: [{text: What?}]
-actions: [action_ask_asked]
-"""
-CONFIG = "recipe: default.v1\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
-OTHER = "other: {description: Another one., steps: [{action: utter_hi}]}"
-
-
-def flow(steps: str, more: str = "") -> str:
-    return f"main: {{description: The main one., {more}steps: [{steps}]}}"
-
-
-def branch(condition: str) -> str:
-    return flow(f'{{noop: true, next: [{{if: "{condition}", then: END}}, {{else: END}}]}}')
-
 
 # Flows, one in a line; whether an engine takes them.
 FLOWS = [
@@ -192,11 +156,43 @@ CONDITIONS = [
     Row("the context", "context.collect", True),
     Row("half a condition", "slots.amount >", False),
     Row("with Jinja over the context", "slots.{{context.collect}} is not null", True),
+    Row("nothing", "", False),
+    Row("two numbers", "1 < 2", False),
+    Row("two bools", "slots.ok == slots.sure", False),
+    Row("a bool that stands second", "true == slots.ok", False),
+    Row("a bool that is undefined", "slots.ok is undefined", True),
+    Row("a bool that is empty", "slots.ok is empty", True),
+    Row("two bools with and", "slots.ok and slots.sure", True),
+    Row("a category with a number", "slots.size == 1", False),
+    Row("a category with a number in quotes", "slots.size == '1'", True),
+    Row("a category with true", "slots.kind == true", False),
+    Row("two categories", "slots.kind == slots.size", False),
+    Row("a category with the context", "slots.kind == context.collect", False),
+    Row("a category that matches", "slots.kind matches 'b.*'", False),
+    Row("a category in capitals", "slots.kind == 'BIG'", False),
+    Row("any other category", "slots.kind == '__other__'", True),
+    Row("a category among others", "{'big' 'small'} contains slots.kind", True),
+    Row("a category among one that is none", "{'big' 'huge'} contains slots.kind", False),
+    Row("a category and then a bool", "slots.kind and slots.ok", False),
+    Row("a bool and then a category", "slots.ok and slots.kind", True),
+    Row("a category and then a comparison", "slots.kind and slots.ok is true", True),
+    Row("a category that is not, within brackets", "not (slots.kind == 'huge')", False),
+]
+# A rejection of the slot `amount`; whether an engine takes it.
+REJECTIONS = [
+    Row("a comparison", "slots.amount > 5", True),
+    Row("a slot without its prefix", "amount > 5", False),
+    Row("two numbers", "1 < 2", False),
+    Row("true", "true", False),
+    Row("the context", "context.collect == 'amount'", True),
+    Row("a slot that is not there", "slots.nobody > 1", False),
+    Row("half of one", "slots.amount >", False),
 ]
 _SHARED = (
     "slots: {{n: {{type: text, shared_for_coexistence: true, "
     "mappings: [{{type: controlled, coexistence_system: {}}}]}}}}"
 )
+_BUTTON = "responses: {{utter_x: [{{text: a, buttons: [{{title: b, payload: '{}'}}]}}]}}"
 # Slots and responses over those above; whether an engine takes them.
 DOMAINS = [
     Row("bounds", "slots: {n: {type: float, min_value: 1, max_value: 2}}", True),
@@ -268,6 +264,18 @@ DOMAINS = [
         "responses: {utter_x: [{text: a, buttons: [{title: b, payload: /SetSlots(nobody=a)}]}]}",
         False,
     ),
+    Row("a button that sets nothing", _BUTTON.format("/SetSlots()"), False),
+    Row("a button that names a slot only", _BUTTON.format("/SetSlots(word)"), False),
+    Row("a button without brackets", _BUTTON.format("/SetSlots word=a"), False),
+    Row("a button without its last bracket", _BUTTON.format("/SetSlots(word=a"), True),
+    Row("a button with a list", _BUTTON.format("/SetSlots(items=[a, b])"), True),
+    Row("a button that starts a flow", _BUTTON.format("/StartFlow(main)"), False),
+    Row("a button with an intent of no domain", _BUTTON.format("/nobody"), False),
+    Row("a button with an intent of the domain", _BUTTON.format("/hi") + "\nintents: [hi]", True),
+    Row("a button with another intent", _BUTTON.format("/ho") + "\nintents: [hi]", False),
+    Row("a button with an intent and words", _BUTTON.format("/hi there") + "\nintents: [hi]", False),
+    Row("a button with an intent of the engine's own", _BUTTON.format("/restart"), True),
+    Row("a button with a slash alone", _BUTTON.format("/"), False),
     Row("a button with words", "responses: {utter_x: [{text: a, buttons: [{title: b, payload: yes please}]}]}", True),
     Row(
         "a condition that does not parse",
@@ -280,17 +288,32 @@ DOMAINS = [
         False,
     ),
     Row(
-        "a condition on an unknown slot", "responses: {utter_x: [{text: a, condition: slots.nobody}, {text: b}]}", False
+        "a condition on an unknown slot",
+        "responses: {utter_x: [{text: a, condition: slots.nobody == 'a'}, {text: b}]}",
+        False,
+    ),
+    Row(
+        "a condition without a prefix",
+        "responses: {utter_x: [{text: a, condition: word == 'a'}, {text: b}]}",
+        False,
+    ),
+    Row(
+        "a condition that looks at the context further on",
+        'responses: {utter_x: [{text: a, condition: "slots.ok is true and context.collect"}, {text: b}]}',
+        True,
     ),
 ]
-# Parts of a domain in two files; whether an engine takes them.
-PARTS = [
-    Row("other slots", "slots: {n: {type: text}}", True),
-    Row("a slot once more", "slots: {word: {type: bool}}", False),
-    Row("the very same slot once more", "slots: {word: {type: text}}", False),
-    Row("a response once more", "responses: {utter_hi: [{text: Hello.}]}", False),
-    Row("other responses", "responses: {utter_ho: [{text: Ho.}]}", True),
-]
+_ROUTER = "{name: LLMBasedRouter, calm_entry: {sticky: a}, nlu_entry: {sticky: b, non_sticky: c}}"
+_ROUTE = "slots: {route_session_to_calm: {type: bool, mappings: [{type: controlled}]}}"
+_GROUP = "{id: a, models: [{provider: self-hosted, model: a}]}"
+_MCP = "mcp_servers: [{{name: a, url: 'http://a/mcp', type: http, meta_map: {{from_slots: [{{slot: {}, to: b}}]}}}}]"
+
+
+def _with(*components: str) -> str:
+    """Return the settings with more components in their pipeline, in front."""
+    return CONFIG.replace("pipeline: [", f"pipeline: [{', '.join(components)}, ")
+
+
 REPHRASED = "responses: {utter_x: [{text: a, metadata: {rephrase: true}}]}"
 # A file of settings, a domain over the one above; whether an engine takes them.
 SETTINGS = [
@@ -298,28 +321,28 @@ SETTINGS = [
     Row("a rephraser of the project's own", ("endpoints.yml", "nlg: {type: own.Rephraser}", REPHRASED), True),
     Row("nobody rephrases", ("endpoints.yml", "action_endpoint: {url: 'http://a/webhook'}", REPHRASED), False),
     Row("somebody else speaks", ("endpoints.yml", "nlg: {type: response}", REPHRASED), False),
+    Row("a language that is an additional one", ("config.yml", f"{CONFIG}additional_languages: [en]\n", ""), False),
+    Row("another language", ("config.yml", f"{CONFIG}additional_languages: [de, pt-BR, x-en-formal]\n", ""), True),
+    Row("a language in words", ("config.yml", f"{CONFIG}additional_languages: [german]\n", ""), False),
+    Row("a country in small letters", ("config.yml", f"{CONFIG}additional_languages: [en-us]\n", ""), False),
+    Row("no language", ("config.yml", CONFIG.replace("language: en\n", ""), ""), False),
+    Row("two command generators", ("config.yml", _with("{name: SearchReadyLLMCommandGenerator}"), ""), False),
+    Row("a router without its slot", ("config.yml", _with(_ROUTER), ""), False),
+    Row("a router with its slot", ("config.yml", _with(_ROUTER), _ROUTE), True),
+    Row("the slot without a router", ("config.yml", CONFIG, _ROUTE), False),
+    Row("two routers", ("config.yml", _with(_ROUTER, _ROUTER.replace("LLM", "Intent")), _ROUTE), False),
+    Row("a router that does not say where", ("config.yml", _with("{name: LLMBasedRouter}"), _ROUTE), False),
+    Row("a prompt that is not there", ("config.yml", _with("{name: A, prompt_template: a.jinja2}"), ""), False),
     Row(
-        "a language that is an additional one",
-        ("config.yml", f"{CONFIG}language: en\nadditional_languages: [en]\n", ""),
-        False,
+        "a prompt that is no template", ("config.yml", _with("{name: A, prompt_template: data/bad.jinja2}"), ""), False
     ),
-    Row("another language", ("config.yml", f"{CONFIG}language: en\nadditional_languages: [de]\n", ""), True),
+    Row("a prompt", ("config.yml", _with("{name: A, prompt_template: data/good.jinja2}"), ""), True),
+    Row("two model groups of one id", ("endpoints.yml", f"model_groups: [{_GROUP}, {_GROUP}]", ""), False),
+    Row("several models without a router", ("endpoints.yml", "model_groups: [{id: a, models: [{}, {}]}]", ""), False),
+    Row("one model", ("endpoints.yml", f"model_groups: [{_GROUP}]", ""), True),
+    Row("a meta_map of a slot", ("endpoints.yml", _MCP.format("word"), ""), True),
+    Row("a meta_map of no slot", ("endpoints.yml", _MCP.format("nobody"), ""), False),
 ]
-
-
-def refusals(
-    folder: Path, flows: list[str], *more: str, domain: str = SLOTS + RESPONSES, extra: Mapping[str, str] | None = None
-) -> list[str]:
-    files = {
-        "domain/domain.yml": 'version: "3.1"\n' + domain,
-        "data/flows.yml": "flows:\n" + "".join(f"  {line}\n" for line in [*flows, OTHER]),
-        "config.yml": CONFIG,
-    }
-    files |= {f"domain/more_{number}.yml": text for number, text in enumerate(more) if text}
-    files |= extra or {}
-    report = check(Request(project(folder, files), "no_such_package"))
-    # That a name in a condition has no `slots.` is a warning of ours, and refused by the engine.
-    return [str(f) for f in report.findings if f.severity == "error"]
 
 
 @pytest.fixture(autouse=True)
@@ -339,6 +362,14 @@ def test_conditions_are_refused_where_the_engine_refuses_them(row: Row, tmp_path
     assert (refusals(tmp_path, [branch(row.given)]) == []) is row.engine
 
 
+@each(REJECTIONS)
+def test_rejections_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
+    """They have to look at a slot or at the context."""
+    steps = f'{{collect: amount, rejections: [{{if: "{row.given}", utter: utter_hi}}]}}'
+
+    assert (refusals(tmp_path, [flow(steps)]) == []) is row.engine
+
+
 @each(DOMAINS)
 def test_domains_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
     """Slots with mappings and bounds, responses with buttons and conditions."""
@@ -349,12 +380,7 @@ def test_domains_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: P
 def test_settings_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
     """They have to go with the domain, and with each other."""
     file, text, more = row.given
-    found = refusals(tmp_path, [flow("{collect: kind}")], more, extra={file: text})
+    files = {file: text, "data/bad.jinja2": "{% if %}", "data/good.jinja2": "{% if a %}b{% endif %}"}
+    found = refusals(tmp_path, [flow("{collect: kind}")], more, extra=files)
 
     assert (found == []) is row.engine
-
-
-@each(PARTS)
-def test_domains_in_parts_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
-    """One name stands in one file."""
-    assert (refusals(tmp_path, [flow("{collect: kind}")], row.given) == []) is row.engine

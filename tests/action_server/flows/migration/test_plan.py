@@ -10,7 +10,7 @@ import pytest
 from action_server.errors import SettingsError
 from action_server.flows.check.checking import Request, check
 from action_server.flows.migration.plan import plan
-from tests.action_server.flows.migration.sample_project import DATA, plan_for
+from tests.action_server.flows.migration.sample_project import plan_for
 
 ROOT = Path(__file__).parents[4]
 
@@ -27,11 +27,12 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_project_without_forms_has_candidates_and_no_drafts(tmp_path: Path) -> None:
-    """Nothing is drafted out of nothing."""
-    files: dict[str, Any] = {"domain.yml": "version: '3.1'\nintents: [hello]\n", "data/all.yml": DATA, "ACTS.py": ""}
+    """Nothing is drafted out of small talk."""
+    data = "version: '3.1'\nrules: [{rule: hello, steps: [{intent: hello}, {action: utter_hello}]}]\n"
+    files: dict[str, Any] = {"domain.yml": "version: '3.1'\nintents: [hello]\n", "data/all.yml": data, "ACTS.py": ""}
     found = plan_for(tmp_path, files)
 
-    assert "cancel" in [c.name for c in found.candidates]
+    assert "hello" in [c.name for c in found.candidates]
     assert found.flows == ""
     with pytest.raises(SettingsError, match="no forms"):
         found.write(tmp_path / "drafts")

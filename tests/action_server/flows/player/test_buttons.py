@@ -24,8 +24,9 @@ PAYLOADS = [
     ("/SetSlots(amount=[1, 2], iban=3)", (SetSlot("amount", "[1, 2]"), SetSlot("iban", "3"))),
     ("/SetSlots(amount=1, nowhere=2, iban=3)", (SetSlot("amount", "1"),)),
     ("/SetSlots()", ()),
+    ("/SetSlots(amount=1", (SetSlot("amount", "1"),)),
     ("/SetSlots(" + ",".join("amount=1" for _ in range(11)) + ")", ()),
-    ("/StartFlow(block_card)", (StartFlow("block_card"),)),
+    ("/StartFlow(block_card)", ()),
     ("/greet", (StartFlow("hello"),)),
     ('/good_day{"language": "French"}', (StartFlow("hello"), SetSlot("language", "French"))),
     ('/good_day{{"language": ["French", "x"]}}', (StartFlow("hello"), SetSlot("language", "French"))),
@@ -59,14 +60,14 @@ def test_an_intent_fills_a_slot_while_its_flow_is_active() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "started"), [("/StartFlow(check_balance)", True), ("/StartFlow(nothing)", False), ("/unknown", False)]
+    ("message", "started"), [("/greet", True), ("/StartFlow(check_balance)", False), ("/unknown", False)]
 )
 async def test_payloads_that_start_flows(message: str, started: bool) -> None:
     chat = Chat("bank")
 
     turn = await chat.say(message)
 
-    assert (turn.texts[0] == "You have 100.") is started
+    assert turn.texts[0].startswith("Hello in") is started
 
 
 async def test_an_intent_with_entities_fills_slots() -> None:

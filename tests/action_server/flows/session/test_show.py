@@ -36,8 +36,8 @@ def call(action: str = "action_serve", **changes: object) -> ActionCall:
     return ActionCall(action, 200, 1.5, {"served": None}, after, **changes)  # type: ignore[arg-type]
 
 
-def texts(turn: Turn, *failed: FailedCall) -> list[str]:
-    return [line.text for line in explain_turn(turn, failed)]
+def texts(turn: Turn, *failed: FailedCall, with_patterns: bool = False) -> list[str]:
+    return [line.text for line in explain_turn(turn, failed, with_patterns=with_patterns)]
 
 
 def test_what_the_bot_said_is_told_from_what_it_adds() -> None:
@@ -114,13 +114,38 @@ def test_steps_the_engine_brings_are_shown_without_a_place() -> None:
     skipped = StepTaken("pattern_x", "validate", "action", "action validate_x", at, skipped=True)
     own = StepTaken("own", "own_0_action_a", "action", "action action_a", Place(file="f.yml", line=1), skipped=True)
 
-    lines = texts(Turn("x", steps=[shown, skipped, own]))
+    lines = texts(Turn("x", steps=[shown, skipped, own]), with_patterns=True)
 
     assert lines[2:] == [
         "  pattern_x",
         "    ask  collect x",
         "  own",
         "    action action_a  (passed over)  f.yml:1",
+    ]
+
+
+def test_the_engines_patterns_are_a_line_each() -> None:
+    """With what they did beside their routine, what they called of the author's, and conditions that failed."""
+    at, own = Place(file=str(PATTERNS_FILE), line=3), Place(file="f.yml", line=1)
+    wrong = Decision("slots.a >", False, error="cannot be read")
+    steps = [
+        StepTaken("pattern_ask", "start", "action", "action action_run_slot_rejections", at, [wrong]),
+        StepTaken("pattern_ask", "ask", "action", "action utter_ask_x", at),
+        StepTaken("pattern_ask", "listen", "action", "action action_listen", at),
+        StepTaken("pattern_ask", "listen", "resumed", "action action_listen", at),
+        StepTaken("pattern_done", "end", "end", "the flow ends", at),
+        StepTaken("pattern_mine", "say", "action", "action action_say", own),
+    ]
+    steps[1].call = call("action_ask_x")
+
+    assert texts(Turn("x", steps=steps))[2:] == [
+        "  pattern_ask: utter_ask_x",
+        "    if slots.a >: false (cannot be read)",
+        "    call action_ask_x: 200 in 1.5 ms",
+        "      slot served: null -> true",
+        "  pattern_done",
+        "  pattern_mine",
+        "    say  action action_say  f.yml:1",
     ]
 
 

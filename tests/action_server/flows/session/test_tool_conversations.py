@@ -29,12 +29,14 @@ FILES = {
         responses:
           utter_code: [{text: "Your code is {code}, times {times}."}]
         actions: [action_book]
+        intents: [book]
     """,
     "data/flows.yml": """
         flows:
           book:
             name: book
             description: book an appointment
+            nlu_trigger: [{intent: book}]
             steps:
               - call: action_book
                 mcp_server: clinic
@@ -72,7 +74,7 @@ def _say(bot: Path) -> str:
         command("chat", "--project", "."),
         cwd=bot,
         env=environment(),
-        input="/StartFlow(book)\n",
+        input="/book\n",
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -18,18 +18,20 @@ from google.protobuf.json_format import MessageToDict
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
+from action_server.testing import webhook_request
 from tests.action_server.security.certificates import Files, make_files
 from tests.action_server.serving.grpc.test_service import free_port
+from tests.engine_calls import grpc_request
 from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, project
 
-CALL = {"next_action": "action_greet", "sender_id": "s", "tracker": {"sender_id": "s"}, "version": "3.21.0"}
+CALL = webhook_request("action_greet")
 
 
 async def greet_over_grpc(url: str) -> dict[str, Any]:
     async with grpc.aio.insecure_channel(url.removeprefix("grpc://")) as channel:
         stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
-        call = pb.WebhookRequest(next_action="action_greet", tracker=pb.Tracker(sender_id="s"), version="3.21.0")
+        call = grpc_request("action_greet")
         sent = stub.Webhook(call, timeout=PATIENCE, wait_for_ready=True, metadata=(("x-request-id", "r-1"),))
         found: dict[str, Any] = MessageToDict(await sent)
         return {**found, "bytes": call.ByteSize()}
@@ -208,7 +210,7 @@ async def test_a_barge_in_reaches_the_stream_in_whichever_worker_it_is(tmp_path:
         target = running.url.removeprefix("grpc://")
         async with grpc.aio.insecure_channel(target) as channel:
             stub = action_webhook_pb2_grpc.ActionServiceStub(channel)
-            call = pb.WebhookRequest(next_action="action_talk", tracker=pb.Tracker(sender_id="s"))
+            call = grpc_request("action_talk")
             for number in range(8):
                 rpc = stub.WebhookStream(call, timeout=PATIENCE, wait_for_ready=True)
                 started = await rpc.read()

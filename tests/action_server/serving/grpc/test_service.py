@@ -11,13 +11,14 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from rasa_sdk.grpc_py import action_webhook_pb2_grpc
 
 from action_server.serving.grpc.callers import caller_of
 from action_server.serving.http.client_addresses import ClientAddresses
+from tests.engine_calls import grpc_request
 from tests.processes import PATIENCE, server
 from tests.projects import GREET, project
 
@@ -95,9 +96,7 @@ def stub(channel: grpc.aio.Channel) -> Any:
 
 
 def request(action: str, **fields: Any) -> pb.WebhookRequest:
-    call = {"next_action": action, "sender_id": "s", "version": "3.21.0", "domain": {}}
-    tracker = {"sender_id": "s", "slots": {"name": "Ann"}, "latest_message": {"text": "hi"}}
-    return ParseDict({**call, "tracker": tracker, **fields}, pb.WebhookRequest())
+    return grpc_request(action, {"name": "Ann"}, said="hi", **fields)
 
 
 async def answer(stub: Any, action: str, **fields: Any) -> dict[str, Any]:
@@ -156,13 +155,16 @@ async def test_errors_have_rasa_sdks_codes_and_details(
 
 async def test_a_missing_domain_is_not_found(stub: Any) -> None:
     """An unknown digest without the domain; with it the call is answered."""
-    call = {"next_action": "action_domain", "sender_id": "s", "domain_digest": "d1", "tracker": {"sender_id": "s"}}
+    call = request("action_domain", domain={"forms": {"party": {}}})
+    without = pb.WebhookRequest()
+    without.CopyFrom(call)
+    without.ClearField("domain")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Webhook(ParseDict(call, pb.WebhookRequest()), wait_for_ready=True)
+        await stub.Webhook(without, wait_for_ready=True)
     assert json.loads(str(caught.value.details()))["resource_type"] == "DOMAIN"
 
-    reply = await answer(stub, "action_domain", domain_digest="d1", domain={"forms": {"party": {}}})
+    reply = MessageToDict(await stub.Webhook(call, timeout=PATIENCE))
     assert reply["events"][0]["value"] == ["party"]
 
 

@@ -15,6 +15,7 @@ from rasa_sdk.grpc_py import action_webhook_pb2 as pb
 from action_server import current_call
 from action_server.deadlines import time_left
 from tests.action_server.serving.grpc.grpc_calls import PATIENCE, answered, failed, request, served
+from tests.engine_calls import grpc_request
 
 FLOAT_DOMAIN = {"slots": {"weight": {"type": "float"}, "age": {"type": "any"}}}
 
@@ -50,7 +51,7 @@ NUMBERS = [
 async def test_a_number_comes_as_what_it_was(sent: float, expected: float) -> None:
     """rasa-sdk makes floats of all of them."""
     looks = Looks()
-    call = pb.WebhookRequest(next_action="action_look", tracker=pb.Tracker(sender_id="s"))
+    call = grpc_request("action_look")
     call.tracker.slots.fields["n"].number_value = sent
     async with served({"action_look": looks}) as (stub, _):
         await answered(stub, call)

@@ -24,6 +24,8 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.registry import Registry
 from action_server.serving import worker
 from action_server.serving.server import listen
+from action_server.testing import webhook_request
+from tests.engine_calls import call_body
 
 LIMIT = 64 * 1024
 
@@ -58,7 +60,9 @@ class Client:
             return response.status, await response.json(), response.headers
 
     async def call(self, action: object, **fields: Any) -> tuple[int, Any]:
-        body = {"next_action": action, "tracker": {"sender_id": "tester"}, **fields}
+        # As long as nobody asked for its domain.
+        call = {name: part for name, part in webhook_request("action_echo").items() if not name.startswith("domain")}
+        body = dict(call, next_action=action, **fields)
         status, answer, _ = await self.send("POST", "/webhook", data=json.dumps(body))
         return status, answer
 
@@ -91,7 +95,7 @@ async def test_health_and_actions_answer_as_rasa_sdk_does(client: Client) -> Non
 @pytest.mark.parametrize("path", ["/webhook", "/webhook/", "/webhook?token=t&tenant=a+b"])
 async def test_the_webhook_answers_at_every_form_of_its_path(client: Client, path: str) -> None:
     """Engines use the configured URL exactly, with a slash, a token or parameters."""
-    body = {"next_action": "action_echo", "tracker": {"sender_id": "s", "latest_message": {"text": "hi"}}}
+    body = webhook_request("action_echo", said="hi")
 
     status, answer, _ = await client.send("POST", path, json=body)
 
@@ -105,7 +109,7 @@ async def test_the_webhook_answers_at_every_form_of_its_path(client: Client, pat
 )
 async def test_compressed_bodies_are_understood(client: Client, encoding: str, compress: Any) -> None:
     """Engines deflate when they are told to; proxies use gzip."""
-    body = compress(json.dumps({"next_action": "action_echo", "tracker": {"sender_id": "s"}}).encode())
+    body = compress(call_body("action_echo"))
 
     status, _, _ = await client.send("POST", "/webhook", data=body, headers={"Content-Encoding": encoding})
 
@@ -114,7 +118,7 @@ async def test_compressed_bodies_are_understood(client: Client, encoding: str, c
 
 async def test_a_compressed_call_whose_action_fails_is_a_500(client: Client) -> None:
     """rasa-sdk answers a 400 without `action_name` there, which crashes the engine."""
-    body = zlib.compress(json.dumps({"next_action": "action_fail", "tracker": {"sender_id": "s"}}).encode())
+    body = zlib.compress(call_body("action_fail"))
 
     status, answer, _ = await client.send("POST", "/webhook", data=body, headers={"Content-Encoding": "deflate"})
 
@@ -125,8 +129,8 @@ async def test_a_chunked_body_is_read(client: Client) -> None:
     """Engines that compress send no Content-Length."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        for byte in json.dumps({"next_action": "action_echo", "tracker": {"sender_id": "s"}}):
-            yield byte.encode()
+        for byte in call_body("action_echo"):
+            yield bytes([byte])
 
     assert (await client.send("POST", "/webhook", data=chunks()))[0] == 200
 

@@ -131,7 +131,14 @@ async def test_the_conversation_comes_from_meta(tools: ToolServer) -> None:
 
 
 @pytest.mark.parametrize("tool", ["action_who", "action_helped", "action_asks_the_call", "action_order_in_turn"])
-@pytest.mark.parametrize("meta", [None, {"conversation_id": ""}, {"conversation_id": None}, {"sender_id": "c-1"}])
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        *({"conversation_id": value} for value in ("", None, "null", " Null ", True, ["c-1"], float("inf"))),
+        {"sender_id": "c-1"},
+    ],
+)
 async def test_without_a_conversation_nobody_is_taken_for_somebody_else(
     tools: ToolServer, tool: str, meta: dict[str, Any] | None
 ) -> None:
@@ -140,6 +147,12 @@ async def test_without_a_conversation_nobody_is_taken_for_somebody_else(
 
     assert found["ok"] is False
     assert "'conversation_id' in _meta" in found["error"]
+
+
+@pytest.mark.parametrize(("sent", "who"), [(" c-1 ", "c-1"), (5, "5"), (5.0, "5"), (5.5, "5.5"), ("Null-1", "Null-1")])
+async def test_a_number_may_stand_for_a_conversation(tools: ToolServer, sent: object, who: str) -> None:
+    """Slots of an engine hold numbers as fractions."""
+    assert structure(await tools.call("action_who", {"conversation_id": sent}))["text"] == f"you are {who}"
 
 
 async def test_the_key_in_meta_is_a_setting() -> None:
@@ -156,10 +169,12 @@ async def test_an_argument_stands_for_the_conversation_where_a_client_sends_none
         by_argument = structure(await tools.call("action_who", patient=" C-1 "))
         by_meta = structure(await tools.call("action_who", CONVERSATION, patient="c-1"))
         by_none = structure(await tools.call("action_who", patient=None))
+        by_number, by_fraction = [structure(await tools.call("action_who", patient=n)) for n in (491, 491.0)]
 
     assert list(tool["inputSchema"]["properties"]) == ["patient"]
     assert (by_argument["text"], by_meta["text"]) == ("you are patient:c-1", "you are c-1")
     assert by_none["error"] == "patient is missing: it says who this is for"
+    assert by_number["text"] == by_fraction["text"] == "you are patient:491"
 
 
 async def test_a_key_of_the_business_makes_a_repeat_the_same(tmp_path: Path) -> None:
@@ -247,7 +262,8 @@ async def test_the_domain_gives_types_and_responses(tmp_path: Path) -> None:
     """A value that does not fit is told in a result, without the value; responses are rendered."""
     domain = tmp_path / "domain.yml"
     domain.write_text(
-        "slots: {city: {type: categorical, values: [Ulm, Bonn]}, guests: {type: float, max_value: 8}}\n"
+        "slots: {city: {type: categorical, values: [Ulm, Bonn]}, guests: {type: float, max_value: 8}, "
+        "outside: {type: text, initial_value: 2026-12-01}}\n"
         "responses: {utter_bye: [{text: 'bye from {city} for {guests}'}]}\n",
         encoding="utf-8",
     )
@@ -256,6 +272,7 @@ async def test_the_domain_gives_types_and_responses(tmp_path: Path) -> None:
         wrong = structure(await tools.call("action_echo", city="Paris", guests=9))
         seen = [structure(await tools.call("action_changes_domain"))["seen"] for _ in range(2)]
 
+    # An argument that is not sent is null; what the action does not take as one is as at the start.
     assert found["text"] == "Ulm, 5.0, None\nbye from Ulm for 5.0"
     assert wrong["error"] == "city has to be one of Ulm, Bonn; guests has to be a number, at most 8"
     assert seen == [["utter_bye"]] * 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Any
 
 from rasa_sdk import Action
@@ -17,7 +19,7 @@ from action_server.serving.mcp.endpoint import McpEndpoint
 from action_server.tools.calling import Caller, ToolCaller
 from action_server.tools.offer import make_offer
 from tests.action_server.serving.mcp.tool_server import MODERN, ToolServer
-from tests.counting import functions_of_async
+from tests.counting import Entered, functions_of_async
 
 LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
 MODERN_LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": MODERN}}).encode()
@@ -58,9 +60,21 @@ async def test_steps_leave_nothing_behind(tools: ToolServer) -> None:
     for _ in range(2):
         for _ in range(STEPS):
             await _step(tools)
+        await _forget_cancelled_timers()
         counts.append(_objects())
 
     assert counts[1] - counts[0] < STEPS // 4
+
+
+async def test_the_next_message_of_a_client_is_read_with_what_is_known_of_it(tools: ToolServer) -> None:
+    """Its head and Host were looked at, and there is no limit of time for a body that is there."""
+    await tools.ask("ping")
+    with Entered() as entered:
+        await tools.ask("ping")
+
+    again = {name: entered.by_name[name] for name in ("parse_head", "ip_address", "wait_for")}
+    assert again == {"parse_head": 0, "ip_address": 0, "wait_for": 0}
+    assert entered.by_name["http1_request_header"] > 0
 
 
 async def _step(tools: ToolServer) -> None:
@@ -72,7 +86,15 @@ async def _step(tools: ToolServer) -> None:
     assert (await tools.call("action_echo", city="Ulm"))["structuredContent"]["ok"] is True
 
 
+async def _forget_cancelled_timers() -> None:
+    """Have the event loop throw them away, which it does once there are many; each keeps the context of its call."""
+    loop = asyncio.get_running_loop()
+    for _ in range(1000):
+        loop.call_later(60, print, context=Context()).cancel()
+    await asyncio.sleep(0)
+
+
 def _objects() -> int:
-    """Objects of our own types: the event loop keeps timers that were cancelled for a while, which are not."""
+    """Objects of our own types."""
     gc.collect()
     return sum(str(type(found).__module__).startswith("action_server.") for found in gc.get_objects())

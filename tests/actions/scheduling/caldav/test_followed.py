@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actions.errors import SlotTakenError
 from actions.scheduling.models import AppointmentType, BookingKey, Slot, Window
 from actions.scheduling.synced import SyncedBackend
 from actions.transport import Response, Transport
@@ -51,6 +52,25 @@ async def test_an_event_that_people_moved_is_the_booking_at_its_new_time(
     assert await try_to_book(backend, "another", two) == "taken"
     assert await backend.cancel(key_of("c", Window.at(two.start))) == moved
     assert system.objects() == {}
+
+
+async def test_an_event_that_people_made_longer_keeps_all_of_its_time(
+    system: CalDavSystem, backend: SyncedBackend
+) -> None:
+    """Nobody books or moves into it, also if nobody has looked since; made shorter again, it leaves what it had."""
+    booking = await backend.book(key_of("c"), TEN)
+    (uid,) = await system.holders(TEN)
+    edit(system, replace(entry_at(TEN), uid=uid), lambda text: text.replace("T093000Z", "T094500Z"))
+
+    assert await try_to_book(backend, "another", HALF_PAST_TEN) == "taken"
+    await backend.book(key_of("d", TUESDAY), slot_at("2026-11-24T14:00"))
+    with pytest.raises(SlotTakenError):
+        await backend.reschedule(key_of("d", TUESDAY), HALF_PAST_TEN)
+    [kept] = await backend.upcoming("c", NOW)
+    assert (kept.reference, kept.slot) == (booking.reference, replace(TEN, end=TEN.end + timedelta(minutes=15)))
+
+    edit(system, replace(entry_at(TEN), uid=uid), lambda text: text.replace("T094500Z", "T093000Z"))
+    assert await try_to_book(backend, "another", HALF_PAST_TEN) == "booked"
 
 
 async def test_a_claim_that_people_deleted_does_not_undo_a_booking(

@@ -64,6 +64,10 @@ CASES: dict[str, tuple[tuple[str, ...], Span]] = {
         (*WEEKLY[:2], "RDATE;VALUE=PERIOD:20261124T120000Z/PT2H,20261125T120000Z/20261125T150000Z"),
         NOVEMBER,
     ),
+    "periods keep their lengths where all that follow are moved": (
+        (*WEEKLY, "RDATE;VALUE=PERIOD:20261124T120000Z/PT2H", *MOVED_SINCE),
+        NOVEMBER,
+    ),
     "a day over a clock change": ((f"DTSTART;{ZONE}:20261024T100000", "DURATION:P1D"), CHANGE),
     "a night each week": (
         (f"DTSTART;{ZONE}:20261010T200000", f"DTEND;{ZONE}:20261011T080000", "RRULE:FREQ=WEEKLY"),

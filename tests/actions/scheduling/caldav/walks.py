@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -33,7 +33,10 @@ _QUESTIONS_BEFORE = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """Which server, on which grid; `loses` every third answer to a write, `lag`: how long searches miss new objects."""
+    """Which server, on which grid; `loses` every third answer to a write.
+
+    For `lag` seconds searches do not find what was written, by us or by people, in any version.
+    """
 
     server: str
     cell_minutes: int = 30
@@ -77,11 +80,15 @@ class Wire:
         """Let time go by, without waiting."""
         self.clock.now += timedelta(seconds=seconds)
 
+    def note(self, path: str) -> None:
+        """Note that an object was written just now."""
+        self.written[path.rpartition("/")[2]] = self.clock.now
+
     def passed(self, method: str, path: str, answer: Response) -> Response:
         """Return the answer as it arrives."""
         self.clock.now += timedelta(milliseconds=10)
         if method == "PUT" and answer.status < 300:
-            self.written[path.rpartition("/")[2]] = self.clock.now
+            self.note(path)
         if method in ("PUT", "DELETE") and self.variant.loses and self.random.random() < 1 / 3:
             raise OutcomeUnknownError("the answer was lost")
         if method == "REPORT" and self.variant.lag:
@@ -99,15 +106,28 @@ class Wire:
         return re.sub(rb"<(\w+:)?response>.*?</(\w+:)?response>", kept, body, flags=re.DOTALL)
 
 
+@dataclass(frozen=True)
+class NotedServer(CalDavServer):
+    """A server that tells what people write."""
+
+    note: Callable[[str], None] = print
+
+    def put(self, path: str, content: str) -> None:
+        """Write a calendar object by hand."""
+        super().put(path, content)
+        self.note(path)
+
+
 @asynccontextmanager
 async def walking(server: CalDavServer, variant: Variant, folder: Path, random: Random) -> AsyncIterator[Walk]:
     """Open a walk for the length of the block, on calendars of its own that have been used."""
     clock = FixedClock()
     wire = Wire(variant, clock, random)
+    noted = NotedServer(server.name, server.port, server.home, server.user, wire.note)
     async with new_database(folder, random) as database, open_session() as session:
         name = uuid.uuid4().hex[:8]
         practice, specialist, private = (
-            CalDavSystem(server, session, server.make_calendar(f"{name}-{one}"), clock, one, wire.sleep)
+            CalDavSystem(noted, session, server.make_calendar(f"{name}-{one}"), clock, one, wire.sleep)
             for one in (*_RESOURCES, "private")
         )
         systems = {"practice": practice, "specialist": specialist}

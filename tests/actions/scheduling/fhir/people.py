@@ -107,6 +107,7 @@ class People:
             self.cancel,
             self.move,
             self.make_longer,
+            self.move_to_a_slot_that_stays_free,
             self.book_by_hand,
             self.book_without_a_slot,
             self.note_the_arrival,
@@ -171,6 +172,17 @@ class People:
         self.server.put({**one, **times, "slot": [{"reference": f"Slot/{there['id']}"}]})
         self.server.put({**there, "status": "busy"})
         return f"moved {one['start']} to {slot.start}"
+
+    def move_to_a_slot_that_stays_free(self) -> str:
+        """Somebody writes another time into the Appointment, frees its Slot, and forgets the one that it has now."""
+        one, truth = self._appointment(), Truth.of(self.server)
+        free = [slot for slot in TIMES if truth.is_free(slot)]
+        if one is None or not free:
+            return ""
+        slot = self.random.choice(free)
+        self._set(one, "free")
+        self.server.put({**one, "start": slot.start.isoformat(), "end": slot.end.isoformat()})
+        return f"moved {one['start']} to {slot.start}, whose Slot stays free"
 
     def make_longer(self) -> str:
         one, truth = self._appointment(), Truth.of(self.server)

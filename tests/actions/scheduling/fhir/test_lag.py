@@ -13,12 +13,13 @@ import pytest
 
 from actions.errors import OutcomeUnknownError, SlotTakenError
 from actions.scheduling.fhir import FhirCalendar
-from actions.scheduling.models import Window
+from actions.scheduling.fhir.resources import text
+from actions.scheduling.models import Slot, Window
 from actions.scheduling.sweeper import settle
 from actions.scheduling.synced import SyncedBackend
 from actions.transport import open_session
 from tests.actions.clinic import GENERAL, FixedClock, booking_desk, open_synced
-from tests.actions.scheduling.calendar_contract import TEN, TEN_TO_ELEVEN, entry_at, try_to_write
+from tests.actions.scheduling.calendar_contract import HALF_PAST_TEN, TEN, TEN_TO_ELEVEN, entry_at, try_to_write
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
 from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
 from tests.actions.scheduling.fhir.variants import VARIANTS, Variant, VariedServer, varied
@@ -123,6 +124,100 @@ async def test_a_time_that_another_process_gave_back_can_be_had_at_once(
         assert await try_to_write(other, entry_at()) == "written"
 
 
+async def test_a_time_that_was_just_given_back_is_offered_to_who_asks_for_it(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Once the search was seen to lag, its "taken" is looked at by id before a patient hears it."""
+    async with opened(VARIANTS["lag 2 s"], servers, database) as lagging:
+        one, other = lagging.backends
+        at_ten = Window.at(TEN.start)
+        await other.book(key_of("c", at_ten), TEN)
+        assert list(await other.find_slots(GENERAL, at_ten)) == []
+        lagging.clinic.clock.now += timedelta(seconds=5)
+        assert await one.cancel(key_of("c", at_ten)) is not None
+
+        assert list(await other.find_slots(GENERAL, at_ten)) == [TEN]
+        assert await try_to_book(other, "another", TEN) == "booked"
+        assert list(await other.find_slots(GENERAL, at_ten)) == []
+
+
+@pytest.mark.parametrize("lag", [2, 6])
+async def test_slots_that_no_search_knows_yet_are_waited_for_or_that_is_said(
+    lag: float, servers: tuple[FhirServer, FhirServer], database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As long as the settings say; what is refused then leaves nothing behind, and is booked when it is known."""
+    caplog.set_level("INFO")
+    async with opened(Variant(lag=lag), servers, database) as lagging:
+        (slot,) = lagging.clinic.slots(TEN)
+        lagging.server.delete("Slot", slot["id"])
+        lagging.server.settle()
+        lagging.server.put({**slot, "id": "anew"})
+
+        answers = [await try_to_book(lagging.backends[0], f"c{lag}", TEN)]
+        lines = [record for record in caplog.records if record.getMessage() == "fhir.refused_without_slots"]
+        assert (answers, len(lines)) == ((["booked"], 0) if lag < 3 else (["taken"], 1))
+        if answers == ["taken"]:
+            assert (lagging.live, await lagging.backends[0].list_unsettled(-timedelta(minutes=1))) == ([], [])
+            lagging.server.settle()
+            assert await try_to_book(lagging.backends[0], "c", TEN) == "booked"
+
+
+LAG = [pytest.param(VARIANTS[name], id=name) for name in LAGS if "lost" not in name and "503" not in name]
+# What people write into the booking at ten, or at eleven: in each case it has a part of half past ten then.
+TAKES_HALF_PAST_TEN = [
+    pytest.param(TEN, {"end": "2026-11-24T09:45:00Z"}, id="longer"),
+    pytest.param(ELEVEN, {"start": "2026-11-24T09:45:00Z", "end": "2026-11-24T10:30:00Z"}, id="begins earlier"),
+    pytest.param(ELEVEN, {"start": "2026-11-24T09:30:00Z", "end": "2026-11-24T10:00:00Z"}, id="moved"),
+]
+
+
+@pytest.mark.parametrize("variant", LAG)
+@pytest.mark.parametrize(("slot", "change"), TAKES_HALF_PAST_TEN)
+async def test_what_people_gave_to_a_booking_a_moment_ago_is_given_to_nobody_else(
+    slot: Slot,
+    change: dict[str, str],
+    variant: Variant,
+    servers: tuple[FhirServer, FhirServer],
+    database: Path,
+) -> None:
+    """No search knows it yet, and they left the Slots as they were; the booking itself knows."""
+    async with opened(variant, servers, database) as lagging:
+        one, other = lagging.backends
+        booking = await one.book(key_of("c"), slot)
+        lagging.clinic.clock.now += timedelta(minutes=1)
+        (written,) = lagging.clinic.appointments()
+        lagging.server.put({**written, **change})
+
+        assert await try_to_book(other, "another", HALF_PAST_TEN) == "taken"
+        assert len(lagging.live) == 1
+        assert {one["status"] for one in lagging.clinic.slots(HALF_PAST_TEN)} == {"free"}
+        assert await one.list_unsettled(-timedelta(minutes=1)) == []
+        (kept,) = await one.upcoming("c", lagging.clinic.clock.now)
+        assert (kept.reference, text(kept.slot.end)) == (booking.reference, change["end"])
+        # And when they have thought better of it, it can be had.
+        lagging.server.put({**written, "status": "cancelled"})
+        lagging.server.settle()
+        assert await try_to_book(other, "another", HALF_PAST_TEN) == "booked"
+
+
+async def test_nobody_moves_into_what_people_gave_to_a_booking_a_moment_ago(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Who tried keeps the time that they have."""
+    async with opened(VARIANTS["lag 2 s"], servers, database) as lagging:
+        one, other = lagging.backends
+        await one.book(key_of("c"), TEN)
+        mine = await one.book(key_of("d"), ELEVEN)
+        lagging.clinic.clock.now += timedelta(minutes=1)
+        (written,) = [one for one in lagging.clinic.appointments() if one["start"] == "2026-11-24T09:00:00Z"]
+        lagging.server.put({**written, "end": "2026-11-24T09:45:00Z"})
+
+        with pytest.raises(SlotTakenError):
+            await other.reschedule(key_of("d"), HALF_PAST_TEN)
+        assert list(await other.upcoming("d", lagging.clinic.clock.now)) == [mine]
+        assert sorted(lagging.live) == ["2026-11-24T09:00:00Z", "2026-11-24T10:00:00Z"]
+
+
 @pytest.mark.parametrize("variant", ["cache", "cache that cannot be told"])
 async def test_an_hour_that_was_just_closed_is_not_given(
     variant: str, servers: tuple[FhirServer, FhirServer], database: Path
@@ -194,6 +289,24 @@ async def test_a_booking_of_a_time_that_was_offered_is_five_requests(
         await lagging.backends[0].book(key_of("c", Window.at(TEN.start)), TEN)
 
         assert asked(lagging.server.seen) == BOOKING
+
+
+async def test_a_booking_beside_another_reads_that_one_by_its_id(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Unless it is known that searches do not lag."""
+    for lag, more in ((3, ["GET /Appointment"]), (0, [])):
+        async with opened(VARIANTS["plain"], servers, database.with_suffix(f".{lag}")) as lagging:
+            calendar = lagging.clinic.calendar(search_lag_seconds=lag)
+            backend = await open_synced(database.with_suffix(f".{lag}"), calendar, clock=lagging.clinic.clock)
+            await backend.book(key_of("c"), TEN)
+            await backend.find_slots(GENERAL, TUESDAY)
+            lagging.server.seen.clear()
+
+            await backend.book(key_of("d", Window.at(HALF_PAST_TEN.start)), HALF_PAST_TEN)
+            await backend.close()
+
+            assert asked(lagging.server.seen) == [*more, *BOOKING]
 
 
 @pytest.mark.parametrize("variant", ["parameters ignored", "lag 2 s, no times of changes", "pages of 2"])

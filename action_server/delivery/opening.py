@@ -1,0 +1,60 @@
+"""Opens what delivers results, for a worker that has a queue."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from action_server.errors import DatabaseError, SettingsError
+from action_server.extras import packages_for
+from action_server.jobs.engine_settings import DeliverySettings
+from action_server.runtime.services import Services
+from action_server.source import one_line
+from action_server.telemetry.outbound import aiohttp_trace_config
+
+if TYPE_CHECKING:
+    from action_server.delivery.engine import Engine
+    from action_server.jobs.queue import JobQueue
+
+logger = logging.getLogger(__name__)
+
+
+async def open_delivery(
+    stack: AsyncExitStack, opened: Services, queue: JobQueue | None, settings: DeliverySettings
+) -> None:
+    """Give the services what delivers, closed with the stack: the job that does it, and what is kept.
+
+    Without a queue there is nothing to deliver.
+
+    Raises:
+        SettingsError: the database does not answer, or aiohttp is not installed and there is an engine.
+    """
+    if queue is None:
+        if settings.model_fields_set:
+            problem = "the actions package has no function marked @job, so there is nothing to deliver"
+            logger.warning("settings.unread", extra={"setting": "delivery", "problem": problem})
+        return
+    from action_server.delivery.deliverer import Deliverer
+    from action_server.delivery.store import DeliveryStore
+
+    try:
+        store = await DeliveryStore.open(queue.database)
+    except DatabaseError as exc:
+        raise SettingsError("database", one_line(exc)) from exc
+    deliverer = Deliverer(settings, store, await _open_engine(stack, settings))
+    opened.deliveries = store
+    opened.own_jobs = {deliverer.job.name: deliverer.job}
+
+
+async def _open_engine(stack: AsyncExitStack, settings: DeliverySettings) -> Engine | None:
+    if settings.engine is None:
+        return None
+    with packages_for("delivery.engine"):
+        import aiohttp
+    from action_server.delivery.engine import Engine
+
+    # A connection for each request: of one that was open already nobody knows what became of a request.
+    connector = aiohttp.TCPConnector(force_close=True)
+    session = aiohttp.ClientSession(connector=connector, trace_configs=[aiohttp_trace_config()])
+    return Engine(settings, await stack.enter_async_context(session))

@@ -1,0 +1,174 @@
+"""What `rasa train` and `rasa data validate` refuse in config.yml and endpoints.yml (rasa-pro 3.21.0, read)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError
+
+from action_server.flows.check import catalogue
+from action_server.flows.check.subject import Subject
+from action_server.project.flows import ActionStep
+from action_server.source import Place
+
+_GENERATORS = (
+    "LLMCommandGenerator",
+    "SingleStepLLMCommandGenerator",
+    "MultiStepLLMCommandGenerator",
+    "CompactLLMCommandGenerator",
+    "SearchReadyLLMCommandGenerator",
+)
+_ROUTERS = _INTENTS, _MODEL = "IntentBasedRouter", "LLMBasedRouter"
+_ROUTE, _RESET = "route_session_to_calm", "action_reset_routing"
+# Of the tags that the standard has, those that name a language, its script and its country; or one of the engine's own.
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?|x-[a-z]{2,3}(-\w+)*-\w+")
+_JINJA = Environment(autoescape=False)  # noqa: S701 - nothing is rendered
+
+
+def check_refused_config(subject: Subject) -> None:
+    """Report what the engine does not take, in a project with flows."""
+    if not subject.project.flows:
+        return
+    if isinstance(subject.project.config.get("pipeline"), list):
+        _check_languages(subject)
+        _check_generators(subject)
+        _check_routers(subject)
+        _check_prompts(subject)
+    _check_reset(subject)
+    _check_model_groups(subject)
+    _check_meta_maps(subject)
+
+
+def _refuse(subject: Subject, key: str, what: str, fix: str, *, endpoints: bool = False) -> None:
+    file = subject.project.endpoints_file if endpoints else subject.project.config_file
+    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=file, key=key), what, fix)
+
+
+def _parts(subject: Subject, key: str) -> Iterator[Mapping[str, Any]]:
+    listed = subject.project.config.get(key)
+    yield from (part for part in (listed if isinstance(listed, list) else ()) if isinstance(part, Mapping))
+
+
+def _names(subject: Subject) -> list[str]:
+    return [str(part.get("name")).rpartition(".")[2] for part in _parts(subject, "pipeline")]
+
+
+def _check_languages(subject: Subject) -> None:
+    config = subject.project.config
+    language, more = config.get("language"), config.get("additional_languages")
+    if language is None:
+        _refuse(subject, "language", "config.yml names no `language`", "add `language: en`, or another one")
+    listed = more if isinstance(more, list) else []
+    if language in listed:
+        what = f"the language {language!r} is an additional one as well"
+        _refuse(subject, "additional_languages", what, "take it out of `additional_languages`")
+    for code in filter(None, [language, *listed]):
+        if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
+            key = "language" if code == language else "additional_languages"
+            _refuse(subject, key, f"{code!r} is not the code of a language", "write `en`, `en-US` or `x-en-formal`")
+
+
+def _check_generators(subject: Subject) -> None:
+    found = [name for name in _names(subject) if name in _GENERATORS]
+    if len(found) > 1:
+        _refuse(subject, "pipeline", f"the pipeline has several command generators: {', '.join(found)}", "keep one")
+
+
+def _check_routers(subject: Subject) -> None:
+    names = _names(subject)
+    found = [name for name in names if name in _ROUTERS]
+    slot = subject.domain.slots.get(_ROUTE)
+    is_there = slot is not None and not slot.is_default and slot.type == "bool"
+    if len(set(found)) > 1:
+        _refuse(subject, "pipeline", f"the pipeline has {_INTENTS} and {_MODEL}", "keep one of them")
+    if found and not is_there and subject.knows_slots:
+        what = f"the pipeline has {found[0]}, and the domain no bool slot {_ROUTE!r}"
+        _refuse(subject, "pipeline", what, f"add `{_ROUTE}: {{type: bool}}` to the slots")
+    if slot is not None and not slot.is_default and not found:
+        what = f"the domain has the slot {_ROUTE!r}, and the pipeline no router"
+        _refuse(subject, "pipeline", what, f"add {_INTENTS} or {_MODEL}, or take the slot away")
+    first = next((names.index(name) for name in names if name in _GENERATORS), None)
+    if first is not None and _INTENTS in names and names.index(_INTENTS) > first:
+        _refuse(subject, "pipeline", f"{_INTENTS} stands behind {names[first]}", "let it come first")
+    for part in _parts(subject, "pipeline"):
+        _check_router(subject, part)
+
+
+def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
+    name = str(part.get("name")).rpartition(".")[2]
+    calm, nlu = part.get("calm_entry"), part.get("nlu_entry")
+    has_nlu = isinstance(nlu, Mapping) and "sticky" in nlu and "non_sticky" in nlu
+    is_nlu_wrong = not has_nlu and (name == _INTENTS or nlu is not None)
+    if name in _ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
+        fix = "write `calm_entry` with `sticky`, and `nlu_entry` with `sticky` and `non_sticky`"
+        _refuse(subject, "pipeline", f"{name} does not say where messages go", fix)
+
+
+def _check_reset(subject: Subject) -> None:
+    slot = subject.domain.slots.get(_ROUTE)
+    has_slot = slot is not None and not slot.is_default and slot.type == "bool"
+    if has_slot or not subject.knows_slots or any(name in _ROUTERS for name in _names(subject)):
+        return
+    for flow in subject.project.flows.values():
+        for step in flow.steps:
+            if isinstance(step, ActionStep) and step.action == _RESET:
+                what = f"the step runs {_RESET}, and there is neither a router nor the slot {_ROUTE!r}"
+                subject.findings.add(catalogue.ENGINE_REFUSES, step.at, what, "take the step away")
+
+
+def _check_prompts(subject: Subject) -> None:
+    for key in ("pipeline", "policies"):
+        for part in _parts(subject, key):
+            name = part.get("prompt_template")
+            if not isinstance(name, str) or not name:
+                continue
+            try:
+                _JINJA.parse((Path(subject.root) / name).read_text(encoding="utf-8"))
+            except OSError:
+                what = f"the prompt {name!r} of {part.get('name')} cannot be read"
+                _refuse(subject, key, what, "write the path as it is seen from the project's folder")
+            except (TemplateSyntaxError, UnicodeDecodeError) as exc:
+                line = f", line {exc.lineno}" if isinstance(exc, TemplateSyntaxError) else ""
+                what = f"the prompt {name!r} of {part.get('name')} is no Jinja template{line}: {exc}"
+                _refuse(subject, key, what, "correct the template")
+
+
+def _check_model_groups(subject: Subject) -> None:
+    groups = subject.project.endpoints.get("model_groups")
+    listed = [group for group in (groups if isinstance(groups, list) else ()) if isinstance(group, Mapping)]
+    ids = [str(group.get("id")) for group in listed]
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        what = f"two of the model groups have the id {name!r}"
+        _refuse(subject, "model_groups", what, "give one of them another id", endpoints=True)
+    for group in listed:
+        models = group.get("models")
+        if isinstance(models, list) and len(models) > 1 and "router" not in group:
+            what = f"the model group {str(group.get('id'))!r} has several models and no router"
+            _refuse(subject, "model_groups", what, "add `router`, or keep one model", endpoints=True)
+    if not subject.project.endpoints_file:
+        return
+    for key in ("pipeline", "policies"):
+        for part in _parts(subject, key):
+            for what_for in ("llm", "embeddings"):
+                settings = part.get(what_for)
+                asked = settings.get("model_group") if isinstance(settings, Mapping) else None
+                if asked and str(asked) not in ids:
+                    what = f"{part.get('name')} asks the model group {str(asked)!r}, which endpoints.yml does not have"
+                    _refuse(subject, key, what, "add it to `model_groups`, or correct the name")
+
+
+def _check_meta_maps(subject: Subject) -> None:
+    servers = subject.project.endpoints.get("mcp_servers")
+    for server in servers if isinstance(servers, list) else ():
+        meta_map = server.get("meta_map") if isinstance(server, Mapping) else None
+        pairs = meta_map.get("from_slots") if isinstance(meta_map, Mapping) else None
+        for pair in pairs if isinstance(pairs, list) else ():
+            name = pair.get("slot") if isinstance(pair, Mapping) else None
+            if isinstance(name, str) and subject.lacks_slot(name):
+                what = (
+                    f"the `meta_map` of {server.get('name')!r} takes the slot {name!r}, which the domain does not have"
+                )
+                _refuse(subject, "mcp_servers", what, "add the slot, or correct the name", endpoints=True)

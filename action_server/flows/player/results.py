@@ -1,0 +1,101 @@
+"""What jobs come to while flows are played: it goes to the conversation here, where an engine would be asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from action_server.assembly import Assembly
+from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.engine_settings import Route
+from action_server.jobs.finding import find_jobs
+from action_server.jobs.handover import DELIVER
+from action_server.jobs.opening import running_jobs
+
+# Seconds: how long somebody waits for a job, and how often its state is looked at.
+PATIENCE, _LOOK = 60.0, 0.1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job has to say in a conversation, and the slots it sets there."""
+
+    job_id: str
+    conversation: str
+    texts: tuple[str, ...]
+    slots: dict[str, Any]
+
+
+class Results:
+    """The results of jobs that actions ask for in this process."""
+
+    def __init__(self) -> None:
+        self._results: list[Result] = []
+        self._arrived = asyncio.Event()
+        # In how many seconds a job is due; None if there is none.
+        self._next_due: Callable[[], Awaitable[float | None]] = _never
+
+    def take(self, conversation: str) -> list[Result]:
+        """Return what has come for a conversation, and forget it."""
+        found = [one for one in self._results if one.conversation == conversation]
+        self._results = [one for one in self._results if one.conversation != conversation]
+        self._arrived.clear()
+        return found
+
+    async def wait(self, is_interrupted: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until something has come, no job is left that is due soon, or somebody interrupts; tell which it is.
+
+        Returns whether something has come. Raises `DatabaseError`.
+        """
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while not self._arrived.is_set():
+            is_over = not await self.is_pending() or asyncio.get_running_loop().time() > end
+            # Once more: it may have come while the queue was asked.
+            if self._arrived.is_set() or is_over or is_interrupted():
+                break
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), _LOOK)
+        return self._arrived.is_set()
+
+    async def is_pending(self) -> bool:
+        """Tell whether a job is running or due soon. Raises `DatabaseError`."""
+        due = await self._next_due()
+        return due is not None and due <= PATIENCE
+
+    @asynccontextmanager
+    async def running(self, assembly: Assembly) -> AsyncIterator[None]:
+        """Run the jobs of a package within the block, if it has any."""
+        opened = assembly.readiness.services
+        if opened is None or opened.jobs is None:
+            yield
+            return
+        queue: Any = opened.jobs
+        opened.own_jobs = {DELIVER: Job(self._deliver, DELIVER, Rules(retries=0))}
+        package = assembly.settings.actions
+        names = [*find_jobs(package), DELIVER]
+        async with running_jobs(package, opened, assembly.executor.threads, max(assembly.settings.jobs, 1)):
+            self._next_due = lambda: queue.next_due(names)
+            yield
+            self._next_due = _never
+
+    async def _deliver(
+        self,
+        job_id: str,
+        job: str,
+        conversation: str,
+        texts: list[str],
+        slots: dict[str, Any],
+        intent: str | None,
+        route: Route | None,
+        origin: dict[str, Any],
+    ) -> None:
+        # By whatever route: here nothing is in between.
+        self._results.append(Result(job_id, conversation, tuple(texts), slots))
+        self._arrived.set()
+
+
+async def _never() -> float | None:
+    return None

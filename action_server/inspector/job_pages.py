@@ -1,0 +1,158 @@
+"""The pages about jobs: all of them, and one with its runs, the call that asked for it, and another try."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sanic import HTTPResponse, Request
+from sanic.exceptions import NotFound
+from sanic.response import redirect
+
+from action_server.errors import DatabaseError, JobError
+from action_server.inspector.calls_file import Wanted
+from action_server.inspector.kept import CallRow
+from action_server.inspector.pages import Inspector, Routes
+from action_server.source import one_line
+from action_server.telemetry.durations import length
+
+if TYPE_CHECKING:
+    from action_server.jobs.overview import JobShown
+    from action_server.jobs.queue import JobQueue
+
+_STATES = ("parked", "running", "waiting", "cancelled", "done")
+_JOBS, _RUNS, _OF_A_CALL = 100, 50, 20
+_LONGEST_ID = 32
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job, when it was asked for, in seconds since 1970, and the call that did, if it is kept."""
+
+    job: JobShown
+    asked_at: float
+    call: CallRow | None
+
+    @property
+    def note(self) -> str:
+        """What there is to know of it at a glance."""
+        job, parts = self.job, []
+        if job.state == "waiting" and job.due_in is not None:
+            parts.append("due" if job.due_in <= 0 else f"in {length(job.due_in)}")
+        if job.state == "running":
+            if job.due_in is not None and job.due_in <= 0:
+                parts.append(f"silent for {length(-job.due_in)}")
+            parts.append("" if job.progress is None else f"{job.progress:.0%}")
+            parts.append(job.said or "")
+        return "; ".join(part for part in (*parts, job.problem or "") if part)
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it was given up."""
+        return self.job.state == "parked"
+
+
+class JobPages:
+    """The queue as its database has it, whichever worker runs what."""
+
+    def __init__(self, inspector: Inspector, routes: Routes) -> None:
+        self._inspector = inspector
+        routes.add("/jobs", self.all)
+        routes.add("/jobs/<id:str>", self.one)
+        routes.add("/jobs/<id:str>/retry", self.retry, runs=True)
+        routes.add("/jobs/<id:str>/cancel", self.cancel, runs=True)
+
+    async def all(self, request: Request) -> HTTPResponse:
+        """Show the jobs: those that need somebody first."""
+        state = request.args.get("state", "")
+        states = (state,) if state in _STATES else _STATES
+        problem = ""
+        found: Sequence[JobShown] = []
+        try:
+            found = await self._listed(states)
+        except DatabaseError as exc:
+            problem = one_line(exc)
+        shown = {
+            "problem": problem,
+            "has_jobs": self._inspector.queue is not None,
+            "states": ("", *_STATES),
+            "state": state,
+        }
+        return await self._inspector.page("jobs.html", lambda: {**shown, "jobs": self._views(found)})
+
+    async def one(self, request: Request, id: str) -> HTTPResponse:
+        """Show one job."""
+        return await self._shown(id)
+
+    async def retry(self, request: Request, id: str) -> HTTPResponse:
+        """Let a job that was given up be run again, and show it."""
+        from action_server.jobs.definitions import Rules
+        from action_server.jobs.overview import retry_job
+
+        queue, job = self._queue, await self._find(id)
+        if not await retry_job(queue.database, job.id, Rules.deadline):
+            return await self._shown(id, f"It is {job.state}: only what is parked or cancelled can be run again.")
+        queue.wake()
+        return redirect(f"/inspector/jobs/{job.id}", status=303)
+
+    async def cancel(self, request: Request, id: str) -> HTTPResponse:
+        """Cancel a job, and show it."""
+        job = await self._find(id)
+        before = await self._queue.cancel(job.id)
+        if before not in ("waiting", "running", "parked"):
+            return await self._shown(id, f"It is {before}: there is nothing to cancel.")
+        return redirect(f"/inspector/jobs/{job.id}", status=303)
+
+    @property
+    def _queue(self) -> JobQueue:
+        if self._inspector.queue is None:
+            raise NotFound("this server has no jobs")
+        return self._inspector.queue
+
+    async def _find(self, id: str) -> JobShown:
+        from action_server.jobs.overview import find_jobs_by_start
+
+        found = await find_jobs_by_start(self._queue.database, id) if len(id) == _LONGEST_ID else []
+        if not found:
+            raise NotFound("there is no such job any more")
+        return found[0]
+
+    async def _listed(self, states: Sequence[str]) -> Sequence[JobShown]:
+        from action_server.jobs.overview import list_jobs
+
+        queue = self._inspector.queue
+        return [] if queue is None else await list_jobs(queue.database, states, None, _JOBS)
+
+    async def _shown(self, id: str, problem: str = "") -> HTTPResponse:
+        from action_server.jobs.overview import contents_of_job
+
+        job = await self._find(id)
+        contents = None
+        if not self._inspector.hides_values:
+            contents = await contents_of_job(self._queue.database, job.id)
+        values = {"problem": problem, "contents": contents, "newest": None}
+        return await self._inspector.page("job.html", lambda: {**values, **self._about(job)}, 409 if problem else 200)
+
+    def _about(self, job: JobShown) -> Mapping[str, Any]:
+        view = self._views([job])[0]
+        return {"view": view, "job": job, "rows": self._inspector.file.find(Wanted(job.id), _RUNS)}
+
+    def _views(self, jobs: Sequence[JobShown]) -> list[JobView]:
+        now = time.time()
+        calls = self._inspector.file.calls_with({job.request_id for job in jobs if job.request_id})
+        return [JobView(job, now - job.age, calls.get(job.request_id)) for job in jobs]
+
+
+async def jobs_of(inspector: Inspector, request_id: str) -> Sequence[JobShown]:
+    """Return the jobs that a call asked for; none if nobody can say."""
+    if inspector.queue is None or not request_id:
+        return []
+    from action_server.jobs.overview import jobs_of_request
+
+    try:
+        return await asyncio.wait_for(jobs_of_request(inspector.queue.database, request_id, _OF_A_CALL), 2.0)
+    except (DatabaseError, JobError, asyncio.TimeoutError):
+        return []

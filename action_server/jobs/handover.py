@@ -1,0 +1,96 @@
+"""What a run wants to have said in a conversation: collected while it runs, handed over to a job of its own.
+
+That job, which the worker has beside those of the package, has tries and pauses of its own: an engine that is down
+repeats no work. Its key is the first job's id, so that a run which is repeated after a kill is handed over once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from action_server.errors import JobError
+from action_server.jobs.engine_settings import Route
+from action_server.jobs.origin import Origin
+from action_server.jobs.queue import Claimed, Order
+from action_server.jobs.values import encode
+
+# The job that delivers.
+DELIVER = "action_server.deliver"
+# Seconds after which nobody waits for an answer any more; the setting `delivery.deadline` says otherwise.
+DEADLINE = 3600.0
+
+_TEXTS = TypeAdapter[Any](list[str])
+_SLOTS = TypeAdapter[Any](dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is to be said and set, where, and by which route: None lets the worker choose.
+
+    ``job_id`` and ``job`` are those of the job whose result it is.
+    """
+
+    job_id: str
+    job: str
+    conversation: str
+    texts: Sequence[str] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    intent: str | None = None
+    route: Route | None = None
+    origin: Origin = field(default_factory=Origin)
+
+    def with_more(
+        self,
+        texts: str | Sequence[str],
+        slots: Mapping[str, Any] | None,
+        to: str | None,
+        intent: str | None,
+        route: Route | None,
+    ) -> Delivery:
+        """Return it with what one call of ``delivers`` adds. Raises :class:`JobError`, which repeats no value."""
+        what = f"job {self.job}: what it delivers"
+        more = [texts] if isinstance(texts, str) else list(texts)
+        added = json.loads(encode(_TEXTS, more, f"{what}: a text"))
+        if not all(text.strip() for text in added):
+            raise JobError(f"{what}: a text is empty")
+        values = json.loads(encode(_SLOTS, dict(slots or {}), f"{what}: a slot"))
+        moved = to is not None and to != self.conversation
+        return replace(
+            self,
+            texts=[*self.texts, *added],
+            slots={**self.slots, **values},
+            conversation=self.conversation if to is None else to,
+            # Nothing is known of the engine and channel of another conversation.
+            origin=Origin() if moved else self.origin,
+            intent=intent or self.intent,
+            route=route or self.route,
+        )
+
+    def as_order(self, claimed: Claimed, deadline: float) -> Order:
+        """Return the order of the job that delivers it, which belongs to the same call."""
+        arguments = {
+            "job_id": self.job_id,
+            "job": self.job,
+            "conversation": self.conversation,
+            "texts": self.texts,
+            "slots": self.slots,
+            "intent": self.intent,
+            "route": self.route,
+            "origin": self.origin.as_json(),
+        }
+        text = json.dumps(arguments)
+        return Order(
+            DELIVER,
+            text,
+            0.0,
+            deadline,
+            key=f"result of {self.job_id}",
+            conversation=self.conversation,
+            request_id=claimed.request_id,
+            traceparent=claimed.traceparent,
+        )

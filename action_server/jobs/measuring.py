@@ -1,0 +1,62 @@
+"""How many jobs of each name wait, run and are parked, and how late the oldest is: what metrics show of the queue.
+
+It costs the same whatever the queue holds: no more than so many rows are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from action_server.database import Database
+from action_server.jobs.claiming import Times
+from action_server.jobs.table import is_counted, jobs
+
+# Of one name and state; where there are more, this is what is said.
+MOST_COUNTED = 10_000
+_STATES = ("waiting", "running", "parked")
+
+
+class Depth(NamedTuple):
+    """The jobs of one name; ``late`` is for how many seconds the oldest one could have been running."""
+
+    waiting: int
+    running: int
+    parked: int
+    late: float
+
+
+async def measure(
+    database: Database, names: Collection[str], times: Times, known: Mapping[str, float]
+) -> Mapping[str, Depth]:
+    """Return the depth of the queue for each name; ``known`` is the clock, if ``times`` want one.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+
+    async def count(connection: AsyncConnection) -> Mapping[str, Depth]:
+        found = {}
+        for name in names:
+            parts = [_count(name, state).label(state) for state in _STATES]
+            late = times.started - _first_due(name)
+            row = (await connection.execute(select(*parts, late.label("late")), known)).mappings().one()
+            waiting, running, parked = (row[state] for state in _STATES)
+            found[name] = Depth(waiting, running, parked, max(0.0, row["late"] or 0.0))
+        return found
+
+    return await database.read(count)
+
+
+def _count(name: str, state: str) -> ScalarSelect[int]:
+    # In the index's own words: one of some rows is used only where it is plain that all that is asked for is in it.
+    in_index = jobs.c.due_at.is_not(None) if state == "waiting" else is_counted
+    rows = select(jobs.c.id).where(jobs.c.name == name, jobs.c.state == state, in_index)
+    return select(func.count()).select_from(rows.limit(MOST_COUNTED).subquery()).scalar_subquery()
+
+
+def _first_due(name: str) -> ScalarSelect[float]:
+    return select(func.min(jobs.c.due_at)).where(jobs.c.name == name, jobs.c.due_at.is_not(None)).scalar_subquery()

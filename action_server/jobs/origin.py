@@ -1,0 +1,80 @@
+"""Where a job was asked for: what the call told of its engine and channel, kept with the job's arguments.
+
+It stands in the arguments' JSON under the one name that no parameter can have, so that every queue keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from action_server.protocol.calls import Call
+from action_server.protocol.tool_calls import ToolCall
+from action_server.runtime.engine_call import engine_call
+
+ORIGIN = ""
+# What stands for the channel of a call that came as a tool's.
+TOOLS = "mcp"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the call that asked for a job told.
+
+    Attributes:
+        channel: the engine's name of the channel the user wrote on last, :data:`TOOLS` for a tool; empty if unknown.
+        version: the engine's own.
+        has_flows: a flow was running.
+        has_user: the user had said something, so that a conversation without a message is another one.
+    """
+
+    channel: str = ""
+    version: str = ""
+    has_flows: bool = False
+    has_user: bool = False
+
+    @classmethod
+    def of(cls, call: Call | None) -> Origin:
+        """Return what a call tells."""
+        if call is None:
+            return cls()
+        if isinstance(call, ToolCall):
+            return cls(channel=TOOLS)
+        latest = call.part("latest_message") or {}
+        return cls(
+            channel=str(call.part("latest_input_channel") or ""),
+            version=str(call.version or ""),
+            has_flows=bool(call.part("stack")),
+            has_user=latest.get("text") is not None,
+        )
+
+    @classmethod
+    def here(cls) -> Origin:
+        """Return that of the action that is running."""
+        return cls.of(engine_call.get())
+
+    @classmethod
+    def read(cls, written: Any) -> Origin:
+        """Return what :meth:`as_json` made a mapping of; another version may have written it."""
+        known = written if isinstance(written, dict) else {}
+        return cls(**{name: known[name] for name in cls.__dataclass_fields__ if name in known})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is known, as a mapping of JSON."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def add_origin(arguments: str, origin: Origin) -> str:
+    """Return the JSON text of a job's arguments with where it was asked for."""
+    told = origin.as_json()
+    if not told:
+        return arguments
+    rest = arguments[1:] if arguments == "{}" else f", {arguments[1:]}"
+    return f"{{{json.dumps(ORIGIN)}: {json.dumps(told)}{rest}"
+
+
+def read_origin(arguments: str) -> Origin:
+    """Return where the job of these arguments was asked for."""
+    stored = json.loads(arguments)
+    return Origin.read(stored.get(ORIGIN) if isinstance(stored, dict) else None)
