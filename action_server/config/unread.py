@@ -39,9 +39,9 @@ def unread_in_surroundings(settings: Settings, environment: Mapping[str, str]) -
     for where, meant in settings.blocks.misspelt:
         yield Unread(where, f"nobody reads it; did you mean {meant!r}?")
     for variable, value in environment.items():
-        ours = _meant_by(variable) if value else None
-        if ours is not None:
-            yield Unread(variable, f"nobody reads it; did you mean {ours!r}?")
+        nearest = _meant_by(variable) if value else None
+        if nearest is not None:
+            yield Unread(variable, f"nobody reads it; did you mean {nearest!r}?")
 
 
 def _meant_by(variable: str) -> str | None:
