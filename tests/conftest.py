@@ -23,6 +23,8 @@ pytest.register_assert_rewrite(
     "tests.action_server.idempotency.store_fixtures",
     "tests.action_server.jobs.job_fixtures",
     "tests.actions.scheduling.caldav.caldav_servers",
+    "tests.actions.scheduling.calendar_contract",
+    "tests.actions.scheduling.scheduling_contract",
     "tests.actions.transport.transport_fixtures",
 )
 

@@ -197,7 +197,9 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong, and how the verb is used if that is short: forty flags would hide the reason."""
         if self.format_usage().count("\n") <= _SHORT_USAGE:
             super().error(message)
-        self.exit(2, f"{self.prog}: error: {message}; `{self.prog} --help` lists the flags\n")
+        # Who hears the nearest name needs no list.
+        more = "" if message.endswith("?") else f"; `{self.prog} --help` lists the flags"
+        self.exit(2, f"{self.prog}: error: {message}{more}\n")
 
     @property
     def flags(self) -> list[str]:

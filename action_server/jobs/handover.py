@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from action_server.errors import JobError
 from action_server.jobs.engine_settings import Route
 from action_server.jobs.origin import Origin
-from action_server.jobs.queue import Claimed, Order
 from action_server.jobs.values import encode
+
+if TYPE_CHECKING:
+    # Whoever has no jobs need not pay for SQLAlchemy.
+    from action_server.jobs.queue import Claimed, Order
 
 # The job that delivers.
 DELIVER = "action_server.deliver"
@@ -84,6 +87,8 @@ class Delivery:
             "origin": self.origin.as_json(),
         }
         text = json.dumps(arguments)
+        from action_server.jobs.queue import Order
+
         return Order(
             DELIVER,
             text,

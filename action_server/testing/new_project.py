@@ -167,9 +167,7 @@ def files_beside(actions: list[str]) -> dict[str, str]:
     adopted["Dockerfile"] = adopted["Dockerfile"].replace("COPY actions.py endpoints.yml ./", "COPY . .")
     # A requirements.txt that exists says nothing of this server.
     for name in ("Dockerfile", ".github/workflows/check.yml"):
-        for install in ("pip install", "pip install --no-cache-dir"):
-            with_server = f"{install} './{_WHEEL}[flows]' pytest -r requirements.txt"
-            adopted[name] = adopted[name].replace(f"{install} -r requirements.txt", with_server)
+        adopted[name] = adopted[name].replace("-r requirements.txt", f"'./{_WHEEL}[flows]' pytest -r requirements.txt")
         adopted[name] = _HOW_TO_MAKE_THE_WHEEL + adopted[name]
     lines = adopted[".github/workflows/check.yml"].splitlines(keepends=True)
     adopted[".github/workflows/check.yml"] = "".join(line for line in lines if "flows test" not in line)

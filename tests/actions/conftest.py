@@ -14,11 +14,6 @@ from actions.booking import BookingDesk
 from actions.scheduling.embedded import EmbeddedBackend
 from tests.actions.clinic import FixedClock, booking_desk, open_backend
 
-# Before they are imported: their assertions explain themselves then, as those of test files do.
-pytest.register_assert_rewrite(
-    "tests.actions.scheduling.calendar_contract", "tests.actions.scheduling.scheduling_contract"
-)
-
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:

@@ -20,16 +20,21 @@ def test_nothing_is_found_where_nothing_is_wrong(bot: Path) -> None:
     assert examine_bot(bot, {"action_endpoint": OPEN}) == []
 
 
+# Of databases, where the tests run in a container themselves.
+OF_CONTAINERS = {"sqlite-container", "jobs-sqlite"}
+
+
 def test_of_this_repository_only_the_open_door_is_found_where_somebody_opens_it() -> None:
     """Its endpoints.yml has no credentials, as everybody starts; with default settings that is no finding."""
-    assert json.loads(run(ROOT, ["doctor", "--json"]).stdout)["findings"] == []
 
-    ended = run(ROOT, ["doctor", "--json", "--host", "0.0.0.0"])  # noqa: S104 - the fault
+    def found(*flags: str) -> list[tuple[str, str]]:
+        ended = run(ROOT, ["doctor", "--json", *flags])
+        assert ended.returncode == 0
+        every = json.loads(ended.stdout)["findings"]
+        return [(f["rule"], f["where"]) for f in every if f["rule"] not in OF_CONTAINERS]
 
-    assert ended.returncode == 0
-    assert [(f["rule"], f["where"]) for f in json.loads(ended.stdout)["findings"]] == [
-        ("public-without-auth", "setting host")
-    ]
+    assert found() == []
+    assert found("--host", "0.0.0.0") == [("public-without-auth", "setting host")]  # noqa: S104 - the fault
 
 
 CODES: list[tuple[str, str, list[str], int]] = [

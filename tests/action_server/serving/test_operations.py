@@ -237,10 +237,13 @@ async def test_an_action_marked_as_such_runs_once_in_two_workers(tmp_path: Path)
     """
     project(tmp_path, {"actions.py": text})
     with server(tmp_path, "--workers", "2", "--database", str(tmp_path / "once.sqlite3")) as running:
-        replies = await asyncio.gather(*(post(f"{running.url}/webhook", "action_once") for _ in range(20)))
+        again = webhook_request("action_once", sender="tester")
+        async with aiohttp.ClientSession() as session:
+            sent = [session.post(f"{running.url}/webhook", json=again) for _ in range(20)]
+            replies = [(reply.status, await reply.json()) for reply in await asyncio.gather(*sent)]
 
-    assert {status for status, _, _ in replies} == {200}
-    assert len({body["responses"][0]["text"] for _, body, _ in replies}) == 1
+    assert {status for status, _ in replies} == {200}
+    assert len({body["responses"][0]["text"] for _, body in replies}) == 1
     assert (tmp_path / "runs").read_text() == "run\n"
 
 
