@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 from action_server.config import unread
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Connections the kernel holds while all workers are busy starting; an engine opens one for each call.
 _BACKLOG = 1024
+_PORTS_NOBODY_IS_GIVEN, _TRIES = range(20_000, 32_000), 20
 # What to do where an address cannot be had.
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "; stop the other server or choose another {flag}",
@@ -100,8 +102,20 @@ def _with_grpc_port(settings: Settings) -> Settings:
     if not settings.has_grpc:
         return settings
     name, wanted = ("port", settings.port) if settings.grpc else ("grpc_port", settings.grpc_port or 0)
-    with closing(listen(settings.host, wanted, f"--{name.replace('_', '-')}")) as sock:
-        return settings.model_copy(update={name: sock.getsockname()[1]}) if wanted == 0 else settings
+    flag = f"--{name.replace('_', '-')}"
+    with closing(listen(settings.host, wanted, flag) if wanted else _listen_anywhere(settings.host, flag)) as sock:
+        return settings if wanted else settings.model_copy(update={name: sock.getsockname()[1]})
+
+
+def _listen_anywhere(host: str, flag: str) -> socket.socket:
+    """Listen on a port that is free and that no connection of others gets before gRPC listens there itself.
+
+    Those get theirs from the kernel, above 32768 on Linux and above 49152 elsewhere.
+    """
+    for port in random.sample(_PORTS_NOBODY_IS_GIVEN, _TRIES):
+        with suppress(SettingsError):
+            return listen(host, port, flag)
+    return listen(host, 0, flag)
 
 
 def _http_flag(settings: Settings) -> str:
