@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,3 +77,36 @@ def _large_nodes(node: dict[str, Any], most: int) -> Iterator[str]:
             yield f"{node['Node Type']} of {node.get('Relation Name')} by {node.get('Index Name')}: {read:.0f} rows"
     for child in node.get("Plans", ()):
         yield from _large_nodes(child, most)
+
+
+class MachineSteps:
+    """How many instructions SQLite's virtual machine has taken, of databases opened within :func:`machine_steps`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def note(self) -> int:
+        """Count one; called by SQLite, which goes on after a 0."""
+        self.count += 1
+        return 0
+
+    async def of(self, operation: Callable[[], Awaitable[object]]) -> int:
+        """Return how many an operation takes."""
+        before = self.count
+        await operation()
+        return self.count - before
+
+
+@contextmanager
+def machine_steps() -> Iterator[MachineSteps]:
+    """Count the steps of every SQLite connection that is opened within the block, for as long as it lives."""
+    steps = MachineSteps()
+
+    def watch(connection: Any, _entry: object) -> None:
+        connection.driver_connection._conn.set_progress_handler(steps.note, 1)
+
+    event.listen(Engine, "connect", watch)
+    try:
+        yield steps
+    finally:
+        event.remove(Engine, "connect", watch)

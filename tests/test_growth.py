@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from rasa_sdk.events import SlotSet
-from sqlalchemy import Engine, event
 
 from action_server.assembly import CallHandler
 from action_server.flows.check import checking
@@ -32,6 +31,7 @@ from tests.action_server.flows.bots import NOON, webhook
 from tests.action_server.serving.http.raw_calls import GOOD, connected, request, serving
 from tests.actions.walk_of_the_databases import store_steps
 from tests.counting import Entered, functions_of, functions_of_async
+from tests.statements import machine_steps
 
 CountSteps = Callable[[Callable[[], Awaitable[object]]], Awaitable[int]]
 
@@ -141,29 +141,10 @@ async def test_values_that_are_all_different_leave_nothing_behind() -> None:
 @asynccontextmanager
 async def counted_store(path: Path, rows: int) -> AsyncIterator[tuple[IdempotencyStore, CountSteps]]:
     """Open a store of so many rows, and give with it what counts the steps of SQLite's virtual machine."""
-    steps = 0
-
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    def watch(connection: Any, _entry: object) -> None:
-        connection.driver_connection._conn.set_progress_handler(step, 1)
-
-    event.listen(Engine, "connect", watch)
-    try:
+    with machine_steps() as steps:
         store = await IdempotencyStore.open(f"sqlite:///{path}")
-    finally:
-        event.remove(Engine, "connect", watch)
     await store._database.write(lambda connection: history.fill_store(connection, rows, time.time() + 3600))
-
-    async def count(operation: Callable[[], Awaitable[object]]) -> int:
-        before = steps
-        await operation()
-        return steps - before
-
-    yield store, count
+    yield store, steps.of
     await store.close(grace=0)
 
 

@@ -18,10 +18,9 @@ from action_server.delivery.store import DeliveryStore
 from action_server.errors import DeliveryError, SettingsError
 from action_server.jobs.asking import running_job
 from action_server.jobs.definitions import Job, Rules
-from action_server.jobs.engine_settings import DeliverySettings, Route
-from action_server.jobs.handover import DELIVER, Delivery
+from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.handover import Delivery, delivering
 from action_server.jobs.marks import MARK, is_marked
-from action_server.jobs.origin import Origin
 
 logger = logging.getLogger(__name__)
 
@@ -45,21 +44,10 @@ class Deliverer:
         """The job that a worker runs beside those of the package."""
         settings = self._settings
         rules = Rules(_MANY, _BACKOFF, _LONGEST_BACKOFF, _REQUESTS * settings.timeout, settings.deadline)
-        return Job(self.deliver, DELIVER, rules)
+        return delivering(self.deliver, rules)
 
-    async def deliver(
-        self,
-        job_id: str,
-        job: str,
-        conversation: str,
-        texts: list[str],
-        slots: dict[str, Any],
-        intent: str | None,
-        route: Route | None,
-        origin: dict[str, Any],
-    ) -> str:
+    async def deliver(self, delivery: Delivery) -> str:
         """Deliver the result of a job, unless it is there; return the route. Raises :class:`DeliveryError`."""
-        delivery = Delivery(job_id, job, conversation, texts, slots, intent, route, Origin.read(origin))
         choice = choose_unseen(delivery, self._settings)
         try:
             if choice is None:
@@ -69,7 +57,8 @@ class Deliverer:
         except SettingsError as exc:
             # A file of a secret that cannot be read.
             raise DeliveryError(str(exc)) from exc
-        logger.info("delivery.done", extra={"job_id": job_id, "of": job, "route": choice.route, "why": choice.why})
+        facts = {"job_id": delivery.job_id, "of": delivery.job, "route": choice.route, "why": choice.why}
+        logger.info("delivery.done", extra=facts)
         return choice.route
 
     async def _through_engine(self, delivery: Delivery) -> Choice:

@@ -44,7 +44,8 @@ async def open_delivery(
         raise SettingsError("database", one_line(exc)) from exc
     deliverer = Deliverer(settings, store, await _open_engine(stack, settings))
     opened.deliveries = store
-    opened.own_jobs = {deliverer.job.name: deliverer.job}
+    job = deliverer.job
+    opened.own_jobs = {job.name: job}
 
 
 async def _open_engine(stack: AsyncExitStack, settings: DeliverySettings) -> Engine | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.delivery.table import deliveries, metadata
-from action_server.idempotency.host_clock import host_clock
+from action_server.idempotency.host_clock import host_clock, plain_clock
 from action_server.idempotency.table import time_of
 
 # Seconds. What nobody picks up is deleted after a week, what was picked up an hour later.
@@ -35,7 +34,7 @@ class DeliveryStore:
 
     def __init__(self, database: Database, clock: Callable[[], float] | None = None) -> None:
         self._database = database
-        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._clock = clock or plain_clock(database)
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
     @classmethod

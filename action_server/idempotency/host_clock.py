@@ -44,8 +44,13 @@ async def host_clock(database: Database) -> Callable[[], float] | None:
     """
     boot = _boot()
     if database.dialect != "sqlite" or boot is None:
-        return time.time if database.dialect == "sqlite" else None
+        return plain_clock(database)
     return partial(_since, await database.write(partial(_agree, boot)))
+
+
+def plain_clock(database: Database) -> Callable[[], float] | None:
+    """Return the clock as it is of a SQLite file's host; None for a database that has its own."""
+    return time.time if database.dialect == "sqlite" else None
 
 
 async def host_clock_as_agreed(database: Database) -> Callable[[], float] | None:

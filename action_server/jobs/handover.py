@@ -7,13 +7,14 @@ repeats no work. Its key is the first job's id, so that a run which is repeated 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from action_server.errors import JobError
+from action_server.jobs.definitions import Job, Rules
 from action_server.jobs.engine_settings import Route
 from action_server.jobs.origin import Origin
 from action_server.jobs.values import encode
@@ -99,3 +100,21 @@ class Delivery:
             request_id=claimed.request_id,
             traceparent=claimed.traceparent,
         )
+
+
+def delivering(take: Callable[[Delivery], Awaitable[Any]], rules: Rules) -> Job[..., Any]:
+    """Return the job that delivers: it reads what :meth:`Delivery.as_order` wrote, and hands it to ``take``."""
+
+    async def deliver(
+        job_id: str,
+        job: str,
+        conversation: str,
+        texts: list[str],
+        slots: dict[str, Any],
+        intent: str | None,
+        route: Route | None,
+        origin: dict[str, Any],
+    ) -> Any:
+        return await take(Delivery(job_id, job, conversation, texts, slots, intent, route, Origin.read(origin)))
+
+    return Job(deliver, DELIVER, rules)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
+from action_server.idempotency.host_clock import plain_clock
 from action_server.idempotency.table import started_of, time_of
 from action_server.jobs.claiming import BESIDE, Looking, looking_for, times_of
 from action_server.jobs.endings import End, Endings, ending
@@ -91,7 +91,7 @@ class JobQueue:
         self.lease = lease
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
-        self._clock = clock or (time.time if database.dialect == "sqlite" else None)
+        self._clock = clock or plain_clock(database)
         self._times = times_of(is_given=self._clock is not None)
         self._endings = Endings(self._write_done)
         # Of the two statements that lock several of our rows, in any order: at once, each could wait for the other.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine, event
 
 from actions.database import open_database
 from benchmarks import history
 from tests.actions.walk_of_the_databases import Steps, crm_steps, ledger_steps
+from tests.statements import machine_steps
 
 ROWS = 500
 # What counts what waits, or looks at a page of it, is about as much as there is: once a minute.
@@ -18,30 +16,15 @@ LINEAR = frozenset({"what waits", "what is not queued"})
 
 async def counted(path: Path, rows: int) -> dict[str, int]:
     """Return for each operation how many instructions SQLite's virtual machine took for it."""
-    steps = 0
-
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    def watch(connection: Any, _entry: object) -> None:
-        connection.driver_connection._conn.set_progress_handler(step, 1)
-
-    event.listen(Engine, "connect", watch)
-    try:
+    with machine_steps() as steps:
         database = await open_database(path)
-    finally:
-        event.remove(Engine, "connect", watch)
     await database.write(lambda connection: history.fill_bookings(connection, rows))
     await database.write(lambda connection: history.fill_contacts(connection, rows))
     await database.write(lambda connection: history.fill_outbox(connection, rows))
     found = {}
     walks: list[Steps] = [ledger_steps(database), crm_steps(database)]
     for name, operation in ((name, one) for walk in walks for name, one in walk.items()):
-        before = steps
-        await operation()
-        found[name] = steps - before
+        found[name] = await steps.of(operation)
     await database.close()
     return found
 

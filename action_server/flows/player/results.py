@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_server.assembly import Assembly
-from action_server.jobs.definitions import Job, Rules
-from action_server.jobs.engine_settings import Route
+from action_server.jobs.definitions import Rules
 from action_server.jobs.finding import find_jobs
-from action_server.jobs.handover import DELIVER
+from action_server.jobs.handover import DELIVER, Delivery, delivering
 from action_server.jobs.opening import running_jobs
 
 # Seconds: how long somebody waits for a job, and how often its state is looked at.
@@ -73,7 +72,7 @@ class Results:
             yield
             return
         queue: Any = opened.jobs
-        opened.own_jobs = {DELIVER: Job(self._deliver, DELIVER, Rules(retries=0))}
+        opened.own_jobs = {DELIVER: delivering(self._deliver, Rules(retries=0))}
         package = assembly.settings.actions
         names = [*find_jobs(package), DELIVER]
         async with running_jobs(package, opened, assembly.executor.threads, max(assembly.settings.jobs, 1)):
@@ -81,19 +80,10 @@ class Results:
             yield
             self._next_due = _never
 
-    async def _deliver(
-        self,
-        job_id: str,
-        job: str,
-        conversation: str,
-        texts: list[str],
-        slots: dict[str, Any],
-        intent: str | None,
-        route: Route | None,
-        origin: dict[str, Any],
-    ) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         # By whatever route: here nothing is in between.
-        self._results.append(Result(job_id, conversation, tuple(texts), slots))
+        texts = tuple(delivery.texts)
+        self._results.append(Result(delivery.job_id, delivery.conversation, texts, dict(delivery.slots)))
         self._arrived.set()
 
 

@@ -33,7 +33,8 @@ class Postbox:
         texts, slots = delivery.pop("texts", ["It is ready."]), delivery.pop("slots", {})
         origin = {"channel": "callback", "version": "3.6.21", "has_user": True}
         known = {"intent": None, "route": None, "origin": origin, **delivery}
-        return await self.deliverer.deliver(job_id, "summary", conversation, texts, slots, **known)
+        route: str = await self.deliverer.job(job_id, "summary", conversation, texts, slots, **known)
+        return route
 
 
 Opening = Callable[..., Any]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
@@ -17,7 +16,7 @@ from action_server.jobs.queue import JobQueue
 from action_server.jobs.table import metadata
 from benchmarks import history
 from tests.action_server.jobs.job_fixtures import claim_one, order
-from tests.statements import Statements, analyse, large_reads, statements_of_this_process
+from tests.statements import Statements, analyse, large_reads, machine_steps, statements_of_this_process
 
 pytest_plugins = ["tests.databases"]
 
@@ -74,27 +73,12 @@ def steps_of(queue: JobQueue) -> Mapping[str, Callable[[], Awaitable[object]]]:
 
 async def counted(path: Path, rows: int) -> dict[str, int]:
     """Return for each operation how many instructions SQLite's virtual machine took for it."""
-    steps = 0
-
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    def watch(connection: Any, _entry: object) -> None:
-        connection.driver_connection._conn.set_progress_handler(step, 1)
-
-    event.listen(Engine, "connect", watch)
-    try:
+    with machine_steps() as steps:
         database = await Database.open(path, metadata.create_all)
-    finally:
-        event.remove(Engine, "connect", watch)
     await fill(database, rows)
     found = {}
     for name, operation in steps_of(JobQueue(database)).items():
-        before = steps
-        await operation()
-        found[name] = steps - before
+        found[name] = await steps.of(operation)
     await database.close()
     return found
 
