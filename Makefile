@@ -64,7 +64,7 @@ job-deaths: $(VENV)/.installed-dev  ## ten minutes of jobs while their workers, 
 proxies: $(VENV)/.installed-dev  ## a quarter of an hour of drains and deaths behind nginx, HAProxy, Apache and Caddy
 	$(BIN)/python -m benchmarks.proxies $(ARGS)
 
-growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in ten dimensions; needs wrk
+growth: $(VENV)/.installed-dev  ## measure in a quarter of an hour how cost grows in fifteen dimensions; needs wrk
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 clients: $(VENV)/.installed-dev  ## play the tools through every client of MCP, a quarter of an hour, and write the page of it

@@ -18,12 +18,12 @@ BEFORE = "6bf6db4"
 
 @functools.cache
 def checkout(commit: str) -> Path:
-    """Return a folder with the server's code as it was at a commit; it is removed when this process ends.
+    """Return a folder with the server's and the clinic's code as it was at a commit; it goes when this process ends.
 
     Raises:
         RuntimeError: the commit is not in this clone.
     """
-    command = ["git", "archive", commit, "action_server"]
+    command = ["git", "archive", commit, "action_server", "actions"]
     packed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # noqa: S603
     if packed.returncode:
         raise RuntimeError(f"commit {commit} is not in this clone; a shallow one needs `git fetch --unshallow` first")

@@ -1,7 +1,8 @@
-"""Measures how cost grows in ten dimensions: ``make growth``, or ``python -m benchmarks.growth --only slots,flows``.
+"""Measures how cost grows in fifteen dimensions: ``make growth``.
 
-It takes a quarter of an hour, fails where cost grows faster than the size (an exponent over 1.1) or memory over time,
-and puts a table and a plot into docs/performance.md. CPU time is measured, not the clock, so that a machine with other
+``python -m benchmarks.growth --only slots,flows`` renews some of them. It takes a quarter of an hour, fails
+where cost grows faster than the size (an exponent over 1.1) or memory over time, and puts a table and a plot into
+docs/performance.md. CPU time is measured, not the clock, so that a machine with other
 work changes little; the load of the machine is noted all the same.
 """
 
@@ -17,8 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_report, growth_served, growth_stored, load
+from benchmarks import growth_before, growth_peers, growth_report, growth_served, growth_stored, load
 from benchmarks.bench import about
+from benchmarks.commits import BEFORE
 from benchmarks.points import Point
 
 RESULT = Path(__file__).resolve().parent / "growth.json"
@@ -36,6 +38,11 @@ MEASURES: dict[str, tuple[Callable[[tuple[int, ...]], Iterator[Point]], tuple[in
     "flows": (lambda counts: growth_stored.measured("flows", counts), (10, 40, 160, 640)),
     "turns": (lambda counts: growth_stored.measured("turns", counts), (10, 40, 160, 640)),
     "steps": (lambda counts: growth_stored.measured("steps", counts), (10, 100, 1000, 4000)),
+    "postgresql": (growth_peers.postgresql, (1000, 10_000, 100_000, 1_000_000)),
+    "calendar": (growth_peers.calendar, (100, 300, 1000, 10_000)),
+    "tools": (growth_peers.tools, (50, 500, 1500, 5000)),
+    "grpc": (growth_peers.over_grpc, (50, 500, 1500, 5000)),
+    "workers": (growth_peers.workers, (1, 2, 4, 8)),
 }
 
 
@@ -47,7 +54,14 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="two sizes of each: to see that it works")
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument(
+        "--before",
+        action="store_true",
+        help=f"instead, what grew too fast at commit {BEFORE}, then and now, in one run",
+    )
     args = parser.parse_args()
+    if args.before:
+        return growth_before.main(args.only.split(",") if args.only else [])
     if load.missing():
         sys.stderr.write(f"{load.missing()}\n")
         return 2

@@ -36,12 +36,16 @@ def faults_of(points: Sequence[Point]) -> list[str]:
 
 def publish(points: Sequence[Point], facts: dict[str, Any]) -> None:
     """Put table and plot into the documentation."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    made = "\n".join(table(points, facts))
-    PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}", encoding="utf-8")
+    put(table(points, facts), BEGIN, END)
     PLOT.write_text(plot(points), encoding="utf-8")
+
+
+def put(lines: Iterator[str], begin: str, end: str) -> None:
+    """Put lines between two marks of the page, instead of what is there."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    made = "\n".join(lines)
+    PAGE.write_text(f"{before}{begin}\n{made}\n{end}{after}", encoding="utf-8")
 
 
 def table(points: Sequence[Point], facts: dict[str, Any]) -> Iterator[str]:
@@ -56,7 +60,7 @@ def table(points: Sequence[Point], facts: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for (dimension, unit), servers in series_of(points).items():
         for server, found in servers.items():
-            costs = ", ".join(f"{_short(point.size)}: {_milliseconds(point.cpu_ms)}" for point in found)
+            costs = ", ".join(f"{short(point.size)}: {milliseconds(point.cpu_ms)}" for point in found)
             memory = f"{found[0].rss_mib:.0f} to {found[-1].rss_mib:.0f}"
             slopes = f"{exponent(found):.2f} | {last_exponent(found):.2f}"
             yield f"| {dimension} | {unit} | {server} | {costs} | {memory} | {slopes} |"
@@ -95,11 +99,11 @@ def _panel(title: str, servers: dict[str, list[Point]]) -> Iterator[str]:
     for decade in xs:
         at = x(10**decade)
         yield f'<line class="grid" x1="{at:.1f}" y1="22" x2="{at:.1f}" y2="{_HEIGHT - 26}"/>'
-        yield f'<text x="{at:.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{_short(10**decade)}</text>'
+        yield f'<text x="{at:.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{short(10**decade)}</text>'
     for decade in ys:
         at = y(10**decade)
         yield f'<line class="grid" x1="{_MARGIN}" y1="{at:.1f}" x2="{_WIDTH - 16}" y2="{at:.1f}"/>'
-        yield f'<text x="{_MARGIN - 4}" y="{at + 4:.1f}" text-anchor="end">{_milliseconds(10**decade)}</text>'
+        yield f'<text x="{_MARGIN - 4}" y="{at + 4:.1f}" text-anchor="end">{milliseconds(10**decade)}</text>'
     for server, found in servers.items():
         path = " ".join(f"{x(point.size):.1f},{y(point.cpu_ms):.1f}" for point in found)
         yield f'<polyline points="{path}" fill="none" stroke="{_COLOURS[server]}" stroke-width="2"/>'
@@ -111,12 +115,14 @@ def _decades(values: Sequence[float]) -> list[int]:
     return list(range(least, max(most, least + 1) + 1))
 
 
-def _short(size: int) -> str:
+def short(size: int) -> str:
+    """Return a size as people write it: 3.2k, 1M."""
     for word, unit in (("M", 1_000_000), ("k", 1000)):
         if size >= unit:
             return f"{size / unit:.3g}{word}"
     return str(size)
 
 
-def _milliseconds(value: float) -> str:
+def milliseconds(value: float) -> str:
+    """Return so many milliseconds with the unit that suits them."""
     return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms" if value >= 0.1 else f"{value * 1000:.3g} us"

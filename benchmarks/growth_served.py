@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import load, sizes
+from benchmarks.commits import checkout
 from benchmarks.load import cpu_seconds, rss_kb
 from benchmarks.points import Point
 from benchmarks.servers import ROOT, Kind, Running, started
@@ -34,8 +35,9 @@ end
 
 
 def kind(server: str, actions: str, folder: Path | None = None, *, metrics: bool = False) -> Kind:
-    """Return how a server with these actions is started; ``folder`` holds their package."""
-    variables = {"PYTHONPATH": f"{ROOT}:{folder}" if folder else str(ROOT), "ACTION_SERVER__LOG_LEVEL": "WARNING"}
+    """Return how a server is started: ours, a commit's or rasa-sdk. ``folder`` holds the package of its actions."""
+    code = ROOT if server in SERVERS else checkout(server)
+    variables = {"PYTHONPATH": f"{code}:{folder}" if folder else str(code), "ACTION_SERVER__LOG_LEVEL": "WARNING"}
     variables["ACTION_SERVER__METRICS"] = str(metrics).lower()
     if server == "rasa-sdk":
         return Kind((sys.executable, "-m", "rasa_sdk", "--actions", actions, "-p", "{port}"), variables)
@@ -51,12 +53,12 @@ def actions(counts: tuple[int, ...]) -> Iterator[Point]:
             sizes.write_actions(folder / "grown_actions", count)
             for server in SERVERS:
                 with started(kind(server, "grown_actions", folder)) as up:
-                    yield _point("actions", "start", server, count, cpu_seconds(up.pid) * 1000, up)
-            with started(kind("ours", "grown_actions", folder, metrics=True)) as up, _Client(up) as client:
+                    yield point("actions", "start", server, count, cpu_seconds(up.pid) * 1000, up)
+            with started(kind("ours", "grown_actions", folder, metrics=True)) as up, Client(up) as client:
                 for number in range(count):
                     client.post(sizes.call(f"action_{number}"))
-                cost = _cost(up, lambda: client.get("/metrics"))
-                yield _point("actions", "page of metrics", "ours", count, cost, up)
+                cost = cost_of(up, lambda: client.get("/metrics"))
+                yield point("actions", "page of metrics", "ours", count, cost, up)
         finally:
             shutil.rmtree(folder)
 
@@ -70,20 +72,20 @@ def parts_of_calls(counts: tuple[int, ...]) -> Iterator[Point]:
         ("returned messages", "call", lambda count: sizes.call("action_tell", text=str(count))),
     )
     for server in SERVERS:
-        with started(kind(server, "growth_actions")) as up, _Client(up) as client:
+        with started(kind(server, "growth_actions")) as up, Client(up) as client:
             for dimension, unit, body_of in cases:
                 for count in counts:
                     body = body_of(count)
-                    cost = _cost(up, lambda body=body: client.post(body))  # type: ignore[misc]
+                    cost = cost_of(up, lambda body=body: client.post(body))  # type: ignore[misc]
                     before = rss_kb(up.pid) / 1024
-                    _cost(up, lambda body=body: client.post(body))  # type: ignore[misc]
+                    cost_of(up, lambda body=body: client.post(body))  # type: ignore[misc]
                     yield Point(dimension, unit, server, count, cost, before, rss_kb(up.pid) / 1024)
 
 
 def connections(counts: tuple[int, ...]) -> Iterator[Point]:
     """Hold connections that have sent one request and are silent; one more sends calls."""
     for server in SERVERS:
-        with started(kind(server, "growth_actions")) as up, ExitStack() as open_ones, _Client(up) as client:
+        with started(kind(server, "growth_actions")) as up, ExitStack() as open_ones, Client(up) as client:
             address = urlsplit(up.url)
             held = 0
             for count in counts:
@@ -92,8 +94,8 @@ def connections(counts: tuple[int, ...]) -> Iterator[Point]:
                     idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
                     idle.recv(4096)
                 held = count
-                cost = _cost(up, lambda: client.post(sizes.call("action_none")))
-                yield _point("connections", "call", server, count, cost, up)
+                cost = cost_of(up, lambda: client.post(sizes.call("action_none")))
+                yield point("connections", "call", server, count, cost, up)
 
 
 def distinct_values(seconds: tuple[int, ...]) -> Iterator[Point]:
@@ -108,22 +110,24 @@ def distinct_values(seconds: tuple[int, ...]) -> Iterator[Point]:
                 yield Point("distinct values", "call", server, sent, found.cpu / 1000, found.rss_kb / 1024)
 
 
-class _Client:
+class Client:
     """One connection that is kept."""
 
     def __init__(self, up: Running) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(up.url).netloc, timeout=120)
 
-    def __enter__(self) -> _Client:
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def post(self, body: bytes) -> None:
-        self._send("POST", "/webhook", body)
+    def post(self, body: bytes, path: str = "/webhook") -> None:
+        """Send a call."""
+        self._send("POST", path, body)
 
     def get(self, path: str) -> None:
+        """Ask for a page."""
         self._send("GET", path, None)
 
     def _send(self, method: str, path: str, body: bytes | None) -> None:
@@ -134,7 +138,7 @@ class _Client:
             raise RuntimeError(f"{method} {path} was answered with {response.status}")
 
 
-def _cost(up: Running, send: Callable[[], None]) -> float:
+def cost_of(up: Running, send: Callable[[], None]) -> float:
     """Return the server's CPU time for one request, in milliseconds."""
     for _ in range(3):
         send()
@@ -150,5 +154,6 @@ def _cost(up: Running, send: Callable[[], None]) -> float:
             return used / count * 1000
 
 
-def _point(dimension: str, unit: str, server: str, size: int, cost: float, up: Running) -> Point:
+def point(dimension: str, unit: str, server: str, size: int, cost: float, up: Running) -> Point:
+    """Return what one thing cost, with the server's memory."""
     return Point(dimension, unit, server, size, cost, rss_kb(up.pid) / 1024)

@@ -35,7 +35,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "bare grpcio": ("limit_grpc.py", "{port}"),
 }
 LOADS = (("S", "action_noop"), ("M", "action_noop"), ("L", "action_noop"), ("S", "action_noop_sync"))
-_METHOD = "/action_server_webhook.ActionService/Webhook"
+METHOD = "/action_server_webhook.ActionService/Webhook"
 _CALLERS = 16
 
 
@@ -72,7 +72,7 @@ async def measure(address: str, pid: int, body: bytes, seconds: float) -> dict[s
     """Call a server without a pause from several callers, each on a channel of its own."""
     latencies: list[float] = []
     async with ExitStackOfChannels(address) as channels:
-        calls = [channel.unary_unary(_METHOD) for channel in channels]
+        calls = [channel.unary_unary(METHOD) for channel in channels]
         await asyncio.gather(*(call(body, wait_for_ready=True) for call in calls))
         used, begun = cpu_seconds(pid), time.perf_counter()
 
@@ -113,7 +113,7 @@ def prime(address: str) -> None:
     call["domain"].update(intents=[], actions=[])
     request = ParseDict(call, pb.WebhookRequest(), ignore_unknown_fields=True)
     with grpc.insecure_channel(address) as channel:
-        channel.unary_unary(_METHOD)(request.SerializeToString(), wait_for_ready=True, timeout=60)
+        channel.unary_unary(METHOD)(request.SerializeToString(), wait_for_ready=True, timeout=60)
 
 
 def main() -> int:

@@ -130,8 +130,8 @@ def running(names: list[str]) -> Iterator[dict[str, Running]]:
 
 
 @contextmanager
-def started(kind: Kind) -> Iterator[Running]:
-    """Run one server within the block; it is killed at the end."""
+def started(kind: Kind, patience: float = PATIENCE) -> Iterator[Running]:
+    """Run one server within the block, which has so many seconds to answer first; it is killed at the end."""
     port = free_port()
     command = pinned([part.format(port=port) for part in kind.command], kind.core)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACTION_SERVER", "OTEL_"))}
@@ -146,7 +146,7 @@ def started(kind: Kind) -> Iterator[Running]:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        _await(url, process)
+        _await(url, process, patience)
         seconds = time.perf_counter() - begun
         with _in_front(kind.proxy, port) if kind.proxy else nullcontext(url) as front:
             yield Running(front, process.pid, seconds)
@@ -192,8 +192,8 @@ def settle(url: str) -> None:
             time.sleep(0.1)
 
 
-def _await(url: str, process: subprocess.Popen[Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _await(url: str, process: subprocess.Popen[Any], patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")

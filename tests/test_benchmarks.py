@@ -108,7 +108,7 @@ def test_the_exponent_is_the_power_of_the_size(power: float) -> None:
 
 def test_ten_dimensions_are_measured_at_four_sizes_each() -> None:
     """The table would say little with fewer."""
-    assert len(growth.MEASURES) == 10
+    assert len(growth.MEASURES) == 15
     assert all(len(counts) >= 4 and sorted(counts) == list(counts) for _, counts in growth.MEASURES.values())
 
 
