@@ -135,13 +135,14 @@ def _of_bot(measure: Callable[[str, Path], float]) -> Callable[[str, int], float
 
 
 def _turn(server: str, bot: Path) -> float:
-    """One turn of a chat: what eleven turns cost more than one, which has the start in it."""
+    """One turn of a chat: what a conversation of 31 turns costs more than one, which has the start in it."""
     said = ("what a lovely morning", "something about parcels please", "my contract")
-    few, many = (
+    # The first keeps what it has read of the project.
+    _, few, many = (
         _cpu(lambda count=count: _run(server, "-m", "action_server", "chat", folder=bot, said=_lines(said, count)))  # type: ignore[misc]
-        for count in (1, 11)
+        for count in (1, 1, 31)
     )
-    return (many - few) / 10
+    return (many - few) / 30
 
 
 def _lines(said: tuple[str, ...], count: int) -> str:

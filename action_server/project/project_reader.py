@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from action_server.nearest import did_you_mean
 from action_server.project.domain_reader import DomainReader, looks_like_a_domain
 from action_server.project.flow_reader import read_flows
 from action_server.project.flows import Flow
@@ -134,7 +135,8 @@ class _Reader:
             self._problems.at(version.place, "'version' has to be a text: write it in quotes")
         for key in node.keys:
             if key not in _DATA_KEYS and not is_domain:
-                self._problems.at(node.keys[key], f"a data file has no key {key!r}", "warning")
+                meant = did_you_mean(key, _DATA_KEYS)
+                self._problems.at(node.keys[key], f"a data file has no key {key!r}{meant}", "warning")
         self._domain.add_responses(node)
         self._found["has_rules"] |= "rules" in node.keys
         self._found["has_stories"] |= "stories" in node.keys

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from action_server.nearest import did_you_mean
 from action_server.project.fields import Fields, kind_of
 from action_server.project.flows import (
     ActionStep,
@@ -51,9 +52,13 @@ def is_step(node: Node, flow: str, problems: Problems) -> bool:
     """Tell whether a node is a step at all; note a problem if it is not."""
     if node.is_mapping and any(node.get(key) is not None for key in (*STEP_KINDS, "next")):
         return True
-    found = "none of them" if node.is_mapping else kind_of(node)
+    found = f"none of them{_meant_kind(node)}" if node.is_mapping else kind_of(node)
     problems.at(node.place, f"a step of the flow {flow!r} has to be one of {', '.join(STEP_KINDS)}; this is {found}")
     return False
+
+
+def _meant_kind(node: Node) -> str:
+    return next(filter(None, (did_you_mean(key, STEP_KINDS) for key in node.keys)), "")
 
 
 def read_step(
@@ -65,7 +70,8 @@ def read_step(
     kinds = [kind for kind in STEP_KINDS if fields.has(kind)]
     if len(kinds) != 1:
         problem = "more than one of" if kinds else "none of"
-        problems.at(node.place, f"{what} has {problem} {', '.join(STEP_KINDS)}; it needs exactly one")
+        meant = "" if kinds else _meant_kind(node)
+        problems.at(node.place, f"{what} has {problem} {', '.join(STEP_KINDS)}; it needs exactly one{meant}")
     fields.check_text("id")
     fields.skip("next", "metadata", *kinds)
     shared: dict[str, Any] = {
@@ -76,7 +82,9 @@ def read_step(
         "inside_of": inside_of,
     }
     step = _READERS[kinds[0] if kinds else "noop"](fields, shared, problems)
-    fields.note_unknown_keys("error" if set(kinds) & _CLOSED else "warning")
+    if kinds:
+        # Of a step that is none, it is unknown which keys it may have.
+        fields.note_unknown_keys("error" if set(kinds) & _CLOSED else "warning")
     return step
 
 

@@ -88,7 +88,7 @@ def _read_shared_fixtures(file: Path, root: Path, trees: Trees, problems: Proble
         node = trees.read(path, problems) if path is not None else None
         if node is not None:
             for key in (key for key in node.keys if key not in _SHARED_KEYS):
-                problems.at(node.keys[key], f"a conftest.yml has no key {key!r}")
+                problems.at(node.keys[key], f"a conftest.yml has no key {key!r}{did_you_mean(key, _SHARED_KEYS)}")
             found.update(_read_fixtures(node.get("fixtures"), problems))
     return found
 

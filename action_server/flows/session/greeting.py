@@ -28,7 +28,7 @@ A number clicks the button of that number. Everything else is said to the assist
 of buttons too."""
 _MOST_FLOWS = 12
 _EXAMPLES = 3
-_LONGEST = 76
+_LONGEST = 73
 _ASKS = re.compile(
     r"(?:help(?: me)?|(?:can|could) you help(?: me)?|i need (?:some )?help|what (?:can|do) you do(?: for me)?"
     r"|what can i (?:do|ask|say))\W*",

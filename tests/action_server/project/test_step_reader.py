@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from action_server.project.flows import SetSlotsStep
 from tests.action_server.flows.bots import read
 from tests.action_server.project.flow_text import flow_of
@@ -34,6 +36,25 @@ def test_what_only_voice_channels_need_is_no_problem() -> None:
 
     assert [step.collect for step in flow.collects] == ["pin"]
     assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("colect", "collect"), ("actions", "action"), ("set_slot", "set_slots")]
+)
+def test_a_misspelt_kind_of_step_is_one_problem_that_names_it(written: str, meant: str) -> None:
+    """The keys of a kind that is unknown are no problems of their own."""
+    flow, problems = flow_of(
+        f"    - {written}: pin\n      description: four digits\n      next: END\n      id: first\n"
+    )
+
+    assert [problem.message for problem in problems] == [
+        "the step 'first' of the flow 'x' has none of action, collect, set_slots, link, call, noop; it needs exactly "
+        f"one; did you mean {meant!r}?"
+    ]
+    assert [step.id for step in flow.steps] == ["first"]
+
+    [problem] = flow_of(f"    - {written}: pin\n")[1]
+    assert problem.message.endswith(f"this is none of them; did you mean {meant!r}?")
 
 
 def test_everything_of_a_call() -> None:
