@@ -248,7 +248,9 @@ SAID: dict[str, tuple[list[str], str]] = {
     "days": (
         ["string"],
         "A text that holds a JSON object. Each key: a text. Each key: in the format date. "
-        "Each value: an object with weight, names.",
+        "Each value: an object with weight, names. Each value's weight: In kilograms. Each value's weight: a number. "
+        "Each value's weight: more than 0.5. Each value's weight: less than 1234567. Each value's names: a list. "
+        "Each value's names: each item: URL or word. Each value's names: each item: a text.",
     ),
     "trees": (["string"], "A text that holds a JSON object."),
 }
