@@ -53,7 +53,7 @@ def result_of(
     messages = messages_of(answer.responses, domain, slots)
     found = _empty(sets, error)
     # What nobody announced never takes the key of what was announced.
-    found |= {answer_key(slot): value for slot, value in changed.items() if slot not in sets}
+    found |= {answer_key(slot): value for slot, value in changed.items()}
     found |= {key: changed[slot] for slot, key in sets.items() if slot in changed}
     found |= {"text": text_of_messages(messages), "responses": messages}
     if followup:

@@ -137,11 +137,13 @@ def test_what_nobody_announced_never_takes_an_announced_key() -> None:
 def test_the_last_follow_up_counts_and_keys_are_well_formed_too() -> None:
     """As engines take them; half a character in a key of an object is none."""
     events: list[dict[str, Any]] = [{"event": "followup", "name": name} for name in ("action_a", "action_b")]
+    events.append({"event": "restart"})
     events.append({"event": "slot", "name": "day", "value": {"\ud83d": 1}})
 
     found = result_of(Answer(events, []), {}, {}, {}).structured
 
     assert (found["followup_action"], found["day"]) == ("action_b", {"?": 1})
+    assert found.keys() == {*FIXED, "followup_action", "day"}
 
 
 def test_a_slot_may_nest_as_deep_as_an_answer() -> None:
