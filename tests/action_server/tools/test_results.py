@@ -92,22 +92,23 @@ def test_an_identifier_is_never_rounded(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "is_error"),
+    ("error", "is_error", "said"),
     [
-        (SaturatedError("action_x", "max_concurrent", 1), False),
-        (ActionTimeoutError("action_x", 8, "e1"), False),
-        (ActionRejectedError("", "action_x"), False),
-        (CallError("", "action_x"), False),
-        (ActionFailedError("action_x", "e2"), True),
-        (InternalError("e3"), True),
+        (SaturatedError("action_x", "max_concurrent", 1), False, "busy: too many calls are running; try again later"),
+        (ActionTimeoutError("action_x", 8, "e1"), False, "{} (error_id e1)"),
+        (ActionRejectedError("", "action_x"), False, "the action 'action_x' declined"),
+        (ActionRejectedError("closed", "action_x"), False, "closed"),
+        (CallError("", "action_x"), False, "the action failed"),
+        (ActionFailedError("action_x", "e2"), True, "{} (error_id e2)"),
+        (InternalError("e3"), True, "{} (error_id e3)"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_only_what_nobody_foresaw_is_an_error_of_the_protocol(error: CallError, is_error: bool) -> None:
+def test_only_what_nobody_foresaw_is_an_error_of_the_protocol(error: CallError, is_error: bool, said: str) -> None:
     """Engines end a flow at `isError`; without it the key is left out."""
     result = failure_of(error, SETS)
 
-    assert check(result)["error"]
+    assert check(result)["error"] == said.format(error.message)
     assert result.as_json.get("isError", False) is is_error
     assert ("isError" in result.as_json) is is_error
     assert set(result.structured) == {*FIXED, *SETS.values()}
