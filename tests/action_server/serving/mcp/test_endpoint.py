@@ -208,14 +208,19 @@ WRONG: list[tuple[str, object, int, int]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
-async def test_a_wrong_message_is_told_in_words(tools: ToolServer, body: object, status: int, code: int) -> None:
+async def test_a_wrong_message_is_told_in_words(
+    tools: ToolServer, body: object, status: int, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """With HTTP 200 and its id where it has one, so that nobody else's call ends; nothing of it is repeated."""
-    found, answer = await tools.post(body)
+    found, answer = await tools.post(body, X_Request_ID="r-1")
 
     assert (found, answer["error"]["code"]) == (status, code)
     # Without an id, as null is none to some clients.
     assert answer.get("id", "none") == (1 if status == 200 else "none")
     assert "secret" not in answer["error"]["message"]
+    [line] = [vars(r) for r in caplog.records if r.message == "call.refused"]
+    assert (line["status"], line["problem"]) == (status, answer["error"]["message"])
+    assert (line["request_id"], line["client"]) == ("r-1", "127.0.0.1")
     assert (await tools.ask("ping"))["result"] == {}
 
 
