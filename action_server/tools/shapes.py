@@ -112,7 +112,8 @@ def either(options: Sequence[Shape]) -> str:
 
 
 def _begin_small(said: str) -> str:
-    return f"{said[0].lower()}{said[1:]}"
+    # What begins with two capitals is a name, as "URL".
+    return said if said[1:2].isupper() else f"{said[0].lower()}{said[1:]}"
 
 
 def _one_of(texts: Sequence[str]) -> str:

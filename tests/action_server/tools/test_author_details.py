@@ -63,6 +63,7 @@ PLACES: list[tuple[Any, str]] = [
         {"anyOf": [{"type": ["integer", "string"], "description": "Room", "exclusiveMaximum": 9}, {"type": "boolean"}]},
         "A whole number (room; less than 9), a text (room; less than 9) or true or false.",
     ),
+    ({"anyOf": [WHOLE, {"description": "ISO day", **A_TEXT}]}, "A whole number or a text (ISO day)."),
     ({"oneOf": [SIZE, {"const": "l"}]}, "One of: s, l. s: Up to two."),
     ({"type": ["string", "null"], "minLength": 2}, "A text. At least 2 characters."),
     ({"type": ["object", "null"], "properties": {"p": WHOLE}, "required": ["p"]}, "An object with p."),
