@@ -245,7 +245,7 @@ def test_the_argument_for_the_conversation_has_a_name_that_fits() -> None:
 def test_a_name_leaves_room_for_that_of_the_server() -> None:
     """Clients put it before, and stop at 64."""
     assert ToolOptions(name="a" * 48).name == "a" * 48
-    for name in ("a" * 49, "_a", "ä", ""):
+    for name in ("a" * 49, "_a", "ä", "", "a.b", "a b", "aä", "a\n"):
         with pytest.raises(ValidationError, match="48 at most"):
             ToolOptions(name=name)
 
@@ -305,8 +305,16 @@ def test_names_fit_every_client() -> None:
     assert tool_name("予約").startswith("x_")
     assert argument_name("party size") == "party_size"
     assert argument_name("party-size.max") == "party-size.max"
+    assert argument_name("party  (size)") == "party_size_"
+    assert argument_name("-.größe") == "grosse"
+    assert argument_name("\ud83d").startswith("x_")
     slots = [argument_name(f"{'x' * 70}_{end}") for end in "ab"]
     assert len(set(slots)) == 2
     assert all(len(name) <= 64 for name in slots)
     assert argument_name("y" * 64) == "y" * 64
-    assert answer_key("result") == "slot_result"
+
+
+@pytest.mark.parametrize("key", ["ok", "error", "errors", "text", "responses", "result", "followup_action"])
+def test_a_slot_takes_no_key_by_which_an_answer_says_something_else(key: str) -> None:
+    """`result` is all that a sub agent's model would see, and `errors` is a failure to Mantle."""
+    assert answer_key(key) == f"slot_{key}"
