@@ -112,8 +112,6 @@ def _safe(value: Any) -> Any:
     """Return JSON that no client stumbles over: well-formed text, finite numbers, and none that JavaScript rounds."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, bool) or value is None:
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):

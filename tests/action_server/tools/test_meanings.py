@@ -97,7 +97,7 @@ CANNOT_BE_SAID = ("one of several", "lists of lists")
 
 
 @given(TYPED, st.lists(st.sampled_from(sorted(WAYS)), max_size=3))
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_whatever_an_author_says_of_a_value_is_said_to_clients(
     typed: tuple[Schema, list[str]], ways: list[str]
 ) -> None:
@@ -160,7 +160,7 @@ def values_of(schema: Any) -> st.SearchStrategy[Any]:
 
 
 @given(PROPERTY, st.data())
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_whatever_an_author_allows_can_be_said_and_is_read_as_it_was_meant(found: Any, data: st.DataObject) -> None:
     """Also as the JSON text that some clients make of lists and objects."""
     try:
