@@ -189,7 +189,7 @@ def _one_of(options: list[Any], at: _Place) -> Shape:
     if all(shape.kind == "categorical" for shape in shapes):
         # By type as well, as 1 is true to Python.
         values = {(type(value), value): value for shape in shapes for value in shape.values}
-        said = (f"{', '.join(shape.texts)}: {shape.description}" for shape in shapes if shape.description)
+        said = (f"{', '.join(shape.texts)}: {words}" for shape in shapes for words in _described(shape).words)
         return replace(_category([*values.values()], at), words=tuple(dict.fromkeys(said)))
     shapes = list(dict.fromkeys(map(_described, shapes)))
     if len(shapes) == 1:

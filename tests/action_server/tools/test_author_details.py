@@ -64,7 +64,10 @@ PLACES: list[tuple[Any, str]] = [
         "A whole number (room; less than 9), a text (room; less than 9) or true or false.",
     ),
     ({"anyOf": [WHOLE, {"description": "ISO day", **A_TEXT}]}, "A whole number or a text (ISO day)."),
-    ({"oneOf": [SIZE, {"const": "l"}]}, "One of: s, l. s: Up to two."),
+    (
+        {"oneOf": [SIZE, {"const": "l"}, {"enum": ["m", "n"], "default": "n"}]},
+        "One of: s, l, m, n. s: Up to two. m, n: Default: n.",
+    ),
     ({"type": ["string", "null"], "minLength": 2}, "A text. At least 2 characters."),
     ({"type": ["object", "null"], "properties": {"p": WHOLE}, "required": ["p"]}, "An object with p."),
     ({"type": "array", "items": True}, "A list. Each item: a text, a number, true or false, or a list."),
