@@ -88,6 +88,27 @@ def test_what_is_said_counts_wherever_it_stands(found: dict[str, Any], said: str
     assert words.startswith(said) or said.startswith("JSON")
 
 
+NOTES: dict[str, Any] = {
+    **{"title": "Wish", "examples": ["x"], "example": "x", "deprecated": True, "readOnly": True, "writeOnly": True},
+    **{"discriminator": {"propertyName": "p"}, "nullable": True, "additionalProperties": False, "x-unit": "day"},
+    **{"$schema": "http://json-schema.org/draft-07/schema#", "$id": "a", "$comment": "b", "$anchor": "c"},
+    **{"$defs": {}, "definitions": {}, "default": None},
+}
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_what_is_said_to_nobody_harms_nothing(name: str) -> None:
+    """At the root and in a property: most generators write some of it."""
+    noted = {name: NOTES[name]}
+
+    [prop] = properties_of({"properties": {"wish": {**A_TEXT, **noted}}, **noted}, "tool", "here")
+
+    assert schema_of(prop.shape, prop.description) == {
+        "anyOf": [A_TEXT, NULL],
+        "description": "A text. Null if unknown.",
+    }
+
+
 UNSAYABLE: list[tuple[Any, str]] = [
     ({"anyOf": [A_TEXT], "oneOf": [A_TEXT]}, "anyOf or oneOf"),
     ({"anyOf": True}, "anyOf or oneOf"),

@@ -116,6 +116,23 @@ def test_a_tool_that_runs_once_may_be_asked_again() -> None:
     assert once.input_schema["properties"] == usual.input_schema["properties"] == {}
 
 
+def test_the_root_of_a_schema_is_an_object_with_properties_and_nothing_else() -> None:
+    """`required` only where there is something that nobody can do without."""
+    arguments = {"properties": {"day": {"type": "boolean"}, "hour": {"type": "boolean"}}, "required": ["hour"]}
+    settings = McpSettings(actions=("*",), tools={"action_b": ToolOptions(arguments=arguments)})
+
+    plain, needing = offer(action("action_a"), action("action_b"), settings=settings).tools.values()
+
+    said = {"anyOf": [{"type": "boolean"}, {"type": "null"}], "description": "True or false. Null if unknown."}
+    assert plain.input_schema == {"type": "object", "properties": {}}
+    assert needing.input_schema == {
+        "type": "object",
+        "properties": {"day": said, "hour": said},
+        "required": ["hour"],
+    }
+    assert list(plain.listing) == ["name", "description", "inputSchema", "outputSchema", "annotations"]
+
+
 def test_two_tools_of_one_name_do_not_start() -> None:
     """Clients would call one of them for the other."""
     with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
@@ -237,6 +254,7 @@ def test_the_argument_for_the_conversation_has_a_name_that_fits() -> None:
             actions=("*",), conversation_argument="e-mail größe", tools={"*": ToolOptions(reads=reads)}
         )
         [tool] = make_offer(registry, settings, OptionsTable(by_turn, {})).tools.values()
+        assert list(tool.input_schema["properties"]) == [a.name for a in tool.all_arguments]
         return list(tool.input_schema["properties"])
 
     assert names(()) == names(("e-mail größe",)) == ["e-mail_grosse"]
