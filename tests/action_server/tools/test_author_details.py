@@ -89,10 +89,23 @@ def test_what_is_said_counts_wherever_it_stands(found: dict[str, Any], said: str
 
 
 NOTES: dict[str, Any] = {
-    **{"title": "Wish", "examples": ["x"], "example": "x", "deprecated": True, "readOnly": True, "writeOnly": True},
-    **{"discriminator": {"propertyName": "p"}, "nullable": True, "additionalProperties": False, "x-unit": "day"},
-    **{"$schema": "http://json-schema.org/draft-07/schema#", "$id": "a", "$comment": "b", "$anchor": "c"},
-    **{"$defs": {}, "definitions": {}, "default": None},
+    "title": "Wish",
+    "examples": ["x"],
+    "example": "x",
+    "deprecated": True,
+    "readOnly": True,
+    "writeOnly": True,
+    "discriminator": {"propertyName": "p"},
+    "nullable": True,
+    "additionalProperties": False,
+    "x-unit": "day",
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "$id": "a",
+    "$comment": "b",
+    "$anchor": "c",
+    "$defs": {},
+    "definitions": {},
+    "default": None,
 }
 
 

@@ -76,6 +76,31 @@ async def test_a_call_without_anything_is_one_of_nobody() -> None:
     assert call.part("slots") == {"city": None, "done": None, "party size": None}
 
 
+PEOPLE: list[tuple[Any, Any, str]] = [
+    (None, " Ada\n  LOVELACE ", "who:ada lovelace"),
+    (None, "Straße", "who:strasse"),
+    (None, 491.0, "who:491"),
+    ("c-1", "Ada", "c-1"),
+    ("null", "Ada", "who:ada"),
+    (None, "", ""),
+    (None, "null", ""),
+    (None, True, ""),
+    (None, None, ""),
+]
+
+
+@pytest.mark.parametrize(("sent", "given", "conversation"), PEOPLE)
+async def test_one_person_is_one_however_the_name_is_written(sent: Any, given: Any, conversation: str) -> None:
+    """Models write it in their own ways; what says nothing is nobody, and never a person of that name."""
+    road = Road(Answer([], []))
+    tools = road.caller(conversation_argument="who")
+
+    await tools.call(tools.offer.tools["action_a"], {"who": given}, {"sender": sent})
+
+    [(call, _)] = road.given
+    assert call.sender_id == conversation
+
+
 @pytest.mark.parametrize(("more", "is_long"), [(0, False), (1, True)])
 async def test_an_answer_is_long_from_a_number_of_characters_on(
     more: int, is_long: bool, caplog: pytest.LogCaptureFixture
