@@ -116,7 +116,7 @@ def _read_property(schema: object, at: _Place) -> tuple[Shape, str]:
 
 def shape_of(schema: object, at: _Place) -> Shape:
     """Return the shape of one property. Raises :class:`RegistrationError`."""
-    if schema is True or schema == {}:
+    if schema is True:
         return Shape()
     if not isinstance(schema, dict):
         raise at.refuse("has a schema that is none")
@@ -241,7 +241,7 @@ def _list(found: JsonObject, at: _Place) -> Shape:
     items: Any = found.get("items", {})
     if "prefixItems" in found:
         return _tuple(found["prefixItems"], items, found.get("maxItems"), at.below("items"))
-    if isinstance(items, list) or items is False:
+    if isinstance(items, list):
         raise at.refuse("has items that not every client understands")
     item = _part_of(items, at.below("items"))
     if item.kind == "list" and item.items is not None and item.items.kind == "list":
@@ -316,7 +316,7 @@ def _words(found: JsonObject, shape: Shape) -> Iterator[str]:
     if found.get("uniqueItems") is True:
         yield "Each item once."
     default = found.get("default")
-    if isinstance(default, (str, bool, int, float)) and default != "" and shape.kind != "record":
+    if isinstance(default, (str, bool, int, float)) and default != "":
         yield sentence(f"Default: {text_of(default)}")
 
 
@@ -352,6 +352,6 @@ def _target(reference: object, at: _Place) -> JsonObject:
     for part in parts[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         found = found.get(name) if isinstance(found, dict) else None
-    if parts[:1] != ["#"] or len(parts) < 2 or not isinstance(found, dict):
+    if parts[:1] != ["#"] or not isinstance(found, dict):
         raise at.refuse("refers to what is not in the schema")
     return found

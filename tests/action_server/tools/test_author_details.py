@@ -25,6 +25,14 @@ ITEMS: list[tuple[dict[str, Any], str]] = [
     ({"type": "string", "default": ""}, "A text."),
     ({"type": "string", "default": None}, "A text."),
     ({"type": "boolean", "default": True}, "True or false. Default: true."),
+    ({"type": "string", "description": 5}, "A text."),
+    ({"enum": ["a", None]}, "One of: a."),
+    ({"type": "object", "properties": {}}, "A text that holds a JSON object."),
+    ({"anyOf": [{}, {"type": "integer"}]}, "A text, a number, true or false, or a list."),
+    (
+        {"anyOf": [{"type": "string", "pattern": "a"}, {"type": "boolean"}]},
+        "A text (matches the pattern a) or true or false.",
+    ),
     ({"anyOf": [{"const": None}, {"type": "integer"}]}, "A whole number."),
     ({"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9}, "A whole number. More than 0. Less than 9."),
     ({"type": "string", "contentEncoding": "base64", "x-note": {"a": 1}}, "A text. Encoded as base64."),
@@ -130,6 +138,11 @@ UNSAYABLE: list[tuple[Any, str]] = [
     ({"allOf": [{"properties": {"p": WHOLE}}], "properties": {"q": WHOLE}}, "two of 'properties'"),
     ({"minimum": 2, "anyOf": [{"minimum": 1, **WHOLE}]}, "two of 'minimum'"),
     ({"prefixItems": True}, "no list"),
+    ({"items": [{}]}, "items that not every client"),
+    ({"anyOf": [{"items": {"items": {}}}, A_TEXT]}, "one of several"),
+    ({"$ref": "other.json#/$defs/Told"}, "not in the schema"),
+    ({"$ref": "#"}, "contains itself"),
+    ({"properties": {"p": {"items": {"not": {}}}}}, r"'wish\.p\.items' of the tool 'tool'"),
 ]
 
 
@@ -138,6 +151,23 @@ def test_two_things_that_both_count_are_not_taken_for_one_of_them(found: dict[st
     """Which the other one would be lost with."""
     with pytest.raises(RegistrationError, match=said):
         description_of(found)
+
+
+def nested(levels: int, *, by_name: bool) -> dict[str, Any]:
+    schema: dict[str, Any] = {**A_TEXT}
+    defs: dict[str, Any] = {}
+    for level in range(levels):
+        defs[f"L{level}"] = {"type": "object", "properties": {"p": schema}}
+        schema = {"$ref": f"#/$defs/L{level}"} if by_name else defs[f"L{level}"]
+    return {"properties": {"wish": schema}, "$defs": defs}
+
+
+@pytest.mark.parametrize(("most", "by_name"), [(11, False), (5, True)])
+def test_objects_nest_to_a_depth(most: int, by_name: bool) -> None:
+    """Of twelve, in which what is written elsewhere counts twice."""
+    assert properties_of(nested(most, by_name=by_name), "tool", "here")
+    with pytest.raises(RegistrationError, match="nested too deeply"):
+        properties_of(nested(most + 1, by_name=by_name), "tool", "here")
 
 
 def test_only_what_is_there_is_required_within() -> None:

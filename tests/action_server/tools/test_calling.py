@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from action_server.errors import ActionFailedError, CallError, SlotValueError
+from action_server.errors import ActionFailedError, ActionRejectedError, CallError, SlotValueError
 from action_server.protocol.answers import Answer
+from action_server.protocol.tool_calls import ToolCall, ToolTracker
 from action_server.runtime.tool_options import McpSettings, ToolOptions
 from action_server.tools.calling import LONG_ANSWER, Caller, ToolCaller
 from tests.action_server.tools.offers import action, offer
@@ -99,6 +101,16 @@ async def test_one_person_is_one_however_the_name_is_written(sent: Any, given: A
 
     [(call, _)] = road.given
     assert call.sender_id == conversation
+
+
+@pytest.mark.parametrize("ask", [lambda call: ToolTracker.of(call).sender_id, lambda call: call.ask_for_conversation()])
+def test_an_action_that_asks_in_vain_goes_no_further(ask: Callable[[ToolCall], object]) -> None:
+    """It would do its work for somebody whom it does not know."""
+    call = ToolCall("action_a", "", {})
+
+    with pytest.raises(ActionRejectedError):
+        ask(call)
+    assert call.missed == {"sender_id"}
 
 
 @pytest.mark.parametrize(("more", "is_long"), [(0, False), (1, True)])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
@@ -66,6 +67,16 @@ def with_facts(kind: str, names: list[str]) -> tuple[Schema, list[str]]:
     schema = {name: facts[name][0] for name in facts if name in chosen}
     said = [facts[name][1] for name in facts if name in chosen]
     return ({} if kind == "enum" else {"type": kind}) | schema | {"description": "Weight"}, [*said, "eight"]
+
+
+@pytest.mark.parametrize("kind", FACTS)
+def test_each_thing_that_an_author_says_has_its_words(kind: str) -> None:
+    """All at once, of one kind of value."""
+    schema, said = with_facts(kind, sorted(FACTS[kind]))
+
+    told = json.dumps(written({"properties": {"wish": schema}})["wish"])
+
+    assert [words for words in said if words not in told] == []
 
 
 TYPED = st.sampled_from(sorted(FACTS)).flatmap(

@@ -58,6 +58,7 @@ async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
     called = (await tools.ask("tools/call", {**CALL, **meta}))["result"]
     pinged = (await tools.ask("ping", meta))["result"]
 
+    assert discovered["capabilities"] == {"tools": {"listChanged": False}}
     assert discovered["supportedVersions"] == ["2026-07-28", "2025-11-25"]
     for found in (discovered, listed):
         assert found["resultType"] == "complete"
