@@ -325,6 +325,7 @@ def test_names_fit_every_client() -> None:
     assert argument_name("party-size.max") == "party-size.max"
     assert argument_name("party  (size)") == "party_size_"
     assert argument_name("-.größe") == "grosse"
+    assert argument_name("_mine.-") == "_mine.-"
     assert argument_name("\ud83d").startswith("x_")
     slots = [argument_name(f"{'x' * 70}_{end}") for end in "ab"]
     assert len(set(slots)) == 2

@@ -57,9 +57,11 @@ async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
     listed = (await tools.ask("tools/list", meta))["result"]
     called = (await tools.ask("tools/call", {**CALL, **meta}))["result"]
     pinged = (await tools.ask("ping", meta))["result"]
+    by_header = (await tools.ask("tools/list", MCP_Protocol_Version="2026-07-28"))["result"]
 
     assert discovered["capabilities"] == {"tools": {"listChanged": False}}
     assert discovered["supportedVersions"] == ["2026-07-28", "2025-11-25"]
+    assert by_header == listed
     for found in (discovered, listed):
         assert found["resultType"] == "complete"
         assert isinstance(found["ttlMs"], int)
@@ -112,7 +114,7 @@ async def test_a_switched_off_protocol_is_refused_in_the_way_that_lets_clients_f
     assert shaken["error"]["data"] == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
 
 
-@pytest.mark.parametrize("junk", ["junk", "\u00ff", "", "2025-11-25"])
+@pytest.mark.parametrize("junk", ["junk", "\u00ff", "", "2025-11-25", "2025-06-18"])
 async def test_a_header_of_no_version_is_that_of_an_older_client(tools: ToolServer, junk: str) -> None:
     """Only what can be a later version is told from it; a `_meta` that is none says nothing."""
     message = {**REQUEST, "method": "tools/list", "params": {"_meta": ["x"]}}
