@@ -39,8 +39,6 @@ _NATURAL: Mapping[type, tuple[Kind, ...]] = {
     bool: ("bool",),
     int: ("integer", "number"),
     float: ("number", "integer"),
-    list: ("list",),
-    dict: ("object",),
 }
 
 
@@ -62,7 +60,6 @@ def read_arguments(arguments: Iterable[Argument], given: Mapping[str, Any]) -> R
     known: set[str] = set()
     for argument in arguments:
         known.add(argument.name)
-        slots[argument.slot] = None
         try:
             value = slots[argument.slot] = read_value(argument.shape, given.get(argument.name))
         except _Unfit as exc:
@@ -152,12 +149,8 @@ def _plain(value: Any) -> str:
     return text_of(value)
 
 
-# Engines compare texts, whatever their case. The very value comes first, and 2 for 2.0 last.
-_WAYS_TO_SAY: tuple[Callable[[Any], str], ...] = (
-    lambda value: text_of(value).strip(),
-    lambda value: text_of(value).strip().lower(),
-    lambda value: _plain(value).strip().lower(),
-)
+# The very value comes first. Engines compare texts, whatever their case, and clients say 2 for 2.0.
+_WAYS_TO_SAY: tuple[Callable[[Any], str], ...] = (text_of, lambda value: _plain(value).strip().lower())
 
 
 def _read_bool(_: Shape, value: Any) -> bool:

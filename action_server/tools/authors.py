@@ -13,7 +13,7 @@ from typing import Any
 
 from action_server.errors import RegistrationError
 from action_server.protocol.jsonable import JsonObject
-from action_server.tools.shapes import Kind, Shape, sentence, sentences, text_of, text_of_number
+from action_server.tools.shapes import Kind, Shape, sentence, sentences_of, text_of, text_of_number
 
 _KINDS: Mapping[object, Kind] = {"string": "text", "boolean": "bool", "number": "number", "integer": "integer"}
 # Said to nobody, or said otherwise.
@@ -37,6 +37,11 @@ _WORDS: Mapping[str, str] = {
     "minProperties": "At least {} entries.",
     "maxProperties": "At most {} entries.",
 }
+# What of a schema counts for each of several things that it may be; the rest of it is said once.
+_SHARED = frozenset(
+    {"enum", "const", "items", "prefixItems", "minimum", "maximum"}
+    | {"properties", "required", "additionalProperties", "propertyNames"}
+)
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_DEPTH = 12
 
@@ -103,15 +108,15 @@ def _required(found: JsonObject, at: _Place) -> list[Any]:
 
 def _read_property(schema: object, at: _Place) -> tuple[Shape, str]:
     shape = shape_of(schema, at)
-    description = schema.get("description") if isinstance(schema, dict) else None
-    if description is None and isinstance(schema, dict):
-        description = _resolve(schema, at)[0].get("description")
-    return shape, description if isinstance(description, str) else ""
+    description = _resolve(schema, at)[0].get("description") if isinstance(schema, dict) else None
+    # Of one that may be null the author may have described what it is otherwise.
+    said = description if isinstance(description, str) else shape.description
+    return replace(shape, description=""), said
 
 
 def shape_of(schema: object, at: _Place) -> Shape:
     """Return the shape of one property. Raises :class:`RegistrationError`."""
-    if schema is True or schema == {}:
+    if schema is True:
         return Shape()
     if not isinstance(schema, dict):
         raise at.refuse("has a schema that is none")
@@ -125,20 +130,17 @@ def shape_of(schema: object, at: _Place) -> Shape:
         if name in found and (isinstance(found[name], bool) or not isinstance(found[name], (int, float))):
             raise at.refuse(f"has a {name} that is no number")
     shape = _without_words(found, at)
-    return replace(shape, words=(*shape.words, *_words(found, shape)))
+    return replace(shape, words=tuple(dict.fromkeys((*shape.words, *_words(found, shape)))))
 
 
 def _without_words(found: JsonObject, at: _Place) -> Shape:
-    options = [o for key in ("anyOf", "oneOf") for o in found.get(key, [])]
-    if options and "properties" in found:
-        raise at.refuse("is an object that may be one of several, which not every client understands")
-    if options:
-        return _one_of([o for o in options if not _is_null(o)], at)
+    if "anyOf" in found or "oneOf" in found:
+        return _one_of(_options(found, at), at)
     if "const" in found or "enum" in found:
         return _category(found["enum"] if "enum" in found else [found["const"]], at)
     kinds = found.get("type")
     if isinstance(kinds, list):
-        return _one_of([{**_core(found), "type": kind} for kind in kinds if kind != "null"], at)
+        return _one_of([{**_shared(found), "type": kind} for kind in kinds if kind != "null"], at)
     if kinds in ("number", "integer"):
         return _number(_KINDS[kinds], found)
     if kinds in _KINDS:
@@ -152,8 +154,24 @@ def _without_words(found: JsonObject, at: _Place) -> Shape:
     raise at.refuse("is of a type that there is not" if kinds != "null" else "can only be null")
 
 
-def _core(found: JsonObject) -> JsonObject:
-    return {key: value for key, value in found.items() if key != "description"}
+def _shared(found: JsonObject) -> JsonObject:
+    return {key: value for key, value in found.items() if key in _SHARED}
+
+
+def _options(found: JsonObject, at: _Place) -> list[Any]:
+    """Return what a value may be, null aside, each with what stands beside all of them."""
+    options = found.get("anyOf", found.get("oneOf"))
+    if ("anyOf" in found and "oneOf" in found) or not isinstance(options, list):
+        raise at.refuse("has an anyOf or oneOf that not every client understands")
+    if "properties" in found:
+        raise at.refuse("is an object that may be one of several, which not every client understands")
+    shared, kind = _shared(found), {"type": found["type"]} if "type" in found else {}
+    known = [option for option in options if not _is_null(option)]
+    if "enum" not in shared and "const" not in shared:
+        return [{**kind, **_both(option, shared, at)} if isinstance(option, dict) else option for option in known]
+    if any(not isinstance(option, dict) or option.keys() - _SILENT - {"type"} for option in known):
+        raise at.refuse("has values beside an anyOf or oneOf, which not every client understands")
+    return [shared]
 
 
 def _is_null(schema: object) -> bool:
@@ -162,15 +180,18 @@ def _is_null(schema: object) -> bool:
 
 def _one_of(options: list[Any], at: _Place) -> Shape:
     """Return the shape of one of several schemas: theirs if they are one, otherwise all of them as options."""
-    each = [shape_of(option, at) for option in options]
-    shapes = [part for shape in each for part in shape.options or (shape,)]
+    each = [_part_of(option, at) for option in options]
+    shapes = [part for shape in each for part in _flat(shape)]
     if not shapes:
         raise at.refuse("can only be null")
+    if len(shapes) == 1:
+        return shapes[0]
     if all(shape.kind == "categorical" for shape in shapes):
         # By type as well, as 1 is true to Python.
         values = {(type(value), value): value for shape in shapes for value in shape.values}
-        return _category([*values.values()], at)
-    shapes = list(dict.fromkeys(shapes))
+        said = (f"{', '.join(shape.texts)}: {words}" for shape in shapes for words in _described(shape).words)
+        return replace(_category([*values.values()], at), words=tuple(dict.fromkeys(said)))
+    shapes = list(dict.fromkeys(map(_described, shapes)))
     if len(shapes) == 1:
         return shapes[0]
     if any(shape.kind == "record" or (shape.kind == "list" and not _is_plain_list(shape)) for shape in shapes):
@@ -181,6 +202,17 @@ def _one_of(options: list[Any], at: _Place) -> Shape:
         # How a Decimal is written as a text.
         shapes = [replace(s, words=tuple(w for w in s.words if not w.startswith(_OF_PATTERN))) for s in shapes]
     return Shape(options=tuple(shapes))
+
+
+def _flat(shape: Shape) -> list[Shape]:
+    """Return the options of one of several options, each with what is said of them all; itself if it has none."""
+    said = (shape.description,) if shape.description else ()
+    return [replace(part, words=(*said, *part.words, *shape.words)) for part in shape.options] or [shape]
+
+
+def _described(shape: Shape) -> Shape:
+    """Return one of several options with what its author says of it among its words."""
+    return replace(shape, words=(shape.description, *shape.words), description="") if shape.description else shape
 
 
 def _is_plain_list(shape: Shape) -> bool:
@@ -208,14 +240,26 @@ def _number(kind: Kind, found: JsonObject) -> Shape:
 def _list(found: JsonObject, at: _Place) -> Shape:
     items: Any = found.get("items", {})
     if "prefixItems" in found:
-        parts = [*found["prefixItems"], *([items] if isinstance(items, dict) and items else [])]
-        return Shape("list", items=_one_of(parts, at.below("items")) if parts else Shape())
-    if isinstance(items, (list, bool)):
+        return _tuple(found["prefixItems"], items, found.get("maxItems"), at.below("items"))
+    if isinstance(items, list):
         raise at.refuse("has items that not every client understands")
     item = _part_of(items, at.below("items"))
     if item.kind == "list" and item.items is not None and item.items.kind == "list":
         raise at.refuse("is a list of lists of lists, which not every client understands")
     return Shape("list", items=item)
+
+
+def _tuple(first: object, others: object, longest: object, at: _Place) -> Shape:
+    """Return a list whose first items are each something of their own, which is said in words."""
+    if not isinstance(first, list):
+        raise at.refuse("has a prefixItems that is no list")
+    known = [*first, *([others] if isinstance(others, dict) and others else [])]
+    is_open = others in (True, {}) and not (isinstance(longest, int) and longest <= len(first))
+    items = Shape() if is_open or not known else _one_of(known, at)
+    parts = [_part_of(part, at) for part in first]
+    is_uniform = all(part == items for part in parts)
+    named = () if is_uniform else ((f"Item {number}", part) for number, part in enumerate(parts, 1))
+    return Shape("list", items=items, words=tuple(s for name, part in named for s in _in_words(name, part)))
 
 
 def _object(found: JsonObject, at: _Place) -> Shape:
@@ -244,11 +288,24 @@ def _of_entries(found: JsonObject, at: _Place) -> Iterator[str]:
         with suppress(RegistrationError):
             # A key is a text, whatever else is said of it.
             is_text = what == "key" and not schema.keys() & _READ
-            shape = shape_of({"type": "string", **schema} if is_text else schema, at.below(what))
-            yield from (f"Each {what}: {said[0].lower()}{said[1:]}" for said in sentences(shape))
+            part = _part_of({"type": "string", **schema} if is_text else schema, at.below(what))
+            yield from _in_words(f"Each {what}", part)
+
+
+def _in_words(what: str, shape: Shape) -> Iterator[str]:
+    """Say of a part of a value, which is called ``what``, what no schema says of it: of its fields as well."""
+    yield from sentences_of(what, shape)
+    for name, part in (*shape.fields, *(shape.items.fields if shape.items is not None else ())):
+        yield from _in_words(f"{what}'s {name}", part)
 
 
 def _words(found: JsonObject, shape: Shape) -> Iterator[str]:
+    if shape.kind in ("any", "categorical") and not shape.options:
+        # What is a number has them in its shape.
+        if "minimum" in found:
+            yield f"At least {text_of_number(found['minimum'])}."
+        if "maximum" in found:
+            yield f"At most {text_of_number(found['maximum'])}."
     if "exclusiveMinimum" in found:
         yield f"More than {text_of_number(found['exclusiveMinimum'])}."
     if "exclusiveMaximum" in found:
@@ -259,7 +316,7 @@ def _words(found: JsonObject, shape: Shape) -> Iterator[str]:
     if found.get("uniqueItems") is True:
         yield "Each item once."
     default = found.get("default")
-    if isinstance(default, (str, bool, int, float)) and default != "" and shape.kind != "record":
+    if isinstance(default, (str, bool, int, float)) and default != "":
         yield sentence(f"Default: {text_of(default)}")
 
 
@@ -270,15 +327,23 @@ def _resolve(schema: JsonObject, at: _Place) -> tuple[JsonObject, _Place]:
             parts = schema["allOf"]
             if not isinstance(parts, list) or len(parts) != 1 or not isinstance(parts[0], dict):
                 raise at.refuse("has an allOf of several, which not every client understands")
-            schema = {**parts[0], **{k: v for k, v in schema.items() if k != "allOf"}}
+            schema = _both(parts[0], {k: v for k, v in schema.items() if k != "allOf"}, at)
             continue
         reference = schema["$ref"]
         if reference in at.followed:
             raise at.refuse("contains itself")
         at = replace(at, followed=(*at.followed, str(reference)))
         target = _target(reference, at)
-        schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
+        schema = _both(target, {k: v for k, v in schema.items() if k != "$ref"}, at)
     return schema, at
+
+
+def _both(meant: JsonObject, beside: JsonObject, at: _Place) -> JsonObject:
+    """Return two schemas that both count as one: of what is said of it, what stands beside counts."""
+    twice = [key for key in beside.keys() & meant.keys() - _SILENT if beside[key] != meant[key]]
+    if twice:
+        raise at.refuse(f"has two of {min(twice)!r}, which not every client understands")
+    return {**meant, **beside}
 
 
 def _target(reference: object, at: _Place) -> JsonObject:
@@ -287,6 +352,6 @@ def _target(reference: object, at: _Place) -> JsonObject:
     for part in parts[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         found = found.get(name) if isinstance(found, dict) else None
-    if parts[:1] != ["#"] or len(parts) < 2 or not isinstance(found, dict):
+    if parts[:1] != ["#"] or not isinstance(found, dict):
         raise at.refuse("refers to what is not in the schema")
     return found

@@ -53,7 +53,7 @@ def result_of(
     messages = messages_of(answer.responses, domain, slots)
     found = _empty(sets, error)
     # What nobody announced never takes the key of what was announced.
-    found |= {answer_key(slot): value for slot, value in changed.items() if slot not in sets}
+    found |= {answer_key(slot): value for slot, value in changed.items()}
     found |= {key: changed[slot] for slot, key in sets.items() if slot in changed}
     found |= {"text": text_of_messages(messages), "responses": messages}
     if followup:
@@ -112,8 +112,6 @@ def _safe(value: Any) -> Any:
     """Return JSON that no client stumbles over: well-formed text, finite numbers, and none that JavaScript rounds."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, bool) or value is None:
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):

@@ -59,16 +59,10 @@ def text_of_number(number: float) -> str:
     return str(number) if isinstance(number, int) else f"{number:.15g}"
 
 
-def schema_of(shape: Shape, description: str = "", *, may_be_null: bool = True) -> JsonObject:
-    """Return the schema of an argument, with its description."""
-    said = " ".join(s for s in (sentence(description or shape.description), *sentences(shape)) if s)
-    if may_be_null:
-        said = f"{said} Null if unknown." if said else "Null if unknown."
-    options = _options(shape)
-    if may_be_null:
-        options = [*options, {"type": "null"}]
-    schema: JsonObject = options[0] if len(options) == 1 else {"anyOf": options}
-    return {**schema, "description": said} if said else schema
+def schema_of(shape: Shape, description: str = "") -> JsonObject:
+    """Return the schema of an argument, with its description. Null is always among the types."""
+    said = (sentence(description or shape.description), *sentences(shape), "Null if unknown.")
+    return {"anyOf": [*_options(shape), {"type": "null"}], "description": " ".join(filter(None, said))}
 
 
 def sentence(text: str) -> str:
@@ -89,7 +83,7 @@ def sentences(shape: Shape) -> list[str]:
     elif shape.kind in ("number", "integer"):
         found.append(_range("A whole number" if shape.kind == "integer" else "A number", shape))
     elif shape.kind == "list":
-        found += ["A list.", *([] if shape.items is None else _of_each(shape.items))]
+        found += ["A list.", *([] if shape.items is None else sentences_of("Each item", shape.items))]
     elif shape.kind == "object":
         found.append("A text that holds a JSON object.")
     elif shape.kind == "record":
@@ -100,9 +94,10 @@ def sentences(shape: Shape) -> list[str]:
     return [*found, *shape.words]
 
 
-def _of_each(items: Shape) -> list[str]:
-    said = [f"Each item: {sentence(items.description)}"] if items.description else []
-    return [*said, *(f"Each item: {_begin_small(s)}" for s in sentences(items))]
+def sentences_of(what: str, part: Shape) -> list[str]:
+    """Say of a part of a value, which is called ``what``, all that there is to say."""
+    said = [f"{what}: {sentence(part.description)}"] if part.description else []
+    return [*said, *(f"{what}: {_begin_small(s)}" for s in sentences(part))]
 
 
 def either(options: Sequence[Shape]) -> str:
@@ -117,7 +112,8 @@ def either(options: Sequence[Shape]) -> str:
 
 
 def _begin_small(said: str) -> str:
-    return f"{said[0].lower()}{said[1:]}"
+    # What begins with two capitals is a name, as "URL".
+    return said if said[1:2].isupper() else f"{said[0].lower()}{said[1:]}"
 
 
 def _one_of(texts: Sequence[str]) -> str:

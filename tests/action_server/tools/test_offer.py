@@ -116,6 +116,23 @@ def test_a_tool_that_runs_once_may_be_asked_again() -> None:
     assert once.input_schema["properties"] == usual.input_schema["properties"] == {}
 
 
+def test_the_root_of_a_schema_is_an_object_with_properties_and_nothing_else() -> None:
+    """`required` only where there is something that nobody can do without."""
+    arguments = {"properties": {"day": {"type": "boolean"}, "hour": {"type": "boolean"}}, "required": ["hour"]}
+    settings = McpSettings(actions=("*",), tools={"action_b": ToolOptions(arguments=arguments)})
+
+    plain, needing = offer(action("action_a"), action("action_b"), settings=settings).tools.values()
+
+    said = {"anyOf": [{"type": "boolean"}, {"type": "null"}], "description": "True or false. Null if unknown."}
+    assert plain.input_schema == {"type": "object", "properties": {}}
+    assert needing.input_schema == {
+        "type": "object",
+        "properties": {"day": said, "hour": said},
+        "required": ["hour"],
+    }
+    assert list(plain.listing) == ["name", "description", "inputSchema", "outputSchema", "annotations"]
+
+
 def test_two_tools_of_one_name_do_not_start() -> None:
     """Clients would call one of them for the other."""
     with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
@@ -237,6 +254,7 @@ def test_the_argument_for_the_conversation_has_a_name_that_fits() -> None:
             actions=("*",), conversation_argument="e-mail größe", tools={"*": ToolOptions(reads=reads)}
         )
         [tool] = make_offer(registry, settings, OptionsTable(by_turn, {})).tools.values()
+        assert list(tool.input_schema["properties"]) == [a.name for a in tool.all_arguments]
         return list(tool.input_schema["properties"])
 
     assert names(()) == names(("e-mail größe",)) == ["e-mail_grosse"]
@@ -245,7 +263,7 @@ def test_the_argument_for_the_conversation_has_a_name_that_fits() -> None:
 def test_a_name_leaves_room_for_that_of_the_server() -> None:
     """Clients put it before, and stop at 64."""
     assert ToolOptions(name="a" * 48).name == "a" * 48
-    for name in ("a" * 49, "_a", "ä", ""):
+    for name in ("a" * 49, "_a", "ä", "", "a.b", "a b", "aä", "a\n"):
         with pytest.raises(ValidationError, match="48 at most"):
             ToolOptions(name=name)
 
@@ -301,12 +319,21 @@ def test_names_fit_every_client() -> None:
     assert len(tool_name("3" * 48)) == 48
     long = [tool_name(f"action_{'x' * 60}_{end}") for end in "ab"]
     assert len(set(long)) == 2
-    assert all(len(name) <= 48 for name in long)
+    assert all(len(name) == 48 for name in long)
     assert tool_name("予約").startswith("x_")
     assert argument_name("party size") == "party_size"
     assert argument_name("party-size.max") == "party-size.max"
+    assert argument_name("party  (size)") == "party_size_"
+    assert argument_name("-.größe") == "grosse"
+    assert argument_name("_mine.-") == "_mine.-"
+    assert argument_name("\ud83d").startswith("x_")
     slots = [argument_name(f"{'x' * 70}_{end}") for end in "ab"]
     assert len(set(slots)) == 2
-    assert all(len(name) <= 64 for name in slots)
+    assert all(len(name) == 64 for name in slots)
     assert argument_name("y" * 64) == "y" * 64
-    assert answer_key("result") == "slot_result"
+
+
+@pytest.mark.parametrize("key", ["ok", "error", "errors", "text", "responses", "result", "followup_action"])
+def test_a_slot_takes_no_key_by_which_an_answer_says_something_else(key: str) -> None:
+    """`result` is all that a sub agent's model would see, and `errors` is a failure to Mantle."""
+    assert answer_key(key) == f"slot_{key}"

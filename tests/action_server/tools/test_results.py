@@ -92,22 +92,23 @@ def test_an_identifier_is_never_rounded(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "is_error"),
+    ("error", "is_error", "said"),
     [
-        (SaturatedError("action_x", "max_concurrent", 1), False),
-        (ActionTimeoutError("action_x", 8, "e1"), False),
-        (ActionRejectedError("", "action_x"), False),
-        (CallError("", "action_x"), False),
-        (ActionFailedError("action_x", "e2"), True),
-        (InternalError("e3"), True),
+        (SaturatedError("action_x", "max_concurrent", 1), False, "busy: too many calls are running; try again later"),
+        (ActionTimeoutError("action_x", 8, "e1"), False, "{} (error_id e1)"),
+        (ActionRejectedError("", "action_x"), False, "the action 'action_x' declined"),
+        (ActionRejectedError("closed", "action_x"), False, "closed"),
+        (CallError("", "action_x"), False, "the action failed"),
+        (ActionFailedError("action_x", "e2"), True, "{} (error_id e2)"),
+        (InternalError("e3"), True, "{} (error_id e3)"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_only_what_nobody_foresaw_is_an_error_of_the_protocol(error: CallError, is_error: bool) -> None:
+def test_only_what_nobody_foresaw_is_an_error_of_the_protocol(error: CallError, is_error: bool, said: str) -> None:
     """Engines end a flow at `isError`; without it the key is left out."""
     result = failure_of(error, SETS)
 
-    assert check(result)["error"]
+    assert check(result)["error"] == said.format(error.message)
     assert result.as_json.get("isError", False) is is_error
     assert ("isError" in result.as_json) is is_error
     assert set(result.structured) == {*FIXED, *SETS.values()}
@@ -137,11 +138,13 @@ def test_what_nobody_announced_never_takes_an_announced_key() -> None:
 def test_the_last_follow_up_counts_and_keys_are_well_formed_too() -> None:
     """As engines take them; half a character in a key of an object is none."""
     events: list[dict[str, Any]] = [{"event": "followup", "name": name} for name in ("action_a", "action_b")]
+    events.append({"event": "restart"})
     events.append({"event": "slot", "name": "day", "value": {"\ud83d": 1}})
 
     found = result_of(Answer(events, []), {}, {}, {}).structured
 
     assert (found["followup_action"], found["day"]) == ("action_b", {"?": 1})
+    assert found.keys() == {*FIXED, "followup_action", "day"}
 
 
 def test_a_slot_may_nest_as_deep_as_an_answer() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from action_server.runtime.tool_options import McpSettings, ToolOptions
 from tests.action_server.serving.mcp import tool_actions
-from tests.action_server.serving.mcp.tool_server import ToolServer, tool_server
+from tests.action_server.serving.mcp.tool_server import ToolServer, message_of, tool_server
+from tests.action_server.telemetry.recorded_spans import PARENT, TRACEPARENT, Recorded, attributes_of, parent_of
 
 ALL = McpSettings(actions=("*",))
 CONVERSATION = {"conversation_id": "c-1"}
@@ -290,11 +291,21 @@ async def test_the_domain_gives_types_and_responses(tmp_path: Path) -> None:
 
 
 async def test_a_call_is_logged_and_counted_as_every_other(tools: ToolServer, caplog: pytest.LogCaptureFixture) -> None:
-    """One line, with the request's id and the way it came."""
+    """One line, with the way it came, from whom, and how long it was."""
     caplog.set_level(logging.INFO)
     params = {"name": "action_who", "arguments": {}, "_meta": CONVERSATION}
-    await tools.ask("tools/call", params, X_Request_ID="r-1")
+    await tools.ask("tools/call", params)
 
-    [line] = [r for r in caplog.records if r.message == "action.finished"]
-    assert vars(line)["transport"] == "mcp"
-    assert vars(line)["outcome"] == "ok"
+    [line] = [vars(r) for r in caplog.records if r.message == "action.finished"]
+    assert (line["transport"], line["outcome"]) == ("mcp", "ok")
+    assert (line["client"], line["bytes"]) == ("127.0.0.1", len(json.dumps(message_of(params))))
+
+
+async def test_a_call_is_part_of_its_callers_trace(tools: ToolServer) -> None:
+    """Which is in the headers, as for the webhook."""
+    tools.assembly.executor.tracing = recorded = Recorded()
+
+    await tools.ask("tools/call", {"name": "action_echo", "arguments": {}}, **TRACEPARENT)
+
+    [span] = [span for span in recorded.spans.values() if parent_of(span) == PARENT]
+    assert attributes_of(span)["next_action"] == "action_echo"

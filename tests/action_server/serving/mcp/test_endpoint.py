@@ -57,8 +57,11 @@ async def test_the_new_protocol_needs_no_handshake(tools: ToolServer) -> None:
     listed = (await tools.ask("tools/list", meta))["result"]
     called = (await tools.ask("tools/call", {**CALL, **meta}))["result"]
     pinged = (await tools.ask("ping", meta))["result"]
+    by_header = (await tools.ask("tools/list", MCP_Protocol_Version="2026-07-28"))["result"]
 
+    assert discovered["capabilities"] == {"tools": {"listChanged": False}}
     assert discovered["supportedVersions"] == ["2026-07-28", "2025-11-25"]
+    assert by_header == listed
     for found in (discovered, listed):
         assert found["resultType"] == "complete"
         assert isinstance(found["ttlMs"], int)
@@ -100,15 +103,18 @@ async def test_a_switched_off_protocol_is_refused_in_the_way_that_lets_clients_f
     async with tool_server(McpSettings(actions=("*",), protocols=("2025-11-25",))) as tools:
         discovered = await tools.ask("server/discover", {"_meta": MODERN})
         called = await tools.ask("tools/call", {**CALL, "_meta": MODERN})
+        unnamed = await tools.ask("server/discover")
     async with tool_server(McpSettings(actions=("*",), protocols=("2026-07-28",))) as tools:
         shaken = await tools.ask("initialize", {"protocolVersion": "2025-11-25"})
+        named = await tools.ask("ping", {"_meta": {"io.modelcontextprotocol/protocolVersion": "2025-11-25"}})
 
-    assert discovered["error"]["code"] == called["error"]["code"] == -32601
+    assert [found["error"]["code"] for found in (discovered, called, unnamed)] == [-32601] * 3
+    assert named["error"]["code"] == -32022
     assert shaken["error"]["code"] == -32022
     assert shaken["error"]["data"] == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
 
 
-@pytest.mark.parametrize("junk", ["junk", "\u00ff", "", "2025-11-25"])
+@pytest.mark.parametrize("junk", ["junk", "\u00ff", "", "2025-11-25", "2025-06-18"])
 async def test_a_header_of_no_version_is_that_of_an_older_client(tools: ToolServer, junk: str) -> None:
     """Only what can be a later version is told from it; a `_meta` that is none says nothing."""
     message = {**REQUEST, "method": "tools/list", "params": {"_meta": ["x"]}}
@@ -159,6 +165,7 @@ HEADERS: list[tuple[str, dict[str, str], bool]] = [
     ("another method", {"Mcp_Method": "tools/list"}, False),
     ("another tool", {"Mcp_Name": "action_fail"}, False),
     ("no base64", {"Mcp_Name": "=?base64?%%%?="}, False),
+    ("base64 with something in between", {"Mcp_Name": "=?base64?YWN0%aW9uX2VjaG8=?="}, False),
     ("another version", {"MCP_Protocol_Version": "2025-11-25"}, False),
 ]
 
@@ -191,6 +198,7 @@ WRONG: list[tuple[str, object, int, int]] = [
     ("another JSON-RPC", {"id": 1, "jsonrpc": "1.0", "method": "ping"}, 200, -32600),
     ("no method", REQUEST, 200, -32600),
     ("a method that is none", {**REQUEST, "method": 3}, 200, -32600),
+    ("a method without a name", {**REQUEST, "method": ""}, 200, -32600),
     ("params that are a list", {**REQUEST, "method": "ping", "params": []}, 200, -32602),
     ("a method nobody knows", {**REQUEST, "method": "secret/method"}, 200, -32601),
     ("resources", {**REQUEST, "method": "resources/list"}, 200, -32601),
@@ -208,14 +216,20 @@ WRONG: list[tuple[str, object, int, int]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
-async def test_a_wrong_message_is_told_in_words(tools: ToolServer, body: object, status: int, code: int) -> None:
+async def test_a_wrong_message_is_told_in_words(
+    tools: ToolServer, body: object, status: int, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """With HTTP 200 and its id where it has one, so that nobody else's call ends; nothing of it is repeated."""
-    found, answer = await tools.post(body)
+    found, answer = await tools.post(body, X_Request_ID="r-1")
 
     assert (found, answer["error"]["code"]) == (status, code)
     # Without an id, as null is none to some clients.
     assert answer.get("id", "none") == (1 if status == 200 else "none")
     assert "secret" not in answer["error"]["message"]
+    assert set(answer["error"]) == {"code", "message"}
+    [line] = [vars(r) for r in caplog.records if r.message == "call.refused"]
+    assert (line["status"], line["problem"]) == (status, answer["error"]["message"])
+    assert (line["request_id"], line["client"]) == ("r-1", "127.0.0.1")
     assert (await tools.ask("ping"))["result"] == {}
 
 
@@ -226,6 +240,41 @@ async def test_an_answer_has_the_id_of_its_request(tools: ToolServer, identifier
     status, answer = await tools.post({"jsonrpc": "2.0", "id": identifier, "method": method})
 
     assert (status, answer["id"]) == (200, identifier)
+
+
+NO_DIFFERENCE: list[tuple[str, dict[str, Any], set[str]]] = [
+    ("a page that is none", {"method": "tools/list", "params": {"cursor": None}}, {"tools"}),
+    ("no page", {"method": "tools/list", "params": {"cursor": ""}}, {"tools"}),
+    ("params that are null", {"method": "ping", "params": None}, set()),
+    ("a result beside the method", {"method": "ping", "result": {"x": 1}}, set()),
+    (
+        "arguments that are null",
+        {"method": "tools/call", "params": {"name": "action_echo", "arguments": None}},
+        {"content", "structuredContent"},
+    ),
+    ("no arguments", {"method": "tools/call", "params": {"name": "action_echo"}}, {"content", "structuredContent"}),
+]
+
+
+@pytest.mark.parametrize(("sent", "keys"), [n[1:] for n in NO_DIFFERENCE], ids=[n[0] for n in NO_DIFFERENCE])
+async def test_what_says_nothing_makes_no_difference(tools: ToolServer, sent: dict[str, Any], keys: set[str]) -> None:
+    """Clients write a key that may be missing as null, or leave something beside it."""
+    status, answer = await tools.post({**REQUEST, **sent})
+
+    assert (status, set(answer["result"])) == (200, keys)
+
+
+async def test_how_deep_a_message_may_nest_is_a_setting() -> None:
+    """Of all bodies."""
+    deep: Any = []
+    for _ in range(7):
+        deep = [deep]
+    async with tool_server(max_json_depth=8) as tools:
+        refused = await tools.post({**REQUEST, "method": "ping", "params": {"a": deep}})
+        taken = await tools.post({**REQUEST, "method": "ping", "params": {"a": []}})
+
+    assert (refused[0], refused[1]["id"], refused[1]["error"]["code"]) == (200, 1, -32600)
+    assert taken == (200, {**REQUEST, "result": {}})
 
 
 async def test_a_number_that_is_too_long_ends_nobody_elses_call(tools: ToolServer) -> None:
@@ -249,13 +298,17 @@ async def test_a_failure_of_the_server_itself_is_told_with_200_and_an_id(caplog:
     settings = McpSettings(actions=("*",))
     offer = make_offer(registry, settings, Settings().options, None)
     body = json.dumps({**REQUEST, "method": "tools/call", "params": CALL}).encode()
+    who = Caller(request_id="r-1")
 
-    status, reply, _ = await McpEndpoint(ToolCaller(offer, fail, "c"), settings).answer(body, {}, Caller())
+    status, reply, _ = await McpEndpoint(ToolCaller(offer, fail, "c"), settings).answer(body, {}, who)
 
     answer = json.loads(reply)
     [line] = [r for r in caplog.records if r.message == "server.failed"]
     assert (status, answer["id"], answer["error"]["code"]) == (200, 1, -32603)
     assert answer["error"]["data"]["error_id"] == vars(line)["error_id"]
+    assert vars(line)["error_id"] in answer["error"]["message"]
+    assert (len(vars(line)["error_id"]), vars(line)["request_id"]) == (12, "r-1")
+    assert line.exc_info is not None
     assert b"hunter2" not in reply
 
 
@@ -308,6 +361,7 @@ async def test_a_slash_at_the_end_makes_no_difference(tools: ToolServer) -> None
     """Nobody follows a redirect."""
     async with tools.session.post(f"{tools.url}/", json={**REQUEST, "method": "ping"}, allow_redirects=False) as found:
         assert (found.status, await found.json()) == (200, {**REQUEST, "result": {}})
+        assert found.content_type == "application/json"
 
 
 async def test_without_an_offered_action_there_is_no_such_path() -> None:

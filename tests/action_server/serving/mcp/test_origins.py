@@ -57,15 +57,24 @@ def test_who_may_come_in(headers: dict[str, str], is_open: bool, is_closed: bool
     assert (Origins(NAMED, is_closed=True).problem_of(sent) is None) is is_closed
 
 
-async def test_a_foreign_page_gets_a_403() -> None:
-    """And learns nothing."""
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({"Host": "evil.example"}, "mcp.allowed_hosts"), ({"Origin": "http://evil.example"}, "mcp.allowed_origins")],
+)
+async def test_a_foreign_page_gets_a_403(headers: dict[str, str], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """And learns nothing but what to set; the log has who it was, and the same words."""
     async with tool_server() as tools:
-        status, answer = await tools.post(PING, Host="evil.example", Origin="http://evil.example")
+        status, answer = await tools.post(PING, X_Request_ID="r-1", **headers)
         good, _ = await tools.post(PING)
 
     assert (status, good) == (403, 200)
     assert "evil" not in str(answer)
     assert "id" not in answer
+    assert answer["error"]["code"] == -32600
+    assert said in answer["error"]["message"]
+    [line] = [vars(r) for r in caplog.records if r.message == "call.refused"]
+    assert (line["status"], line["problem"]) == (403, answer["error"]["message"])
+    assert (line["request_id"], line["client"]) == ("r-1", "127.0.0.1")
 
 
 async def test_with_a_credential_a_name_in_a_cluster_is_fine() -> None:

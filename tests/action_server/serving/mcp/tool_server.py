@@ -26,6 +26,11 @@ from tests.action_server.serving.mcp.tool_actions import ALL
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 
 
+def message_of(params: dict[str, Any] | None, method: str = "tools/call") -> dict[str, Any]:
+    """Return a request as :meth:`ToolServer.ask` sends it."""
+    return {"jsonrpc": "2.0", "id": 7, "method": method, **({} if params is None else {"params": params})}
+
+
 @dataclass(frozen=True)
 class ToolServer:
     """A server, and a client that sends what it is told."""
@@ -44,8 +49,7 @@ class ToolServer:
 
     async def ask(self, method: str, params: dict[str, Any] | None = None, **headers: str) -> Any:
         """Send a request; return the message that answers it, with HTTP 200."""
-        message = {"jsonrpc": "2.0", "id": 7, "method": method, **({} if params is None else {"params": params})}
-        status, found = await self.post(message, **headers)
+        status, found = await self.post(message_of(params, method), **headers)
         assert status == 200
         assert found["id"] == 7
         return found
