@@ -94,6 +94,7 @@ def _make(args: argparse.Namespace, calls: Sequence[RecordedCall]) -> int:
                 "stub_custom_actions": {action: stub_as_json(stub) for action, stub in stubs.items()},
                 "answers": {action: made[action].answers for action in stubs},
                 "left_out": left_out,
+                "lost": {action: made[action].lost for action in stubs if made[action].lost},
             }
         )
         return 0
@@ -113,6 +114,8 @@ def show_made(console: Console, file: Path | None, made: Mapping[str, MadeStub],
     for action, one in sorted(made.items()):
         if one.answers > 1:
             print_line(console, f"{action}: {one.answers} different answers; the last one counts ({one.file.name})")
+        if one.lost:
+            print_line(console, f"{action}: left out, as stubs have no word for it: {', '.join(one.lost)}")
     for action, why in sorted(left_out.items()):
         print_line(console, f"{action or '(no action)'}: no stub: {why}")
 
