@@ -67,7 +67,7 @@ def read(text: str) -> Any:
 
 
 def test_what_stubs_have_no_word_for_is_left_out_and_named(tmp_path: Path) -> None:
-    """For one other key an engine refuses the whole file (e2e_test_schema.yml of rasa-pro 3.21.0); so does our reader."""
+    """For one other key an engine refuses the whole file (e2e_test_schema.yml of rasa-pro 3.21); so does our reader."""
     reminder = {"event": "reminder", "name": "due", "kill_on_user_msg": False, "date_time": "2026-12-01T10:00:00"}
     button = {"title": "yes", "payload": "/yes", "type": "postback"}
     responses = [
