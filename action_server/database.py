@@ -30,6 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from action_server.database_urls import DRIVERS, NO_DRIVER
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
 
@@ -43,13 +44,6 @@ _IDLE = 1.0
 _SQLITE_BUSY = 5  # https://sqlite.org/rescode.html#busy; above the lowest byte are its variants
 # Any number will do, as long as every process of this server takes the same one.
 _SCHEMA_LOCK = 0x0AC7_105E
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
 # What is to be called when a connection's transaction is done. A connection object has one transaction here.
 _after_commit: WeakKeyDictionary[AsyncConnection, list[Callable[[], None]]] = WeakKeyDictionary()
 
@@ -245,9 +239,9 @@ def _url(url: str | Path, where: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise SettingsError(where, "is not an URL as SQLAlchemy reads it") from None
-    driver = _DRIVERS.get(parsed.drivername)
+    driver = DRIVERS.get(parsed.drivername)
     if driver is None:
-        raise SettingsError(where, "must be the path of a SQLite file, sqlite:///path or postgresql://host/name")
+        raise SettingsError(where, NO_DRIVER)
     if driver == "sqlite+aiosqlite" and parsed.database in (None, "", ":memory:"):
         raise SettingsError(where, "names no file; what is in memory is not shared between workers")
     return parsed.set(drivername=driver)

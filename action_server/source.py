@@ -142,9 +142,19 @@ def place_of_thread(ident: int) -> str | None:
 def deepest_of_author(frames: Iterable[tuple[str, int]]) -> str | None:
     """Return the first place in the author's own code, of files and lines with the deepest first; None if none is."""
     for file, line in frames:
-        if not file.startswith(_NOT_THE_AUTHORS) and "site-packages" not in file:
+        if is_of_author(file):
             return f"{shorten(file)}:{line}"
     return None
+
+
+def is_of_author(file: str) -> bool:
+    """Tell whether a file of a frame is of the author's own code: not of Python, of an installed package or of ours."""
+    return not file.startswith(_NOT_THE_AUTHORS) and "site-packages" not in file
+
+
+def is_of_server(file: str) -> bool:
+    """Tell whether a file of a frame is one of this package."""
+    return file.startswith(_NOT_THE_AUTHORS[0])
 
 
 def one_line(exc: BaseException) -> str:

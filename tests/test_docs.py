@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,25 @@ def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def test_code_of_the_how_tos_that_begins_with_its_imports_has_them_all(tmp_path: Path) -> None:
+    """Somebody pastes it into a module of their own. A class of an action has its name, unless all is left out."""
+    for page in sorted((ROOT / "docs" / "howto").glob("*.md")):
+        for number, block in enumerate(blocks("python", page.read_text(encoding="utf-8"))):
+            if block.startswith(("from ", "import ")):
+                (tmp_path / f"{page.stem}_{number}.py").write_text(block, encoding="utf-8")
+    rules = ["--isolated", "--no-cache", "--select", "F821,E9", "--output-format", "concise"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *rules, "."], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    files = sorted(tmp_path.glob("*.py"))
+
+    assert ended.stdout.splitlines() == ["All checks passed!"]
+    assert len(files) > 12
+    assert [file.name for file in files if _NAMELESS.search(file.read_text(encoding="utf-8"))] == []
+
+
+# A class of an action whose first member is its `run`.
+_NAMELESS = re.compile(r"^class \w+\(Action\):\n(    \.\.\.\n\n)?    (async )?def run\b", re.MULTILINE)
 # What depends on the day, the time it took and chance.
 _MASKS = (
     (r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, \d{1,2} [A-Z][a-z]+ \d{4}", "<day>"),

@@ -19,7 +19,7 @@ FOUNDATION = "the lowest tier"
 # and inside of a room there is no cycle. The lowest tier is one room of loose modules, `__main__` is one of `cli`, and
 # the package itself (its public names) is a module like any other.
 TIERS: list[set[str]] = [
-    {"errors", "source", "regular_file", "yaml_file", "deadlines", "nearest", "extras"},
+    {"errors", "source", "regular_file", "yaml_file", "deadlines", "nearest", "extras", "database_urls"},
     {"protocol", "security", "database", "endpoints", "findings", "project"},
     {"idempotency", "telemetry"},
     {"runtime"},

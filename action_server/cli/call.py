@@ -19,9 +19,8 @@ from action_server.cli.flags import (
     refuse_useless,
 )
 from action_server.cli.known_slots import refuse_unknown_slots
-from action_server.cli.values import parse_slots
+from action_server.cli.values import parse_path, parse_slots
 from action_server.config import settings
-from action_server.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +50,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--message", metavar="TEXT", help="what the user said last")
     parser.add_argument("--sender", metavar="ID", default="default", help="the conversation (default: default)")
     add_url_flags(parser)
-    parser.add_argument("--domain", metavar="FILE", type=Path, help="the domain to send along; forms need it")
+    parser.add_argument(
+        "--domain", metavar="PATH", type=parse_path, help="the domain to send along, a file or folder; forms need it"
+    )
     add_action_flags(parser)
     add_log_flag(parser, "WARNING")
     add_json_flag(parser)
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     from action_server.telemetry import logs
 
     # A person looks at the outcome of one call, not at a server's log; what goes wrong is still shown.
-    given = {name: value for name, value in vars(args).items() if value is not None}
+    # `--domain` is sent along here; the setting of that name is about tools.
+    given = {name: value for name, value in vars(args).items() if value is not None and name != "domain"}
     read = settings.read({"log_level": "WARNING", **given}, environment)
     logs.configure(read.logs)
     refuse_useless(args, actions="--actions", strict="--strict")
@@ -127,14 +129,9 @@ async def _call(
 def _read_domain(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
-    from action_server.protocol.jsonable import jsonable
-    from action_server.yaml_file import read_yaml
+    from action_server.tools.domain import read_domain
 
-    # As an engine sends it: YAML has dates.
-    domain = jsonable(read_yaml(path, "--domain"))
-    if not isinstance(domain, dict):
-        raise SettingsError("--domain", f"{path} is not a domain")
-    return domain
+    return read_domain(path, "--domain")
 
 
 def show_reply(console: Console, action: str, slots: Mapping[str, Any], reply: Reply) -> None:

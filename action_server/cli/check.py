@@ -9,6 +9,8 @@ from pathlib import Path
 from action_server import __version__
 from action_server.cli.console import make_console, print_json
 from action_server.cli.project_flags import add_cache_flag, add_project_flags, cache_of, folder_of, read_settings
+from action_server.cli.values import parse_path
+from action_server.errors import SettingsError
 from action_server.findings import output, sarif
 from action_server.flows.check import catalogue, checking
 from action_server.telemetry import logs
@@ -41,9 +43,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     migration = parser.add_argument_group("from a classic project to CALM")
     migration.add_argument("--migration", action="store_true", help="show what to migrate first, and draft flows")
     migration.add_argument(
-        "--conversations", metavar="FILE", type=Path, help="with --migration: real conversations, to count by them"
+        "--conversations",
+        metavar="FILE",
+        type=parse_path,
+        help="with --migration: real conversations, to count by them",
     )
-    migration.add_argument("--drafts", metavar="DIR", type=Path, help="with --migration: write the drafts there")
+    migration.add_argument("--drafts", metavar="DIR", type=parse_path, help="with --migration: write the drafts there")
 
 
 def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -68,6 +73,9 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     if args.migration:
         return _plan_migration(args, request)
+    for name in ("conversations", "drafts"):
+        if getattr(args, name) is not None:
+            raise SettingsError(f"--{name}", "does nothing without --migration")
     report = checking.check(request)
     if args.json:
         print_json(output.as_json(report.findings))

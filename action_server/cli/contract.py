@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json
 from action_server.cli.flags import access_of, add_json_flag, add_tls_flags
+from action_server.cli.project_flags import add_domain_flags, given_parts
 from action_server.cli.values import parse_header, parse_server, parse_slots
 from action_server.config import settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from action_server.project.domain import Domain
     from action_server.testing.examine import Report
 
 DESCRIPTION = """\
@@ -38,8 +40,6 @@ examples:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags of the verb."""
-    from action_server.cli.project_flags import add_project_flags
-
     parser.epilog = EXAMPLES
     parser.add_argument(
         "target",
@@ -57,7 +57,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="send this header as well, a credential say",
     )  # fmt: skip
     add_tls_flags(parser)
-    add_project_flags(parser)
+    add_domain_flags(parser)
+    for name in ("actions", "endpoints"):
+        settings.add_flag(parser, name)
     add_json_flag(parser)
 
 
@@ -72,27 +74,39 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     from action_server.testing.examine import Request, examine_package, examine_url
     from action_server.testing.examine_grpc import examine_grpc
     from action_server.testing.server_access import is_grpc
-    from action_server.testing.tested_project import TestedProject, read_domain_in
+    from action_server.testing.tested_project import TestedProject
 
     is_url = "://" in args.target
     given = {**vars(args), **({} if is_url else {"actions": args.target})}
     read = settings.read(given, environment)
     logs.configure(logs.LogSettings("CRITICAL", "CRITICAL"))
+    target = parse_server(args.target, "URL-or-package") if is_url else ""
     access = access_of(args, args.target)
-    folder = args.project or Path()
-    project = TestedProject(folder, read, read_domain_in(folder, args.domain))
+    project = TestedProject(args.project or Path(), read, _read_domain(args))
     request = Request(project, parse_slots(args.slots), args.only, args.once, access, args.engine)
     with contextlib.redirect_stdout(sys.stderr):
-        if is_grpc(args.target):
-            examining = examine_grpc(parse_server(args.target), request)
+        if is_grpc(target):
+            examining = examine_grpc(target, request)
         else:
-            examining = examine_url(args.target, request) if is_url else examine_package(read, request)
+            examining = examine_url(target, request) if is_url else examine_package(read, request)
         report = asyncio.run(examining)
     if args.json:
         print_json(report.as_json())
     else:
         show_report(make_console(), report)
     return 1 if report.violations else 0
+
+
+def _read_domain(args: argparse.Namespace) -> Domain:
+    """Return the domain of the project in place, which need not have one; raises :class:`SettingsError`."""
+    from action_server.project.location import project_folder
+    from action_server.testing.tested_project import read_domain_in
+    from action_server.tools.domain import read_domain
+
+    if given_parts(args):
+        # Named, it is to be there and readable: without it names are not checked.
+        read_domain(args.domain, "--domain")
+    return read_domain_in(project_folder(args.project) if args.project else Path(), args.domain)
 
 
 def show_report(console: Console, report: Report) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action_server.cli.values import parse_header, parse_server, parse_url
+from action_server.cli.values import parse_header, parse_path, parse_server, parse_url
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -59,7 +58,7 @@ def add_url_flags(parser: argparse.ArgumentParser, *, or_grpc: bool = False) -> 
 def add_tls_flags(parser: argparse.ArgumentParser) -> None:
     """Add the files that calls over TLS need; named as in the engine's endpoints.yml."""
     for flag, what in _TLS_FLAGS.items():
-        parser.add_argument(flag, metavar="FILE", type=Path, help=what)
+        parser.add_argument(flag, metavar="FILE", type=parse_path, help=what)
 
 
 def access_of(args: argparse.Namespace, *urls: str | None) -> Access:

@@ -13,6 +13,7 @@ from action_server.cli.console import print_error
 from action_server.cli.e2e_cases import run_cases, select_cases
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
 from action_server.cli.project_flags import cache_of, read_settings
+from action_server.cli.values import parse_path
 from action_server.errors import SettingsError
 from action_server.flows.e2e.coverage import executed_steps, taken_ways
 from action_server.flows.e2e.runner import Result
@@ -36,7 +37,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="PATH", help="write to this file, or below this folder (for several flows as SVG always)"
     )
-    parser.add_argument("--executed", metavar="FILE", type=Path, help="highlight what the tests of this file come to")
+    parser.add_argument(
+        "--executed", metavar="FILE", type=parse_path, help="highlight what the tests of this file come to"
+    )
     parser.add_argument("-k", dest="only", metavar="TEXT", help="with --executed: only tests whose name contains this")
 
 

@@ -15,6 +15,7 @@ from action_server.cli.e2e_cases import run_cases, select_cases
 from action_server.cli.flags import add_json_flag
 from action_server.cli.play_flags import add_play_flags, open_project, stage_options
 from action_server.cli.project_flags import cache_of, read_settings
+from action_server.cli.values import parse_path
 from action_server.errors import SettingsError
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.coverage import FlowCoverage, coverage_of, percentage
@@ -35,14 +36,21 @@ Exit code 0: all passed; 1: one did not, or too few steps were covered; 2: the t
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the verb."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=Path, help="files and folders with tests (default: the project's)"
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        type=parse_path,
+        help="files and folders with tests (default: the project's)",
     )
     add_play_flags(parser)
     parser.add_argument("-k", dest="only", metavar="TEXT", help="only tests whose name contains this, in any case")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first test that does not pass")
     parser.add_argument("--repeat", metavar="N", type=int, default=1, help="run each test N times and compare")
     parser.add_argument(
-        "--paraphrases", metavar="FILE", type=Path, help="run each test once more for each other wording of a message"
+        "--paraphrases",
+        metavar="FILE",
+        type=parse_path,
+        help="run each test once more for each other wording of a message",
     )
     parser.add_argument(
         "--same-path-min",
@@ -50,10 +58,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="pass if each test passes on its usual path, and at least so many of its runs take that path",
     )
-    parser.add_argument("--jsonl", metavar="FILE", type=Path, help="write an object for each message of each run")
+    parser.add_argument("--jsonl", metavar="FILE", type=parse_path, help="write an object for each message of each run")
     parser.add_argument("--coverage", action="store_true", help="show which steps of the flows the tests came to")
     parser.add_argument("--coverage-min", metavar="PERCENT", type=float, help="fail below this; implies --coverage")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
+    parser.add_argument("--junit", metavar="FILE", type=parse_path, help="write JUnit XML")
     add_json_flag(parser)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action_server.cli.console import make_console, write_file
+from action_server.cli.values import parse_path
 from action_server.errors import SettingsError
 
 DESCRIPTION = """\
@@ -26,8 +27,8 @@ examples:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     parser.epilog = EXAMPLES
-    parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="the folder of the new project")
-    parser.add_argument("--from", metavar="DIR", dest="adopted", type=Path, help="a Rasa project that exists")
+    parser.add_argument("folder", metavar="DIR", nargs="?", type=parse_path, help="the folder of the new project")
+    parser.add_argument("--from", metavar="DIR", dest="adopted", type=parse_path, help="a Rasa project that exists")
 
 
 def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:

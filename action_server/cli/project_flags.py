@@ -7,17 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action_server import __version__
+from action_server.cli.values import parse_path
 from action_server.config import settings
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
+from action_server.config.sources import file_exists
+from action_server.errors import SettingsError
 from action_server.project.location import DEFAULT_PROJECT, project_folder
 from action_server.project.tree_cache import FOLDER, TreeCache
 
 
+def add_domain_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which project, and where its domain is."""
+    what = f"the Rasa project (default: {DEFAULT_PROJECT})"
+    parser.add_argument("--project", metavar="DIR", type=parse_path, help=what)
+    what = "its domain, if it is not domain.yml or domain/"
+    parser.add_argument("--domain", metavar="PATH", type=parse_path, help=what)
+
+
 def add_project_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say which project, where its parts are, and which actions belong to it."""
-    parser.add_argument("--project", metavar="DIR", type=Path, help=f"the Rasa project (default: {DEFAULT_PROJECT})")
-    parser.add_argument("--domain", metavar="PATH", type=Path, help="its domain, if it is not domain.yml or domain/")
-    parser.add_argument("--data", metavar="PATH", type=Path, help="its flows, rules and stories, if not in data/")
+    add_domain_flags(parser)
+    parser.add_argument("--data", metavar="PATH", type=parse_path, help="its flows, rules and stories, if not in data/")
     for name in ("actions", "endpoints"):
         settings.add_flag(parser, name)
 
@@ -44,9 +54,23 @@ def folder_of(args: argparse.Namespace) -> Path:
     """Return the project's folder.
 
     Raises:
-        SettingsError: the one that was given does not exist, or none was given and there is no project.
+        SettingsError: the one that was given does not exist, nor a part of it that was; or there is no project.
     """
-    return project_folder(args.project, is_spread=bool(args.domain or args.data))
+    parts = given_parts(args)
+    return project_folder(args.project, is_spread=bool(parts))
+
+
+def given_parts(args: argparse.Namespace) -> list[Path]:
+    """Return the places of domain and data that flags give.
+
+    Raises:
+        SettingsError: one is not there: what stands in the usual place would be read instead.
+    """
+    given = {f"--{name}": getattr(args, name, None) for name in ("domain", "data")}
+    for flag, path in given.items():
+        if path is not None and not file_exists(path):
+            raise SettingsError(flag, f"there is no file or folder {path}")
+    return [path for path in given.values() if path is not None]
 
 
 def read_settings(args: argparse.Namespace, environment: Mapping[str, str]) -> settings.Settings:

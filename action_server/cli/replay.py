@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json, write_file
 from action_server.cli.flags import access_of, add_action_flags, add_json_flag, add_url_flags
-from action_server.cli.values import parse_server
+from action_server.cli.values import parse_path, parse_server
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -39,14 +40,19 @@ examples:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags of the verb."""
     parser.epilog = EXAMPLES
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder with the recorded calls")
+    parser.add_argument("folder", metavar="DIR", type=parse_path, help="the folder with the recorded calls")
     add_url_flags(parser, or_grpc=True)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--against", metavar="URL", type=parse_server, help="call this server as well, and show where the two differ"
+        "--against",
+        metavar="URL",
+        type=partial(parse_server, where="--against"),
+        help="call this server as well, and show where the two differ",
     )
     what.add_argument("--update", action="store_true", help="accept what changed: write the new answers down")
-    what.add_argument("--as-test", metavar="FILE", type=Path, help="run nothing; write the calls as tests for pytest")
+    what.add_argument(
+        "--as-test", metavar="FILE", type=parse_path, help="run nothing; write the calls as tests for pytest"
+    )
     add_action_flags(parser)
     add_json_flag(parser)
 

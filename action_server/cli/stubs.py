@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from action_server.cli.console import make_console, print_json
 from action_server.cli.flags import access_of, add_action_flags, add_json_flag, add_url_flags, refuse_useless
+from action_server.cli.values import parse_path
 from action_server.config import settings
 from action_server.errors import SettingsError
 
@@ -40,15 +41,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags of the verb."""
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "folder", metavar="DIR", type=Path, nargs="?", default=Path("recordings"),
+        "folder", metavar="DIR", type=parse_path, nargs="?", default=Path("recordings"),
         help="the folder with the recorded calls (default: recordings)",
     )  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--write", metavar="FILE", type=Path, help="put the stubs into this file of tests (default: print them)"
+        "--write", metavar="FILE", type=parse_path, help="put the stubs into this file of tests (default: print them)"
     )
     what.add_argument(
-        "--check", metavar="PATH", type=Path, help="write nothing; do actions still answer what the stubs there say?"
+        "--check",
+        metavar="PATH",
+        type=parse_path,
+        help="write nothing; do actions still answer what the stubs there say?",
     )
     parser.add_argument("--only", metavar="NAME", action="append", help="this action only; may be repeated")
     add_url_flags(parser, or_grpc=True)
@@ -68,6 +72,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if args.url and args.check is None:
         raise SettingsError("--url", "does nothing without --check: no action is called")
     refuse_useless(args)
+    access_of(args, args.url)
     calls = [call for call in read_recordings(args.folder) if not args.only or call.action in args.only]
     return _make(args, calls) if args.check is None else _check(args, calls, environment)
 
@@ -89,6 +94,7 @@ def _make(args: argparse.Namespace, calls: Sequence[RecordedCall]) -> int:
                 "stub_custom_actions": {action: stub_as_json(stub) for action, stub in stubs.items()},
                 "answers": {action: made[action].answers for action in stubs},
                 "left_out": left_out,
+                "lost": {action: made[action].lost for action in stubs if made[action].lost},
             }
         )
         return 0
@@ -108,6 +114,8 @@ def show_made(console: Console, file: Path | None, made: Mapping[str, MadeStub],
     for action, one in sorted(made.items()):
         if one.answers > 1:
             print_line(console, f"{action}: {one.answers} different answers; the last one counts ({one.file.name})")
+        if one.lost:
+            print_line(console, f"{action}: left out, as stubs have no word for it: {', '.join(one.lost)}")
     for action, why in sorted(left_out.items()):
         print_line(console, f"{action or '(no action)'}: no stub: {why}")
 

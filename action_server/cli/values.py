@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,8 +39,19 @@ def parse_header(pair: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def parse_url(text: str) -> str:
-    """Read the URL of a webhook.
+def parse_path(text: str) -> Path:
+    """Read the path of a file or folder.
+
+    Raises:
+        ArgumentTypeError: it is empty, as of a shell's variable that is not set: the working directory would be meant.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: give it a value, or leave it out")
+    return Path(text)
+
+
+def parse_url(text: str, where: str = "--url") -> str:
+    """Read the URL of a webhook; ``where`` names the flag.
 
     Raises:
         SettingsError: it is none of HTTP.
@@ -49,26 +62,28 @@ def parse_url(text: str) -> str:
     except ValueError:
         is_url = False
     if not is_url:
-        raise SettingsError("--url", "is not the URL of a webhook, such as http://localhost:5055/webhook")
+        raise SettingsError(where, "is not the URL of a webhook, such as http://localhost:5055/webhook")
     return text
 
 
-def parse_server(text: str) -> str:
-    """Read the URL of a webhook, or ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
+def parse_server(text: str, where: str = "--url") -> str:
+    """Read the URL of a webhook, or ``grpc://host:port``, or ``grpcs://host:port`` for TLS; ``where`` names the flag.
 
     Raises:
         SettingsError: it is neither.
     """
     scheme = text.partition("://")[0]
     if scheme not in ("grpc", "grpcs"):
-        return parse_url(text)
+        return parse_url(text, where)
     try:
         parts = urlsplit(text)
         is_address = bool(parts.hostname and parts.port) and text == f"{scheme}://{parts.netloc}"
     except ValueError:
         is_address = False
     if not is_address:
-        raise SettingsError(text.rpartition("@")[2], f"is no address of gRPC, such as {scheme}://localhost:5055")
+        raise SettingsError(
+            where, f"{text.rpartition('@')[2]} is no address of gRPC, such as {scheme}://localhost:5055"
+        )
     return text
 
 

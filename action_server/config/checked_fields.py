@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from pydantic import BaseModel, field_validator
 
 from action_server.config.sources import EMPTY, OF_TLS
+from action_server.database_urls import NO_DRIVER, has_driver
 
 
 class CheckedFields(BaseModel):
@@ -43,6 +44,14 @@ class CheckedFields(BaseModel):
         # As a template leaves it whose values are missing: whoever writes the name wants the server closed.
         if value == {}:
             raise ValueError(EMPTY)
+        return value
+
+    @field_validator("database", check_fields=False)
+    @classmethod
+    def _has_a_driver(cls, value: str | None) -> str | None:
+        # Opened where an action runs once: without one nobody would hear of it.
+        if value is not None and not has_driver(value):
+            raise ValueError(NO_DRIVER)
         return value
 
     @field_validator("max_blocked", check_fields=False)

@@ -22,7 +22,7 @@ from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_flags, settings_error
 from action_server.config.server_fields import DEFAULT_ENDPOINTS, ServerFields
-from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
+from action_server.config.sources import EMPTY, Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.jobs.engine_settings import DeliverySettings
@@ -227,9 +227,20 @@ def read(flags: Mapping[str, Any], environment: Mapping[str, str] | None = None)
 def _read_blocks(flag: Any, from_environment: Found, environment: Mapping[str, str]) -> Endpoints:
     """Read the file that a flag or a variable names; the default one may be missing."""
     origin, path = ("--endpoints", flag) if flag is not None else from_environment.get("endpoints", ("", None))
-    if path is not None and not file_exists(Path(path)):
-        raise SettingsError(origin, f"there is no file {path}")
+    if path is not None:
+        _refuse_no_file(origin, path)
     file = Path(DEFAULT_ENDPOINTS) if path is None else Path(path)
     # A link to nothing is a file that should be there: a volume, say, that was not mounted.
     is_there = file_exists(file) or os.path.islink(file)
     return read_endpoints(file, environment) if is_there else endpoints_of(None, str(file), environment)
+
+
+def _refuse_no_file(origin: str, path: str | Path) -> None:
+    if path == "":
+        raise SettingsError(origin, EMPTY)
+    if not file_exists(Path(path)):
+        raise SettingsError(origin, f"there is no file {path}")
+    if Path(path).is_dir():
+        raise SettingsError(
+            origin, f"{path} is a folder: name the file in it, such as {Path(path) / DEFAULT_ENDPOINTS}"
+        )

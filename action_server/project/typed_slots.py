@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from action_server.project.domain import BUILT_IN_SLOTS, Domain, Slot
 
-_HEAD = '''\
-"""The slots of the domain, with their types. Made by `action-server types`: change the domain, not this file."""
+# What tells a module of this kind from one that somebody wrote.
+MADE_BY = "Made by `action-server types`"
+_HEAD = f'''\
+"""The slots of the domain, with their types. {MADE_BY}: change the domain, not this file."""
 
 from __future__ import annotations
 

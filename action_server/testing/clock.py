@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from action_server.errors import SettingsError
+
 
 class FixedClock:
     """A moment that changes only by :meth:`advance`. One without a time zone is local time."""
@@ -106,6 +108,9 @@ def _module_like(module: ModuleType, **changed: Any) -> ModuleType:
 
 def _seconds_of(moment: str | real.datetime | float) -> float:
     if isinstance(moment, str):
-        # Python 3.10 does not read the Z.
-        moment = real.datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        try:
+            # Python 3.10 does not read the Z.
+            moment = real.datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        except ValueError:
+            raise SettingsError(f"set_clock({moment!r})", "is no time, such as '2026-12-24T18:00:00'") from None
     return moment.timestamp() if isinstance(moment, real.datetime) else float(moment)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from action_server.flows.e2e.cases import Stub
-from action_server.flows.e2e.stubs import action_of
+from action_server.flows.e2e.stubs import BUTTON_KEYS, EVENT_KEYS, EVENTS, RESPONSE_KEYS, action_of
 from action_server.testing.moved_times import settle_times, since_recorded
 from action_server.testing.recordings import RecordedCall, differences
 from action_server.testing.replay import Send, replay
@@ -20,11 +20,15 @@ SAME, CHANGED, UNCHECKED = "same", "changed", "not checked"
 
 @dataclass(frozen=True)
 class MadeStub:
-    """A stub, the recording it was made of, and how many different answers of its action were recorded."""
+    """A stub, the recording it was made of, and how many different answers of its action were recorded.
+
+    ``lost`` names what of the answer the format of stubs has no word for: the values of a response's variables for one.
+    """
 
     stub: Stub
     file: Path
     answers: int
+    lost: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,41 @@ class CheckedStub:
 
 
 def stub_as_json(stub: Stub) -> dict[str, Any]:
-    """Return a stub as it is written: without times, and without what a dispatcher sends empty."""
+    """Return a stub as it is written: in the words its format has, without times, and without what is sent empty."""
     found = result_of(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0, CallAbout())
-    events = [{key: value for key, value in event.items() if key != "timestamp"} for event in found.events]
-    return {"events": events, "responses": found.responses}
+    events = [_only(event, EVENT_KEYS - {"timestamp"}) for event in found.events if _is_known(event)]
+    responses = [_only(response, RESPONSE_KEYS) for response in found.responses]
+    for response in responses:
+        if "buttons" in response:
+            response["buttons"] = [_only(button, BUTTON_KEYS) for button in _buttons(response)]
+    return {"events": events, "responses": responses}
+
+
+def _is_known(event: Mapping[str, Any]) -> bool:
+    return str(event.get("event")) in EVENTS
+
+
+def _buttons(response: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = response.get("buttons")
+    return [button for button in found if isinstance(button, dict)] if isinstance(found, list) else []
+
+
+def _only(entry: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key in known}
+
+
+def _lost(stub: Stub) -> list[str]:
+    """Name what an engine's schema of stubs refuses, so that :func:`stub_as_json` leaves it out."""
+    found = result_of(200, {"events": list(stub.events), "responses": list(stub.responses)}, 0, CallAbout())
+    lost = [f"the event {event.get('event')!r}" for event in found.events if not _is_known(event)]
+    for event in filter(_is_known, found.events):
+        lost += [f"{key!r} of the event {event['event']!r}" for key in event if key not in EVENT_KEYS]
+    for response in found.responses:
+        # `template` is an older word for `response`.
+        name = response.get("response") or response.get("text") or ""
+        lost += [f"{key!r} of the response {name!r}" for key in response if key not in RESPONSE_KEYS | {"template"}]
+        lost += [f"{key!r} of a button" for button in _buttons(response) for key in button if key not in BUTTON_KEYS]
+    return list(dict.fromkeys(lost))
 
 
 def make_stubs(calls: Iterable[RecordedCall]) -> tuple[dict[str, MadeStub], dict[str, str]]:
@@ -71,7 +106,7 @@ def make_stubs(calls: Iterable[RecordedCall]) -> tuple[dict[str, MadeStub], dict
             continue
         seen = answers.setdefault(call.action, set())
         seen.add(json.dumps(stub_as_json(stub), sort_keys=True))
-        made[call.action] = MadeStub(stub, call.file, len(seen))
+        made[call.action] = MadeStub(stub, call.file, len(seen), _lost(stub))
     return made, {action: why for action, why in left_out.items() if action not in made}
 
 

@@ -77,7 +77,8 @@ def _call_lines(call: RecordedCall) -> Iterator[str]:
 
 def _turn(call: RecordedCall) -> Iterator[tuple[str, Any]]:
     tracker = call.request.get("tracker") or {}
-    slots = {k: v for k, v in (tracker.get("slots") or {}).items() if v is not None and k not in _NOT_SLOTS}
+    starts = _starts(call.request.get("domain"))
+    slots = {k: v for k, v in (tracker.get("slots") or {}).items() if k not in _NOT_SLOTS and v != starts.get(k)}
     if slots:
         yield "slots", slots
     message = tracker.get("latest_message") or {}
@@ -94,6 +95,13 @@ def _turn(call: RecordedCall) -> Iterator[tuple[str, Any]]:
         yield "active_form", tracker["active_loop"]["name"]
     if tracker.get("stack"):
         yield "stack", tracker["stack"]
+
+
+def _starts(domain: Any) -> dict[str, Any]:
+    """Return what the slots of a domain hold at the start of a conversation, also of one in a test."""
+    slots = domain.get("slots") if isinstance(domain, dict) else None
+    found = slots.items() if isinstance(slots, dict) else ()
+    return {name: slot.get("initial_value") for name, slot in found if isinstance(slot, dict)}
 
 
 def _assertions(result: CallResult) -> Iterator[str]:

@@ -19,7 +19,7 @@ STUBS = "stub_custom_actions"
 SEPARATOR = "::"
 # Names, events and keys that the schema of tests knows.
 _NAME = re.compile(r"[a-zA-Z_]+([a-zA-Z0-9_]*::?)*[a-zA-Z0-9_]*")
-_EVENTS = frozenset(
+EVENTS = frozenset(
     [
         "user",
         "bot",
@@ -43,7 +43,7 @@ _EVENTS = frozenset(
         "action_execution_rejected",
     ]
 )
-_EVENT_KEYS = frozenset(
+EVENT_KEYS = frozenset(
     [
         "event",
         "timestamp",
@@ -63,8 +63,8 @@ _EVENT_KEYS = frozenset(
         "is_interrupted",
     ]
 )
-_RESPONSE_KEYS = frozenset(["text", "buttons", "response", "image", "attachment", "elements", "custom"])
-_BUTTON_KEYS = frozenset(("title", "payload"))
+RESPONSE_KEYS = frozenset(["text", "buttons", "response", "image", "attachment", "elements", "custom"])
+BUTTON_KEYS = frozenset(("title", "payload"))
 
 
 def entries_of(node: Node | None, key: str, what: str, problems: Problems) -> Iterator[tuple[str, Node]]:
@@ -89,18 +89,18 @@ def read_stubs(node: Node | None, problems: Problems, key: str = STUBS, what: st
                 parts[part] = []
         for event in parts["events"]:
             kind = event.get("event")
-            if kind not in _EVENTS:
+            if kind not in EVENTS:
                 said = (
                     f"an event {kind!r}, which there is not"
                     if kind
                     else "an event that does not say which: `event: slot`"
                 )
                 problems.at(answer.place, f"the stub {name!r} has {said}")
-        _check_keys(parts["events"], _EVENT_KEYS, f"an event of the stub {name!r}", answer, problems)
-        _check_keys(parts["responses"], _RESPONSE_KEYS, f"a response of the stub {name!r}", answer, problems)
+        _check_keys(parts["events"], EVENT_KEYS, f"an event of the stub {name!r}", answer, problems)
+        _check_keys(parts["responses"], RESPONSE_KEYS, f"a response of the stub {name!r}", answer, problems)
         for response in parts["responses"]:
             buttons = [button for button in response.get("buttons") or () if isinstance(button, dict)]
-            _check_keys(buttons, _BUTTON_KEYS, f"a button of the stub {name!r}", answer, problems)
+            _check_keys(buttons, BUTTON_KEYS, f"a button of the stub {name!r}", answer, problems)
         found[name] = Stub(parts["events"], parts["responses"])
     return found
 

@@ -37,8 +37,10 @@ def read_traffic(path: Path) -> Traffic:
     where = shorten(str(path))
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as exc:
-        raise SettingsError("--conversations", f"{where} cannot be read: {type(exc).__name__}") from None
+    except OSError as exc:
+        raise SettingsError("--conversations", f"{where} cannot be read: {exc.strerror}") from None
+    except ValueError:
+        raise SettingsError("--conversations", f"{where} cannot be read as UTF-8 text") from None
     counter = _TrafficCounter()
     try:
         counter.add(json.loads(text), "")

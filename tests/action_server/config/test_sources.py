@@ -51,6 +51,7 @@ BAD_ENTRIES = [
     ("services: [sEcReT]", "services"),
     ("services:", "services"),
     ("actions: [actions]", "actions"),
+    ("database: mysql://sEcReT@host/name", "database"),
 ]
 
 
@@ -196,8 +197,9 @@ def test_a_file_whose_name_is_too_long_is_not_there() -> None:
 
 
 def test_a_folder_is_no_file(folder: Path) -> None:
-    """It is there, and cannot be read."""
-    assert refused("--endpoints", str(folder)).where == str(folder)
+    """It is there, and cannot be read; the message says which flag or variable gave it."""
+    assert refused("--endpoints", str(folder)).where == "--endpoints"
+    assert refused(ACTION_SERVER__ENDPOINTS=str(folder)).where == "ACTION_SERVER__ENDPOINTS"
 
 
 @pytest.mark.parametrize("source", ["flag", "variable"])

@@ -216,6 +216,8 @@ async def test_no_real_service_is_opened_if_the_test_says_so(folder: Path) -> No
 
 async def test_a_fixed_clock_is_what_actions_read(guests: ActionClient) -> None:
     """Also its classes imported by name, and the times of events; it moves when the test says so."""
+    with pytest.raises(SettingsError, match=r"set_clock\('soon'\): is no time, such as '2026-12-24T18:00:00'"):
+        guests.set_clock("soon")
     clock = guests.set_clock("2026-12-24T18:30:00")
     first = await guests.call("action_when")
     clock.advance(timedelta(hours=6))

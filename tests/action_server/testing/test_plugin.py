@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,13 @@ ASYNC_TEST = """
             return await action_client.call("action_count_guests", slots={"guests": 2})
 
         assert asyncio.run(call()).slots == {"guests": 3}
+"""
+FAILING = """
+    def test_an_action_that_fails(action_client):
+        action_client.call_sync("action_fail")
+
+    async def test_a_slot_that_is_none(action_client):
+        await action_client.call("action_count_guests", slots={"gests": 2})
 """
 SNAPSHOT = """
     from inline_snapshot import snapshot
@@ -62,15 +70,19 @@ def test_a_test_of_a_project_imports_nothing(tmp_path: Path, test: str) -> None:
     assert ended.returncode == 0, ended.stdout
 
 
-def test_a_setting_of_pytest_names_the_project(tmp_path: Path) -> None:
-    """Where the tests lie beside it."""
+def test_a_setting_of_pytest_names_the_project_and_failures_are_told_by_the_authors_lines(tmp_path: Path) -> None:
+    """Where the tests lie beside it. Of a failure the test's own line is shown, and the action's."""
     guest_project(tmp_path / "bot")
-    setting = '[tool.pytest.ini_options]\naction_server_project = "bot"'
-    project(tmp_path, {"tests/test_guests.py": TEST, "pyproject.toml": setting})
+    setting = '[tool.pytest.ini_options]\naction_server_project = "bot"\nasyncio_mode = "auto"'
+    project(tmp_path, {"tests/test_guests.py": TEST, "tests/test_more.py": FAILING, "pyproject.toml": setting})
 
-    ended = run_pytest(tmp_path)
+    ended = run_pytest(tmp_path, "--show-capture=no")
 
-    assert ended.returncode == 0, ended.stdout
+    assert "2 failed, 1 passed" in ended.stdout
+    places = re.findall(r"^(\S+):\d+: (\w*)", ended.stdout, re.MULTILINE)
+    test = "tests/test_more.py"
+    assert places == [(test, ""), ("bot/actions.py", "KeyError"), (test, "SettingsError")]
+    assert "SettingsError: slot 'gests': is not in the domain; did you mean 'guests'?" in ended.stdout
 
 
 def test_a_snapshot_is_written_and_holds(tmp_path: Path) -> None:

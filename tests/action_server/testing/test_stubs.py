@@ -66,6 +66,28 @@ def read(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
+def test_what_stubs_have_no_word_for_is_left_out_and_named(tmp_path: Path) -> None:
+    """For one other key an engine refuses the whole file (e2e_test_schema.yml of rasa-pro 3.21); so does our reader."""
+    reminder = {"event": "reminder", "name": "due", "kill_on_user_msg": False, "date_time": "2026-12-01T10:00:00"}
+    button = {"title": "yes", "payload": "/yes", "type": "postback"}
+    responses = [
+        {"response": "utter_lent", "template": "utter_lent", "due": "2026-12-13"},
+        {"text": "And?", "buttons": [button]},
+    ]
+    reply = {"events": [reminder, {"event": "form", "name": "loan"}], "responses": responses}
+
+    made, _ = make_stubs([recorded("action_lend", 200, reply)])
+    write_stubs(tmp_path / "tests.yml", {"action_lend": made["action_lend"].stub})
+
+    assert list(find_stubs(tmp_path)[tmp_path / "tests.yml"]) == ["action_lend"]
+    assert made["action_lend"].lost == [
+        "the event 'form'",
+        "'kill_on_user_msg' of the event 'reminder'",
+        "'due' of the response 'utter_lent'",
+        "'type' of a button",
+    ]
+
+
 def test_the_last_answer_of_an_action_is_its_stub() -> None:
     """Without times and what is empty; rejections and failures make none, and it is said why."""
     slot = {"event": "slot", "timestamp": None, "name": "guests", "value": 2}

@@ -91,6 +91,17 @@ def test_a_name_of_an_action_stays_a_text(tmp_path: Path, name: str) -> None:
     assert argument.value == name
 
 
+def test_what_a_conversation_begins_with_is_not_said_again(tmp_path: Path) -> None:
+    """Engines send every slot; one that was emptied is another thing than one that holds what it began with."""
+    slots = {"silence_timeout": {"type": "float", "initial_value": 30.0}, "size": {"initial_value": 2}, "name": {}}
+    tracker = call_about("", {"silence_timeout": 30.0, "size": None, "name": None})
+    write_call(tmp_path, 1, reply={}, tracker=tracker, domain={"slots": slots})
+
+    written = written_tests.tests_of(read_recordings(tmp_path / "recordings"))
+
+    assert 'call_sync("action_echo", slots={"size": None})' in written
+
+
 def test_what_no_action_answered_becomes_no_test(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that was full, or has no such action: which is said."""
     for number, status in enumerate((200, 404, 503)):
