@@ -21,8 +21,8 @@ from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
 
 PATTERNS_FILE = Path(__file__).parent / "patterns.yml"
-# `[Vienna](city)` and `[Vienna]{"entity": "city"}` in training examples.
-_ENTITY = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})")
+# `[Vienna](city)`, `[Vienna]{"entity": "city"}` and `[Vienna][{"entity": "city"}, ...]` in training examples.
+_ENTITY = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\}|\[\{.*?\}\])")
 _DATA_KEYS = ("version", "nlu", "stories", "rules", "flows", "responses", "regex", "lookup", "synonym")
 
 

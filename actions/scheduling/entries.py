@@ -83,12 +83,11 @@ class Entries:
     async def end(self, record: Record) -> Record | None:
         """End a booking that people ended; return it as it is if it is a booking all the same.
 
-        It is `cancelling` if what is left of its entry is ours to clear away: a cancelled event that keeps its name.
+        What is left of its entry is ours to clear away: a cancelled event that keeps its name, a Slot that says busy.
         """
         if self._is_unproven(record):
             return record
-        is_ours_to_clear = self.attentive is not None and not self.attentive.is_freed_by_people
-        end = self._ledger.begin_cancel if is_ours_to_clear else self._ledger.cancel
+        end = self._ledger.begin_cancel if self.attentive else self._ledger.cancel
         if await end(record, untold=True):
             _logger.info("booking.deleted_elsewhere", extra={"reference": record.entry.reference})
             return None

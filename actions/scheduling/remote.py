@@ -97,13 +97,7 @@ class RemoteCalendar(Protocol):
 
 @runtime_checkable
 class AttentiveCalendar(RemoteCalendar, Protocol):
-    """A calendar that tells what people made of an entry, and for which appointment types a time is.
-
-    `is_freed_by_people` says whose it is to give back the time of an entry that people ended: theirs, as with a Slot,
-    whose state they set; or ours, as with a name that stands for the time and is of no use to anybody.
-    """
-
-    is_freed_by_people: bool
+    """A calendar that tells what people made of an entry, and for which appointment types a time is."""
 
     @property
     def neighbours(self) -> int:
@@ -116,6 +110,7 @@ class AttentiveCalendar(RemoteCalendar, Protocol):
     async def look(self, entry: Entry) -> Seen | None:
         """Return how the entry stands there, wherever people moved it; None if nobody is expected any more.
 
+        What was claimed for it at a time that it does not have any more is given back, or does not count any more.
         That is certain if the entry's names are known. Else a search was asked, which may not know yet what was written
         less than a minute ago.
         """

@@ -94,7 +94,11 @@ class SyncedBackend:
         """Return the slots that start in the window and are free here and in the calendar, earliest first."""
         every = self._hours.slots(kind, window)
         if self._attentive and every:
-            return await self._free_in_both(every, await self._steps.ask(self._attentive.free_for(kind.name, every)))
+            there = await self._steps.ask(self._attentive.free_for(kind.name, every))
+            # Who asks for one time is not refused because of a booking that people ended, or moved elsewhere.
+            if len(every) == 1 and not there and await self._look_at_holders(every[0]):
+                there = await self._steps.ask(self._attentive.free_for(kind.name, every))
+            return await self._free_in_both(every, there)
         candidates = await self._ledger.free(every)
         return await self._steps.ask(self._calendar.free(candidates)) if candidates else []
 
@@ -106,11 +110,11 @@ class SyncedBackend:
             await self._look_at_holders(slot)
         return [slot for slot in there if slot in here] if not doubtful else await self._ledger.free(there)
 
-    async def _look_at_holders(self, slot: Slot) -> None:
-        """Look what became of the bookings that have a part of the time: people may have cancelled or moved them."""
-        for record in await self._ledger.holders(slot):
-            if record.system == self._system:
-                await self._as_kept(record)
+    async def _look_at_holders(self, slot: Slot) -> bool:
+        """Look what became of the bookings that have a part of the time; return whether one ended or was moved."""
+        found = [record for record in await self._ledger.holders(slot) if record.system == self._system]
+        kept = [await self._as_kept(record) for record in found]
+        return any(now is None or now.slot != then.slot for then, now in zip(found, kept, strict=True))
 
     async def book(self, key: BookingKey, slot: Slot, patient: Patient | None = None) -> Booking:
         """Book the slot, or return the live booking that the key fits already."""

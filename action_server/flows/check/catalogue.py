@@ -181,7 +181,7 @@ UNKNOWN_ENTITY = Rule(
     "unknown-entity",
     "error",
     "an entity that a slot's mapping, the options of an intent, a rule, a story or a button names, "
-    "and the domain does not have",
+    "or as a warning a training example, and the domain does not have",
     why="engines pass it over: the slot is never filled, the rule never applies",
     section=NAMES,
     known=READ,

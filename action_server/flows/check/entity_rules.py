@@ -1,7 +1,14 @@
-"""Rules about entities: the options of intents, rules and stories name those of the domain."""
+"""Rules about entities: the options of intents, rules, stories and training examples name those of the domain."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from action_server.findings.rule import Severity
 from action_server.flows.check import catalogue
 from action_server.flows.check.stories import steps_of_all
 from action_server.flows.check.subject import Subject
@@ -9,12 +16,14 @@ from action_server.project.fields import did_you_mean
 from action_server.project.yaml_node import Node
 from action_server.source import Place
 
+# `[Vienna](city)`, `[Vienna](city:value)`, `[Vienna]{"entity": "city", "role": "to"}`, and a list of the latter.
+_ANNOTATION = re.compile(r"\[[^\[\]]+\](?:\(([^():]+)(?::[^()]*)?\)|(\{[^{}]*\}|\[\{.*?\}\]))")
 # Of an entity in a story these say something about it; every other key is a name.
 _ABOUT_AN_ENTITY = ("role", "group", "value", "start", "end", "confidence", "extractor")
 
 
 def check_entities(subject: Subject) -> None:
-    """Check the entities that intents use and ignore, and those of rules and stories."""
+    """Check the entities that intents use and ignore, and those of rules, stories and training examples."""
     for section in subject.sources.sections("intents"):
         for element in section.elements():
             for intent, options in element.items():
@@ -24,9 +33,14 @@ def check_entities(subject: Subject) -> None:
         found = step.get("entities")
         for element in found.elements() if found is not None else ():
             _check_entity_of_a_step(subject, what, element)
+    for section in subject.sources.sections("nlu"):
+        for element in section.elements():
+            _check_examples(subject, element.get("examples"))
 
 
-def report_part(subject: Subject, entity: str, key: str, word: str, at: Place) -> None:
+def report_part(
+    subject: Subject, entity: str, key: str, word: str, at: Place, severity: Severity | None = None
+) -> None:
     """Report a role or group (``key``) of an entity for which the domain lists others."""
     known = {raw for section in subject.sources.sections("entities") for raw in _listed(section, entity, f"{key}s")}
     if word and known and subject.knows_entities and word not in known:
@@ -35,6 +49,7 @@ def report_part(subject: Subject, entity: str, key: str, word: str, at: Place) -
             at,
             f"the entity {entity!r} has no {key} {word!r}{did_you_mean(word, known)}",
             f"add it to `{key}s` of the entity, or correct the name",
+            severity,
         )
 
 
@@ -66,3 +81,37 @@ def _check_entity_of_a_step(subject: Subject, what: str, element: Node) -> None:
             part = element.get(key)
             if part is not None and part.is_scalar:
                 report_part(subject, name, key, part.raw, part.place)
+
+
+def _check_examples(subject: Subject, examples: Node | None) -> None:
+    for at, text in _lines_of(examples) if examples is not None else ():
+        for found in _annotations_in(text):
+            # An entity that only a model finds and only an action reads need not be in the domain: it is warned of.
+            name = str(found.get("entity", ""))
+            subject.report_entity(name, at, "a training example names", "warning")
+            for key in ("role", "group"):
+                report_part(subject, name, key, str(found.get(key, "")), at, "warning")
+
+
+def _lines_of(examples: Node) -> Iterator[tuple[Place, str]]:
+    """Yield the training examples of an intent, each with its place."""
+    for element in (examples,) if examples.is_scalar else examples.elements():
+        text = element.get("text") or element
+        lines = text.raw.splitlines()
+        # A text of several lines begins below the sign that says so.
+        first = text.place.line + (len(lines) > 1)
+        yield from ((replace(text.place, line=first + number), line) for number, line in enumerate(lines))
+
+
+def _annotations_in(text: str) -> Iterator[Mapping[str, Any]]:
+    for match in _ANNOTATION.finditer(text):
+        if match[1]:
+            yield {"entity": match[1].strip()}
+            continue
+        try:
+            found = json.loads(match[2])
+        except ValueError:
+            continue
+        for one in found if isinstance(found, list) else [found]:
+            if isinstance(one, dict) and one.get("entity"):
+                yield one

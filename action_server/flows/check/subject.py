@@ -214,7 +214,7 @@ class Subject:
                 severity,
             )
 
-    def report_entity(self, name: str, at: Place, what: str) -> None:
+    def report_entity(self, name: str, at: Place, what: str, severity: Severity | None = None) -> None:
         """Report an entity, if the domain lacks it."""
         if self.knows_entities and name not in self.domain.entities:
             hint = did_you_mean(name, self.domain.entities)
@@ -223,6 +223,7 @@ class Subject:
                 at,
                 f"{what} {name!r}, which is no entity of the domain{hint}",
                 "add it to `entities`, or correct the name",
+                severity,
             )
 
     def report_form(self, name: str, at: Place, what: str) -> None:

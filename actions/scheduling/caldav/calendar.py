@@ -36,21 +36,14 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import span_of, stamp_of
-from actions.scheduling.caldav.cells import Grid, name_of
-from actions.scheduling.caldav.collection import Collection, Created, StoredObject
-from actions.scheduling.caldav.content import (
-    TENTATIVE,
-    Part,
-    cells_to_go,
-    confirm_text,
-    content,
-    entry_uid,
-    parts_of,
-)
+from actions.scheduling.caldav.busy import span_of
+from actions.scheduling.caldav.cells import Grid, cell_of
+from actions.scheduling.caldav.claims import TRIES, Claims
+from actions.scheduling.caldav.collection import Collection, StoredObject
+from actions.scheduling.caldav.content import TENTATIVE, confirm_text, entry_uid, parts_of
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.listed import reference_in, written_as
-from actions.scheduling.caldav.search import LAG_PAUSES, EventSearch, as_known, is_own, names_of
+from actions.scheduling.caldav.search import LAG_PAUSES, EventSearch, as_known, names_of
 from actions.scheduling.caldav.series import is_cancelled
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
@@ -62,12 +55,8 @@ from actions.wallclock import utc_now
 
 _log = logging.getLogger(__name__)
 
-# How often one object is tried while others write and remove it at the same time.
-_TRIES = 4
 # A server may mean whole days and times without a zone in another zone than the clinic; none is further away.
 _ANY_ZONE = timedelta(days=1)
-# Longer than any writer takes, its retries and a sweeper's work after its death included.
-_ABANDONED = timedelta(minutes=15)
 # An appointment has not more; a whole day has, and is not looked at cell by cell.
 _MOST_CELLS = 24
 
@@ -78,7 +67,6 @@ class CalDavCalendar:
     The transport's base URL is the server's origin: calendars are called by their whole addresses.
     """
 
-    is_freed_by_people = False
     # Whoever writes waits until a search knows of that, and of all that was there before.
     neighbours = 0
 
@@ -100,6 +88,7 @@ class CalDavCalendar:
             resource: Collection(transport, resource, settings.address(resource)) for resource in settings.calendars
         }
         self._search = EventSearch(tuple(self._collections), self._collection, sleep)
+        self._claims = Claims(settings, zone, self._search, self._expanded, clock)
         # With `create`: calendars that are known to be there.
         self._made: set[str] = set()
 
@@ -118,23 +107,25 @@ class CalDavCalendar:
         return self._expanded.busy(stored.content, within, {"resource": resource, "object": stored.name})
 
     def _free(self, candidates: Sequence[Slot], stored: Sequence[StoredObject], within: Span) -> Sequence[Slot]:
-        # An event that was written by a host with this grid keeps all of its cells, though it ends within the last.
-        names = {one.name for one in stored}
-        spans = Spans(
-            self._cells_kept(one.name, span)
-            for one in stored
-            for span in self._busy(candidates[0].resource, one, within)
-        )
+        spans: list[Span] = []
+        held: set[datetime] = set()
+        for one in stored:
+            busy = self._busy(candidates[0].resource, one, within)
+            spans += (self._cells_kept(one.name, span) for span in busy)
+            cell = cell_of(one.name)
+            if cell is not None and (busy or not self._claims.has_left(candidates[0].resource, one)):
+                held.add(cell)
+        taken = Spans(spans)
         return [
             slot
             for slot in candidates
-            if not spans.overlap(Span(slot.start, slot.end))
-            and names.isdisjoint(name_of(cell) for cell in self._grid.cells_of(slot))
+            if not taken.overlap(Span(slot.start, slot.end)) and held.isdisjoint(self._grid.cells_of(slot))
         ]
 
     def _cells_kept(self, name: str, span: Span) -> Span:
+        """Return all cells of an event that was written by a host with this grid, though it ends within the last."""
         cells = self._grid.cells(span.start, span.end)
-        return Span(cells[0], cells[-1] + self._grid.length) if name == name_of(cells[-1]) else span
+        return Span(cells[0], cells[-1] + self._grid.length) if cell_of(name) == cells[-1] else span
 
     async def free_for(self, appointment_type: str, candidates: Sequence[Slot]) -> Sequence[Slot]:
         """Return what `free` does: a calendar does not say what its time is for."""
@@ -152,18 +143,17 @@ class CalDavCalendar:
     async def write(self, entry: Entry, check: Check = unchecked) -> Seen:
         """Write the entry if nobody has its time; raises `SlotTakenError` if somebody has, and leaves nothing then."""
         collection = await self._collection(entry.slot.resource)
-        claimed = False
+        names: list[str] = []
         try:
             for part in parts_of(entry, self._grid):
-                await self._claim(collection, entry, part)
-                claimed = True
+                names.append(await self._claims.claim(collection, entry, part))
             await check()
-            await self._look(collection, entry, is_new=True)
+            await self._look(collection, entry, names[-1], is_new=True)
         except (SlotTakenError, InvalidRequestError, AuthFailedError, UnavailableError) as exc:
-            if claimed:
-                await self._give_back(collection, entry, exc)
+            if names:
+                await self._give_back(collection, entry, names, exc)
             raise
-        return Seen(entry.slot, self._known_names(entry))
+        return Seen(entry.slot, tuple(as_known(name) for name in names))
 
     async def look(self, entry: Entry) -> Seen | None:
         """Return when the entry's event is now, wherever people put it and however they show it; None if it is gone.
@@ -184,7 +174,22 @@ class CalDavCalendar:
             # It is there, whatever some program has made of it.
             return Seen(entry.slot, names)
         at = Slot(found.resource, span.start, max(span.end, span.start + self._grid.length / 2))
+        if at != entry.slot:
+            await self._leave(entry, at)
         return Seen(at, names)
+
+    async def _leave(self, entry: Entry, at: Slot) -> None:
+        """Remove the claims of an entry on cells of which its event has nothing any more."""
+        collection = await self._collection(entry.slot.resource)
+        now = self._grid.cells_of(at) if at.resource == entry.slot.resource else ()
+        try:
+            for name in self._names_of(entry)[:-1]:
+                claim = await self._claims.part(collection, entry, name) if cell_of(name) not in now else None
+                if claim is not None:
+                    await self._claims.remove_own(collection, entry, claim)
+        except (InvalidRequestError, AuthFailedError) as exc:
+            # They count no more for whoever wants the time.
+            _log.warning("caldav.claim_not_removed", extra={"resource": entry.slot.resource, "problem": str(exc)})
 
     def _known_names(self, entry: Entry, event: str | None = None) -> tuple[str, ...]:
         *claims, usual = self._names_of(entry)
@@ -202,16 +207,15 @@ class CalDavCalendar:
         """
         collection = await self._collection(entry.slot.resource)
         *claims, event = parts_of(entry, self._grid)
-        own = await collection.get(event.name)
-        if own is None or own.uid != event.uid or not self._is_at(own, entry.slot):
+        own = await self._claims.own(collection, event.name, event.uid)
+        if own is None or not self._is_at(own, entry.slot):
             return False
         for part in claims:
-            claim = await collection.get(part.name)
-            if claim is None or claim.uid != part.uid:
+            if await self._claims.own(collection, part.name, part.uid) is None:
                 return False
         if own.status == TENTATIVE:
             try:
-                await self._look(collection, entry)
+                await self._look(collection, entry, own.name)
             except (SlotTakenError, OutcomeUnknownError):
                 return False
         return True
@@ -223,23 +227,23 @@ class CalDavCalendar:
         found = {one.uid: one for stored in stored_then if (one := written_as(stored, within, self._zone))}
         cells = self._grid.cells_of(within)
         for cell in cells if len(cells) <= _MOST_CELLS else ():
-            stored = await collection.get(name_of(cell))
+            stored = await self._claims.holder(collection, cell)
             uid = entry_uid(stored.uid) if stored is not None and stored.uid else None
-            if stored is not None and uid is not None and uid not in found and not self._is_old(stored):
+            if stored is not None and uid is not None and uid not in found and not self._claims.is_old(stored):
                 found[uid] = Written(uid, within, reference_in(stored), is_whole=False)
         return list(found.values())
 
     async def remove(self, entry: Entry) -> None:
         """Remove what there is of the entry, also if people moved its event to another time, name or calendar."""
         collection = await self._collection(entry.slot.resource)
-        if await self._remove_parts(collection, entry):
+        if await self._remove_parts(collection, entry, self._names_of(entry)):
             return
         # Written on another grid: its parts are found by its time.
         for stored in await collection.query(entry.slot.start - _ANY_ZONE, entry.slot.end + _ANY_ZONE):
-            await self._remove_own(collection, entry, stored)
+            await self._claims.remove_own(collection, entry, stored)
         found = await self._search.find(entry, ())
         if found is not None:
-            await self._remove_own(await self._collection(found.resource), entry, found.stored)
+            await self._claims.remove_own(await self._collection(found.resource), entry, found.stored)
 
     async def ping(self) -> None:
         """Return if every calendar is there and can be written, raise what is wrong if not."""
@@ -259,60 +263,15 @@ class CalDavCalendar:
             self._made.add(resource)
         return collection
 
-    async def _claim(self, collection: Collection, entry: Entry, part: Part) -> None:
-        """Write one object unless it is there; raises `SlotTakenError` if somebody else's is."""
-        text = content(entry, part, self._clock(), self._settings.patient_name)
-        created = Created.NAME_TAKEN
-        for _ in range(_TRIES):
-            created = await collection.create(part.name, text)
-            if created is Created.DONE:
-                return
-            holder = await self._holder(collection, part)
-            if holder is None:
-                # Given back in between; or there is another reason, which is the same next time.
-                continue
-            if holder.uid == part.uid:
-                return
-            if not await self._is_abandoned(collection, part.cell, holder):
-                raise SlotTakenError(entry.slot)
-            _log.info("caldav.claim_abandoned", extra={"resource": entry.slot.resource})
-            await collection.delete(holder)
-        if created is Created.UID_ELSEWHERE:
-            raise InvalidRequestError(f"{collection.words} has an entry of this uid under another name")
-        if await collection.is_missing():
-            raise InvalidRequestError(f"{collection.words} does not exist")
-        raise SlotTakenError(entry.slot)
-
-    async def _holder(self, collection: Collection, part: Part) -> StoredObject | None:
-        try:
-            return await collection.get(part.name)
-        except BackendError as exc:
-            # It may be ourselves: the answer to a first try may have been lost.
-            raise OutcomeUnknownError(f"{collection.words}: whose a claim is cannot be asked: {exc}") from exc
-
-    async def _is_abandoned(self, collection: Collection, cell: datetime, holder: StoredObject) -> bool:
-        """Return whether a cell is held by an old claim whose event is gone: somebody deleted it by hand."""
-        to_go = cells_to_go(holder.uid or "")
-        if holder.uid is None or to_go is None or not self._is_old(holder):
-            return False
-        event = await collection.get(name_of(cell + to_go * self._grid.length))
-        return event is None or event.uid != entry_uid(holder.uid)
-
-    def _is_old(self, holder: StoredObject) -> bool:
-        try:
-            return self._clock() - stamp_of(events_in(holder.content)[0]) > _ABANDONED
-        except UNREADABLE:
-            return False
-
-    async def _look(self, collection: Collection, entry: Entry, *, is_new: bool = False) -> None:
+    async def _look(self, collection: Collection, entry: Entry, name: str, *, is_new: bool = False) -> None:
         """Make the entry's event a confirmed one; raises `SlotTakenError` if anybody else has an event at its time.
 
-        One that is confirmed has won: whoever writes at its time after that does so knowingly. Raises
-        `OutcomeUnknownError` if the event is gone: people deleted it, or somebody else looked and gave way.
+        `name` is its object's. One that is confirmed has won: whoever writes at its time after that does so knowingly.
+        Raises `OutcomeUnknownError` if the event is gone: people deleted it, or somebody else looked and gave way.
         """
         slot = entry.slot
-        for _ in range(_TRIES):
-            own, taken = await self._look_once(collection, entry, is_new)
+        for _ in range(TRIES):
+            own, taken = await self._look_once(collection, entry, name, is_new)
             if own is None:
                 raise OutcomeUnknownError(f"{collection.words}: an entry was removed while it was written")
             if own.status != TENTATIVE:
@@ -322,7 +281,9 @@ class CalDavCalendar:
             if await self._confirm(collection, own):
                 return
 
-    async def _look_once(self, collection: Collection, entry: Entry, is_new: bool) -> tuple[StoredObject | None, bool]:
+    async def _look_once(
+        self, collection: Collection, entry: Entry, name: str, is_new: bool
+    ) -> tuple[StoredObject | None, bool]:
         """Return the entry's own event, and whether somebody else has its time.
 
         A search that does not know of the event yet may not know of somebody else's either: it is asked again. That
@@ -335,7 +296,7 @@ class CalDavCalendar:
                 if is_new and pause == LAG_PAUSES[0]:
                     self._search.note_lag(False)
                 return own, taken
-            stored = await collection.get(self._names_of(entry)[-1])
+            stored = await collection.get(name)
             if stored is None or stored.uid != entry.uid:
                 return None, taken
             self._search.note_lag(True)
@@ -363,32 +324,23 @@ class CalDavCalendar:
         others = [one for one in stored if one.uid != entry.uid]
         return next(iter(own), None), any(self._busy(entry.slot.resource, one, within) for one in others)
 
-    async def _give_back(self, collection: Collection, entry: Entry, reason: BackendError) -> None:
+    async def _give_back(
+        self, collection: Collection, entry: Entry, names: Sequence[str], reason: BackendError
+    ) -> None:
         try:
-            await self._remove_parts(collection, entry)
+            await self._remove_parts(collection, entry, names)
         except BackendError as exc:
             raise OutcomeUnknownError(f"an entry may have been left behind ({exc}), after: {reason}") from reason
 
-    async def _remove_parts(self, collection: Collection, entry: Entry) -> bool:
-        """Remove the entry's objects, the event first; return whether the event was there."""
+    async def _remove_parts(self, collection: Collection, entry: Entry, names: Sequence[str]) -> bool:
+        """Remove the entry's objects of these names, the event first; return whether the event was there."""
         found = False
-        event, *claims = reversed(self._names_of(entry))
+        event, *claims = reversed(names)
         for name in (event, *claims):
-            stored = await collection.get(name)
-            removed = stored is not None and await self._remove_own(collection, entry, stored)
+            stored = await self._claims.part(collection, entry, name)
+            removed = stored is not None and await self._claims.remove_own(collection, entry, stored)
             found = found or (removed and name == event)
         return found
-
-    async def _remove_own(self, collection: Collection, entry: Entry, stored: StoredObject) -> bool:
-        """Remove an object if it is the entry's; people may change it while it is removed."""
-        own: StoredObject | None = stored
-        for _ in range(_TRIES):
-            if own is None or not is_own(own, entry):
-                return False
-            if await collection.delete(own):
-                return True
-            own = await collection.get(stored.name)
-        raise UnavailableError(f"{collection.words}: an entry changes all the time and was not removed")
 
     def _is_at(self, stored: StoredObject, slot: Slot) -> bool:
         try:

@@ -1,4 +1,8 @@
-"""The grid that two writers meet on: cells of time, and the names of the objects that claim them."""
+"""The grid that two writers meet on: cells of time, and the names of the objects that claim them.
+
+A cell has a few names. The first one is used unless the event that has it was moved to another time by people: whoever
+wants the cell then goes on to the next one, and meets everybody else who wants it there.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 from actions.scheduling.models import Slot
 
-_NAME = re.compile(r"cell-\d{8}T\d{4}Z\.ics")
+_NAME = re.compile(r"cell-(\d{8}T\d{4})Z(?:-[2-9])?\.ics")
+# So many events that were made for one time can have been moved away from it and still keep their names.
+_NAMES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -31,11 +37,17 @@ class Grid:
         return self.cells(slot.start, slot.end)
 
 
-def name_of(cell: datetime) -> str:
-    """Return the name of the object that claims a cell: the same for everybody who wants it."""
-    return f"cell-{cell:%Y%m%dT%H%MZ}.ics"
+def name_of(cell: datetime, number: int = 1) -> str:
+    """Return one of the names of the object that claims a cell: the same for everybody who wants it."""
+    return f"cell-{cell:%Y%m%dT%H%MZ}{f'-{number}' if number > 1 else ''}.ics"
 
 
-def is_name_of_a_cell(name: str) -> bool:
-    """Say whether a name is one that `name_of` makes."""
-    return _NAME.fullmatch(name) is not None
+def names_of_cell(cell: datetime) -> Sequence[str]:
+    """Return the names of a cell, in the order in which they are used."""
+    return [name_of(cell, number) for number in range(1, _NAMES + 1)]
+
+
+def cell_of(name: str) -> datetime | None:
+    """Return the start of the cell that a name stands for; None if it is not one that `name_of` makes."""
+    match = _NAME.fullmatch(name)
+    return datetime.strptime(match[1], "%Y%m%dT%H%M").replace(tzinfo=timezone.utc) if match else None

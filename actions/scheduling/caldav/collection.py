@@ -98,7 +98,7 @@ class Collection:
         self._transport = transport
         self._url = url
         self.words = f"the calendar of {resource} ({url})"
-        self._resource = resource
+        self.resource = resource
 
     async def get(self, name: str) -> StoredObject | None:
         """Return the object of that name, or None if there is none."""
@@ -148,7 +148,7 @@ class Collection:
         refused = next((answer.status for answer in answers if answer.status in _REFUSED), None)
         if refused is not None:
             # One odd event is enough: Xandikos answers 500 to each question for a time while a rule has an RSCALE.
-            _log.warning("caldav.asked_without_time", extra={"resource": self._resource, "status": refused})
+            _log.warning("caldav.asked_without_time", extra={"resource": self.resource, "status": refused})
             answers = [await self._report(all_events())]
         # What changed between two of the answers is in both; either is as good as one answer alone.
         return list({one.name: one for answer in answers for one in self._objects(answer)}.values())
@@ -206,7 +206,7 @@ class Collection:
         """Create the calendar unless it is there."""
         if not await self.is_missing():
             return
-        body = mkcalendar(self._resource)
+        body = mkcalendar(self.resource)
         answer = await self._send("MKCALENDAR", self._url, headers=_XML, data=body, accept=_SAID, name=_CALENDAR)
         # Servers refuse a second one too, Xandikos with 403: somebody else may have been faster.
         if answer.status >= 300 and await self.is_missing():

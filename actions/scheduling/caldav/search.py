@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from actions.scheduling.caldav.cells import is_name_of_a_cell
+from actions.scheduling.caldav.cells import cell_of
 from actions.scheduling.caldav.collection import Collection, StoredObject
 from actions.scheduling.caldav.content import entry_uid, mentions
 from actions.scheduling.remote import Entry
@@ -66,15 +66,17 @@ class EventSearch:
             stored = await collection.get(name)
             if stored is not None and (stored.uid == entry.uid or is_copy(stored, entry)):
                 return FoundEvent(own, stored)
-        resources = sorted(self._resources, key=lambda resource: resource != own)
-        by_uid = await self._search(resources, "UID", entry.uid, lambda stored: stored.uid == entry.uid)
+        by_uid = await self.with_uid(own, entry.uid)
         if by_uid is not None:
             return by_uid
-        return await self._search(resources, "DESCRIPTION", entry.reference, lambda stored: is_copy(stored, entry))
+        return await self._search(own, "DESCRIPTION", entry.reference, lambda stored: is_copy(stored, entry))
 
-    async def _search(
-        self, resources: Sequence[str], name: str, text: str, fits: Callable[[StoredObject], bool]
-    ) -> FoundEvent | None:
+    async def with_uid(self, own: str, uid: str) -> FoundEvent | None:
+        """Return the event of this uid, whatever its name; the calendar of the resource `own` comes first."""
+        return await self._search(own, "UID", uid, lambda stored: stored.uid == uid)
+
+    async def _search(self, own: str, name: str, text: str, fits: Callable[[StoredObject], bool]) -> FoundEvent | None:
+        resources = sorted(self._resources, key=lambda resource: resource != own)
         collections = [await self._collection_of(resource) for resource in resources]
         answers = await asyncio.gather(*(collection.search(name, text) for collection in collections))
         found = [
@@ -93,7 +95,7 @@ def is_copy(stored: StoredObject, entry: Entry) -> bool:
 
     Never one whose name only our own writers choose: it may be the same booking at the time that it moved to.
     """
-    return not is_name_of_a_cell(stored.name) and mentions(stored.content, entry)
+    return cell_of(stored.name) is None and mentions(stored.content, entry)
 
 
 def is_own(stored: StoredObject, entry: Entry) -> bool:

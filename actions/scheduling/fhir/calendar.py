@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from actions.errors import (
+    AuthFailedError,
     BackendError,
     InvalidRequestError,
     OutcomeUnknownError,
@@ -63,8 +64,6 @@ _NEIGHBOURS = 8
 
 class FhirCalendar:
     """Keeps entries as Slots and Appointments of a FHIR server; `transport` leads to `settings.url`."""
-
-    is_freed_by_people = True
 
     @property
     def neighbours(self) -> int:
@@ -185,9 +184,25 @@ class FhirCalendar:
         return any(starts_with(one, entry.slot) for one in await self._appointments.live(entry))
 
     async def look(self, entry: Entry) -> Seen | None:
-        """Return when the patient is expected now; None if that is no more."""
+        """Return when the patient is expected now; None if that is no more.
+
+        If people moved the Appointment, or made it shorter, the Slots that it has left are freed.
+        """
         live = await self._appointments.live(entry)
-        return self._seen(entry, live) if live else None
+        if not live:
+            return None
+        seen = self._seen(entry, live)
+        if not (seen.slot.start <= entry.slot.start and entry.slot.end <= seen.slot.end):
+            await self._leave(entry, seen.slot)
+        return seen
+
+    async def _leave(self, entry: Entry, now: Slot) -> None:
+        slots = await self._slots_of(entry, entry.slot, set())
+        try:
+            await self._claims.free(entry, [slot for slot in slots if not slot.overlaps(now)], by_people=True)
+        except (InvalidRequestError, AuthFailedError) as exc:
+            # The patient has to hear of the new time all the same; with the booking the Slots are tried again.
+            _log.warning("fhir.slot_not_freed", extra={"system": self._client.system, "problem": str(exc)})
 
     async def written(self, within: Slot) -> Sequence[Written]:
         """Return the Appointments of this and other hosts at the time, and Slots claimed for one that is to come."""
@@ -322,7 +337,17 @@ class FhirCalendar:
             cancelled = await self._appointments.cancel(one) or cancelled
             filled, time = filled | slots_of(one), time_of(one, entry.slot)
         slots = await self._slots_of(entry, time, filled)
-        return await self._claims.free(entry, slots, time, filled) or cancelled
+        left = self._left_of(slots, time, filled)
+        return await self._claims.free(entry, slots, left, by_people=not live) or cancelled
+
+    def _left_of(self, slots: Sequence[FhirSlot], time: Slot, filled: Collection[str]) -> Collection[str]:
+        """Return the ids of the Slots that a cancelled Appointment, which was at that time, leaves.
+
+        They are those that it filled, or, where people have generated their Slots anew since, that took their place.
+        """
+        there = [slot.id for slot in slots if slot.overlaps(time)]
+        is_anew = filled and not any(slot.id in filled for slot in slots)
+        return there if is_anew else [name for name in there if name in filled]
 
     async def _slots_of(self, entry: Entry, time: Slot, filled: set[str]) -> Sequence[FhirSlot]:
         """Return the Slots at that time, the entry's own, and those that its Appointments filled; by id where known.

@@ -109,22 +109,24 @@ class Claims:
         found = await self._client.read("Slot", name)
         return FhirSlot.read(found) if found is not None else None
 
-    async def free(self, entry: Entry, slots: Sequence[FhirSlot], time: Slot, left: Collection[str]) -> bool:
+    async def free(
+        self, entry: Entry, slots: Sequence[FhirSlot], left: Collection[str] = (), *, by_people: bool
+    ) -> bool:
         """Free those of the Slots that are the entry's; return whether there was any.
 
-        `left` are the ids of those that its cancelled Appointment, which was at `time`, filled. Where people have
-        generated their Slots anew since, those are meant that took the place of these.
+        `left` are the ids of those that its cancelled Appointment filled, whether or not they say so. `by_people`: its
+        time was theirs to change, and they may have given a Slot to somebody else without a word in it.
         """
-        if left and not any(slot.id in left for slot in slots):
-            left = [slot.id for slot in slots if slot.overlaps(time)]
-        freed = [await self._free(slot, entry, slot.id in left) for slot in slots]
+        freed = [await self._free(slot, entry, slot.id in left, by_people) for slot in slots]
         return any(freed)
 
-    async def _free(self, slot: FhirSlot, entry: Entry, is_left: bool) -> bool:
+    async def _free(self, slot: FhirSlot, entry: Entry, is_left: bool, by_people: bool) -> bool:
         """Free one Slot; return whether there was anything to free. Whoever changes it meanwhile is heard."""
         for _ in range(TRIES):
             if entry.uid in slot.claims(self._system):
                 free = slot.released(self._system, entry.uid, entry.slot)
+                if by_people and not await self._is_nobody_elses(slot, entry):
+                    free = {**free, "status": slot.resource.get("status")}
             elif is_left and await self._is_left(slot, entry):
                 # People moved the Appointment here, and theirs is the Slot's state; with it that ends, too.
                 free = {**slot.resource, "status": "free"}
@@ -141,8 +143,9 @@ class Claims:
         )
 
     async def _is_left(self, slot: FhirSlot, entry: Entry) -> bool:
-        if not slot.is_busy or slot.claims(self._system):
-            return False
+        return slot.is_busy and not slot.claims(self._system) and await self._is_nobody_elses(slot, entry)
+
+    async def _is_nobody_elses(self, slot: FhirSlot, entry: Entry) -> bool:
         others = await self._reader.appointments(Slot(entry.slot.resource, slot.start, slot.end))
         return all(has_identifier(one, self._system, entry.uid) for one in others)
 

@@ -236,7 +236,7 @@ def _objects(place: Place, path: str, day: str) -> Iterator[tuple[str, str]]:
     ask = '<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>'
     answer = _http(place, "PROPFIND", path, ask, {"Depth": "1", "Content-Type": "text/xml"})
     for one in re.findall(r"href>([^<]+\.ics)</", answer):
-        cell = re.search(r"/cell-(\d{8}T\d{4})Z\.ics$", one)
+        cell = re.search(r"/cell-(\d{8}T\d{4})Z(?:-\d)?\.ics$", one)
         assert cell, f"nobody writes by hand here: {one}"
         if cell[1].startswith(day):
             yield _moment(cell[1], "%Y%m%dT%H%M"), re.sub(r"\r?\n[ \t]", "", _http(place, "GET", one))

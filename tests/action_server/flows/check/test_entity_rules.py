@@ -40,6 +40,30 @@ FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     "of a button": (DOMAIN, '{{"size": "big"}}', '{{"mass": "big"}}', ["unknown-entity domain.yml:39"]),
     "with a role of a mapping": (DOMAIN, "role: to", "role: too", ["unknown-entity domain.yml:17"]),
     "with a role of a rule": (RULES_FILE, "role: to", "role: via", ["unknown-entity data/rules.yml:11"]),
+    "with a role of a rule's other entity": (
+        RULES_FILE,
+        "- weight",
+        "- city: Graz\n            role: via",
+        ["unknown-entity data/rules.yml:13"],
+    ),
+    "with a role, by the key entity": (
+        RULES_FILE,
+        "- weight",
+        "- entity: city\n            role: via",
+        ["unknown-entity data/rules.yml:13"],
+    ),
+    "with a role in one line": (
+        RULES_FILE,
+        "- weight",
+        "- {city: Graz, role: via}",
+        ["unknown-entity data/rules.yml:12"],
+    ),
+    "with a role of a story": (
+        RULES_FILE,
+        "      - intent: greet\n",
+        "      - intent: greet\n        entities: [{city: Graz, role: via}]\n",
+        ["unknown-entity data/rules.yml:32"],
+    ),
     "with role for roles": (DOMAIN, "roles: [from, to]", "role: [from, to]", ["readable-with-care domain.yml:9"]),
     "with group for groups": (
         DOMAIN,
@@ -72,6 +96,59 @@ def test_an_unknown_entity_is_found_where_the_domain_lists_none(tmp_path: Path) 
     assert lines_of(check_files(tmp_path, edit(CLASSIC, DOMAIN, "slots:\n  size", f"slots:\n{_MAPPING}  size"))) == [
         "unknown-entity domain.yml:11"
     ]
+
+
+NLU = """\
+nlu:
+- intent: inform
+  examples: |
+    - to {}
+    - [Vienna](city), please
+"""
+
+EXAMPLES: dict[str, tuple[str, list[str]]] = {
+    "an entity": ("[Vienna](ctiy)", ["unknown-entity"]),
+    "an entity with a value": ("[the capital](ctiy:Vienna)", ["unknown-entity"]),
+    "an entity in an object": ('[Vienna]{"entity": "ctiy"}', ["unknown-entity"]),
+    "a role": ('[Vienna]{"entity": "city", "role": "too"}', ["unknown-entity"]),
+    "a role of an entity with a value": (
+        '[V.]{"entity": "city", "role": "too", "value": "Vienna"}',
+        ["unknown-entity"],
+    ),
+    "the second of two": ("[Graz](city) [5 kg](mass)", ["unknown-entity"]),
+    "each of two": ("[Graz](ctiy) [5 kg](mass)", ["unknown-entity", "unknown-entity"]),
+    "one of several of the same words": (
+        '[Vienna][{"entity": "city", "role": "to"}, {"entity": "capital"}]',
+        ["unknown-entity"],
+    ),
+    "a role of several": ('[Vienna][{"entity": "city", "role": "via"}]', ["unknown-entity"]),
+    "what is there": ('[Vienna]{"entity": "city", "role": "to"} with [5 kg](weight:5)', []),
+    "a group where none is listed": ('[Vienna]{"entity": "city", "group": "1"}', []),
+    "a link": ("see [1] (mass) and (5) [6]", []),
+    "what cannot be read": ('[Vienna]{"entity": ctiy}', []),
+    "no object": ('[Vienna][{"a": 1}, {}]', []),
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_an_unknown_entity_of_a_training_example_is_a_warning(tmp_path: Path, example: tuple[str, list[str]]) -> None:
+    """With file and line: the model finds it, and the engine says with every message that the domain lacks it."""
+    text, rules = example
+    report = check_files(tmp_path, {**TRAVEL, "data/nlu.yml": NLU.replace("{}", text)})
+
+    assert lines_of(report) == [f"{rule} data/nlu.yml:4" for rule in rules]
+    assert {finding.severity for finding in report.findings} <= {"warning"}
+
+
+@pytest.mark.parametrize(
+    "examples", ["['to [Graz](ctiy)']", "\n  - text: to [Graz](ctiy)", "'to [Graz](ctiy)'", "\n  - to [Graz](ctiy)"]
+)
+def test_training_examples_are_read_as_they_may_be_written(tmp_path: Path, examples: str) -> None:
+    """A list, a list of objects, a text in quotes."""
+    text = f"nlu:\n- intent: inform\n  examples: {examples}\n"
+
+    [line] = lines_of(check_files(tmp_path, {**TRAVEL, "data/nlu.yml": text}))
+    assert line == f"unknown-entity data/nlu.yml:{3 + examples.startswith(chr(10))}"
 
 
 NEAR_MISSES: dict[str, tuple[str, str, str]] = {

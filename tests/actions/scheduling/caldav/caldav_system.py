@@ -128,7 +128,7 @@ class CalDavSystem:
         found = set()
         for path, content in self.objects().items():
             start, end, uid = (value_of(name, content) for name in ("DTSTART", "DTEND", "UID"))
-            cell = re.search(r"/cell-(\d{8}T\d{4})Z\.ics$", path)
+            cell = re.search(r"/cell-(\d{8}T\d{4})Z(?:-\d)?\.ics$", path)
             if start < f"{slot.end:{UTC}}" and end > f"{slot.start:{UTC}}":
                 found.add(uid.partition("-claim-")[0] if cell else "somebody else")
             elif cell and f"{slot.start:%Y%m%dT%H%M}" <= cell[1] < f"{slot.end:%Y%m%dT%H%M}":

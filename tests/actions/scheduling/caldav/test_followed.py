@@ -164,18 +164,22 @@ async def test_a_copy_goes_though_nobody_looked_before_the_patient_cancelled(
     assert system.objects() == {}
 
 
-async def test_an_event_in_a_colleagues_calendar_is_the_booking_there(system: CalDavSystem, database: Path) -> None:
-    """The time it had is free; the colleague's is not."""
+@pytest.mark.parametrize("cell_minutes", [30, 15])
+async def test_an_event_in_a_colleagues_calendar_is_the_booking_there(
+    cell_minutes: int, system: CalDavSystem, database: Path
+) -> None:
+    """The time it had is free, with its claims; the colleague's is not."""
     other = replace(system, path=system.server.make_calendar(f"{system.path.rstrip('/').rpartition('/')[2]}-other"))
     calendars = {"practice": system.path, "specialist": other.path}
-    backend = await open_synced(database, await system.open(calendars=calendars))
+    backend = await open_synced(database, await system.open(calendars=calendars, cell_minutes=cell_minutes))
     booking = await backend.book(key_of("c"), TEN)
-    [(path, text)] = system.objects().items()
+    [(path, text)] = [(path, text) for path, text in system.objects().items() if "RELATED-TO" not in text]
     system.server.request("DELETE", path)
     system.server.put(f"{other.path}handed-over.ics", text)
 
     there = replace(TEN, resource="specialist")
     assert [one.slot for one in await backend.upcoming("c", NOW)] == [there]
+    assert system.objects() == {}
     assert await try_to_book(backend, "another", TEN) == "booked"
     assert await backend.cancel(key_of("c")) == replace(booking, slot=there)
     assert other.objects() == {}

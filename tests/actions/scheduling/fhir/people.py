@@ -77,11 +77,10 @@ class Truth:
 
     def hanging(self) -> Sequence[str]:
         """Return the Slots that are busy for nobody."""
-        uids = set().union(*(uids_of(one) for one in self.appointments))
         return [
             f"{one['start']} is busy for nobody"
             for one in self.slots
-            if one["status"] == "busy" and not (uids_of(one) & uids) and not self.is_taken(Slot("", *moments(one)))
+            if one["status"] == "busy" and not self.is_taken(Slot("", *moments(one)))
         ]
 
 
@@ -105,7 +104,9 @@ class People:
             self.close_three_days,
             self.reopen,
             self.cancel,
+            self.cancel_alone,
             self.move,
+            self.move_alone,
             self.make_longer,
             self.move_to_a_slot_that_stays_free,
             self.book_by_hand,
@@ -159,6 +160,13 @@ class People:
         self._set(one, "free")
         return f"cancelled {one['start']}"
 
+    def cancel_alone(self) -> str:
+        one = self._appointment()
+        if one is None:
+            return ""
+        self.server.put({**one, "status": "cancelled"})
+        return f"cancelled {one['start']}, whose Slot stays as it is"
+
     def move(self) -> str:
         one, truth = self._appointment(), Truth.of(self.server)
         free = [slot for slot in TIMES if truth.is_free(slot)]
@@ -175,14 +183,11 @@ class People:
 
     def move_to_a_slot_that_stays_free(self) -> str:
         """Somebody writes another time into the Appointment, frees its Slot, and forgets the one that it has now."""
-        one, truth = self._appointment(), Truth.of(self.server)
-        free = [slot for slot in TIMES if truth.is_free(slot)]
-        if one is None or not free:
-            return ""
-        slot = self.random.choice(free)
-        self._set(one, "free")
-        self.server.put({**one, "start": slot.start.isoformat(), "end": slot.end.isoformat()})
-        return f"moved {one['start']} to {slot.start}, whose Slot stays free"
+        return self._write_another_time(frees=True)
+
+    def move_alone(self) -> str:
+        """Somebody writes another time into the Appointment, and thinks of no Slot at all."""
+        return self._write_another_time(frees=False)
 
     def make_longer(self) -> str:
         one, truth = self._appointment(), Truth.of(self.server)
@@ -236,6 +241,17 @@ class People:
         """Return an Appointment of ours that is to come."""
         ours = [one for one in Truth.of(self.server).appointments if uids_of(one) and one["status"] != "arrived"]
         return self.random.choice(ours) if ours else None
+
+    def _write_another_time(self, *, frees: bool) -> str:
+        one, truth = self._appointment(), Truth.of(self.server)
+        free = [slot for slot in TIMES if truth.is_free(slot)]
+        if one is None or not free:
+            return ""
+        slot = self.random.choice(free)
+        if frees:
+            self._set(one, "free")
+        self.server.put({**one, "start": slot.start.isoformat(), "end": slot.end.isoformat()})
+        return f"moved {one['start']} to {slot.start}, whose Slot stays free{'' if frees else '; the other one busy'}"
 
     def _change_slot(self, status: str) -> str:
         one = self._appointment()

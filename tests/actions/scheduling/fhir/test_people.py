@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from actions.errors import InvalidRequestError
-from actions.scheduling.models import Window
+from actions.scheduling.models import BookingKey, Window
 from actions.scheduling.sweeper import settle
 from actions.scheduling.synced import SyncedBackend
 from actions.transport import open_session
 from tests.actions.clinic import open_synced
 from tests.actions.scheduling.calendar_contract import HALF_PAST_TEN, TEN, TEN_TO_ELEVEN, entry_at, try_to_write
-from tests.actions.scheduling.fhir.fhir_clinic import SYSTEM, FhirSystem
+from tests.actions.scheduling.fhir.fhir_clinic import SYSTEM, FhirSystem, uids_of
 from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
-from tests.actions.scheduling.scheduling_contract import ELEVEN, free_starts, key_of, try_to_book
+from tests.actions.scheduling.scheduling_contract import ELEVEN, TUESDAY, free_starts, key_of, try_to_book
 
 SCHEDULE = "Schedule/practice"
 
@@ -134,6 +134,101 @@ async def test_what_people_cancel_is_told_once_and_its_time_is_free_for_others(
     assert list(await backend.upcoming("c", clinic.clock.now)) == []
     assert list(await backend.cancelled_elsewhere("c", clinic.clock.now)) == [booking]
     assert list(await backend.cancelled_elsewhere("c", clinic.clock.now)) == []
+
+
+def at_eleven(clinic: FhirSystem) -> dict[str, Any]:
+    return {"start": "2026-11-24T10:00:00Z", "end": "2026-11-24T10:30:00Z"}
+
+
+def at_eleven_in_its_slot(clinic: FhirSystem) -> dict[str, Any]:
+    (there,) = clinic.slots(ELEVEN)
+    return {**at_eleven(clinic), "slot": [{"reference": f"Slot/{there['id']}"}]}
+
+
+LEAVING: dict[str, Callable[[FhirSystem], dict[str, Any]]] = {
+    "moved": at_eleven,
+    "moved to another Slot": at_eleven_in_its_slot,
+    "cancelled": lambda _: {"status": "cancelled"},
+    "a mistake": lambda _: {"status": "entered-in-error"},
+    "on a waiting list": lambda _: {"status": "waitlist"},
+}
+
+
+@pytest.mark.parametrize("how", [*LEAVING, "deleted"])
+async def test_a_slot_does_not_stay_busy_for_an_appointment_that_left_it(
+    how: str, clinic: FhirSystem, backend: SyncedBackend
+) -> None:
+    """Nobody touched the Slot: it is ours, and free again for who asks for its time, and in the clinic's system."""
+    await backend.book(key_of("c"), TEN)
+    if how == "deleted":
+        clinic.server.control("DELETE", f"/fhir/Appointment/{clinic.appointments()[0]['id']}")
+    else:
+        edit(clinic, **LEAVING[how](clinic))
+
+    assert await free_starts(backend, Window.at(TEN.start)) == {TEN}
+    (slot,) = clinic.slots(TEN)
+    assert (slot["status"], uids_of(slot)) == ("free", set())
+    assert await try_to_book(backend, "another", TEN) == "booked"
+    assert await try_to_book(backend, "third", TEN) == "taken"
+    # What goes on leaves the other one's Slot alone.
+    for booking in await backend.upcoming("c", clinic.clock.now):
+        assert await backend.cancel(key_of("c", Window.at(booking.slot.start))) == booking
+    assert clinic.slots(TEN)[0]["status"] == "busy"
+
+
+async def test_a_part_that_was_cut_off_is_free(clinic: FhirSystem, database: Path) -> None:
+    """An hour has two Slots, of which it now needs one."""
+    backend = await open_synced(database, clinic.calendar(), clock=clinic.clock)
+    await backend.book(BookingKey("c", "hour", TUESDAY), TEN_TO_ELEVEN)
+    edit(clinic, end="2026-11-24T09:30:00Z")
+
+    assert [one.slot for one in await backend.upcoming("c", clinic.clock.now)] == [TEN]
+    assert [one["status"] for one in clinic.slots(TEN_TO_ELEVEN)] == ["busy", "free"]
+    await backend.close()
+
+
+@pytest.mark.parametrize("status", ["busy-unavailable", "busy-tentative"])
+async def test_a_slot_that_people_closed_stays_closed_when_its_appointment_was_moved(
+    status: str, clinic: FhirSystem, backend: SyncedBackend
+) -> None:
+    """The doctor is away at ten: they say so, and what they say counts."""
+    await backend.book(key_of("c"), TEN)
+    (slot,) = clinic.slots(TEN)
+    clinic.server.put({**slot, "status": status})
+    edit(clinic, **at_eleven(clinic))
+
+    assert await try_to_book(backend, "another", TEN) == "taken"
+    assert [one["status"] for one in clinic.slots(TEN)] == [status]
+
+
+@pytest.mark.parametrize("how", ["moved", "cancelled"])
+async def test_a_slot_that_people_gave_to_somebody_else_stays_busy(
+    how: str, clinic: FhirSystem, backend: SyncedBackend
+) -> None:
+    """They booked by hand and left our identifier in the Slot: it is not ours any more, but busy."""
+    await backend.book(key_of("c"), TEN)
+    edit(clinic, **LEAVING[how](clinic))
+    actor = {"reference": "Practitioner/doctor-practice"}
+    made = {"resourceType": "Appointment", "id": "by-hand", "status": "booked", "start": TEN.start.isoformat()}
+    clinic.server.put({**made, "end": TEN.end.isoformat(), "participant": [{"actor": actor, "status": "accepted"}]})
+
+    assert await try_to_book(backend, "another", TEN) == "taken"
+    (slot,) = clinic.slots(TEN)
+    assert (slot["status"], uids_of(slot)) == ("busy", set())
+
+
+async def test_a_slot_that_cannot_be_freed_does_not_keep_a_move_from_the_patient(
+    clinic: FhirSystem, backend: SyncedBackend
+) -> None:
+    """It is tried again with the booking's end."""
+    await backend.book(key_of("c"), TEN)
+    edit(clinic, **at_eleven(clinic))
+    clinic.server.fail("PUT", "/Slot/", status=422)
+
+    (moved,) = await backend.upcoming("c", clinic.clock.now)
+    assert moved.slot == ELEVEN
+    assert await backend.cancel(key_of("c", Window.at(ELEVEN.start))) == moved
+    assert clinic.slots(TEN)[0]["status"] == "free"
 
 
 async def test_an_appointment_without_a_slot_takes_its_time(clinic: FhirSystem) -> None:
