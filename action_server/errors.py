@@ -334,11 +334,11 @@ class JobError(ServiceError, ValueError):
 
 
 class DeliveryError(JobError):
-    """A result did not reach its conversation. ``is_final``: nor will a repeat; ``is_unknown``: or it did after all."""
+    """A result did not get there. ``is_final``: no repeat will; ``is_unknown``: or it did; ``status``: the engine's."""
 
-    def __init__(self, problem: str, *, is_final: bool = False, is_unknown: bool = False) -> None:
+    def __init__(self, problem: str, *, is_final: bool = False, is_unknown: bool = False, status: int = 0) -> None:
         super().__init__(problem)
-        self.is_final, self.is_unknown = is_final, is_unknown
+        self.is_final, self.is_unknown, self.status = is_final, is_unknown, status
 
 
 class SlotValueError(ServiceError, ValueError):

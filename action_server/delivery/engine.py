@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from action_server.delivery.routes import Conversation
+from action_server.delivery.routes import Conversation, can_be_named
 from action_server.errors import DeliveryError
 from action_server.extras import packages_for
 from action_server.jobs.engine_settings import DeliverySettings
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _TOKEN_LIFE, _CONNECTING = 60, 10
 # Of a tracker: events of years, and no more.
 _MOST_BYTES = 64 * 1024 * 1024
-# A path of the engine's API takes the rest of the URL, slashes included [run]; ids that need %-escapes were not tried.
-_AS_THEY_ARE = "/:@!$&'()*+,;=-._~"
 _LATEST = {"output_channel": "latest"}
 
 
@@ -41,7 +39,7 @@ class Engine:
 
     async def conversation(self, conversation: str) -> Conversation:
         """Return what the engine has of a conversation, with all of its events."""
-        path = f"/conversations/{_escaped(conversation)}/tracker"
+        path = f"/conversations/{_in_path(conversation)}/tracker"
         found = await self._ask("GET", path, {"include_events": "ALL"})
         events = found.get("events") if isinstance(found, dict) else None
         if not isinstance(found, dict) or not isinstance(events, list):
@@ -58,14 +56,14 @@ class Engine:
 
         It says first and saves afterwards, under the conversation's lock; 200 comes after it was saved.
         """
-        path = f"/conversations/{_escaped(conversation)}/tracker/events"
+        path = f"/conversations/{_in_path(conversation)}/tracker/events"
         found = await self._ask("POST", path, {**_LATEST, "execute_side_effects": "true"}, list(events))
         slots = found.get("slots") if isinstance(found, dict) else None
         return slots if isinstance(slots, dict) else {}
 
     async def trigger(self, conversation: str, intent: str, entities: Mapping[str, Any]) -> Sequence[str]:
         """Have a classic assistant answer an intent; return what it could only answer, and say on no channel."""
-        path = f"/conversations/{_escaped(conversation)}/trigger_intent"
+        path = f"/conversations/{_in_path(conversation)}/trigger_intent"
         found = await self._ask("POST", path, _LATEST, {"name": intent, "entities": dict(entities)})
         return _texts_of(found.get("messages") if isinstance(found, dict) else None)
 
@@ -115,18 +113,20 @@ class Engine:
         page = path.rpartition("/")[2]
         said = f"the engine at {self._url} answered {status} to {page}"
         if status in (401, 403):
-            return DeliveryError(f"{said}: set `delivery.token` to its --auth-token, or `delivery.jwt_secret`")
+            problem = f"{said}: set `delivery.token` to its --auth-token, or `delivery.jwt_secret`"
+            return DeliveryError(problem, status=status)
         if status == 404 and "intent" in text:
             return DeliveryError(f"{said}: its domain has no such intent", is_final=True)
         if status in (404, 405):
-            return DeliveryError(f"{said}: start it with --enable-api, and with the channel in credentials.yml")
+            problem = f"{said}: start it with --enable-api, and with the channel in credentials.yml"
+            return DeliveryError(problem, status=status)
         if status in (400, 413, 422):
             return DeliveryError(f"{said}: it takes no such request", is_final=True)
         if status == 409:
-            return DeliveryError(f"{said}: it has no model loaded")
+            return DeliveryError(f"{said}: it has no model loaded", status=status)
         if "acquire lock" in text:
-            return DeliveryError(f"{said}: the conversation is busy in another turn")
-        return DeliveryError(f"{said}; its log says why. Nothing was saved there")
+            return DeliveryError(f"{said}: the conversation is busy in another turn", status=status)
+        return DeliveryError(f"{said}; its log says why. Nothing was saved there", status=status)
 
 
 async def _read(response: aiohttp.ClientResponse) -> str:
@@ -144,5 +144,9 @@ def _texts_of(messages: Any) -> Sequence[str]:
     return [str(one["text"]) for one in found if isinstance(one, dict) and one.get("text")]
 
 
-def _escaped(conversation: str) -> str:
-    return quote(conversation, safe=_AS_THEY_ARE)
+def _in_path(conversation: str) -> str:
+    if not can_be_named(conversation):
+        raise DeliveryError(
+            "the engine's API cannot name this conversation: its id has signs no URL has", is_final=True
+        )
+    return conversation

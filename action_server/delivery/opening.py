@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from action_server.errors import DatabaseError, SettingsError
@@ -42,20 +43,25 @@ async def open_delivery(
         store = await DeliveryStore.open(queue.database)
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
-    deliverer = Deliverer(settings, store, await _open_engine(stack, settings))
+    engine = None if settings.engine is None else await stack.enter_async_context(open_engine(settings))
+    deliverer = Deliverer(settings, store, engine)
     opened.deliveries = store
     job = deliverer.job
     opened.own_jobs = {job.name: job}
 
 
-async def _open_engine(stack: AsyncExitStack, settings: DeliverySettings) -> Engine | None:
-    if settings.engine is None:
-        return None
+@asynccontextmanager
+async def open_engine(settings: DeliverySettings) -> AsyncIterator[Engine]:
+    """Open what speaks with the engine that is set, for the length of the block.
+
+    Raises:
+        SettingsError: aiohttp is not installed.
+    """
     with packages_for("delivery.engine"):
         import aiohttp
     from action_server.delivery.engine import Engine
 
     # A connection for each request: of one that was open already nobody knows what became of a request.
     connector = aiohttp.TCPConnector(force_close=True)
-    session = aiohttp.ClientSession(connector=connector, trace_configs=[aiohttp_trace_config()])
-    return Engine(settings, await stack.enter_async_context(session))
+    async with aiohttp.ClientSession(connector=connector, trace_configs=[aiohttp_trace_config()]) as session:
+        yield Engine(settings, session)

@@ -31,6 +31,11 @@ _NOT_IN_PAYLOADS = re.compile(r"[(),=\r\n\[\]]")
 _MOST_IN_PAYLOAD = 10
 _NOTHING = ("none", "null", "undefined")
 
+# A path of the engine's API takes the rest of the URL as the conversation's id, slashes included, and undoes no
+# %-escape: `a%20b` is another conversation than `a b` [run, Sanic 21.12.2, which Rasa Open Source 3.6.21 takes, and
+# 25.12.1]. So an id goes there as it is, and one with other signs cannot.
+_IN_A_PATH = re.compile(r"[!-~]+")
+
 
 @dataclass(frozen=True)
 class Conversation:
@@ -60,6 +65,11 @@ class Choice(NamedTuple):
     why: str
 
 
+def can_be_named(conversation: str) -> bool:
+    """Tell whether the engine's API has a way to say this conversation's id: ASCII, without blanks, ``?`` and ``#``."""
+    return bool(_IN_A_PATH.fullmatch(conversation)) and not {"?", "#"} & set(conversation)
+
+
 def choose_unseen(delivery: Delivery, settings: DeliverySettings) -> Choice | None:
     """Return the route that can be told without asking the engine; None if it has to be asked for the conversation."""
     set_here = _set_route(delivery, settings, delivery.origin.channel)
@@ -67,6 +77,8 @@ def choose_unseen(delivery: Delivery, settings: DeliverySettings) -> Choice | No
         return Choice("pick-up", "no engine is set (`delivery.engine`)")
     if set_here is not None and set_here.route == "pick-up":
         return set_here
+    if set_here is None and not can_be_named(delivery.conversation):
+        return Choice("pick-up", "the engine's API cannot name this conversation: its id has signs that no URL has")
     if set_here is None and delivery.intent is None and delivery.origin.channel in _ANSWERING:
         return Choice("pick-up", f"the engine only answers on the channel {delivery.origin.channel}")
     return None

@@ -25,8 +25,12 @@ class EndpointsFile:
         return Place(str(self.path), key=key)
 
     def setting(self, name: str) -> Place:
-        """Return the place of one of this server's settings, which may come from a flag or the environment."""
-        return self.at(f"action_server.{name}") if name in self.action_server else Place(key=f"setting {name}")
+        """Return the place of one of this server's settings, or of a part of it (``delivery.token``).
+
+        It may come from a flag or the environment.
+        """
+        is_here = name.partition(".")[0] in self.action_server
+        return self.at(f"action_server.{name}") if is_here else Place(key=f"setting {name}")
 
 
 def endpoints_file_of(settings: Settings) -> EndpointsFile:

@@ -6,11 +6,12 @@ No finding quotes a value of the files, not even a host: urls, headers and param
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action_server.config.settings import Settings
 from action_server.doctor import endpoint_checks, mcp_checks, probes, server_checks, storage_checks, tls
+from action_server.doctor.delivery_checks import ask_delivery_engine
 from action_server.doctor.endpoint import Endpoint
 from action_server.doctor.endpoints_file import endpoints_file_of
 from action_server.doctor.proxy_probes import Expected, expected_of
@@ -64,6 +65,8 @@ def examine(
     findings += opened.findings
     expected = expected_of(settings, package) if online else None
     findings += asyncio.run(_ask(endpoint, engine, expected, online=online, patience=patience))
+    if online and package is not None:
+        findings += asyncio.run(_all(ask_delivery_engine(settings, file, patience)))
     return Examination(by_severity(findings), opened.descriptions)
 
 
@@ -94,7 +97,11 @@ async def _ask(
             asked = probes.ask_grpc(endpoint, endpoint.target, patience)
         else:
             asked = probes.ask_http(endpoint, endpoint.target, patience, expected)
-        findings += [finding async for finding in asked]
+        findings += await _all(asked)
     if engine:
-        findings += [finding async for finding in probes.ask_engine(engine, patience)]
+        findings += await _all(probes.ask_engine(engine, patience))
     return findings
+
+
+async def _all(found: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in found]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from action_server.doctor import endpoint_rules, mcp_rules, proxy_rules, server_rules, storage_rules, tls_rules
+from action_server.doctor import (
+    delivery_rules,
+    endpoint_rules,
+    mcp_rules,
+    proxy_rules,
+    server_rules,
+    storage_rules,
+    tls_rules,
+)
 from action_server.doctor.from_rasa_sdk import rules as move_rules
 from action_server.findings.rule import Rule
 
@@ -13,5 +21,6 @@ RULES: dict[str, Rule] = {
     **proxy_rules.RULES,
     **mcp_rules.RULES,
     **storage_rules.RULES,
+    **delivery_rules.RULES,
     **move_rules.RULES,
 }

@@ -89,11 +89,10 @@ class JobPages:
 
     async def retry(self, request: Request, id: str) -> HTTPResponse:
         """Let a job that was given up be run again, and show it."""
-        from action_server.jobs.definitions import Rules
         from action_server.jobs.overview import retry_job
 
         queue, job = self._queue, await self._find(id)
-        if not await retry_job(queue.database, job.id, Rules.deadline):
+        if not await retry_job(queue.database, job.id):
             return await self._shown(id, f"It is {job.state}: only what is parked or cancelled can be run again.")
         queue.wake()
         return redirect(f"/inspector/jobs/{job.id}", status=303)

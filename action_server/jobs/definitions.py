@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
@@ -60,14 +60,21 @@ class Wish:
     connection: AsyncConnection | None = None
 
 
+# What is said when a job is given up: words, or a function that makes them of the job's arguments, by their names.
+LastWords = str | Callable[..., str | Sequence[str]]
+
+
 class Job(Generic[P, R]):
     """A function that can be run later; called, it runs at once, as if it had not been marked."""
 
-    def __init__(self, function: Callable[P, R], name: str, rules: Rules) -> None:
+    def __init__(
+        self, function: Callable[P, R], name: str, rules: Rules, on_giving_up: LastWords | None = None
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name
         self.rules = rules
+        self._on_giving_up = on_giving_up
         self._types: _Types | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -128,6 +135,17 @@ class Job(Generic[P, R]):
             for name, value in stored.items()
         }
 
+    def last_words(self, text: str) -> str | Sequence[str]:
+        """Return what is to be said now that a stored call is given up, nothing by default.
+
+        Raises what the author's function raises, and :class:`JobError` as :meth:`decode_arguments` does.
+        """
+        if not callable(self._on_giving_up):
+            return self._on_giving_up or ()
+        taken = inspect.signature(self._on_giving_up).parameters
+        arguments = self.decode_arguments(text)
+        return self._on_giving_up(**{name: value for name, value in arguments.items() if name in taken})
+
     def encode_result(self, value: object) -> str:
         """Return a result as JSON text. Raises :class:`JobError`, which does not repeat it."""
         return encode(self.types.result, value, f"job {self.name}: the result")
@@ -179,29 +197,50 @@ def job(
     longest_backoff: float = 300.0,
     timeout: float | None = 300.0,
     deadline: float = 86_400.0,
+    on_giving_up: LastWords | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
 
 
-def job(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **rules: Any) -> Any:
+def job(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    on_giving_up: LastWords | None = None,
+    **rules: Any,
+) -> Any:
     """Mark a function, ``def`` or ``async def``, as one that :func:`later` can run; the options are :class:`Rules`.
 
     ``name`` is what rows call it, by default the function's own. A worker leaves jobs alone whose name it does not
     know. The function may run more than once (a process may be killed before it wrote that it was done), so what it
-    does has to bear a repeat.
+    does has to bear a repeat. ``on_giving_up`` is said in the conversation when the job is parked: a text, or a quick
+    function that returns one or several and takes what it needs of the job's arguments, by their names.
     """
     if function is not None:
-        return _make(function, name, Rules())
-    return functools.partial(_make, name=name, rules=_checked(replace(Rules(), **rules)))
+        return _make(function, name, Rules(), None)
+    checked = _checked(replace(Rules(), **rules))
+    return functools.partial(_make, name=name, rules=checked, on_giving_up=on_giving_up)
 
 
-def _make(function: Callable[P, R], name: str | None, rules: Rules) -> Job[P, R]:
+def _make(function: Callable[P, R], name: str | None, rules: Rules, on_giving_up: LastWords | None) -> Job[P, R]:
     plain = inspect.unwrap(function)
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
         raise RegistrationError(f"job {function.__name__!r}", place_of(function), "yields; a job returns its result")
     called = name or function.__name__
     if not called.isprintable() or len(called) > _MOST_OF_A_NAME:
         raise RegistrationError("job", place_of(function), f"needs a name of up to {_MOST_OF_A_NAME} characters")
-    return Job(function, called, rules)
+    _check_last_words(function, called, on_giving_up)
+    return Job(function, called, rules, on_giving_up)
+
+
+def _check_last_words(function: Callable[..., Any], name: str, on_giving_up: LastWords | None) -> None:
+    if on_giving_up is None or isinstance(on_giving_up, str):
+        return
+    known = inspect.signature(function).parameters
+    unknown = [one for one in inspect.signature(on_giving_up).parameters if one not in known]
+    if unknown or inspect.iscoroutinefunction(on_giving_up):
+        problem = f"takes {unknown[0]}, which the job does not" if unknown else "is a coroutine, and is not awaited"
+        raise RegistrationError(f"job {name!r}", place_of(on_giving_up), f"what it says on giving up {problem}")
 
 
 def _checked(rules: Rules) -> Rules:

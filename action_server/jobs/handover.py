@@ -6,7 +6,9 @@ repeats no work. Its key is the first job's id, so that a run which is repeated 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,12 +18,14 @@ from pydantic import TypeAdapter
 from action_server.errors import JobError
 from action_server.jobs.definitions import Job, Rules
 from action_server.jobs.engine_settings import Route
-from action_server.jobs.origin import Origin
+from action_server.jobs.origin import Origin, read_origin
 from action_server.jobs.values import encode
 
 if TYPE_CHECKING:
     # Whoever has no jobs need not pay for SQLAlchemy.
     from action_server.jobs.queue import Claimed, Order
+
+logger = logging.getLogger("action_server.jobs")
 
 # The job that delivers.
 DELIVER = "action_server.deliver"
@@ -75,6 +79,11 @@ class Delivery:
             route=route or self.route,
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say, to set or to start."""
+        return not (self.texts or self.slots or self.intent)
+
     def as_order(self, claimed: Claimed, deadline: float) -> Order:
         """Return the order of the job that delivers it, which belongs to the same call."""
         arguments = {
@@ -100,6 +109,23 @@ class Delivery:
             request_id=claimed.request_id,
             traceparent=claimed.traceparent,
         )
+
+
+def last_words(job: Job[..., Any], claimed: Claimed, deadline: float) -> Order | None:
+    """Return the order of what a job says in its conversation now that it is given up; None if that is nothing.
+
+    What the author's function raises is logged: it must not keep the job from being parked.
+    """
+    if not claimed.conversation:
+        return None
+    # Not the job's own id: somebody may retry it, and what it comes to then is to be said as well.
+    told = hashlib.sha256(f"{claimed.id} is given up".encode()).hexdigest()[: len(claimed.id)]
+    said = Delivery(told, claimed.name, claimed.conversation, origin=read_origin(claimed.arguments))
+    try:
+        said = said.with_more(job.last_words(claimed.arguments), None, None, None, None)
+    except Exception:
+        logger.exception("job.last_words_failed", extra={"job": claimed.name, "job_id": claimed.id})
+    return None if said.is_empty else said.as_order(claimed, deadline)
 
 
 def delivering(take: Callable[[Delivery], Awaitable[Any]], rules: Rules) -> Job[..., Any]:

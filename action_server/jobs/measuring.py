@@ -1,11 +1,12 @@
 """How many jobs of each name wait, run and are parked, and how late the oldest is: what metrics show of the queue.
 
-It costs the same whatever the queue holds: no more than so many rows are counted.
+It costs the same whatever the queue holds: no more than so many rows are counted, and names are looked for by an index,
+one step for each. Names that this worker does not know are measured, too: whoever knew them may be gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ScalarSelect, func, select
@@ -17,6 +18,8 @@ from action_server.jobs.table import is_counted, jobs
 
 # Of one name and state; where there are more, this is what is said.
 MOST_COUNTED = 10_000
+# Of names that wait.
+_MOST_NAMES = 50
 _STATES = ("waiting", "running", "parked")
 
 
@@ -32,7 +35,9 @@ class Depth(NamedTuple):
 async def measure(
     database: Database, names: Collection[str], times: Times, known: Mapping[str, float]
 ) -> Mapping[str, Depth]:
-    """Return the depth of the queue for each name; ``known`` is the clock, if ``times`` want one.
+    """Return the depth of the queue for each name, and for others that wait.
+
+    ``known`` is the clock, if ``times`` want one.
 
     Raises:
         DatabaseError: the database does not answer.
@@ -40,7 +45,7 @@ async def measure(
 
     async def count(connection: AsyncConnection) -> Mapping[str, Depth]:
         found = {}
-        for name in names:
+        for name in {*names, *await _names_that_wait(connection)}:
             parts = [_count(name, state).label(state) for state in _STATES]
             late = times.started - _first_due(name)
             row = (await connection.execute(select(*parts, late.label("late")), known)).mappings().one()
@@ -49,6 +54,39 @@ async def measure(
         return found
 
     return await database.read(count)
+
+
+async def forsaken(
+    database: Database, names: Collection[str], times: Times, known: Mapping[str, float]
+) -> Mapping[str, float]:
+    """Return other names than these whose longest due job is past its deadline, and for how many seconds it is.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+
+    async def look(connection: AsyncConnection) -> Mapping[str, float]:
+        found = {}
+        for name in sorted({*await _names_that_wait(connection)} - {*names}):
+            # Of the one that is due longest, which two steps in the index find.
+            late = times.started - jobs.c.deadline_at
+            first = select(late).where(jobs.c.name == name, jobs.c.due_at == _first_due(name)).limit(1)
+            late_by = await connection.scalar(first, known)
+            if late_by is not None and late_by > 0:
+                found[name] = float(late_by)
+        return found
+
+    return await database.read(look)
+
+
+async def _names_that_wait(connection: AsyncConnection) -> Sequence[str]:
+    """Return the names of jobs that have not ended, found one after the other in the index: not by reading all."""
+    has_more = jobs.c.due_at.is_not(None)
+    names = select(func.min(jobs.c.name).label("name")).where(has_more).cte("names", recursive=True)
+    following = select(func.min(jobs.c.name)).where(has_more, jobs.c.name > names.c.name).scalar_subquery()
+    names = names.union_all(select(following).where(names.c.name.is_not(None)))
+    found = select(names.c.name).where(names.c.name.is_not(None)).limit(_MOST_NAMES)
+    return (await connection.scalars(found)).all()
 
 
 def _count(name: str, state: str) -> ScalarSelect[int]:

@@ -91,9 +91,14 @@ async def running_jobs(
 
 async def _measure(queue: JobQueue, names: Sequence[str], metrics: Metrics) -> None:
     """Measure the queue from time to time; while the database does not answer, the metrics stay what they were."""
+    from action_server.jobs.measuring import Depth
+
+    seen: dict[str, Depth] = {}
     while True:
         with suppress(DatabaseError):
-            for name, depth in (await queue.measure(names)).items():
+            # Of a name that waits no more, and that nobody here knows, there are none from now on.
+            seen = {**dict.fromkeys(seen, Depth(0, 0, 0, 0.0)), **await queue.measure(names)}
+            for name, depth in seen.items():
                 metrics.queue_measured(name, *depth)
         await asyncio.sleep(MEASURED_EVERY)
 

@@ -81,8 +81,8 @@ async def contents_of_job(database: Database, job_id: str) -> tuple[str, str | N
     return await database.read(read)
 
 
-async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
-    """Let a job that is parked or cancelled be run again, as if it were new, with ``deadline`` seconds for all tries.
+async def retry_job(database: Database, job_id: str) -> bool:
+    """Let a job that is parked or cancelled be run again, as if it were asked for now: for as long as it had then.
 
     Returns False if it is in another state. Raises `DatabaseError`.
     """
@@ -94,7 +94,9 @@ async def retry_job(database: Database, job_id: str, deadline: float) -> bool:
         "attempt": 0,
         "losses": 0,
         "cancel_asked": False,
-        "deadline_at": now + deadline,
+        # The time for all tries is the job's own: a day for most, an hour for a result that is brought to the engine.
+        "deadline_at": now + jobs.c.deadline_at - jobs.c.created_at,
+        "created_at": now,
     }
     ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
 

@@ -28,7 +28,7 @@ from action_server.idempotency.host_clock import plain_clock
 from action_server.idempotency.table import started_of, time_of
 from action_server.jobs.claiming import BESIDE, Looking, looking_for, times_of
 from action_server.jobs.endings import End, Endings, ending
-from action_server.jobs.measuring import Depth, measure
+from action_server.jobs.measuring import Depth, forsaken, measure
 from action_server.jobs.table import jobs, keys
 
 # Seconds. A run whose process did not renew its lease for so long is taken over.
@@ -227,9 +227,12 @@ class JobQueue:
         values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "problem": problem[:300]}
         return await self._update(claimed, **values)
 
-    async def park(self, claimed: Claimed, problem: str) -> bool:
-        """Give a job up until somebody looks after it. Returns False if the run was taken over."""
-        return await self._update(claimed, **self._ended("parked"), problem=problem[:300])
+    async def park(self, claimed: Claimed, problem: str, then: Order | None = None) -> bool:
+        """Give a job up until somebody looks after it, and write down another one with that.
+
+        Returns False if the run was taken over: then neither is written.
+        """
+        return await self._update(claimed, then, **self._ended("parked"), problem=problem[:300])
 
     async def cancelled(self, claimed: Claimed) -> bool:
         """Write down that a run ended because it was cancelled. Returns False if it was taken over."""
@@ -240,7 +243,7 @@ class JobQueue:
         values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
         return await self._update(claimed, **values)
 
-    async def _update(self, claimed: Claimed, **values: Any) -> bool:
+    async def _update(self, claimed: Claimed, then: Order | None = None, /, **values: Any) -> bool:
         mine = and_(
             jobs.c.id == claimed.id,
             jobs.c.owner == self.owner,
@@ -250,6 +253,8 @@ class JobQueue:
 
         async def write(connection: AsyncConnection) -> bool:
             count: int = (await connection.execute(update(jobs).where(mine).values(**values))).rowcount
+            if count and then is not None:
+                await self._write(connection, then)
             return count > 0
 
         return await self.database.write(write)
@@ -296,8 +301,15 @@ class JobQueue:
         return await self.database.write(sweep)
 
     async def measure(self, names: Collection[str]) -> Mapping[str, Depth]:
-        """Return how many jobs of each name there are, and how late the oldest is."""
+        """Return how many jobs of each of these and of other names that wait there are, and how late the oldest is."""
         return await measure(self.database, names, self._times, self._clock_given())
+
+    async def forsaken(self, names: Collection[str]) -> Mapping[str, float]:
+        """Return the names beside these whose longest due job has passed its deadline, and for how many seconds.
+
+        Nobody gives such a job up: whoever knows its name may come yet.
+        """
+        return await forsaken(self.database, names, self._times, self._clock_given())
 
     def _ended(self, state: str) -> dict[str, Any]:
         return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}

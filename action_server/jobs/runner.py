@@ -16,7 +16,8 @@ from action_server.deadlines import DeadlinePassed, within
 from action_server.errors import DatabaseError, DeliveryError, JobError
 from action_server.jobs.asking import JobRun, running_job
 from action_server.jobs.definitions import Job
-from action_server.jobs.handover import DEADLINE, DELIVER, Delivery
+from action_server.jobs.forsaken import Forsaken
+from action_server.jobs.handover import DEADLINE, DELIVER, Delivery, last_words
 from action_server.jobs.origin import read_origin
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
@@ -102,6 +103,7 @@ class JobRunner:
         self._is_stopping = False
         self._is_down = False
         self._has_more = False
+        self._forsaken = Forsaken(queue, jobs)
         self._tasks: list[asyncio.Task[None]] = []
         # Of runs, until what came of them is written.
         self._runs: set[asyncio.Task[None]] = set()
@@ -194,6 +196,7 @@ class JobRunner:
                 self._cut(one, "lost")
 
     async def _sweep(self) -> None:
+        await self._forsaken.say()
         deleted = await self._queue.sweep(KEEP, KEEP_PARKED)
         await asyncio.sleep(self._poll if deleted else _SWEEP_EVERY)
 
@@ -240,19 +243,19 @@ class JobRunner:
 
     async def _outcome(self, running: _Running) -> _Outcome:
         """Run a job, and return how that is to be written, and what is to be said of it."""
-        queue, claimed, job = self._queue, running.claimed, self._jobs[running.claimed.name]
+        claimed, job = running.claimed, self._jobs[running.claimed.name]
         if claimed.cancel_asked:
-            return _Outcome(partial(queue.cancelled, claimed), "cancelled")
+            return _Outcome(partial(self._queue.cancelled, claimed), "cancelled")
         if claimed.losses > MOST_LOSSES:
-            return _parked(queue, claimed, f"its process died {claimed.losses} times")
+            return self._parked(claimed, f"its process died {claimed.losses} times")
         if claimed.left <= 0:
-            return _parked(queue, claimed, "its deadline passed")
+            return self._parked(claimed, "its deadline passed")
         limit = claimed.left if job.rules.timeout is None else min(claimed.left, job.rules.timeout)
         try:
             arguments = job.decode_arguments(claimed.arguments)
         except JobError as exc:
             # A later version of the actions may take what this one does not; it is retried like any failure.
-            return _failed(queue, claimed, job, exc, str(exc))
+            return self._failed(claimed, job, exc, str(exc))
         token = running_job.set(running.run)
         try:
             result = await within(limit, self._threads.call(_of_kind(job, arguments)))
@@ -260,16 +263,16 @@ class JobRunner:
             return self._after_cancel(running, job, exc)
         except DeadlinePassed as exc:
             running.run.is_cancelled = True
-            return _failed(queue, claimed, job, exc, f"took longer than {limit:g} s")
+            return self._failed(claimed, job, exc, f"took longer than {limit:g} s")
         except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001 - written down, with its traceback
-            return _after_error(queue, claimed, job, exc)
+            return self._after_error(claimed, job, exc)
         finally:
             running_job.reset(token)
         try:
             text = job.encode_result(result)
         except JobError as exc:
             # It has done its work: a repeat would come to the same.
-            return _parked(queue, claimed, str(exc))
+            return self._parked(claimed, str(exc))
         return _Outcome(partial(self._finish, running, text), "done")
 
     async def _finish(self, running: _Running, result: str) -> bool:
@@ -278,11 +281,40 @@ class JobRunner:
         Killed in between, it is run once more; the key of what was handed over makes one delivery of the two.
         """
         said = running.run._delivery
-        if said.texts or said.slots or said.intent:
-            deliver = self._jobs.get(DELIVER)
-            deadline = DEADLINE if deliver is None else deliver.rules.deadline
-            await self._queue.enqueue(said.as_order(running.claimed, deadline))
+        if not said.is_empty:
+            await self._queue.enqueue(said.as_order(running.claimed, self._deadline_of_deliveries))
         return await self._queue.done(running.claimed, result)
+
+    @property
+    def _deadline_of_deliveries(self) -> float:
+        deliver = self._jobs.get(DELIVER)
+        return DEADLINE if deliver is None else deliver.rules.deadline
+
+    def _after_error(self, claimed: Claimed, job: Job[..., Any], error: BaseException) -> _Outcome:
+        """Return the end of a run that raised. Only of an error of ours are the words known to hold no value."""
+        if isinstance(error, DeliveryError):
+            if error.is_final:
+                return self._parked(claimed, str(error), error)
+            return self._failed(claimed, job, error, str(error))
+        place = place_of_failure(error)
+        return self._failed(claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
+
+    def _failed(self, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
+        """Return the end of a run that failed: another one after a pause, if there may be one."""
+        pause = job.rules.pause(claimed.attempt)
+        if claimed.attempt > job.rules.retries:
+            return self._parked(claimed, problem, error)
+        if pause >= claimed.left:
+            return self._parked(claimed, f"{problem}; a retry would be after its deadline", error)
+        facts = {"problem": problem, "retry_in": round(pause, 3)}
+        return _Outcome(partial(self._queue.retry, claimed, pause, problem), "failed", facts, error)
+
+    def _parked(self, claimed: Claimed, problem: str, error: BaseException | None = None) -> _Outcome:
+        return _Outcome(partial(self._park, claimed, problem), "parked", {"problem": problem}, error)
+
+    async def _park(self, claimed: Claimed, problem: str) -> bool:
+        then = last_words(self._jobs[claimed.name], claimed, self._deadline_of_deliveries)
+        return await self._queue.park(claimed, problem, then)
 
     def _after_cancel(self, running: _Running, job: Job[..., Any], error: asyncio.CancelledError) -> _Outcome:
         queue, claimed = self._queue, running.claimed
@@ -294,7 +326,7 @@ class JobRunner:
             # A thread goes on until the process has ended: nobody else should begin before.
             pause = 0.0 if is_async(job.function) else queue.lease
             return _Outcome(partial(queue.give_back, claimed, pause), "given_back")
-        return _after_error(queue, claimed, job, error)
+        return self._after_error(claimed, job, error)
 
     async def _write(self, running: _Running, outcome: _Outcome) -> None:
         claimed, error = running.claimed, outcome.error
@@ -349,38 +381,12 @@ class _Outcome(NamedTuple):
     error: BaseException | None = None
 
 
-def _after_error(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException) -> _Outcome:
-    """Return the end of a run that raised. Only of an error of ours are the words known to hold no value."""
-    if isinstance(error, DeliveryError):
-        problem = str(error)
-        return (
-            _parked(queue, claimed, problem, error) if error.is_final else _failed(queue, claimed, job, error, problem)
-        )
-    place = place_of_failure(error)
-    return _failed(queue, claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
-
-
 def _note(claimed: Claimed, word: str, ended: float) -> None:
     """Tell whoever sees this run what came of it."""
     notes = noted_call.get()
     if notes is not None:
         notes.action, notes.sender_id, notes.job, notes.outcome = claimed.name, claimed.conversation, claimed.id, word
         notes.started, notes.ended = notes.began, ended
-
-
-def _failed(queue: JobQueue, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
-    """Return the end of a run that failed: another one after a pause, if there may be one."""
-    pause = job.rules.pause(claimed.attempt)
-    if claimed.attempt > job.rules.retries:
-        return _parked(queue, claimed, problem, error)
-    if pause >= claimed.left:
-        return _parked(queue, claimed, f"{problem}; a retry would be after its deadline", error)
-    facts = {"problem": problem, "retry_in": round(pause, 3)}
-    return _Outcome(partial(queue.retry, claimed, pause, problem), "failed", facts, error)
-
-
-def _parked(queue: JobQueue, claimed: Claimed, problem: str, error: BaseException | None = None) -> _Outcome:
-    return _Outcome(partial(queue.park, claimed, problem), "parked", {"problem": problem}, error)
 
 
 def _of_kind(job: Job[..., Any], arguments: Mapping[str, Any]) -> Callable[[], Any]:

@@ -203,14 +203,15 @@ async def serve_http(
     name: str = "action_server",
     *,
     only_one: bool = True,
+    pages_only: bool = False,
     extend: Extend | None = None,
 ) -> AsyncIterator[HttpServer]:
     """Serve HTTP on a listening socket within the block; afterwards running calls get ``settings.grace`` seconds.
 
-    ``name`` is the Sanic app's and must be unique in a process; ``only_one`` as for :func:`create_app`. ``extend``
-    adds to the app, for as long as it serves.
+    ``name`` is the Sanic app's and must be unique in a process; ``only_one`` and ``pages_only`` as for
+    :func:`create_app`. ``extend`` adds to the app, for as long as it serves.
     """
-    app = create_app(assembly, name=name, only_one=only_one)
+    app = create_app(assembly, name=name, only_one=only_one, pages_only=pages_only)
     try:
         added = nullcontext() if extend is None else extend(assembly, app)
         async with added, _serving_app(assembly, app, sock) as server:
@@ -256,8 +257,8 @@ async def _start(assembly: Assembly, app: SanicApp, sock: socket.socket) -> Asyn
 def _protocol(assembly: Assembly, app: SanicApp) -> Any:
     if app.websocket_enabled:
         return ImpatientWebSocketProtocol
-    # Pages alone, beside gRPC, are Sanic's.
-    return ImpatientHttpProtocol if assembly.settings.grpc else fast_protocol(assembly, app, ImpatientHttpProtocol)
+    # Pages alone, beside gRPC or jobs, are Sanic's.
+    return fast_protocol(assembly, app, ImpatientHttpProtocol) if app.ctx.takes_calls else ImpatientHttpProtocol
 
 
 async def _serve(

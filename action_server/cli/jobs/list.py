@@ -82,6 +82,9 @@ def show_jobs(console: Console, jobs: Sequence[JobShown]) -> None:
 
 def _note(one: JobShown) -> str:
     if one.state == "waiting":
+        if one.deadline_in <= 0:
+            # A worker that knows it would have given it up.
+            return "no worker took it in time"
         when = "due" if one.due_in is None or one.due_in <= 0 else f"in {length(one.due_in)}"
         return f"{when}; {_kind(one)}" if one.problem else when
     if one.state == "running":

@@ -12,7 +12,8 @@ from action_server.cli.store import add_store_flags
 from action_server.errors import JobError
 
 DESCRIPTION = """\
-Let a job that is parked or was cancelled be run again, as if it were new: with all its tries, and a day for them."""
+Let a job that is parked or was cancelled be run again, as if it were asked for now: with all its tries, and with as
+much time for them as it had then (a day, unless its deadline says otherwise)."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +36,10 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 async def _retry(args: argparse.Namespace, environment: Mapping[str, str]) -> str:
-    from action_server.jobs.definitions import Rules
     from action_server.jobs.overview import retry_job
 
     async with open_queue(args, environment) as queue:
         one = await find_job(queue, args.job_id)
-        if queue is None or not await retry_job(queue.database, one.id, Rules.deadline):
+        if queue is None or not await retry_job(queue.database, one.id):
             raise JobError(f"job {one.name} is {one.state}; only what is parked or cancelled can be run again")
         return one.name

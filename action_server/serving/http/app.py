@@ -43,11 +43,13 @@ _HINTS = {
 _READING = ("GET", "HEAD")
 
 
-def create_app(assembly: Assembly, *, name: str = "action_server", only_one: bool = True) -> SanicApp:
+def create_app(
+    assembly: Assembly, *, name: str = "action_server", only_one: bool = True, pages_only: bool = False
+) -> SanicApp:
     """Create the Sanic app that serves an executor's actions.
 
-    ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves. Beside
-    ``--grpc`` it has pages alone, and takes no calls.
+    ``name`` must be unique in a process; ``only_one`` tells that this is the only app the process serves. With
+    ``pages_only``, and beside ``--grpc``, it has pages alone, and takes no calls.
     """
     settings, limits = assembly.settings, assembly.settings.request_limits
     app: SanicApp = Sanic(name, configure_logging=False, error_handler=Errors(assembly, limits))
@@ -70,7 +72,8 @@ def create_app(assembly: Assembly, *, name: str = "action_server", only_one: boo
         configure_cors(app, list(settings.cors))
     if assembly.authenticator is not None:
         _add_authentication(app, assembly.authenticator)
-    if not settings.grpc:
+    app.ctx.takes_calls = not settings.grpc and not pages_only
+    if app.ctx.takes_calls:
         _add_webhook(app, assembly, limits)
         _add_tools(app, assembly, limits)
     _add_pages(app, assembly)

@@ -77,6 +77,16 @@ def test_list_can_be_narrowed(database: Path, capsys: pytest.CaptureFixture[str]
     assert "arguments" not in listed[0]
 
 
+def test_list_says_what_nobody_took(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever knew the name would have given it up at its deadline."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE action_server_jobs SET name = 'gone', deadline_at = ?", (time.time() - 7200,))
+        connection.commit()
+    main(["jobs", "list", "--state", "waiting", "--database", str(database)])
+
+    assert "no worker took it in time" in capsys.readouterr().out
+
+
 def test_show_tells_of_one(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the first digits of its id; the request that asked for it is named."""
     assert main(["jobs", "show", "bb", "--database", str(database)]) == 0
@@ -96,9 +106,17 @@ def test_an_id_names_one_job(database: Path, start: str, problem: str, capsys: p
 
 
 def test_retry_lets_a_parked_one_run_again(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With all its tries; nothing else."""
-    assert main(["jobs", "retry", "bb", "--database", str(database)]) == 0
-    assert state(database, "parked") == ("waiting", 0, 0)
+    """With all its tries, and the time for them that it had, however often it is let; nothing else."""
+    for _ in range(2):
+        assert main(["jobs", "retry", "bb", "--database", str(database)]) == 0
+        assert state(database, "parked") == ("waiting", 0, 0)
+        with closing(sqlite3.connect(database)) as connection:
+            query = "SELECT deadline_at - created_at, deadline_at FROM action_server_jobs WHERE id = ?"
+            given, until = connection.execute(query, (IDS["parked"],)).fetchone()
+            connection.execute("UPDATE action_server_jobs SET state = 'parked' WHERE id = ?", (IDS["parked"],))
+            connection.commit()
+        assert given == pytest.approx(8200, abs=1)
+        assert until == pytest.approx(time.time() + given, abs=60)
     assert main(["jobs", "retry", "aa22", "--database", str(database)]) == 1
     assert "is running; only what is parked" in capsys.readouterr().err
 
@@ -128,6 +146,8 @@ def test_work_needs_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     monkeypatch.chdir(tmp_path)
     assert main(["jobs", "work", "--actions", "jobless_actions", "--concurrency", "0"]) == 2
     assert main(["jobs", "work", "--actions", "jobless_actions", "--concurrency", "1"]) == 2
+    assert main(["jobs", "work", "--actions", "jobless_actions", "--metrics-port", "65536"]) == 2
     said = capsys.readouterr().err
     assert "--concurrency must be 1 or more" in said or "--concurrency: must be 1 or more" in said
     assert "has no function marked @job" in said
+    assert "must be a port from 0 to 65535" in said

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable
@@ -117,7 +118,7 @@ class EngineStandIn:
 
     async def _tracker(self, request: web.Request) -> web.Response:
         self._check(request)
-        conversation = request.match_info["conversation"]
+        conversation = _id_in(request)
         # One that is not there is made for the answer, and not kept.
         tracker = self.trackers[conversation] if conversation in self.trackers else Tracker(_session())
         return web.json_response(
@@ -142,7 +143,7 @@ class EngineStandIn:
             raise _refusal(400, "Failed to validate the events format.")
         if any(event["event"] == "slot" and "value" not in event for event in events):
             raise _refusal(400, "Failed to validate the events format.")
-        conversation = request.match_info["conversation"]
+        conversation = _id_in(request)
         tracker = self.trackers[conversation]
         async with self._locked(tracker):
             new = [*(_session() if not tracker.events else []), *({"timestamp": time.time(), **e} for e in events)]
@@ -169,7 +170,7 @@ class EngineStandIn:
     async def _trigger(self, request: web.Request) -> web.Response:
         self._check(request)
         body = await request.json()
-        conversation = request.match_info["conversation"]
+        conversation = _id_in(request)
         tracker = self.trackers[conversation]
         async with self._locked(tracker):
             if not body.get("name"):
@@ -203,6 +204,13 @@ class EngineStandIn:
         body = await request.json()
         answered = await self.user_says(body["sender"], body["message"], channel)
         return web.Response(text="success") if channel == "callback" else web.json_response(answered)
+
+
+def _id_in(request: web.Request) -> str:
+    """The conversation's id as the path has it: Rasa's routes undo no %-escape."""
+    found = re.fullmatch(r"/conversations/(.+?)/(tracker/events|tracker|trigger_intent)", request.rel_url.raw_path)
+    assert found is not None
+    return found[1]
 
 
 def _event(kind: str, **values: Any) -> dict[str, Any]:

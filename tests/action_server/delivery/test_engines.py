@@ -107,12 +107,26 @@ async def test_events_that_are_none_are_refused(peer: Peer, events: list[dict[st
     assert status == 400
 
 
-@pytest.mark.parametrize("name", ["whatsapp:+49170", "a/b", "a@b.example", "a=b&c", "a,b;c", "a'b"])
+@pytest.mark.parametrize(
+    "name", ["whatsapp:+49170", "a/b", "a@b.example", "a=b&c", "a,b;c", "a'b", "100%", "a%20b", 'a"<{[|^`]}>\\']
+)
 async def test_ids_with_signs_are_one_conversation(peer: Peer, name: str) -> None:
-    """What comes in through a channel is found under the same id."""
+    """What comes in through a channel is found under the same id, and only there; also by what is written."""
     await peer.user_says(name, "hello")
+    await engine_of(peer).append(name, EVENTS)
 
-    assert (await engine_of(peer).conversation(name)).has_user
+    found = await engine_of(peer).conversation(name)
+    assert found.has_user
+    assert is_marked(found.events, "a1")
+
+
+@pytest.mark.parametrize("name", ["a b", "Jörg", "a?b", "a#b", "a\tb", "a\x7fb", ""])
+async def test_ids_that_no_path_has_are_not_made_another_conversation(peer: Peer, name: str) -> None:
+    """The engine undoes no %-escape: it would answer for another one, and nobody would hear what is said there."""
+    for asking in (engine_of(peer).conversation(name), engine_of(peer).append(name, EVENTS)):
+        with pytest.raises(DeliveryError, match="cannot name this conversation") as caught:
+            await asking
+        assert caught.value.is_final
 
 
 async def test_a_request_waits_for_its_turn(peer: Peer) -> None:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from action_server import current_job, job, later
 from action_server.database import Database
-from action_server.errors import DeliveryError, JobError
+from action_server.errors import DeliveryError, JobError, RegistrationError
 from action_server.jobs.definitions import Job
+from action_server.jobs.forsaken import Forsaken
 from action_server.jobs.handover import DELIVER, Delivery
 from action_server.jobs.origin import Origin, add_origin, read_origin
+from action_server.jobs.overview import list_jobs
 from action_server.jobs.queue import JobQueue
 from action_server.jobs.table import metadata
 from action_server.protocol.calls import Call
 from action_server.protocol.tool_calls import ToolCall
 from action_server.runtime.engine_call import engine_call
 from action_server.telemetry.logs import CallContext, calling
-from tests.action_server.jobs.job_fixtures import state_of
+from tests.action_server.jobs.job_fixtures import Clock, asking, state_of
 from tests.action_server.jobs.running_jobs import ended, running
 
 
@@ -202,3 +204,82 @@ async def test_an_error_that_knows_its_words_keeps_them(queue: JobQueue) -> None
         row = await ended(queue, ordered.id, "parked")
 
     assert (row["problem"], row["attempt"]) == ("set `delivery.engine`", 1)
+
+
+@job(retries=0, on_giving_up=lambda name: [f"I could not reach {name}.", "Please call us."])
+async def give_up(name: str, number: int) -> None:
+    """Say something that must not be said, and raise."""
+    current_job().delivers("done")
+    raise ValueError
+
+
+@job(retries=0, on_giving_up="Please call us.")
+async def give_up_plainly() -> None:
+    raise ValueError
+
+
+@job(retries=0, on_giving_up=lambda: "x" * (1 // 0))
+async def give_up_in_vain() -> None:
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("wanted", "arguments", "texts"),
+    [
+        (give_up, {"name": "Ann", "number": 7}, ["I could not reach Ann.", "Please call us."]),
+        (give_up_plainly, {}, ["Please call us."]),
+        (give_up_in_vain, {}, None),
+    ],
+    ids=["made of arguments", "a text", "fails"],
+)
+async def test_what_is_given_up_is_said(
+    queue: JobQueue, wanted: Job[..., Any], arguments: dict[str, Any], texts: list[str] | None
+) -> None:
+    """With its being parked, in the conversation of the call; a result that comes after a retry is another delivery."""
+    taken: list[dict[str, Any]] = []
+    async with running(queue, wanted, collecting(taken)):
+        with calling(CallContext("action_x", "ann", request_id="r1")):
+            ordered = await later(wanted, **arguments)
+        await ended(queue, ordered.id, "parked")
+        said = await list_jobs(queue.database, ["waiting", "running", "done"], DELIVER, 10)
+        for one in said:
+            await ended(queue, one.id)
+
+    assert [one["texts"] for one in taken] == ([] if texts is None else [texts])
+    assert all(one["to"] == "ann" and one["job_id"] != ordered.id for one in taken)
+
+
+async def test_outside_of_a_conversation_nothing_is_said_on_giving_up(queue: JobQueue) -> None:
+    """There is nobody to say it to."""
+    async with running(queue, give_up_plainly):
+        await ended(queue, (await later(give_up_plainly)).id, "parked")
+
+    assert await list_jobs(queue.database, ["waiting"], DELIVER, 10) == []
+
+
+async def test_what_is_said_on_giving_up_takes_arguments_of_the_job() -> None:
+    """Others are an error where the job is written."""
+    with pytest.raises(RegistrationError, match="takes age, which the job does not"):
+        job(on_giving_up=lambda age: "x")(give_up_plainly.function)
+    with pytest.raises(RegistrationError, match="is a coroutine"):
+        job(on_giving_up=cast(Any, give_up_plainly.function))(give_up_plainly.function)
+
+
+async def test_jobs_that_nobody_knows_are_said_once(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """When their deadline has passed; they stay, for whoever knows the name may come yet."""
+    clock = Clock()
+    stopped = JobQueue(queue.database, clock=clock)
+    with asking(stopped):
+        ordered = await later(speak.having(deadline=10))
+        kept = await later(stumble)
+    found = Forsaken(stopped, ["action_server.deliver"])
+    clock.time += 9
+    await found.say()
+    assert "job.not_known" not in caplog.text
+    clock.time += 2
+    await found.say()
+    await found.say()
+
+    said = [record for record in caplog.records if record.msg == "job.not_known"]
+    assert [vars(record)["job"] for record in said] == ["speak"]
+    assert {(await state_of(queue, one.id))["state"] for one in (ordered, kept)} == {"waiting"}

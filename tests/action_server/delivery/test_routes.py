@@ -57,6 +57,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
     ("the same, set", {"channel": "mine"}, {}, {"channels": {"mine": "tracker-events"}}, "tracker-events"),
     ("nobody knows the channel", {}, {}, {}, "pick-up"),
     ("no engine", {"channel": "callback"}, {}, {"engine": None}, "pick-up"),
+    ("an id that no URL has", {"channel": "callback"}, {"conversation": "Jörg B.", "intent": "x"}, {}, "pick-up"),
+    ("an id with a percent sign", {"channel": "callback"}, {"conversation": "100%"}, {}, "tracker-events"),
     ("set for all", {"channel": "rest"}, {}, {"route": "tracker-events"}, "tracker-events"),
     (
         "the channel over all",
@@ -74,7 +76,8 @@ def test_the_route(origin: dict[str, Any], sent: dict[str, Any], settings: dict[
     """Each row of the table in docs/howto/answer-later.md."""
     told = {**sent}
     stack = told.pop("stack", [])
-    delivery = Delivery("a1", "job", "ann", ["text"], origin=Origin(**origin), **told)
+    name = told.pop("conversation", "ann")
+    delivery = Delivery("a1", "job", name, ["text"], origin=Origin(**origin), **told)
     given = DeliverySettings(**{**ENGINE, **settings})
     conversation = Conversation((), origin.get("channel", ""), stack)
     choice = choose_unseen(delivery, given) or choose(delivery, conversation, given)

@@ -67,6 +67,7 @@ def steps_of(queue: JobQueue) -> Mapping[str, Callable[[], Awaitable[object]]]:
         "an idle claim": lambda: queue.claim(["work", "other"], 4),
         "four jobs of many": run_busy,
         "the life of one": run_one,
+        "names nobody knows": lambda: queue.forsaken(["work"]),
         "nothing is old": lambda: queue.sweep(10 * DAY, 30 * DAY),
     }
 
@@ -138,6 +139,8 @@ async def test_the_queue_is_measured_by_name(database_url: str) -> None:
         "work": (20, 20, 0),
         "busy": (17, 2, 1),
         "none": (0, 0, 0),
+        # Nobody here knows it.
+        "newer": (20, 0, 0),
     }
     assert measured["busy"].late >= DAY - 1
     assert (measured["work"].late, measured["none"].late) == (0, 0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -65,10 +67,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def work_until(folder: Path, text: str) -> int:
-    """Run `jobs work` until its log has this text; return its exit code."""
+def work_until(folder: Path, text: str) -> tuple[int, str]:
+    """Run `jobs work` until its log has this text; return its exit code, and its page of metrics."""
     worker = subprocess.Popen(
-        command("jobs", "work", "--database", "jobs.sqlite3", "--log-format", "json"),
+        command(
+            *("jobs", "work", "--database", "jobs.sqlite3", "--log-format", "json"),
+            *("--host", "127.0.0.1", "--metrics-port", "0"),
+        ),
         cwd=folder,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -76,9 +81,12 @@ def work_until(folder: Path, text: str) -> int:
     )
     assert worker.stderr is not None
     try:
+        port = next(json.loads(line)["metrics_port"] for line in worker.stderr if '"jobs.working"' in line)
         assert any(text in line for line in worker.stderr)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+            page = answer.read().decode()
         worker.send_signal(signal.SIGTERM)
-        return worker.wait(PATIENCE)
+        return worker.wait(PATIENCE), page
     finally:
         worker.kill()
         worker.stderr.close()
@@ -122,7 +130,9 @@ async def test_jobs_of_a_server_that_runs_none_are_run_by_work(folder: Path) -> 
     listed = run(folder, ["jobs", "list", "--database", "jobs.sqlite3", "--state", "waiting", "--limit", "5"])
     assert "waiting" in listed.stdout
 
-    assert await asyncio.to_thread(work_until, folder, '"job.done"') == 0
+    code, page = await asyncio.to_thread(work_until, folder, '"job.done"')
+    assert code == 0
+    assert 'action_server_job_runs_total{job_name="write",outcome="done"} 1.0' in page
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:
         rows = connection.execute("SELECT ended_at FROM action_server_jobs WHERE state = 'done'").fetchall()
     assert [ended <= time.time() for (ended,) in rows] == [True]
