@@ -234,11 +234,13 @@ class Prepared:
     on_one_thread: bool
 
 
-def prepare(settings: Settings, shared_directory: Path | None = None) -> Prepared:
-    """Load the actions. Raises :class:`StartupError` when one cannot be made; the rest is as in :func:`assemble`."""
+def prepare(
+    settings: Settings, shared_directory: Path | None = None, loaded: LoadedPackage | None = None
+) -> Prepared:
+    """Load the actions, or make those of a ``loaded`` package anew; the rest is as in :func:`assemble`."""
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
-    package = loader.load(settings.actions, strict=settings.strict)
+    package = loader.load(settings.actions, strict=settings.strict) if loaded is None else loader.renew(loaded)
     return Prepared(metrics, package, _is_on_one_thread(settings, package))
 
 

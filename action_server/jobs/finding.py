@@ -18,7 +18,8 @@ def find_jobs(package: str) -> Mapping[str, Job[..., Any]]:
         RegistrationError: two share a name, or one takes or returns what cannot be JSON.
     """
     found: dict[str, Job[..., Any]] = {}
-    modules = [m for name, m in list(sys.modules.items()) if name == package or name.startswith(f"{package}.")]
+    below = f"{package}."
+    modules = [m for name, m in list(sys.modules.items()) if name == package or name.startswith(below)]
     for value in (value for module in modules for value in list(vars(module).values())):
         # By its type alone: whoever asks a lazy object what it is makes it.
         if not issubclass(type(value), Job):

@@ -8,7 +8,8 @@ import logging
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TypeGuard
@@ -35,13 +36,15 @@ _NOT_THE_AUTHORS = ("rasa.", "rasa_core.", "rasa_core_sdk.", "rasa_sdk.", "actio
 class LoadedPackage:
     """A package of actions: its registry, its ``lifespan`` if it defines one, and its middlewares, outermost first.
 
-    ``thread_bound`` names what works only on the thread that loaded it.
+    ``thread_bound`` names what works only on the thread that loaded it; ``make_registry`` makes one more registry, with
+    new instances of the same classes.
     """
 
     registry: Registry
     lifespan: Lifespan | None
     middlewares: Sequence[Middleware] = ()
     thread_bound: Sequence[str] = ()
+    make_registry: Callable[[], Registry] = Registry
 
 
 def load(package: str, *, strict: bool = False) -> LoadedPackage:
@@ -59,22 +62,41 @@ def load(package: str, *, strict: bool = False) -> LoadedPackage:
         return _load(package, strict)
 
 
+def renew(package: LoadedPackage) -> LoadedPackage:
+    """Return a package with actions that remember nothing, for another conversation.
+
+    Nothing is imported or searched again, which took most of a short conversation's time: what a module has keeps.
+
+    Raises:
+        RegistrationError: an action cannot be made a second time.
+    """
+    with no_running_loop():
+        return replace(package, registry=package.make_registry())
+
+
 def _load(package: str, strict: bool) -> LoadedPackage:
     before = set(sys.modules)
     module = _import(package)
     for name in _submodules(module):
         _import(name)
-    registry = Registry(strict=strict)
     own = _own_modules(package)
     modules = _modules_of(package, own, before)
-    for cls in _concrete_actions(modules):
-        registry.register_action(cls)
-    register: Callable[[Registry], None] | None = getattr(module, "register_actions", None)
-    if register is not None:
-        _run_hook(register, registry)
+    make = partial(_make_registry, _concrete_actions(modules), getattr(module, "register_actions", None), strict)
+    registry = make()
     values = (value for name in own for value in vars(sys.modules[name]).values())
     bound = find_thread_bound(modules, registry)
-    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values), bound)
+    return LoadedPackage(registry, getattr(module, "lifespan", None), find_middlewares(values), bound, make)
+
+
+def _make_registry(
+    classes: Sequence[type[Action]], register: Callable[[Registry], None] | None, strict: bool
+) -> Registry:
+    registry = Registry(strict=strict)
+    for cls in classes:
+        registry.register_action(cls)
+    if register is not None:
+        _run_hook(register, registry)
+    return registry
 
 
 # What each package brought with it when it was first imported in this process: the second time it brings nothing.
@@ -131,7 +153,8 @@ def _is_class_or_typed_function(value: object) -> TypeGuard[type | FunctionType]
 
 
 def _own_modules(package: str) -> set[str]:
-    return {name for name in sys.modules if name == package or name.startswith(f"{package}.")}
+    below = f"{package}."
+    return {name for name in sys.modules if name == package or name.startswith(below)}
 
 
 def _is_of_another_module(cls: type) -> bool:

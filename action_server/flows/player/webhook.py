@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from action_server.assembly import CallHandler, assemble
+from action_server.assembly import CallHandler, Prepared, assemble
 from action_server.config.settings import Settings
 from action_server.errors import UnreachableError
 from action_server.flows.player.results import Results
@@ -87,15 +87,18 @@ class OverHttp:
 
 
 @asynccontextmanager
-async def in_process(settings: Settings, results: Results | None = None) -> AsyncIterator[InProcess]:
-    """Load the settings' actions, with their services, within the block.
+async def in_process(
+    settings: Settings, results: Results | None = None, prepared: Prepared | None = None
+) -> AsyncIterator[InProcess]:
+    """Load the settings' actions, with their services, within the block; ``prepared`` is what is loaded already.
 
     With ``results`` the jobs that they ask for are run, and what those come to goes there; else they only wait.
 
     Raises:
         StartupError: an action or a service cannot be made.
     """
-    async with assemble(settings) as assembly, nullcontext() if results is None else results.running(assembly):
+    opening = assemble(settings, prepared=prepared)
+    async with opening as assembly, nullcontext() if results is None else results.running(assembly):
         yield InProcess(assembly.calls, assembly.tools)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from action_server.assembly import Prepared, prepare
 from action_server.config.merge import merge
 from action_server.config.settings import Settings
 from action_server.endpoints import Block, endpoints_of, replace_texts
@@ -22,6 +23,7 @@ from action_server.flows.player.webhook import InProcess, Webhook, in_process, o
 from action_server.flows.session.command_generator import choose_command_generator
 from action_server.project.project import Project
 from action_server.project.server_addresses import own_addresses
+from action_server.runtime.loader import LoadedPackage
 from action_server.yaml_file import read_yaml
 
 # In values of settings: a folder that is new for each conversation, and gone after it.
@@ -46,6 +48,19 @@ class StageOptions:
     as_in_tests: bool = False
 
 
+class Actions:
+    """The actions of a stage: loaded for its first conversation, with instances of its own for each later one."""
+
+    def __init__(self) -> None:
+        self._loaded: LoadedPackage | None = None
+
+    def prepare(self, settings: Settings) -> Prepared:
+        """Prepare the actions for a conversation. Raises :class:`StartupError` when one cannot be made."""
+        prepared = prepare(settings, loaded=self._loaded)
+        self._loaded = prepared.package
+        return prepared
+
+
 @dataclass(frozen=True)
 class Stage:
     """A project that is ready to be played.
@@ -62,6 +77,7 @@ class Stage:
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     mcp_servers: Block = field(default_factory=Block)
+    actions: Actions = field(default_factory=Actions)
 
     @asynccontextmanager
     async def webhook(self, results: Results | None = None) -> AsyncIterator[Webhook]:
@@ -77,7 +93,8 @@ class Stage:
                 yield remote
             return
         with tempfile.TemporaryDirectory(prefix="action-server-") as folder:
-            async with in_process(self._settings_in(folder), results) as local:
+            settings = self._settings_in(folder)
+            async with in_process(settings, results, self.actions.prepare(settings)) as local:
                 yield local
 
     @asynccontextmanager
