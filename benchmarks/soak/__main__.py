@@ -37,7 +37,7 @@ async def run(server: Server, plan: Plan) -> tuple[Books, list[Check]]:
     await traffic(server, plan, books)
     say("waiting until it is idle")
     left = await wait_until_settled(server, start)
-    after = await look(server, books)
+    after = await look(server, books, max(before.values()))
     metrics = await page(server)
     lines_then = list(server.log.lines())
     pids = server.pids()
