@@ -25,14 +25,14 @@ from action_server.flows.check.known_tools import KnownTools, own_tools, read_to
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.mantle_rules import check_mantle
 from action_server.flows.check.reading import check_reading
-from action_server.flows.check.refused.agents import check_refused_agents
-from action_server.flows.check.refused.components import check_refused_components
-from action_server.flows.check.refused.config import check_refused_config
-from action_server.flows.check.refused.domain import check_refused_domain
-from action_server.flows.check.refused.endpoints import check_refused_endpoints
-from action_server.flows.check.refused.flows import check_refused_flows
-from action_server.flows.check.refused.models import check_refused_models
-from action_server.flows.check.refused.training_data import check_refused_training_data
+from action_server.flows.check.refused_agents import check_refused_agents
+from action_server.flows.check.refused_components import check_refused_components
+from action_server.flows.check.refused_config import check_refused_config
+from action_server.flows.check.refused_domain import check_refused_domain
+from action_server.flows.check.refused_endpoints import check_refused_endpoints
+from action_server.flows.check.refused_flows import check_refused_flows
+from action_server.flows.check.refused_models import check_refused_models
+from action_server.flows.check.refused_training_data import check_refused_training_data
 from action_server.flows.check.response_rules import check_responses, check_slots
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.importables import problem_of_name
-from action_server.flows.check.refused.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
+from action_server.project.python.importables import problem_of_name
+from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
 
@@ -87,8 +87,8 @@ def _faults(subject: Subject, settings: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _faults_of_card(configuration) if is_elsewhere else _faults_of_servers(subject, settings)
     yield from _faults_of_imports(subject, configuration, is_elsewhere=is_elsewhere)
     group = mapping_of(configuration, "llm").get("model_group")
-    known = [str(one.get("id")) for one in mappings_in(subject.project.endpoints, "model_groups")]
-    if group and subject.project.endpoints_file and str(group) not in known:
+    groups = [str(one.get("id")) for one in mappings_in(subject.project.endpoints, "model_groups")]
+    if group and subject.project.endpoints_file and str(group) not in groups:
         yield f"asks the model group {str(group)!r}, which endpoints.yml does not have", "add it, or correct the name"
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.importables import problem_of_name
-from action_server.flows.check.refused.settings_parts import class_name, mappings_in
 from action_server.flows.check.stories import steps_of_all
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
+from action_server.project.python.importables import problem_of_name
+from action_server.project.settings_parts import class_name, mappings_in
 from action_server.source import Place
 
 _RULE_POLICY = "RulePolicy"

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, TemplateSyntaxError
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.settings_parts import mappings_in
 from action_server.flows.check.subject import Subject
 from action_server.project.flows import ActionStep
+from action_server.project.settings_parts import mappings_in
 from action_server.source import Place
 
 _GENERATORS = (

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.conditions import refuse_response
-from action_server.flows.check.refused.importables import problem_of_name
+from action_server.flows.check.refused_conditions import refuse_response
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import CONTROLLED, Response, Slot, Variation
+from action_server.project.python.importables import problem_of_name
 from action_server.source import Place
 
 _NLU_MAPPINGS = ("from_entity", "from_text", "from_intent", "from_trigger_intent")

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.importables import problem_of_name
-from action_server.flows.check.refused.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.flows.check.subject import Subject
+from action_server.project.python.importables import problem_of_name
+from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.source import Place
 
 _SERVERS = "mcp_servers"

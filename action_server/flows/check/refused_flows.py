@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.conditions import refuse_branch, refuse_rejection
+from action_server.flows.check.refused_conditions import refuse_branch, refuse_rejection
 from action_server.flows.check.subject import Subject
 from action_server.project.conditions import names_in
 from action_server.project.flows import (

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
+from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place
 from action_server.yaml_file import read_text

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from action_server.flows.check import catalogue
-from action_server.flows.check.refused.settings_parts import mappings_in
 from action_server.flows.check.stories import entries
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
+from action_server.project.settings_parts import mappings_in
 from action_server.project.yaml_node import Node
 from action_server.source import Place
 
@@ -84,20 +84,16 @@ def _check_examples(subject: Subject, element: Node) -> None:
         _refuse(subject, name.place, f"the intent {name.raw or name.plain()!r} is no text", "write it in quotes")
     if examples is None:
         return
-    if examples.is_scalar:
-        texts = [(examples.raw, examples.place)]
-    elif name is not None and all(e.is_mapping and set(e.keys) <= {"text", "metadata"} for e in examples.elements()):
-        texts = [(text.raw, text.place) for e in examples.elements() if (text := e.get("text")) is not None]
-    else:
+    listed = list(examples.elements())
+    if listed and (name is None or not all(e.is_mapping and set(e.keys) <= {"text", "metadata"} for e in listed)):
         fix = "write `examples: |`, and below it a line with a dash for each"
         _refuse(subject, examples.place, "`examples` is a list; engines take one text", fix)
         return
-    for text, at in texts:
-        for written in _ENTITY.findall(text):
+    for text in [examples] if examples.is_scalar else [text for e in listed if (text := e.get("text")) is not None]:
+        for written in _ENTITY.findall(text.raw):
             if not _is_json(written):
-                _refuse(
-                    subject, at, f"the entity {written!r} of an example is no JSON", "correct its quotes and commas"
-                )
+                what = f"the entity {written!r} of an example is no JSON"
+                _refuse(subject, text.place, what, "correct its quotes and commas")
 
 
 def _is_json(text: str) -> bool:
@@ -166,14 +162,18 @@ class _Rule:
         return sum(any(_is_message(part) for part in (step, *_alternatives(step))) for step in self._steps)
 
     def predictions(self) -> Iterator[tuple[str, str]]:
-        """Yield what was before each action, in an order of its own, and the action. Nothing for one with an `or`."""
+        """Yield what was before each action that follows a message, in an order of its own, and the action.
+
+        Nothing for a rule with an `or`. What a rule begins with is not predicted by it.
+        """
         if any(step.get("or") is not None for step in self._steps):
             return
         head = {key: found.plain() for key in ("condition", "conversation_start") if (found := self.node.get(key))}
         before: list[Any] = [head]
         for step in self._steps:
             action = step.get("action")
-            if action is not None and action.raw != "...":
+            follows = any("intent" in part or "user" in part for part in before[1:])
+            if action is not None and action.raw != "..." and follows:
                 yield json.dumps(before, sort_keys=True, default=str), action.raw
             before.append(step.plain())
 

@@ -39,7 +39,8 @@ responses:
 actions: [action_ask_asked]
 """
 CONFIG = (
-    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
+    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\n"
+    "policies: [{name: FlowPolicy}, {name: RulePolicy}]\n"
 )
 OTHER = "other: {description: Another one., steps: [{action: utter_hi}]}"
 

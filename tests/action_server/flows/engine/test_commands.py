@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from action_server.flows.commands.command import (
 )
 from action_server.flows.player.player import Player
 from action_server.flows.player.trace import Turn
+from action_server.project.project import Project
 from action_server.project.project_reader import read_project
 from tests.action_server.flows.bots import webhook
 from tests.action_server.flows.engine.rows import Row, each
@@ -33,7 +33,13 @@ slots:
   amount: {type: float}
   vip: {type: bool, mappings: [{type: controlled}]}
   start: {type: float, initial_value: 5}
+  given: {type: text, initial_value: a}
+  noted: {type: text, mappings: [{type: from_text, conditions: [{active_flow: notes}]}]}
+  checked: {type: text, validation: {rejections: [{if: slots.checked is "bad", utter: utter_no}]}}
+  route_session_to_calm: {type: bool}
 responses:
+  utter_ask_noted: [{text: Note?}]
+  utter_ask_checked: [{text: Checked?}]
   utter_ask_word: [{text: Word?}]
   utter_ask_kept: [{text: Kept?}]
   utter_ask_late: [{text: Late?}]
@@ -57,13 +63,25 @@ flows:
   cleans: {description: Cleans., steps: [{action: action_clean_stack}, {action: utter_hi}]}
   vips: {description: For some., if: slots.vip, steps: [{action: utter_hi}]}
   rejects: {description: Rejects., steps: [{collect: start, rejections: [{if: slots.start > 1, utter: utter_no}]}]}
+  orders: {description: Orders., steps: [{call: asks}, {collect: kept}]}
+  gives: {description: Gives., steps: [{collect: given}, {action: utter_hi}]}
+  notes: {description: Notes., steps: [{collect: noted}]}
+  lists: {description: Lists., steps: [{collect: noted}]}
+  checks: {description: Checks., steps: [{collect: checked}, {collect: word}]}
+  pays: {description: Pays., steps: [{collect: amount}, {collect: word}]}
+  quiet: {description: Quiet., steps: [{collect: kept, silence_timeout: 5}]}
+  named: {description: Named., steps: [{action: "utter_{{ slots.word }}"}]}
   thrifty:
     description: Silent.
     steps: [{collect: word, silence_timeout: 5}, {set_slots: [{amount: 1}]}, {collect: late}]
 """
+CONFIG = (
+    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
+)
 NOT_ASKED = "utter_ask_rephrase"
 MORE, ON = "utter_ask_continue_conversation", "utter_ask_continue_interrupted_flow_confirmation"
-ASKS, OTHER, HI = StartFlow("asks"), StartFlow("other"), StartFlow("hi")
+ASKS, OTHER, HI, PAYS = StartFlow("asks"), StartFlow("other"), StartFlow("hi"), StartFlow("pays")
+CHECKS, THRIFTY, ORDERS = StartFlow("checks"), StartFlow("thrifty"), StartFlow("orders")
 TEA = SetSlot("word", "tea")
 
 # What the user means, turn by turn; the responses of the last turn.
@@ -174,6 +192,35 @@ SAID = [
         ["utter_cannot_handle"],
     ),
     Row("a new flow answers the question what else", [[HI], [ASKS]], ["utter_ask_word"]),
+    Row(
+        "small talk comes before what is stopped",
+        [[ASKS], [CancelFlow(), ChitChat()]],
+        ["utter_cannot_handle", "utter_flow_cancelled_rasa", MORE],
+    ),
+    Row(
+        "a number is told again in its own digits",
+        [[PAYS], [SetSlot("amount", "5")], [SetSlot("amount", "5.0")]],
+        ["utter_ask_word"],
+    ),
+    Row(
+        "and in others, which corrects",
+        [[PAYS], [SetSlot("amount", "5")], [SetSlot("amount", "5")]],
+        ["utter_corrected_previous_input", "utter_ask_word"],
+    ),
+    Row(
+        "a corrected value is looked at by the slot's rules",
+        [[CHECKS], [SetSlot("checked", "good")], [SetSlot("checked", "bad")]],
+        ["utter_corrected_previous_input", "utter_no", "utter_ask_checked"],
+    ),
+    Row("a slot with a value from the start is asked for by nobody", [[StartFlow("gives")]], ["utter_hi", MORE]),
+    Row("a name of an action sees no slots, and the turn is lost", [[StartFlow("named")]], []),
+    Row("what nobody understood is the answer", [[StartFlow("notes")], [CannotHandle()]], [MORE]),
+    Row("unless another flow asks", [[StartFlow("lists")], [CannotHandle()]], [NOT_ASKED, "utter_ask_noted"]),
+    Row(
+        "a clarification twice is one",
+        [[Clarify(("asks", "hi")), Clarify(("pays", "hi"))]],
+        ["utter_clarification_options_rasa"],
+    ),
 ]
 # What the user means, turn by turn; the flows' events of the last turn, without those of questions.
 EVENTS = [
@@ -224,6 +271,11 @@ EVENTS = [
         ["resumed asks", "interrupted other"],
     ),
     Row(
+        "a flow that is called for while it is offered goes on",
+        [[ASKS], [HI], [ASKS]],
+        ["completed pattern_continue_interrupted", "resumed asks"],
+    ),
+    Row(
         "a failure cancels without telling so",
         [[StartFlow("fails")]],
         [
@@ -252,25 +304,45 @@ SLOTS = [
     Row("a step's own time of silence", ([[StartFlow("thrifty")]], "silence_timeout"), [5.0]),
     Row("goes with its question", ([[StartFlow("thrifty")], [TEA]], "silence_timeout"), [30.0]),
     Row("the time of silence that is set already", ([[ASKS]], "silence_timeout"), []),
+    Row(
+        "a flow that begins with a question leaves it to that",
+        ([[THRIFTY], [StartFlow("quiet")]], "silence_timeout"),
+        [],
+    ),
+    Row("silence itself leaves it", ([[THRIFTY], ["/silence_timeout"]], "silence_timeout"), []),
+    Row("a slot is not filled before its flow asks", ([[OTHER, SetSlot("late", "x")]], "late"), [None]),
+    Row("what the calling flow asks for later is taken", ([[ORDERS], [SetSlot("kept", "x")]], "kept"), ["x"]),
+    Row("what a flow asks for that starts below another", ([[ASKS, HI, TEA]], "word"), ["tea"]),
+    Row("a flow that starts keeps the session", ([[HI]], "route_session_to_calm"), [True]),
+    Row("that it is kept is told once", ([[HI], [ASKS]], "route_session_to_calm"), []),
+    Row("a value that is there is not set again", ([[ASKS], [SetSlot("word", None)]], "word"), []),
 ]
 
 
-async def play(folder: Path, turns: list[list[Any]]) -> Turn:
-    files = {"domain.yml": DOMAIN, "data/flows.yml": FLOWS}
-    player = Player(read_project(project(folder, files)), webhook())
-    return [await player.turn("x", commands) for commands in turns][-1]
+@pytest.fixture(scope="module")
+def bot(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The bot, which is read once."""
+    return read_project(
+        project(tmp_path_factory.mktemp("bot"), {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "config.yml": CONFIG})
+    )
+
+
+async def play(bot: Project, turns: list[list[Any]]) -> Turn:
+    """Play turns; one that is a text is a message, without commands. Returns the last one."""
+    player = Player(bot, webhook())
+    return [await (player.turn(c[0]) if isinstance(c[0], str) else player.turn("x", c)) for c in turns][-1]
 
 
 @each(SAID)
-async def test_the_bot_says_what_it_says_with_the_engine(row: Row, tmp_path: Path) -> None:
+async def test_the_bot_says_what_it_says_with_the_engine(row: Row, bot: Project) -> None:
     """In the last of these turns."""
-    assert (await play(tmp_path, row.given)).responses == row.engine
+    assert (await play(bot, row.given)).responses == row.engine
 
 
 @each(EVENTS)
-async def test_flows_start_and_end_as_with_the_engine(row: Row, tmp_path: Path) -> None:
+async def test_flows_start_and_end_as_with_the_engine(row: Row, bot: Project) -> None:
     """As tests may ask for them, and actions see them."""
-    turn = await play(tmp_path, row.given)
+    turn = await play(bot, row.given)
 
     told = [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
     quiet = "pattern_collect_information"
@@ -278,18 +350,35 @@ async def test_flows_start_and_end_as_with_the_engine(row: Row, tmp_path: Path) 
 
 
 @each(SLOTS)
-async def test_slots_are_set_as_by_the_engine(row: Row, tmp_path: Path) -> None:
+async def test_slots_are_set_as_by_the_engine(row: Row, bot: Project) -> None:
     """Each event counts, for tests that ask whether a slot was set."""
     turns, slot = row.given
 
-    turn = await play(tmp_path, turns)
+    turn = await play(bot, turns)
 
     assert [e["value"] for e in turn.events if e["event"] == "slot" and e["name"] == slot] == row.engine
 
 
 @pytest.mark.parametrize("event", ["flow_started", "flow_completed"])
-async def test_a_question_is_a_flow_like_others(event: str, tmp_path: Path) -> None:
+async def test_a_question_is_a_flow_like_others(event: str, bot: Project) -> None:
     """Its start and end are told (rasa-pro 3.21.0, read)."""
-    turn = await play(tmp_path, [[ASKS], [TEA]])
+    turn = await play(bot, [[ASKS], [TEA]])
 
     assert (event, "pattern_collect_information") in [(e["event"], e.get("flow_id")) for e in turn.events]
+
+
+async def test_who_found_a_value_is_told(bot: Project) -> None:
+    """In the words of the engine (rasa-pro 3.21.0, read)."""
+    by_words = await play(bot, [[ASKS], [TEA]])
+    by_button = await play(bot, [[ASKS], ["/SetSlots(word=tea)"]])
+
+    told = [[e.get("filled_by") for e in t.events if e.get("name") == "word"] for t in (by_words, by_button)]
+    assert told == [["LLM"], ["CommandPayloadReader"]]
+
+
+async def test_a_question_s_time_of_silence_ends_with_the_question(bot: Project) -> None:
+    """Before what follows it runs (rasa-pro 3.21.0, read)."""
+    turn = await play(bot, [[StartFlow("thrifty")], [TEA]])
+
+    names = [e.get("name") for e in turn.events if e["event"] == "slot"]
+    assert names.index("silence_timeout") < names.index("amount")

@@ -12,7 +12,6 @@ from tests.action_server.flows.engine.rows import Row, each
 _ROUTER = "{name: LLMBasedRouter, calm_entry: {sticky: a}, nlu_entry: {sticky: b, non_sticky: c}}"
 _ROUTE = "slots: {route_session_to_calm: {type: bool, mappings: [{type: controlled}]}}"
 _FORM = "forms: {f: {required_slots: [word]}}"
-_RULES = CONFIG.replace("{name: FlowPolicy}", "{name: FlowPolicy}, {name: RulePolicy}")
 _A2A = "agent: {name: a, protocol: A2A, description: d}\n"
 _GROUP = "{id: a, models: [{provider: self-hosted, model: a}]}"
 _MCP = "mcp_servers: [{{name: a, url: 'http://a/mcp', type: http, meta_map: {{from_slots: [{{slot: {}, param: b}}]}}}}]"
@@ -103,16 +102,16 @@ SETTINGS = [
         ("config.yml", _with("{name: KeywordIntentClassifier}, {name: FallbackClassifier}"), ""),
         True,
     ),
-    Row("a form without RulePolicy", ("config.yml", CONFIG, _FORM), False),
-    Row("a form with RulePolicy", ("config.yml", _RULES, _FORM), True),
+    Row("a form without RulePolicy", ("config.yml", CONFIG.replace(", {name: RulePolicy}", ""), _FORM), False),
+    Row("a form with RulePolicy", ("config.yml", CONFIG, _FORM), True),
     Row(
         "a fallback to no action",
-        ("config.yml", _RULES.replace("RulePolicy", "RulePolicy, core_fallback_action_name: action_x"), ""),
+        ("config.yml", CONFIG.replace("RulePolicy", "RulePolicy, core_fallback_action_name: action_x"), ""),
         False,
     ),
     Row(
         "a fallback to an action",
-        ("config.yml", _RULES.replace("RulePolicy", "RulePolicy, core_fallback_action_name: utter_hi"), ""),
+        ("config.yml", CONFIG.replace("RulePolicy", "RulePolicy, core_fallback_action_name: utter_hi"), ""),
         True,
     ),
     Row("a model group and more", ("config.yml", _asking("llm: {model_group: a, temperature: 0}"), ""), False),
