@@ -36,8 +36,10 @@ slots:
   given: {type: text, initial_value: a}
   noted: {type: text, mappings: [{type: from_text, conditions: [{active_flow: notes}]}]}
   checked: {type: text, validation: {rejections: [{if: slots.checked is "bad", utter: utter_no}]}}
+  both: {type: text}
   route_session_to_calm: {type: bool}
 responses:
+  utter_ask_both: [{text: Both?}]
   utter_ask_noted: [{text: Note?}]
   utter_ask_checked: [{text: Checked?}]
   utter_ask_word: [{text: Word?}]
@@ -47,7 +49,7 @@ responses:
   utter_ask_start: [{text: Start?}]
   utter_no: [{text: No.}]
   utter_hi: [{text: Hi.}]
-actions: [action_fail]
+actions: [action_fail, action_ask_both]
 """
 FLOWS = """
 flows:
@@ -70,6 +72,8 @@ flows:
   checks: {description: Checks., steps: [{collect: checked}, {collect: word}]}
   pays: {description: Pays., steps: [{collect: amount}, {collect: word}]}
   quiet: {description: Quiet., steps: [{collect: kept, silence_timeout: 5}]}
+  back: {description: Back., steps: [{collect: word}, {collect: amount}, {collect: kept}]}
+  twice: {description: Twice., steps: [{collect: both}]}
   named: {description: Named., steps: [{action: "utter_{{ slots.word }}"}]}
   thrifty:
     description: Silent.
@@ -271,6 +275,11 @@ EVENTS = [
         ["resumed asks", "interrupted other"],
     ),
     Row(
+        "a correction within a called flow stays there",
+        [[StartFlow("calls")], [TEA], [SetSlot("word", "x")]],
+        ["started pattern_correction", "completed pattern_correction"],
+    ),
+    Row(
         "a flow that is called for while it is offered goes on",
         [[ASKS], [HI], [ASKS]],
         ["completed pattern_continue_interrupted", "resumed asks"],
@@ -313,6 +322,7 @@ SLOTS = [
     Row("a slot is not filled before its flow asks", ([[OTHER, SetSlot("late", "x")]], "late"), [None]),
     Row("what the calling flow asks for later is taken", ([[ORDERS], [SetSlot("kept", "x")]], "kept"), ["x"]),
     Row("what a flow asks for that starts below another", ([[ASKS, HI, TEA]], "word"), ["tea"]),
+    Row("the answer before what interrupts", ([[ASKS], [HI, TEA]], "word"), ["tea"]),
     Row("a flow that starts keeps the session", ([[HI]], "route_session_to_calm"), [True]),
     Row("that it is kept is told once", ([[HI], [ASKS]], "route_session_to_calm"), []),
     Row("a value that is there is not set again", ([[ASKS], [SetSlot("word", None)]], "word"), []),
