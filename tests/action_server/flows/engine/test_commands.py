@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,76 +18,27 @@ from action_server.flows.commands.command import (
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.player.player import Player
-from action_server.flows.player.trace import Turn
-from action_server.project.project import Project
+from action_server.flows.player.default_actions import trigger_flow
+from action_server.flows.player.dialogue import Dialogue
 from action_server.project.project_reader import read_project
-from tests.action_server.flows.bots import webhook
 from tests.action_server.flows.engine.rows import Row, each
-from tests.projects import project
-
-DOMAIN = """
-slots:
-  word: {type: text}
-  kept: {type: text}
-  late: {type: text}
-  amount: {type: float}
-  vip: {type: bool, mappings: [{type: controlled}]}
-  start: {type: float, initial_value: 5}
-  given: {type: text, initial_value: a}
-  noted: {type: text, mappings: [{type: from_text, conditions: [{active_flow: notes}]}]}
-  checked: {type: text, validation: {rejections: [{if: slots.checked is "bad", utter: utter_no}]}}
-  both: {type: text}
-  route_session_to_calm: {type: bool}
-responses:
-  utter_ask_both: [{text: Both?}]
-  utter_ask_noted: [{text: Note?}]
-  utter_ask_checked: [{text: Checked?}]
-  utter_ask_word: [{text: Word?}]
-  utter_ask_kept: [{text: Kept?}]
-  utter_ask_late: [{text: Late?}]
-  utter_ask_amount: [{text: Amount?}]
-  utter_ask_start: [{text: Start?}]
-  utter_no: [{text: No.}]
-  utter_hi: [{text: Hi.}]
-actions: [action_fail, action_ask_both]
-"""
-FLOWS = """
-flows:
-  asks: {description: Asks., steps: [{collect: word}, {collect: amount}]}
-  other: {description: Another., steps: [{collect: late, ask_before_filling: true}]}
-  keeps: {description: Keeps., persisted_slots: [kept], steps: [{collect: kept}, {collect: word}]}
-  hi: {description: Says hi., steps: [{action: utter_hi}]}
-  calls: {description: Calls., steps: [{call: asks}, {action: utter_hi}]}
-  links: {description: Links., steps: [{action: utter_hi}, {link: asks}]}
-  triggers: {description: Triggers., steps: [{action: flow_hi}]}
-  fails: {description: Fails., steps: [{action: action_fail}, {action: utter_hi}]}
-  leads: {description: Leads., steps: [{link: fails}]}
-  cleans: {description: Cleans., steps: [{action: action_clean_stack}, {action: utter_hi}]}
-  vips: {description: For some., if: slots.vip, steps: [{action: utter_hi}]}
-  rejects: {description: Rejects., steps: [{collect: start, rejections: [{if: slots.start > 1, utter: utter_no}]}]}
-  orders: {description: Orders., steps: [{call: asks}, {collect: kept}]}
-  gives: {description: Gives., steps: [{collect: given}, {action: utter_hi}]}
-  notes: {description: Notes., steps: [{collect: noted}]}
-  lists: {description: Lists., steps: [{collect: noted}]}
-  checks: {description: Checks., steps: [{collect: checked}, {collect: word}]}
-  pays: {description: Pays., steps: [{collect: amount}, {collect: word}]}
-  quiet: {description: Quiet., steps: [{collect: kept, silence_timeout: 5}]}
-  back: {description: Back., steps: [{collect: word}, {collect: amount}, {collect: kept}]}
-  twice: {description: Twice., steps: [{collect: both}]}
-  named: {description: Named., steps: [{action: "utter_{{ slots.word }}"}]}
-  thrifty:
-    description: Silent.
-    steps: [{collect: word, silence_timeout: 5}, {set_slots: [{amount: 1}]}, {collect: late}]
-"""
-CONFIG = (
-    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
+from tests.action_server.flows.engine.talkative_bot import (
+    ASKS,
+    CHECKS,
+    FILES,
+    FLOWS,
+    HI,
+    MORE,
+    NOT_ASKED,
+    ON,
+    OTHER,
+    PAYS,
+    RESETS,
+    TEA,
+    bot,
+    play,
 )
-NOT_ASKED = "utter_ask_rephrase"
-MORE, ON = "utter_ask_continue_conversation", "utter_ask_continue_interrupted_flow_confirmation"
-ASKS, OTHER, HI, PAYS = StartFlow("asks"), StartFlow("other"), StartFlow("hi"), StartFlow("pays")
-CHECKS, THRIFTY, ORDERS = StartFlow("checks"), StartFlow("thrifty"), StartFlow("orders")
-TEA = SetSlot("word", "tea")
+from tests.projects import project
 
 # What the user means, turn by turn; the responses of the last turn.
 SAID = [
@@ -216,6 +168,10 @@ SAID = [
         [[CHECKS], [SetSlot("checked", "good")], [SetSlot("checked", "bad")]],
         ["utter_corrected_previous_input", "utter_no", "utter_ask_checked"],
     ),
+    Row("behind a reset of the routing nothing runs", [[ASKS], [TEA], RESETS], []),
+    Row("and what ran before is forgotten", [[ASKS], [TEA], RESETS, [ASKS]], ["utter_ask_word"]),
+    Row("a flow that begins a session while there is one listens", [[StartFlow("begins")]], []),
+    Row("a flow that restarts says so first, and ends", [[ASKS], [StartFlow("restarts")]], ["utter_restart"]),
     Row("a slot with a value from the start is asked for by nobody", [[StartFlow("gives")]], ["utter_hi", MORE]),
     Row("a name of an action sees no slots, and the turn is lost", [[StartFlow("named")]], []),
     Row("what nobody understood is the answer", [[StartFlow("notes")], [CannotHandle()]], [MORE]),
@@ -275,6 +231,28 @@ EVENTS = [
         ["resumed asks", "interrupted other"],
     ),
     Row(
+        "a clarification answers the question what else",
+        [[HI], [Clarify(("asks", "pays"))]],
+        ["completed pattern_completed", "started pattern_clarification", "completed pattern_clarification"],
+    ),
+    Row(
+        "a flow that cleans the stack is the last to end",
+        [[ASKS], [StartFlow("cleans")]],
+        ["interrupted asks", "started cleans", "completed asks", "completed cleans", "started pattern_completed"],
+    ),
+    Row(
+        "a link of a flow that interrupts comes before the question what goes on",
+        [[ASKS], [StartFlow("chains")]],
+        [
+            "interrupted asks",
+            "started chains",
+            "completed chains",
+            "started hi",
+            "completed hi",
+            "started pattern_continue_interrupted",
+        ],
+    ),
+    Row(
         "a correction within a called flow stays there",
         [[StartFlow("calls")], [TEA], [SetSlot("word", "x")]],
         ["started pattern_correction", "completed pattern_correction"],
@@ -298,97 +276,74 @@ EVENTS = [
         ],
     ),
 ]
-# What the user means, turn by turn, and a slot; its events of the last turn.
-SLOTS = [
-    Row("a slot that is asked for before it is filled is emptied, even if it is empty", ([[OTHER]], "late"), [None]),
-    Row("a flow's slots are reset at its end, even if they are empty", ([[ASKS], [CancelFlow()]], "amount"), [None]),
-    Row("a value is one of the slot's type", ([[ASKS], [TEA], [SetSlot("amount", "5")]], "amount"), [5.0, None]),
-    Row("a correction sets what was told", ([[ASKS], [TEA], [SetSlot("word", "x")]], "word"), ["x"]),
-    Row(
-        "what rejects a value sets nothing else",
-        ([[StartFlow("rejects"), SetSlot("start", "3")]], "start"),
-        [3.0, None],
-    ),
-    Row("a persisted slot is not reset", ([[StartFlow("keeps")], [SetSlot("kept", "a")], [TEA]], "kept"), []),
-    Row("a step's own time of silence", ([[StartFlow("thrifty")]], "silence_timeout"), [5.0]),
-    Row("goes with its question", ([[StartFlow("thrifty")], [TEA]], "silence_timeout"), [30.0]),
-    Row("the time of silence that is set already", ([[ASKS]], "silence_timeout"), []),
-    Row(
-        "a flow that begins with a question leaves it to that",
-        ([[THRIFTY], [StartFlow("quiet")]], "silence_timeout"),
-        [],
-    ),
-    Row("silence itself leaves it", ([[THRIFTY], ["/silence_timeout"]], "silence_timeout"), []),
-    Row("a slot is not filled before its flow asks", ([[OTHER, SetSlot("late", "x")]], "late"), [None]),
-    Row("what the calling flow asks for later is taken", ([[ORDERS], [SetSlot("kept", "x")]], "kept"), ["x"]),
-    Row("what a flow asks for that starts below another", ([[ASKS, HI, TEA]], "word"), ["tea"]),
-    Row("the answer before what interrupts", ([[ASKS], [HI, TEA]], "word"), ["tea"]),
-    Row("a flow that starts keeps the session", ([[HI]], "route_session_to_calm"), [True]),
-    Row("that it is kept is told once", ([[HI], [ASKS]], "route_session_to_calm"), []),
-    Row("a value that is there is not set again", ([[ASKS], [SetSlot("word", None)]], "word"), []),
-]
-
-
-@pytest.fixture(scope="module")
-def bot(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The bot, which is read once."""
-    return read_project(
-        project(tmp_path_factory.mktemp("bot"), {"domain.yml": DOMAIN, "data/flows.yml": FLOWS, "config.yml": CONFIG})
-    )
-
-
-async def play(bot: Project, turns: list[list[Any]]) -> Turn:
-    """Play turns; one that is a text is a message, without commands. Returns the last one."""
-    player = Player(bot, webhook())
-    return [await (player.turn(c[0]) if isinstance(c[0], str) else player.turn("x", c)) for c in turns][-1]
 
 
 @each(SAID)
-async def test_the_bot_says_what_it_says_with_the_engine(row: Row, bot: Project) -> None:
+async def test_the_bot_says_what_it_says_with_the_engine(row: Row) -> None:
     """In the last of these turns."""
-    assert (await play(bot, row.given)).responses == row.engine
+    assert (await play(row.given)).responses == row.engine
 
 
 @each(EVENTS)
-async def test_flows_start_and_end_as_with_the_engine(row: Row, bot: Project) -> None:
+async def test_flows_start_and_end_as_with_the_engine(row: Row) -> None:
     """As tests may ask for them, and actions see them."""
-    turn = await play(bot, row.given)
+    turn = await play(row.given)
 
     told = [(e["event"], e["flow_id"]) for e in turn.events if e["event"].startswith("flow_")]
     quiet = "pattern_collect_information"
     assert [f"{event.removeprefix('flow_')} {flow}" for event, flow in told if flow != quiet] == row.engine
 
 
-@each(SLOTS)
-async def test_slots_are_set_as_by_the_engine(row: Row, bot: Project) -> None:
-    """Each event counts, for tests that ask whether a slot was set."""
-    turns, slot = row.given
-
-    turn = await play(bot, turns)
-
-    assert [e["value"] for e in turn.events if e["event"] == "slot" and e["name"] == slot] == row.engine
-
-
 @pytest.mark.parametrize("event", ["flow_started", "flow_completed"])
-async def test_a_question_is_a_flow_like_others(event: str, bot: Project) -> None:
+async def test_a_question_is_a_flow_like_others(event: str) -> None:
     """Its start and end are told (rasa-pro 3.21.0, read)."""
-    turn = await play(bot, [[ASKS], [TEA]])
+    turn = await play([[ASKS], [TEA]])
 
     assert (event, "pattern_collect_information") in [(e["event"], e.get("flow_id")) for e in turn.events]
 
 
-async def test_who_found_a_value_is_told(bot: Project) -> None:
-    """In the words of the engine (rasa-pro 3.21.0, read)."""
-    by_words = await play(bot, [[ASKS], [TEA]])
-    by_button = await play(bot, [[ASKS], ["/SetSlots(word=tea)"]])
+async def test_an_action_that_failed_was_executed() -> None:
+    """Tests may ask for it (rasa-pro 3.21.0, read)."""
+    turn = await play([[StartFlow("fails")]])
 
-    told = [[e.get("filled_by") for e in t.events if e.get("name") == "word"] for t in (by_words, by_button)]
-    assert told == [["LLM"], ["CommandPayloadReader"]]
+    assert "action_fail" in [e.get("name") for e in turn.events if e["event"] == "action"]
 
 
-async def test_a_question_s_time_of_silence_ends_with_the_question(bot: Project) -> None:
-    """Before what follows it runs (rasa-pro 3.21.0, read)."""
-    turn = await play(bot, [[StartFlow("thrifty")], [TEA]])
+async def test_a_flow_that_nothing_runs_below_interrupts_nothing() -> None:
+    """One that an action starts as well (rasa-pro 3.21.0, read)."""
+    for turns, kind in (([], "regular"), ([[ASKS]], "interrupt")):
+        dialogue = Dialogue(bot(), sender_id="s", channel="cmdline", seed=0, clock=lambda: 0.0)
+        for _ in turns:
+            dialogue.frames.push(dialogue.frames.make("asks"))
+        trigger_flow(dialogue, "hi")
 
-    names = [e.get("name") for e in turn.events if e["event"] == "slot"]
-    assert names.index("silence_timeout") < names.index("amount")
+        assert [frame.frame_type for frame in dialogue.stack][-1] == kind
+
+
+@pytest.mark.parametrize(
+    ("pattern", "commands", "flows"),
+    [
+        ("pattern_internal_error", [StartFlow("fails")], ["fails", "pattern_internal_error"]),
+        ("pattern_chitchat", [ChitChat()], ["pattern_cannot_handle"]),
+    ],
+)
+async def test_patterns_of_the_project_s_own(
+    pattern: str, commands: list[Any], flows: list[str], tmp_path: Path
+) -> None:
+    """One that fails itself ends all; one for small talk needs somebody who makes it (rasa-pro 3.21.0, read)."""
+    action = "action_trigger_chitchat" if pattern == "pattern_chitchat" else "action_fail"
+    own = f"  {pattern}: {{description: Own., steps: [{{action: {action}}}]}}\n"
+    found = read_project(project(tmp_path, FILES | {"data/flows.yml": FLOWS + own}))
+
+    turn = await play([commands], found)
+
+    assert [e["flow_id"] for e in turn.events if e["event"] == "flow_started"] == flows
+    assert turn.stack == []
+
+
+async def test_a_restart_begins_a_session() -> None:
+    """With the action that the project may have of its own (rasa-pro 3.21.0, read)."""
+    turn = await play([[ASKS], [StartFlow("restarts")]])
+
+    told = [e.get("name", e["event"]) for e in turn.events if e["event"] in ("action", "restart", "session_started")]
+    assert told == ["action_restart", "restart", "action_session_start", "session_started", "action_listen"]
