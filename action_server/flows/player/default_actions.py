@@ -35,6 +35,8 @@ def trigger_flow(dialogue: Dialogue, flow_id: str) -> None:
     if stack.active_standalone is not None:
         frames.emit("flow_interrupted", stack.active_standalone)
     frames.push(frames.make(flow_id, "interrupt" if stack else "regular"))
+    if dialogue.state.active_loop:
+        dialogue.events.emit({"event": "active_loop", "name": None})
 
 
 def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:

@@ -320,6 +320,16 @@ async def test_a_flow_that_nothing_runs_below_interrupts_nothing() -> None:
         assert [frame.frame_type for frame in dialogue.stack][-1] == kind
 
 
+def test_a_flow_that_an_action_starts_leaves_the_form() -> None:
+    """Nothing is to hold it up (rasa-pro 3.21.0, read)."""
+    dialogue = Dialogue(bot(), sender_id="s", channel="cmdline", seed=0, clock=lambda: 0.0)
+    dialogue.events.emit({"event": "active_loop", "name": "a_form"})
+    trigger_flow(dialogue, "hi")
+
+    assert dialogue.state.active_loop == {}
+    assert [frame.flow_id for frame in dialogue.stack] == ["hi"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "commands", "flows"),
     [
