@@ -16,7 +16,8 @@ from tests.action_server.flows.bots import webhook
 from tests.projects import project
 
 DOMAIN = """
-intents: [hello]
+intents: [hello, place, bye]
+entities: [place]
 slots:
   word: {type: text}
   kept: {type: text}
@@ -26,11 +27,15 @@ slots:
   start: {type: float, initial_value: 5}
   given: {type: text, initial_value: a}
   noted: {type: text, mappings: [{type: from_text, conditions: [{active_flow: notes}]}]}
+  told: {type: text, mappings: [{type: from_entity, entity: place, not_intent: [hello]}]}
+  where: {type: text, mappings: [{type: from_entity, entity: place, conditions: [{active_flow: places}]}]}
   checked: {type: text, validation: {rejections: [{if: slots.checked is "bad", utter: utter_no}]}}
   both: {type: text}
   route_session_to_calm: {type: bool}
 responses:
   utter_restart: [{text: Anew.}]
+  utter_ask_where: [{text: Where?}]
+  utter_ask_told: [{text: Told?}]
   utter_ask_both: [{text: Both?}]
   utter_ask_noted: [{text: Note?}]
   utter_ask_checked: [{text: Checked?}]
@@ -72,6 +77,7 @@ flows:
   begins: {description: Begins., steps: [{action: action_session_start}, {action: utter_hi}]}
   restarts: {description: Restarts., steps: [{action: action_restart}, {action: utter_hi}]}
   leaves: {description: Leaves., steps: [{action: action_deactivate_loop}]}
+  places: {description: Places., nlu_trigger: [{intent: place}], steps: [{collect: where}, {collect: told}]}
   chains: {description: Chains., steps: [{link: hi}]}
   named: {description: Named., steps: [{action: "utter_{{ slots.word }}"}]}
   thrifty:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from action_server.flows.commands.command import CancelFlow, SetSlot, StartFlow
+from action_server.flows.player.dialogue import Dialogue
 from tests.action_server.flows.engine.rows import Row, each
 from tests.action_server.flows.engine.talkative_bot import (
     ASKS,
@@ -12,6 +13,7 @@ from tests.action_server.flows.engine.talkative_bot import (
     RESETS,
     TEA,
     THRIFTY,
+    bot,
     play,
 )
 
@@ -51,6 +53,9 @@ SLOTS = [
         "a reset of the routing empties the route alone by an event", ([[HI], RESETS], "route_session_to_calm"), [None]
     ),
     Row("and resets slots without one", ([[HI], RESETS], "word"), []),
+    Row("an entity of an intent that starts the slot's flow", ([['/place{"place": "here"}']], "where"), ["here", None]),
+    Row("an entity of another intent", ([[StartFlow("places")], ['/bye{"place": "here"}']], "told"), ["here", None]),
+    Row("an entity of an intent that is left out", ([[StartFlow("places")], ['/hello{"place": "here"}']], "told"), []),
     Row("a form that is left asks for nothing", ([[StartFlow("leaves")]], "requested_slot"), [None]),
     Row("a flow that starts keeps the session", ([[HI]], "route_session_to_calm"), [True]),
     Row("that it is kept is told once", ([[HI], [ASKS]], "route_session_to_calm"), []),
@@ -83,3 +88,15 @@ async def test_a_question_s_time_of_silence_ends_with_the_question() -> None:
 
     names = [e.get("name") for e in turn.events if e["event"] == "slot"]
     assert names.index("silence_timeout") < names.index("amount")
+
+
+async def test_a_restart_is_not_taken_back() -> None:
+    """Nor what it ended (rasa-pro 3.21.0, read)."""
+    events = Dialogue(bot(), sender_id="s", channel="cmdline", seed=0, clock=lambda: 0.0)
+    events.events.set_slot("word", "tea")
+    for kind in ("pause", "restart", "user"):
+        events.events.emit({"event": kind, "text": "x"})
+    assert not events.state.is_paused
+    events.events.emit({"event": "rewind"})
+
+    assert events.state.slots["word"] is None
