@@ -30,12 +30,23 @@ def problem_of_name(root: Path, name: str, *, is_class: bool = False, must_be_he
         return "" if parts[0] in _ENGINE else "it is no name that Python can import"
     base = next((b for b in (root, Path.cwd()) if _file_of(b, parts[:1]) is not None), None)
     if base is None:
-        is_installed = not must_be_here or importlib.util.find_spec(parts[0]) is not None
-        return "" if is_installed else f"neither the project nor this environment has a module {parts[0]!r}"
+        return (
+            ""
+            if not must_be_here or _is_installed(parts[0])
+            else f"neither the project nor this environment has a module {parts[0]!r}"
+        )
     file = _file_of(base, parts)
     if file is None:
         return f"the project has no module {module!r}"
     return _problem_in(file, module, attribute, is_class=is_class)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:
+        # Of what runs now, such as `__main__`.
+        return False
 
 
 def _file_of(base: Path, parts: list[str]) -> Path | None:
@@ -44,7 +55,8 @@ def _file_of(base: Path, parts: list[str]) -> Path | None:
     files = (path / "__init__.py", path.with_name(f"{path.name}.py"))
     found = next((file for file in files if file.is_file()), None)
     # Any folder can be imported from; one with nothing of Python in it is meant as something else.
-    return found or (path if path.is_dir() and any(path.rglob("*.py")) else None)
+    holds_code = path.is_dir() and (any(path.glob("*.py")) or any(path.glob("*/*.py")))
+    return found or (path if holds_code else None)
 
 
 def _problem_in(file: Path, module: str, attribute: str, *, is_class: bool) -> str:
@@ -52,7 +64,7 @@ def _problem_in(file: Path, module: str, attribute: str, *, is_class: bool) -> s
         return f"the package {module!r} has no {attribute!r}"
     try:
         tree = ast.parse(read_text(file))
-    except (OSError, ValueError, SyntaxError, RecursionError):
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return f"the module {module!r} cannot be read"
     bound = list(_bound(tree.body))
     names = {name for name, _ in bound}
