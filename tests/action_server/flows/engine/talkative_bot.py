@@ -16,7 +16,7 @@ from tests.action_server.flows.bots import webhook
 from tests.projects import project
 
 DOMAIN = """
-intents: [hello, place, bye]
+intents: [hello, place, bye, vip]
 entities: [place]
 slots:
   word: {type: text}
@@ -77,6 +77,8 @@ flows:
   begins: {description: Begins., steps: [{action: action_session_start}, {action: utter_hi}]}
   restarts: {description: Restarts., steps: [{action: action_restart}, {action: utter_hi}]}
   leaves: {description: Leaves., steps: [{action: action_deactivate_loop}]}
+  guarded: {description: Guarded., if: slots.vip, nlu_trigger: [{intent: vip}], steps: [{collect: word}]}
+  rendered: {description: Rendered., if: "{{ '1 = 1' }}", steps: [{action: utter_hi}]}
   places: {description: Places., nlu_trigger: [{intent: place}], steps: [{collect: where}, {collect: told}]}
   chains: {description: Chains., steps: [{link: hi}]}
   named: {description: Named., steps: [{action: "utter_{{ slots.word }}"}]}

@@ -49,6 +49,12 @@ SAID = [
     Row("a controlled slot in words is not understood", [[SetSlot("vip", True)]], [NOT_ASKED]),
     Row("an unknown flow is not understood", [[StartFlow("nowhere")]], [NOT_ASKED]),
     Row("a guarded flow is not understood", [[StartFlow("vips")]], [NOT_ASKED]),
+    Row(
+        "an intent starts a guarded flow, which runs then",
+        [["/vip"], [StartFlow("guarded")]],
+        ["utter_ask_word"],
+    ),
+    Row("Jinja in a guard is not rendered", [[StartFlow("rendered")]], [NOT_ASKED]),
     Row("a flow that runs already asks again", [[ASKS], [ASKS]], ["utter_ask_word"]),
     Row("a flow that others called runs already", [[StartFlow("calls")], [ASKS]], ["utter_ask_word"]),
     Row("nothing to cancel is not understood", [[CancelFlow()]], [NOT_ASKED]),
