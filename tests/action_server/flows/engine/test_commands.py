@@ -155,6 +155,16 @@ SAID = [
     ),
     Row("a new flow answers the question what else", [[HI], [ASKS]], ["utter_ask_word"]),
     Row(
+        "a correction of what was asked later asks the question that waits",
+        [[StartFlow("back")], [TEA], [SetSlot("amount", 1)], [SetSlot("word", None)], [SetSlot("amount", 2)]],
+        ["utter_corrected_previous_input", "utter_ask_word"],
+    ),
+    Row(
+        "where a response and an action ask, the action does",
+        [[StartFlow("twice")]],
+        ["utter_internal_error_rasa", "utter_flow_cancelled_rasa", MORE],
+    ),
+    Row(
         "small talk comes before what is stopped",
         [[ASKS], [CancelFlow(), ChitChat()]],
         ["utter_cannot_handle", "utter_flow_cancelled_rasa", MORE],
