@@ -8,6 +8,13 @@ from typing import Any
 
 # What engines take for a value from the environment; behind it may stand more (rasa-pro 3.21.0, read).
 FROM_ENVIRONMENT = re.compile(r"\$\{\w+\}")
+# Settings of servers and agents that an engine takes from the environment alone (rasa-pro 3.21.0, read).
+SECRETS = ("api_key", "token", "client_secret")
+
+
+def is_from_environment(value: Any) -> bool:
+    """Tell a value that begins with one from the environment."""
+    return isinstance(value, str) and FROM_ENVIRONMENT.match(value) is not None
 
 
 def mappings_in(settings: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
 from action_server.project.python.importables import problem_of_name
-from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
+from action_server.project.settings_parts import SECRETS, is_from_environment, mapping_of, mappings_in
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
 
@@ -41,7 +41,6 @@ _KEYS: Mapping[str, frozenset[str]] = {
     ),
     "connections": frozenset(["mcp_servers"]),
 }
-_SECRETS = ("api_key", "token", "client_secret")
 _Fault = tuple[str, str]
 
 
@@ -117,8 +116,8 @@ def _faults_of_card(configuration: Mapping[str, Any]) -> Iterator[_Fault]:
         yield f"has the `agent_card` {card!r}, and there is no such file", "write it as seen from where engines start"
     for key, value in mapping_of(configuration, "auth").items():
         inner = value.get("client_secret") if key == "oauth" and isinstance(value, Mapping) else None
-        secret = value if key in _SECRETS else inner
-        if secret is not None and not (isinstance(secret, str) and FROM_ENVIRONMENT.match(secret)):
+        secret = value if key in SECRETS else inner
+        if secret is not None and not is_from_environment(secret):
             yield "has a secret as a text of its own in `auth`", "let it come from the environment: `${NAME}`"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from action_server.flows.check import catalogue
+from action_server.flows.check.refused_config import GENERATORS, ROUTERS
 from action_server.flows.check.stories import steps_of_all
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
@@ -59,13 +60,8 @@ _COMPONENTS = (
         "SpacyNLP",
         "RegexMessageHandler",
         "NLUCommandAdapter",
-        "LLMBasedRouter",
-        "IntentBasedRouter",
-        "LLMCommandGenerator",
-        "SingleStepLLMCommandGenerator",
-        "MultiStepLLMCommandGenerator",
-        "CompactLLMCommandGenerator",
-        "SearchReadyLLMCommandGenerator",
+        *GENERATORS,
+        *ROUTERS,
     }
 )
 # Of each set, one has to stand in front of a component.

@@ -18,14 +18,14 @@ from action_server.project.flows import ActionStep
 from action_server.project.settings_parts import mappings_in
 from action_server.source import Place
 
-_GENERATORS = (
+GENERATORS = (
     "LLMCommandGenerator",
     "SingleStepLLMCommandGenerator",
     "MultiStepLLMCommandGenerator",
     "CompactLLMCommandGenerator",
     "SearchReadyLLMCommandGenerator",
 )
-_ROUTERS = _INTENTS, _MODEL = "IntentBasedRouter", "LLMBasedRouter"
+ROUTERS = _INTENTS, _MODEL = "IntentBasedRouter", "LLMBasedRouter"
 _ROUTE, _RESET = "route_session_to_calm", "action_reset_routing"
 # Of the tags that the standard has, those that name a language, its script and its country; or one of the engine's own.
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?|x-[a-z]{2,3}(-\w+)*-\w+")
@@ -68,14 +68,14 @@ def _check_languages(subject: Subject) -> None:
 
 
 def _check_generators(subject: Subject) -> None:
-    found = [name for name in _names(subject) if name in _GENERATORS]
+    found = [name for name in _names(subject) if name in GENERATORS]
     if len(found) > 1:
         _refuse(subject, "pipeline", f"the pipeline has several command generators: {', '.join(found)}", "keep one")
 
 
 def _check_routers(subject: Subject) -> None:
     names = _names(subject)
-    found = [name for name in names if name in _ROUTERS]
+    found = [name for name in names if name in ROUTERS]
     slot = subject.domain.slots.get(_ROUTE)
     is_there = slot is not None and not slot.is_default and slot.type == "bool"
     if len(set(found)) > 1:
@@ -86,7 +86,7 @@ def _check_routers(subject: Subject) -> None:
     if slot is not None and not slot.is_default and not found:
         what = f"the domain has the slot {_ROUTE!r}, and the pipeline no router"
         _refuse(subject, "pipeline", what, f"add {_INTENTS} or {_MODEL}, or take the slot away")
-    first = next((names.index(name) for name in names if name in _GENERATORS), None)
+    first = next((names.index(name) for name in names if name in GENERATORS), None)
     if first is not None and _INTENTS in names and names.index(_INTENTS) > first:
         _refuse(subject, "pipeline", f"{_INTENTS} stands behind {names[first]}", "let it come first")
     for part in mappings_in(subject.project.config, "pipeline"):
@@ -98,7 +98,7 @@ def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
     calm, nlu = part.get("calm_entry"), part.get("nlu_entry")
     has_nlu = isinstance(nlu, Mapping) and "sticky" in nlu and "non_sticky" in nlu
     is_nlu_wrong = not has_nlu and (name == _INTENTS or nlu is not None)
-    if name in _ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
+    if name in ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
         fix = "write `calm_entry` with `sticky`, and `nlu_entry` with `sticky` and `non_sticky`"
         _refuse(subject, "pipeline", f"{name} does not say where messages go", fix)
 
@@ -106,7 +106,7 @@ def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
 def _check_reset(subject: Subject) -> None:
     slot = subject.domain.slots.get(_ROUTE)
     has_slot = slot is not None and not slot.is_default and slot.type == "bool"
-    if has_slot or not subject.knows_slots or any(name in _ROUTERS for name in _names(subject)):
+    if has_slot or not subject.knows_slots or any(name in ROUTERS for name in _names(subject)):
         return
     for flow in subject.project.flows.values():
         for step in flow.steps:

@@ -11,12 +11,11 @@ from typing import Any
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.python.importables import problem_of_name
-from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
+from action_server.project.settings_parts import SECRETS, is_from_environment, mapping_of, mappings_in
 from action_server.source import Place
 
 _SERVERS = "mcp_servers"
 _TYPES = ("http", "https")
-_SECRETS = ("api_key", "token", "client_secret")
 _FROM_VARIABLE = "let it come from the environment: `${NAME}`"
 
 
@@ -45,11 +44,11 @@ def _faults_of_server(subject: Subject, server: Mapping[str, Any]) -> Iterator[t
     kind = server.get("type")
     if isinstance(kind, str) and kind and kind not in _TYPES:
         yield f"has the type {kind!r}", f"choose one of {', '.join(_TYPES)}: engines speak to no others"
-    for key in _SECRETS:
-        if key in server and not _is_variable(server[key]):
+    for key in SECRETS:
+        if key in server and not is_from_environment(server[key]):
             yield f"has `{key}` as a text of its own", _FROM_VARIABLE
     oauth = mapping_of(server, "oauth")
-    if "client_secret" in oauth and not _is_variable(oauth["client_secret"]):
+    if "client_secret" in oauth and not is_from_environment(oauth["client_secret"]):
         yield "has `client_secret` of `oauth` as a text of its own", _FROM_VARIABLE
     hook = server.get("pre_call_hook")
     problem = problem_of_name(subject.root, str(hook)) if hook else ""
@@ -76,16 +75,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _is_variable(value: Any) -> bool:
-    return isinstance(value, str) and FROM_ENVIRONMENT.match(value) is not None
-
-
 def _is_positive(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and float(value) > 0
     except (TypeError, ValueError):
         # One from the environment is known by nobody here.
-        return _is_variable(value)
+        return is_from_environment(value)
 
 
 def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
