@@ -334,9 +334,10 @@ IMPOSSIBLE_VALUE = Rule(
 ENGINE_REFUSES = Rule(
     "engine-refuses",
     "error",
-    "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, a pattern "
-    "that is called, one intent that triggers two flows, slots that are persisted and not used, a step named START, "
-    "two flows of one name or description, mappings or settings that do not go together, and others; in a Mantle "
+    "what can be read, and the engine does not take: a called flow that links, a list that a flow collects, one intent "
+    "that triggers two flows, a step named START, two flows of one name or description, mappings or settings that do "
+    "not fit together, components and classes that are not there, secrets that are written out, sub agents without "
+    "servers, examples and stories with other keys, rules that contradict each other, and others; in a Mantle "
     "project files of another engine, entries of `mcp_servers`, imports and memory",
     why="`rasa train` or `rasa data validate` refuses the project",
     section=FLOWS,

@@ -25,9 +25,14 @@ from action_server.flows.check.known_tools import KnownTools, own_tools, read_to
 from action_server.flows.check.loading_rules import check_loading
 from action_server.flows.check.mantle_rules import check_mantle
 from action_server.flows.check.reading import check_reading
+from action_server.flows.check.refused_agents import check_refused_agents
+from action_server.flows.check.refused_components import check_refused_components
 from action_server.flows.check.refused_config import check_refused_config
 from action_server.flows.check.refused_domain import check_refused_domain
+from action_server.flows.check.refused_endpoints import check_refused_endpoints
 from action_server.flows.check.refused_flows import check_refused_flows
+from action_server.flows.check.refused_models import check_refused_models
+from action_server.flows.check.refused_training_data import check_refused_training_data
 from action_server.flows.check.response_rules import check_responses, check_slots
 from action_server.flows.check.silencing import comments_in, read_ignored, silence
 from action_server.flows.check.stories import check_forms, check_stories
@@ -51,6 +56,11 @@ _TOPICS: Sequence[Callable[[Subject], None]] = (
     check_refused_flows,
     check_refused_domain,
     check_refused_config,
+    check_refused_components,
+    check_refused_models,
+    check_refused_endpoints,
+    check_refused_agents,
+    check_refused_training_data,
     check_responses,
     check_slots,
     check_stories,

@@ -1,9 +1,12 @@
-"""What `rasa train` and `rasa data validate` refuse in config.yml and endpoints.yml (rasa-pro 3.21.0, read)."""
+"""What `rasa train` and `rasa data validate` refuse in config.yml (rasa-pro 3.21.0, read).
+
+What they refuse of its components and their models has modules of its own.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +15,17 @@ from jinja2 import Environment, TemplateSyntaxError
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.flows import ActionStep
+from action_server.project.settings_parts import mappings_in
 from action_server.source import Place
 
-_GENERATORS = (
+GENERATORS = (
     "LLMCommandGenerator",
     "SingleStepLLMCommandGenerator",
     "MultiStepLLMCommandGenerator",
     "CompactLLMCommandGenerator",
     "SearchReadyLLMCommandGenerator",
 )
-_ROUTERS = _INTENTS, _MODEL = "IntentBasedRouter", "LLMBasedRouter"
+ROUTERS = _INTENTS, _MODEL = "IntentBasedRouter", "LLMBasedRouter"
 _ROUTE, _RESET = "route_session_to_calm", "action_reset_routing"
 # Of the tags that the standard has, those that name a language, its script and its country; or one of the engine's own.
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?|x-[a-z]{2,3}(-\w+)*-\w+")
@@ -38,22 +42,14 @@ def check_refused_config(subject: Subject) -> None:
         _check_routers(subject)
         _check_prompts(subject)
     _check_reset(subject)
-    _check_model_groups(subject)
-    _check_meta_maps(subject)
 
 
-def _refuse(subject: Subject, key: str, what: str, fix: str, *, endpoints: bool = False) -> None:
-    file = subject.project.endpoints_file if endpoints else subject.project.config_file
-    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=file, key=key), what, fix)
-
-
-def _parts(subject: Subject, key: str) -> Iterator[Mapping[str, Any]]:
-    listed = subject.project.config.get(key)
-    yield from (part for part in (listed if isinstance(listed, list) else ()) if isinstance(part, Mapping))
+def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
+    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=subject.project.config_file, key=key), what, fix)
 
 
 def _names(subject: Subject) -> list[str]:
-    return [str(part.get("name")).rpartition(".")[2] for part in _parts(subject, "pipeline")]
+    return [str(part.get("name")).rpartition(".")[2] for part in mappings_in(subject.project.config, "pipeline")]
 
 
 def _check_languages(subject: Subject) -> None:
@@ -72,14 +68,14 @@ def _check_languages(subject: Subject) -> None:
 
 
 def _check_generators(subject: Subject) -> None:
-    found = [name for name in _names(subject) if name in _GENERATORS]
+    found = [name for name in _names(subject) if name in GENERATORS]
     if len(found) > 1:
         _refuse(subject, "pipeline", f"the pipeline has several command generators: {', '.join(found)}", "keep one")
 
 
 def _check_routers(subject: Subject) -> None:
     names = _names(subject)
-    found = [name for name in names if name in _ROUTERS]
+    found = [name for name in names if name in ROUTERS]
     slot = subject.domain.slots.get(_ROUTE)
     is_there = slot is not None and not slot.is_default and slot.type == "bool"
     if len(set(found)) > 1:
@@ -90,10 +86,10 @@ def _check_routers(subject: Subject) -> None:
     if slot is not None and not slot.is_default and not found:
         what = f"the domain has the slot {_ROUTE!r}, and the pipeline no router"
         _refuse(subject, "pipeline", what, f"add {_INTENTS} or {_MODEL}, or take the slot away")
-    first = next((names.index(name) for name in names if name in _GENERATORS), None)
+    first = next((names.index(name) for name in names if name in GENERATORS), None)
     if first is not None and _INTENTS in names and names.index(_INTENTS) > first:
         _refuse(subject, "pipeline", f"{_INTENTS} stands behind {names[first]}", "let it come first")
-    for part in _parts(subject, "pipeline"):
+    for part in mappings_in(subject.project.config, "pipeline"):
         _check_router(subject, part)
 
 
@@ -102,7 +98,7 @@ def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
     calm, nlu = part.get("calm_entry"), part.get("nlu_entry")
     has_nlu = isinstance(nlu, Mapping) and "sticky" in nlu and "non_sticky" in nlu
     is_nlu_wrong = not has_nlu and (name == _INTENTS or nlu is not None)
-    if name in _ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
+    if name in ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
         fix = "write `calm_entry` with `sticky`, and `nlu_entry` with `sticky` and `non_sticky`"
         _refuse(subject, "pipeline", f"{name} does not say where messages go", fix)
 
@@ -110,7 +106,7 @@ def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
 def _check_reset(subject: Subject) -> None:
     slot = subject.domain.slots.get(_ROUTE)
     has_slot = slot is not None and not slot.is_default and slot.type == "bool"
-    if has_slot or not subject.knows_slots or any(name in _ROUTERS for name in _names(subject)):
+    if has_slot or not subject.knows_slots or any(name in ROUTERS for name in _names(subject)):
         return
     for flow in subject.project.flows.values():
         for step in flow.steps:
@@ -121,7 +117,7 @@ def _check_reset(subject: Subject) -> None:
 
 def _check_prompts(subject: Subject) -> None:
     for key in ("pipeline", "policies"):
-        for part in _parts(subject, key):
+        for part in mappings_in(subject.project.config, key):
             name = part.get("prompt_template")
             if not isinstance(name, str) or not name:
                 continue
@@ -134,41 +130,3 @@ def _check_prompts(subject: Subject) -> None:
                 line = f", line {exc.lineno}" if isinstance(exc, TemplateSyntaxError) else ""
                 what = f"the prompt {name!r} of {part.get('name')} is no Jinja template{line}: {exc}"
                 _refuse(subject, key, what, "correct the template")
-
-
-def _check_model_groups(subject: Subject) -> None:
-    groups = subject.project.endpoints.get("model_groups")
-    listed = [group for group in (groups if isinstance(groups, list) else ()) if isinstance(group, Mapping)]
-    ids = [str(group.get("id")) for group in listed]
-    for name in sorted({name for name in ids if ids.count(name) > 1}):
-        what = f"two of the model groups have the id {name!r}"
-        _refuse(subject, "model_groups", what, "give one of them another id", endpoints=True)
-    for group in listed:
-        models = group.get("models")
-        if isinstance(models, list) and len(models) > 1 and "router" not in group:
-            what = f"the model group {str(group.get('id'))!r} has several models and no router"
-            _refuse(subject, "model_groups", what, "add `router`, or keep one model", endpoints=True)
-    if not subject.project.endpoints_file:
-        return
-    for key in ("pipeline", "policies"):
-        for part in _parts(subject, key):
-            for what_for in ("llm", "embeddings"):
-                settings = part.get(what_for)
-                asked = settings.get("model_group") if isinstance(settings, Mapping) else None
-                if asked and str(asked) not in ids:
-                    what = f"{part.get('name')} asks the model group {str(asked)!r}, which endpoints.yml does not have"
-                    _refuse(subject, key, what, "add it to `model_groups`, or correct the name")
-
-
-def _check_meta_maps(subject: Subject) -> None:
-    servers = subject.project.endpoints.get("mcp_servers")
-    for server in servers if isinstance(servers, list) else ():
-        meta_map = server.get("meta_map") if isinstance(server, Mapping) else None
-        pairs = meta_map.get("from_slots") if isinstance(meta_map, Mapping) else None
-        for pair in pairs if isinstance(pairs, list) else ():
-            name = pair.get("slot") if isinstance(pair, Mapping) else None
-            if isinstance(name, str) and subject.lacks_slot(name):
-                what = (
-                    f"the `meta_map` of {server.get('name')!r} takes the slot {name!r}, which the domain does not have"
-                )
-                _refuse(subject, "mcp_servers", what, "add the slot, or correct the name", endpoints=True)

@@ -72,6 +72,10 @@ class Actions:
         if name == LISTEN:
             self._emit_executed(name)
             return Outcome.LISTEN
+        if name == "action_session_start" and self._state.has_session:
+            # A session has begun for this message or another one.
+            self._events.emit({"event": "action_execution_rejected", "name": name})
+            return Outcome.REJECTED
         if name in DEFAULT_ACTIONS:
             return self._run_default_action(name, frame, at)
         if self._is_trigger(name):

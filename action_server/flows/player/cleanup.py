@@ -99,9 +99,8 @@ class Cleanup:
         if slot is None:
             self._refuse(command, f"the domain has no slot {command.name!r}")
         elif slot.is_controlled and self._extractor == "LLM":
-            known = any(isinstance(c, SetSlot) and c.name == slot.name for c in self._kept)
             reason = f"{command.name!r} is controlled: actions, buttons and set_slots steps fill it, words do not"
-            self._refuse(command, reason, is_silent=known)
+            self._refuse(command, reason)
         elif not is_correctable(self._state, slot.name):
             self._kept.append(command)
         elif str(self._state.slots[slot.name]) == str(command.value):
@@ -109,9 +108,9 @@ class Cleanup:
         else:
             self._correct(command)
 
-    def _refuse(self, command: Command, reason: str, *, is_silent: bool = False) -> None:
+    def _refuse(self, command: Command, reason: str) -> None:
         self.dropped.append(Ignored(command, reason))
-        if not is_silent and not any(isinstance(c, CannotHandle) for c in self._kept):
+        if not any(isinstance(c, CannotHandle) for c in self._kept):
             self._kept.append(CannotHandle("default"))
 
     def _correct(self, command: SetSlot) -> None:

@@ -35,6 +35,8 @@ def trigger_flow(dialogue: Dialogue, flow_id: str) -> None:
     if stack.active_standalone is not None:
         frames.emit("flow_interrupted", stack.active_standalone)
     frames.push(frames.make(flow_id, "interrupt" if stack else "regular"))
+    if dialogue.state.active_loop:
+        dialogue.events.emit({"event": "active_loop", "name": None})
 
 
 def run_slot_rejections(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -177,14 +179,12 @@ def session_start(dialogue: Dialogue, frame: Frame | None) -> None:
             dialogue.events.set_slot(name, value)
     if isinstance(started, Mapping) and started.get(LANGUAGE):
         dialogue.events.set_slot(LANGUAGE, started[LANGUAGE])
-    if frame is not None:
-        dialogue.stack.append(frame)
 
 
 def restart(dialogue: Dialogue, frame: Frame | None) -> None:
     """Begin anew, with all slots as at the start."""
-    dialogue.events.emit({"event": "restart"})
     dialogue.responses.utter_response("utter_restart", None, "action_restart")
+    dialogue.events.emit({"event": "restart"})
 
 
 def default_fallback(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -199,11 +199,10 @@ def hang_up(dialogue: Dialogue, frame: Frame | None) -> None:
 
 
 def reset_routing(dialogue: Dialogue, frame: Frame | None) -> None:
-    """Reset all slots that are not shared with the classic part of an assistant."""
-    for slot in dialogue.domain.slots.values():
-        if not slot.shared_for_coexistence and not slot.is_default:
-            dialogue.events.reset_slot(slot.name)
-    dialogue.events.reset_slot("route_session_to_calm")
+    """Leave the flows, so that the next message finds its way anew: what stands behind this step never runs."""
+    dialogue.events.emit({"event": "routing_session_ended"})
+    # Not to the value it starts with.
+    dialogue.events.set_slot("route_session_to_calm", None)
 
 
 def trigger_search(dialogue: Dialogue, frame: Frame | None) -> None:
@@ -221,8 +220,9 @@ def trigger_chitchat(dialogue: Dialogue, frame: Frame | None) -> None:
 
 
 def deactivate_loop(dialogue: Dialogue, frame: Frame | None) -> None:
-    """Leave the form that is active."""
+    """Leave the form that is active, and what it asks for."""
     dialogue.events.emit({"event": "active_loop", "name": None})
+    dialogue.events.set_slot("requested_slot", None)
 
 
 def do_nothing(dialogue: Dialogue, frame: Frame | None) -> None:

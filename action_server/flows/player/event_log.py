@@ -29,7 +29,7 @@ class EventLog:
         known = len(self._state.events)
         self._recorder.add_note(self._state.add(event))
         self._recorder.turn.events += self._state.events[known:]
-        if event["event"] in ("stack", "restart", "session_started"):
+        if event["event"] in ("stack", "restart", "session_started", "routing_session_ended"):
             self._logged_stack = self._state.stack.as_json()
 
     def set_slot(self, name: str, value: Any, **more: Any) -> None:

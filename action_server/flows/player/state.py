@@ -75,6 +75,12 @@ class State:
         return str(value) if value and slot is not None and value in slot.values else ""
 
     @property
+    def has_session(self) -> bool:
+        """Tell whether a session runs: engines begin no other one before it ends or all is restarted."""
+        last = next((e["event"] for e in reversed(self.events) if e["event"] in ("session_started", "restart")), "")
+        return last == "session_started" and not self.has_ended
+
+    @property
     def now(self) -> float:
         """Return the time, in seconds since 1970."""
         return self._clock()
@@ -107,16 +113,31 @@ class State:
         return ""
 
     def _restart(self, event: JsonObject) -> str:
+        self._begin_anew()
+        # The one thing that is left to do.
+        self.followup = "action_session_start"
+        return ""
+
+    def _begin_anew(self) -> None:
         self.latest_message, self.followup, self.is_paused, self.active_loop = _no_message(), "", False, {}
         self.stack.clear()
         self.reset_slots()
-        return ""
 
     def _session_started(self, event: JsonObject) -> str:
         # A session begins empty; what is carried over is set again by the events behind this one.
-        self._restart(event)
+        self._begin_anew()
         self.has_ended = False
         self.started = event["timestamp"] if self.started is None else self.started
+        return ""
+
+    def _routing_session_ended(self, event: JsonObject) -> str:
+        """Leave nothing but the slots that are shared with the classic part of an assistant, and listen."""
+        shared = {name for name, slot in self.domain.slots.items() if slot.shared_for_coexistence}
+        kept, were_set = {name: self.slots[name] for name in shared}, self.has_been_set & shared
+        self._begin_anew()
+        self.slots.update(kept)
+        self.has_been_set = were_set
+        self.has_ended, self.latest_action, self.followup = False, "", "action_listen"
         return ""
 
     def _session_ended(self, event: JsonObject) -> str:
@@ -199,6 +220,7 @@ _EFFECTS: Mapping[str, Callable[[State, JsonObject], str]] = {
     "restart": State._restart,
     "session_started": State._session_started,
     "session_ended": State._session_ended,
+    "routing_session_ended": State._routing_session_ended,
     "followup": State._followup,
     "pause": State._pause,
     "resume": State._pause,

@@ -185,8 +185,11 @@ def test_tools_of_another_server_come_from_a_file(tmp_path: Path, prefix: str, w
 
 
 @pytest.mark.parametrize("prefix", ["", "other="])
-async def test_tools_of_another_server_come_from_that_server(tmp_path: Path, prefix: str) -> None:
+async def test_tools_of_another_server_come_from_that_server(
+    tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the credential that its entry has, where the name is given."""
+    monkeypatch.setenv("OTHER_TOKEN", "abc")
     said: list[str | None] = []
 
     @web.middleware
@@ -199,7 +202,7 @@ async def test_tools_of_another_server_come_from_that_server(tmp_path: Path, pre
         return result(message, {"tools": [TOOL]} if message["method"] == "tools/list" else {})
 
     files = edit(FILES, FLOWS, STEP, WEATHER)
-    secret = edit(files, "endpoints.yml", "name: other,", "name: other, token: abc,")
+    secret = edit(files, "endpoints.yml", "name: other,", "name: other, token: '${OTHER_TOKEN}',")
     async with told_server(lists, keep) as url:
         found = await asyncio.to_thread(check_own, tmp_path, secret, f"{prefix}{url}")
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action_server.flows.check.checking import Request, check
+from action_server.project.tree_cache import TreeCache
 from tests.projects import project
+
+# The engine's own patterns are the same in each project, and most of what there is to read.
+_FOLDER = tempfile.TemporaryDirectory(prefix="trees-")
+_READ = TreeCache(Path(_FOLDER.name), "tests")
 
 SLOTS = """
 slots:
@@ -33,7 +39,8 @@ responses:
 actions: [action_ask_asked]
 """
 CONFIG = (
-    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\npolicies: [{name: FlowPolicy}]\n"
+    "recipe: default.v1\nlanguage: en\npipeline: [{name: CompactLLMCommandGenerator}]\n"
+    "policies: [{name: FlowPolicy}, {name: RulePolicy}]\n"
 )
 OTHER = "other: {description: Another one., steps: [{action: utter_hi}]}"
 
@@ -64,6 +71,6 @@ def refusals(
     }
     files |= {f"domain/more_{number}.yml": text for number, text in enumerate(more) if text}
     files |= extra or {}
-    report = check(Request(project(folder, files), "no_such_package"))
+    report = check(Request(project(folder, files), "no_such_package", cache=_READ))
     # That a name in a condition has no `slots.` is a warning of ours, and refused by the engine.
     return [str(f) for f in report.findings if f.severity == "error"]

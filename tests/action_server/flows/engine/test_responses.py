@@ -9,6 +9,7 @@ import pytest
 
 from action_server.errors import ResponseError
 from action_server.flows.player.responses import choose_variation, message_from_action, render_variation
+from action_server.flows.player.trace import BotMessage
 from action_server.project.domain import Response, SlotConstraint, Variation
 from action_server.project.flows import Condition
 from action_server.project.places import Problems
@@ -227,3 +228,14 @@ def test_a_variation_is_chosen_as_by_the_engine(row: Row) -> None:
 
     assert chosen is not None
     assert chosen.text == row.engine
+
+
+def test_what_the_domain_has_replaces_what_an_action_sends_beside_a_response() -> None:
+    """What only one of them has stays (rasa-pro 3.21.0, read)."""
+    sent = {"response": "utter_x", "sound": "action", "light": "action"}
+    made = BotMessage(text="Hi", metadata={"sound": "domain", "id": "a"})
+
+    message = message_from_action(sent, "action_x", lambda name, values: made)
+
+    assert message is not None
+    assert message.metadata == {"sound": "domain", "id": "a", "light": "action"}

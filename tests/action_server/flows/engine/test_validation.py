@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.action_server.flows.engine.projects import CONFIG, branch, flow, refusals
+from tests.action_server.flows.engine.projects import branch, flow, refusals
 from tests.action_server.flows.engine.rows import Row, each
 
 # Flows, one in a line; whether an engine takes them.
@@ -303,46 +303,6 @@ DOMAINS = [
         True,
     ),
 ]
-_ROUTER = "{name: LLMBasedRouter, calm_entry: {sticky: a}, nlu_entry: {sticky: b, non_sticky: c}}"
-_ROUTE = "slots: {route_session_to_calm: {type: bool, mappings: [{type: controlled}]}}"
-_GROUP = "{id: a, models: [{provider: self-hosted, model: a}]}"
-_MCP = "mcp_servers: [{{name: a, url: 'http://a/mcp', type: http, meta_map: {{from_slots: [{{slot: {}, to: b}}]}}}}]"
-
-
-def _with(*components: str) -> str:
-    """Return the settings with more components in their pipeline, in front."""
-    return CONFIG.replace("pipeline: [", f"pipeline: [{', '.join(components)}, ")
-
-
-REPHRASED = "responses: {utter_x: [{text: a, metadata: {rephrase: true}}]}"
-# A file of settings, a domain over the one above; whether an engine takes them.
-SETTINGS = [
-    Row("a text that is rephrased", ("endpoints.yml", "nlg: {type: rephrase}", REPHRASED), True),
-    Row("a rephraser of the project's own", ("endpoints.yml", "nlg: {type: own.Rephraser}", REPHRASED), True),
-    Row("nobody rephrases", ("endpoints.yml", "action_endpoint: {url: 'http://a/webhook'}", REPHRASED), False),
-    Row("somebody else speaks", ("endpoints.yml", "nlg: {type: response}", REPHRASED), False),
-    Row("a language that is an additional one", ("config.yml", f"{CONFIG}additional_languages: [en]\n", ""), False),
-    Row("another language", ("config.yml", f"{CONFIG}additional_languages: [de, pt-BR, x-en-formal]\n", ""), True),
-    Row("a language in words", ("config.yml", f"{CONFIG}additional_languages: [german]\n", ""), False),
-    Row("a country in small letters", ("config.yml", f"{CONFIG}additional_languages: [en-us]\n", ""), False),
-    Row("no language", ("config.yml", CONFIG.replace("language: en\n", ""), ""), False),
-    Row("two command generators", ("config.yml", _with("{name: SearchReadyLLMCommandGenerator}"), ""), False),
-    Row("a router without its slot", ("config.yml", _with(_ROUTER), ""), False),
-    Row("a router with its slot", ("config.yml", _with(_ROUTER), _ROUTE), True),
-    Row("the slot without a router", ("config.yml", CONFIG, _ROUTE), False),
-    Row("two routers", ("config.yml", _with(_ROUTER, _ROUTER.replace("LLM", "Intent")), _ROUTE), False),
-    Row("a router that does not say where", ("config.yml", _with("{name: LLMBasedRouter}"), _ROUTE), False),
-    Row("a prompt that is not there", ("config.yml", _with("{name: A, prompt_template: a.jinja2}"), ""), False),
-    Row(
-        "a prompt that is no template", ("config.yml", _with("{name: A, prompt_template: data/bad.jinja2}"), ""), False
-    ),
-    Row("a prompt", ("config.yml", _with("{name: A, prompt_template: data/good.jinja2}"), ""), True),
-    Row("two model groups of one id", ("endpoints.yml", f"model_groups: [{_GROUP}, {_GROUP}]", ""), False),
-    Row("several models without a router", ("endpoints.yml", "model_groups: [{id: a, models: [{}, {}]}]", ""), False),
-    Row("one model", ("endpoints.yml", f"model_groups: [{_GROUP}]", ""), True),
-    Row("a meta_map of a slot", ("endpoints.yml", _MCP.format("word"), ""), True),
-    Row("a meta_map of no slot", ("endpoints.yml", _MCP.format("nobody"), ""), False),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -374,13 +334,3 @@ def test_rejections_are_refused_where_the_engine_refuses_them(row: Row, tmp_path
 def test_domains_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
     """Slots with mappings and bounds, responses with buttons and conditions."""
     assert (refusals(tmp_path, [flow("{collect: kind}")], row.given) == []) is row.engine
-
-
-@each(SETTINGS)
-def test_settings_are_refused_where_the_engine_refuses_them(row: Row, tmp_path: Path) -> None:
-    """They have to go with the domain, and with each other."""
-    file, text, more = row.given
-    files = {file: text, "data/bad.jinja2": "{% if %}", "data/good.jinja2": "{% if a %}b{% endif %}"}
-    found = refusals(tmp_path, [flow("{collect: kind}")], more, extra=files)
-
-    assert (found == []) is row.engine

@@ -52,6 +52,7 @@ VALUES = [
     Row("another category", (COLOURS, "green"), REFUSED),
     Row("one value of a list", ({"type": "list"}, "a"), ["a"]),
     Row("a list", ({"type": "list"}, ["a", "b"]), ["a", "b"]),
+    Row("what is nothing stays so in a list", ({"type": "list"}, 0), 0),
     Row("a text", ({"type": "text"}, " Ann "), " Ann "),
     Row("a number in a text slot", ({"type": "text"}, 5), "5"),
     Row("anything", ({"type": "any"}, {"a": 1}), {"a": 1}),

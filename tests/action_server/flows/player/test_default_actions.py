@@ -97,7 +97,8 @@ async def test_a_restart() -> None:
 
     turn = await chat.say("/restart")
 
-    assert turn.texts == ["Anew."]
+    # A session begins again, with the project's own action.
+    assert turn.texts == ["Anew.", "Session of None"]
     assert chat.slots["name"] is None
     assert chat.stack == []
 

@@ -95,3 +95,18 @@ def test_a_question_of_a_pattern_sees_the_pattern_s_context() -> None:
     asking = Stack([Frame("0", "book"), collect]).context_of(collect)
     assert (asking["flow_id"], asking["collect"]) == ("book", "more")
     assert Stack().context_of(None) == {}
+
+
+def test_a_pattern_below_a_flow_waits_for_no_answer() -> None:
+    """What it asked is not what the user answers (rasa-pro 3.21.0, read)."""
+    asking = Frame("A", "pattern_completed", kind="pattern_completed")
+
+    assert Stack([asking]).open_pattern("pattern_completed") is asking
+    assert Stack([asking, Frame("B", "flow")]).open_pattern("pattern_completed") is None
+
+
+def test_what_a_flow_links_to_belongs_to_it() -> None:
+    """Up to the next flow that somebody started (rasa-pro 3.21.0, read)."""
+    first, linked, other = Frame("A", "a"), Frame("B", "b", frame_type="link"), Frame("C", "c", frame_type="interrupt")
+
+    assert Stack([first, linked, other]).standalone_group("a") == [first, linked]

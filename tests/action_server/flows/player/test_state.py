@@ -87,7 +87,7 @@ async def test_a_form_is_entered_and_left() -> None:
 async def test_everything_starts_anew() -> None:
     chat, turn = await run_event("restart_all")
 
-    assert turn.texts[-1] == "Anew."
+    assert turn.texts[-2:] == ["Anew.", "Session of None"]
     assert chat.stack == []
 
 
