@@ -203,6 +203,7 @@ WRONG: list[tuple[str, object, int, int]] = [
     ("a method nobody knows", {**REQUEST, "method": "secret/method"}, 200, -32601),
     ("resources", {**REQUEST, "method": "resources/list"}, 200, -32601),
     ("a tool nobody knows", {**REQUEST, "method": "tools/call", "params": {"name": "secret_tool"}}, 200, -32602),
+    ("a tool with two names", {**REQUEST, "method": "tools/call", "params": {"name": ["x"]}}, 200, -32602),
     ("a tool without a name", {**REQUEST, "method": "tools/call", "params": {}}, 200, -32602),
     (
         "arguments that are a list",
