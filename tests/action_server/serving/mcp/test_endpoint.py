@@ -243,6 +243,13 @@ async def test_an_answer_has_the_id_of_its_request(tools: ToolServer, identifier
     assert (status, answer["id"]) == (200, identifier)
 
 
+async def test_a_batch_is_told_what_to_send_instead(tools: ToolServer) -> None:
+    """Clients of 2025-03-26 may still send one."""
+    _, answer = await tools.post([{**REQUEST, "method": "ping"}])
+
+    assert answer["error"]["message"] == "the body is a batch; send one message in a request"
+
+
 NO_DIFFERENCE: list[tuple[str, dict[str, Any], set[str]]] = [
     ("a page that is none", {"method": "tools/list", "params": {"cursor": None}}, {"tools"}),
     ("no page", {"method": "tools/list", "params": {"cursor": ""}}, {"tools"}),
