@@ -157,12 +157,13 @@ UNSAYABLE: list[tuple[Any, str]] = [
     ({"anyOf": [{"items": {"items": {}}}, A_TEXT]}, "one of several"),
     ({"$ref": "other.json#/$defs/Told"}, "not in the schema"),
     ({"$ref": "#"}, "contains itself"),
+    (["type", "string"], "schema that is none"),
     ({"properties": {"p": {"items": {"not": {}}}}}, r"'wish\.p\.items' of the tool 'tool'"),
 ]
 
 
 @pytest.mark.parametrize(("found", "said"), UNSAYABLE)
-def test_two_things_that_both_count_are_not_taken_for_one_of_them(found: dict[str, Any], said: str) -> None:
+def test_two_things_that_both_count_are_not_taken_for_one_of_them(found: Any, said: str) -> None:
     """Which the other one would be lost with."""
     with pytest.raises(RegistrationError, match=said):
         description_of(found)

@@ -238,6 +238,9 @@ def test_a_call_may_take_as_long_as_the_least_of_its_limits(
     [tool] = make_offer(registry, settings, OptionsTable(ActionOptions(timeout=own), {})).tools.values()
 
     assert tool.patience == seconds
+    settings = settings.model_copy(update={"tools": {"action_*": ToolOptions(timeout=40)}})
+    [tool] = make_offer(registry, settings, OptionsTable(ActionOptions(timeout=own), {})).tools.values()
+    assert tool.patience == min(40, own or 40)
 
 
 class Parameters(BaseModel):
