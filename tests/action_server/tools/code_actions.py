@@ -147,7 +147,7 @@ class Tree(BaseModel):
 
 
 class Rooms(Slots):
-    room: Room | None = None
+    room: Room
     tree: Tree | None = None
 
 

@@ -143,7 +143,7 @@ def test_the_root_of_a_schema_is_an_object_with_properties_and_nothing_else() ->
 def test_two_tools_of_one_name_do_not_start() -> None:
     """Clients would call one of them for the other."""
     with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
-        offer(action("book now"), action("book.now"))
+        offer(action("book.now"), action("book now"))
 
 
 def test_two_slots_that_would_be_one_argument_do_not_start() -> None:
