@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -205,10 +206,8 @@ def _properties_of_slots(cls: Model) -> list[Property]:
         return []
     found: list[Property] = []
     for name, part in schema.get("properties", {}).items():
-        try:
+        with suppress(RegistrationError):
             found += properties_of({**schema, "properties": {name: part}}, "", "")
-        except RegistrationError:
-            found.append(Property(name, Shape(), "", is_required=False))
     return found
 
 

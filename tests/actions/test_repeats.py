@@ -175,6 +175,21 @@ async def test_who_asks_for_the_first_one_again_means_the_next_one(
     assert await desk.upcoming("c") == []
 
 
+async def test_a_tool_that_is_asked_for_the_first_one_minutes_later_means_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """Nothing tells when that was said; a repeat by a client or a model comes sooner."""
+    await book(desk)
+    await book(desk, "Thursday at 9")
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the first one"}
+
+    for _ in range(2):
+        await play(registry, ActionCancelAppointment(), **slots)
+        clock.now += timedelta(minutes=2, seconds=1)
+
+    assert await desk.upcoming("c") == []
+
+
 async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(
     registry: svcs.Registry, desk: BookingDesk
 ) -> None:

@@ -40,12 +40,12 @@ class Origins:
 
     def _find_host(self, host: str) -> bool:
         name = _name_of(f"//{host}")
-        return _EVERYBODY in self._hosts or host.lower() in self._hosts or name in self._hosts or _is_own(name)
+        return _EVERYBODY in self._hosts or host.lower() in self._hosts or name in self._hosts or not is_public(name)
 
     def _find_origin(self, origin: str) -> bool:
         if _EVERYBODY in self._origins or origin.rstrip("/").lower() in self._origins:
             return True
-        return origin.lower().startswith(("http://", "https://")) and _is_own(_name_of(origin))
+        return origin.lower().startswith(("http://", "https://")) and not is_public(_name_of(origin))
 
 
 def _name_of(url: str) -> str:
@@ -53,7 +53,3 @@ def _name_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _is_own(name: str) -> bool:
-    return bool(name) and not is_public(name)

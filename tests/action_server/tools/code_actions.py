@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import Enum
 from functools import wraps
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from rasa_sdk import Action
 from rasa_sdk.events import SlotSet
 
@@ -132,4 +134,34 @@ class ActionAsksWhole(Action):
 
     def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
         dispatcher.utter_message(text=Wish.read(tracker).whole())
+        return []
+
+
+class Room(Enum):
+    HALL = "hall"
+    BAR = "bar"
+
+
+class Tree(BaseModel):
+    children: list[Tree] = []
+
+
+class Rooms(Slots):
+    room: Room
+    tree: Tree | None = None
+
+
+class Checks(Slots):
+    check: Callable[[], int] | None = None
+
+
+class ActionReadsWhatCannotBeSaid(Action):
+    """Read slots of which one has no schema that a client would take, and a class that has none at all."""
+
+    def name(self) -> str:
+        return "action_unsaid"
+
+    def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[Any]:
+        found, checks = Rooms.read(tracker), Checks.read(tracker)
+        dispatcher.utter_message(text=f"{found.room} {found.tree} {checks.check}")
         return []

@@ -19,6 +19,7 @@ ITEMS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"prefixItems": [{"type": "integer"}] * 2, "maxItems": 2}, "A list. Each item: a whole number. At most 2 items."),
     ({"prefixItems": [{"type": "integer"}]}, "or a list. Item 1: a whole number."),
+    ({"anyOf": [{"type": "array"}, NULL], "prefixItems": [{"type": "boolean"}]}, "Item 1: true or false."),
     ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "Each item: a text. Each item once."),
     ({"type": "array", "items": {"type": "string"}, "uniqueItems": False}, "Each item: a text."),
     ({"type": "array", "minItems": 2, "maxItems": 3}, "or a list. At least 2 items. At most 3 items."),
@@ -57,6 +58,19 @@ PLACES: list[tuple[Any, str]] = [
     ({"anyOf": [WHOLE, NULL], "minimum": 1}, "A whole number, at least 1."),
     ({"type": "string", "anyOf": [{"minLength": 2}, NULL]}, "A text. At least 2 characters."),
     ({"anyOf": [{"type": "array"}, NULL], "items": WHOLE}, "A list. Each item: a whole number."),
+    ({"anyOf": [WHOLE, NULL], "maximum": 9}, "A whole number, at most 9."),
+    ({"anyOf": [WHOLE, NULL], "type": ["integer", "string"]}, "A whole number."),
+    ({"minimum": 3}, "A text, a number, true or false, or a list. At least 3."),
+    ({"enum": ["a"], "anyOf": [{"title": "A", **A_TEXT}]}, "One of: a."),
+    ({"$ref": "#/$defs/Told", "minLength": 1}, "Told in a definition. A text. At least 1 characters."),
+    (
+        {"type": ["object", "null"], "additionalProperties": WHOLE, "propertyNames": {"pattern": "^k"}},
+        "A text that holds a JSON object. Each key: a text. Each key: matches the pattern ^k. Each value: a whole",
+    ),
+    (
+        {"anyOf": [{"anyOf": [{"exclusiveMinimum": 1, **WHOLE}, A_TEXT]}, {"type": "boolean"}]},
+        "A whole number (more than 1), a text or true or false.",
+    ),
     ({"enum": ["a", "b"], "anyOf": [A_TEXT, NULL]}, "One of: a, b."),
     ({"const": "a", "oneOf": [A_TEXT, NULL]}, "One of: a."),
     ({"enum": [1, 2], "minimum": 1, "maximum": 2}, "One of: 1, 2. At least 1. At most 2."),
@@ -134,6 +148,7 @@ UNSAYABLE: list[tuple[Any, str]] = [
     ({"anyOf": [A_TEXT], "oneOf": [A_TEXT]}, "anyOf or oneOf"),
     ({"anyOf": True}, "anyOf or oneOf"),
     ({"enum": ["a"], "anyOf": [{"minLength": 1}]}, "values beside"),
+    ({"const": "a", "anyOf": [{"minLength": 1}]}, "values beside"),
     ({"$ref": "#/$defs/Told", "minLength": 2}, "two of 'minLength'"),
     ({"allOf": [{"properties": {"p": WHOLE}}], "properties": {"q": WHOLE}}, "two of 'properties'"),
     ({"minimum": 2, "anyOf": [{"minimum": 1, **WHOLE}]}, "two of 'minimum'"),
@@ -142,12 +157,13 @@ UNSAYABLE: list[tuple[Any, str]] = [
     ({"anyOf": [{"items": {"items": {}}}, A_TEXT]}, "one of several"),
     ({"$ref": "other.json#/$defs/Told"}, "not in the schema"),
     ({"$ref": "#"}, "contains itself"),
+    (["type", "string"], "schema that is none"),
     ({"properties": {"p": {"items": {"not": {}}}}}, r"'wish\.p\.items' of the tool 'tool'"),
 ]
 
 
 @pytest.mark.parametrize(("found", "said"), UNSAYABLE)
-def test_two_things_that_both_count_are_not_taken_for_one_of_them(found: dict[str, Any], said: str) -> None:
+def test_two_things_that_both_count_are_not_taken_for_one_of_them(found: Any, said: str) -> None:
     """Which the other one would be lost with."""
     with pytest.raises(RegistrationError, match=said):
         description_of(found)
@@ -170,9 +186,10 @@ def test_objects_nest_to_a_depth(most: int, by_name: bool) -> None:
         properties_of(nested(most + 1, by_name=by_name), "tool", "here")
 
 
-def test_only_what_is_there_is_required_within() -> None:
+@pytest.mark.parametrize("kind", ["object", ["object", "null"]])
+def test_only_what_is_there_is_required_within(kind: str | list[str]) -> None:
     """A name without a property would be asked for in vain."""
-    found = {"type": "object", "properties": {"p": {"type": "string"}}, "required": ["p", "q"]}
+    found = {"type": kind, "properties": {"p": {"type": "string"}}, "required": ["p", "q"]}
 
     [prop] = properties_of({"properties": {"wish": found}}, "tool", "here")
 

@@ -103,6 +103,22 @@ async def test_one_person_is_one_however_the_name_is_written(sent: Any, given: A
     assert call.sender_id == conversation
 
 
+HISTORY = "events latest_message stack active_loop latest_action_name followup_action user_id"
+
+
+@pytest.mark.parametrize("name", HISTORY.split())
+def test_what_no_tools_call_has_is_noted_when_it_is_read(name: str) -> None:
+    """Not before: each tracker holds it, empty. What is set is there as on every tracker."""
+    call = ToolCall("action_a", "c-1", {})
+    tracker = ToolTracker.of(call)
+    assert (call.missed, tracker.sender_id) == (set(), "c-1")
+
+    assert not getattr(tracker, name)
+    assert call.missed == {name}
+    setattr(tracker, name, "x")
+    assert getattr(tracker, name) == "x"
+
+
 @pytest.mark.parametrize("ask", [lambda call: ToolTracker.of(call).sender_id, lambda call: call.ask_for_conversation()])
 def test_an_action_that_asks_in_vain_goes_no_further(ask: Callable[[ToolCall], object]) -> None:
     """It would do its work for somebody whom it does not know."""

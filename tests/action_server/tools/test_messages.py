@@ -123,3 +123,22 @@ def test_without_the_extra_what_needs_it_is_not_said_wrong(monkeypatch: pytest.M
 
     assert said({"text": "usual"}, {"text": "special", "condition": "slots.n == 5"}) == "usual"
     assert said({"text": "{{ name }}", "metadata": {"template": "jinja"}}) == "{{ name }}"
+
+
+def test_what_is_empty_or_no_text_is_not_said() -> None:
+    """It would leave a line that says nothing."""
+    assert text_of_messages([{"text": ""}, {"text": "a"}, {"image": "x"}, {"text": 5}, {"text": "b"}]) == "a\nb"
+
+
+def test_a_template_is_a_response_of_its_old_name() -> None:
+    """As in rasa-sdk."""
+    domain = {"responses": {"utter_x": [{"text": "x"}]}}
+
+    assert messages_of([{"template": "utter_x"}], domain, {}) == [{"text": "x"}]
+
+
+def test_a_variation_whose_condition_does_not_hold_is_never_said() -> None:
+    """Also where there is no other one."""
+    domain = {"responses": {"utter_x": [{"text": "x", "condition": "slots.n == 5"}]}}
+
+    assert messages_of([{"response": "utter_x"}], domain, {"n": 4}) == [{"response": "utter_x"}]

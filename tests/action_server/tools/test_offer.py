@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,8 @@ from action_server.runtime.registry import Registry
 from action_server.runtime.tool_options import McpSettings, ToolOptions
 from action_server.tools.names import answer_key, argument_name, tool_name
 from action_server.tools.offer import encode_listing, make_offer
-from tests.action_server.tools.code_actions import ActionReads, ActionTyped
+from action_server.tools.shapes import Shape
+from tests.action_server.tools.code_actions import ActionReads, ActionReadsWhatCannotBeSaid, ActionTyped
 from tests.action_server.tools.offers import action, offer
 
 
@@ -88,8 +90,9 @@ def test_a_plain_name_says_more_than_a_pattern_wherever_it_stands() -> None:
 
 def test_the_domain_says_what_authors_leave_open() -> None:
     """Descriptions of arguments and of slots in the answer, and the type of what may be anything."""
-    slots = {"day": {"type": "bool", "description": "Which day"}, "done": {"type": "bool", "description": "If done"}}
-    options = ToolOptions(arguments={"properties": {"day": {}, "hour": {}}}, sets=("done", "other"))
+    slots = {name: {"type": "bool", "description": f"Which {name}"} for name in ("day", "done", "guest")}
+    guest = {"anyOf": [{"description": "Who"}, {"type": "null"}]}
+    options = ToolOptions(arguments={"properties": {"day": {}, "hour": {}, "guest": guest}}, sets=("done", "other"))
     settings = McpSettings(actions=("*",), tools={"*": options})
 
     [tool] = offer(action("action_x"), settings=settings, domain={"slots": slots}).tools.values()
@@ -98,7 +101,11 @@ def test_the_domain_says_what_authors_leave_open() -> None:
         "anyOf": [{"type": "boolean"}, {"type": "null"}],
         "description": "Which day. True or false. Null if unknown.",
     }
-    assert tool.output_schema["properties"]["done"] == {"description": "If done"}
+    assert tool.input_schema["properties"]["guest"] == {
+        "anyOf": [{"type": "boolean"}, {"type": "null"}],
+        "description": "Who. True or false. Null if unknown.",
+    }
+    assert tool.output_schema["properties"]["done"] == {"description": "Which done"}
 
 
 def test_a_tool_that_runs_once_may_be_asked_again() -> None:
@@ -136,7 +143,7 @@ def test_the_root_of_a_schema_is_an_object_with_properties_and_nothing_else() ->
 def test_two_tools_of_one_name_do_not_start() -> None:
     """Clients would call one of them for the other."""
     with pytest.raises(SettingsError, match=r"'book now' and 'book\.now'"):
-        offer(action("book now"), action("book.now"))
+        offer(action("book.now"), action("book now"))
 
 
 def test_two_slots_that_would_be_one_argument_do_not_start() -> None:
@@ -231,6 +238,9 @@ def test_a_call_may_take_as_long_as_the_least_of_its_limits(
     [tool] = make_offer(registry, settings, OptionsTable(ActionOptions(timeout=own), {})).tools.values()
 
     assert tool.patience == seconds
+    settings = settings.model_copy(update={"tools": {"action_*": ToolOptions(timeout=40)}})
+    [tool] = make_offer(registry, settings, OptionsTable(ActionOptions(timeout=own), {})).tools.values()
+    assert tool.patience == min(40, own or 40)
 
 
 class Parameters(BaseModel):
@@ -291,7 +301,8 @@ def test_a_typed_function_brings_its_models() -> None:
 
 def test_the_domain_types_what_the_code_reads() -> None:
     """What a class of slots says counts more."""
-    domain = {"slots": {"city": {"type": "categorical", "values": ["Ulm", True]}, "kind": {"type": "bool"}}}
+    cities = {"type": "categorical", "values": ["Ulm", True], "description": "Where"}
+    domain = {"slots": {"city": cities, "kind": {"type": "bool"}}}
 
     found = offer(ActionReads, ActionTyped, domain=domain).tools
 
@@ -299,6 +310,7 @@ def test_the_domain_types_what_the_code_reads() -> None:
     kind = found["action_typed"].input_schema["properties"]["kind"]
     size = found["action_typed"].input_schema["properties"]["party-size"]
     assert city["anyOf"][0] == {"type": "string", "enum": ["Ulm", "true"]}
+    assert city["description"] == "Where. One of: Ulm, true. Null if unknown."
     assert kind["anyOf"][0] == {"type": "string", "enum": ["in", "out"]}
     assert size["description"].startswith("How many come. A whole number.")
 
@@ -308,6 +320,29 @@ def test_the_list_is_the_same_from_start_to_start() -> None:
     first, second = offer(ActionReads, ActionTyped), offer(ActionTyped, ActionReads)
 
     assert encode_listing(first) == encode_listing(second)
+
+
+def test_the_list_is_compact_json_in_utf_8() -> None:
+    """Half a character, which no client could read, is none."""
+    arguments = {"properties": {"day": {"type": "boolean", "description": "Über \ud83d"}}}
+    settings = McpSettings(actions=("*",), tools={"*": ToolOptions(arguments=arguments)})
+
+    found = encode_listing(offer(action("action_x"), settings=settings))
+
+    [tool] = json.loads(found)
+    assert tool["inputSchema"]["properties"]["day"]["description"].startswith("Über ?.")
+    assert found.decode() == json.dumps([tool], ensure_ascii=False, separators=(",", ":"))
+
+
+def test_what_cannot_be_said_of_a_slot_that_code_reads_is_left_open() -> None:
+    """Nobody wrote its class for a tool; the others keep their types, and the domain may know more."""
+    domain = {"slots": {"check": {"type": "bool", "description": "Whether"}}}
+
+    [tool] = offer(ActionReadsWhatCannotBeSaid, domain=domain).tools.values()
+
+    assert [a.shape for a in tool.arguments] == [Shape("categorical", ("hall", "bar")), Shape(), Shape("bool")]
+    assert [a.description for a in tool.arguments] == ["", "", "Whether"]
+    assert "required" not in tool.input_schema
 
 
 def test_names_fit_every_client() -> None:

@@ -181,6 +181,7 @@ async def test_an_argument_stands_for_the_conversation_where_a_client_sends_none
         by_number, by_fraction = [structure(await tools.call("action_who", patient=n)) for n in (491, 491.0)]
 
     assert list(tool["inputSchema"]["properties"]) == ["patient"]
+    assert "Who this is for: always the same" in tool["inputSchema"]["properties"]["patient"]["description"]
     assert (by_argument["text"], by_meta["text"]) == ("you are patient:c-1", "you are c-1")
     assert by_none["error"] == "patient is missing: it says who this is for"
     assert by_number["text"] == by_fraction["text"] == "you are patient:491"

@@ -203,6 +203,7 @@ WRONG: list[tuple[str, object, int, int]] = [
     ("a method nobody knows", {**REQUEST, "method": "secret/method"}, 200, -32601),
     ("resources", {**REQUEST, "method": "resources/list"}, 200, -32601),
     ("a tool nobody knows", {**REQUEST, "method": "tools/call", "params": {"name": "secret_tool"}}, 200, -32602),
+    ("a tool with two names", {**REQUEST, "method": "tools/call", "params": {"name": ["x"]}}, 200, -32602),
     ("a tool without a name", {**REQUEST, "method": "tools/call", "params": {}}, 200, -32602),
     (
         "arguments that are a list",
@@ -240,6 +241,13 @@ async def test_an_answer_has_the_id_of_its_request(tools: ToolServer, identifier
     status, answer = await tools.post({"jsonrpc": "2.0", "id": identifier, "method": method})
 
     assert (status, answer["id"]) == (200, identifier)
+
+
+async def test_a_batch_is_told_what_to_send_instead(tools: ToolServer) -> None:
+    """Clients of 2025-03-26 may still send one."""
+    _, answer = await tools.post([{**REQUEST, "method": "ping"}])
+
+    assert answer["error"]["message"] == "the body is a batch; send one message in a request"
 
 
 NO_DIFFERENCE: list[tuple[str, dict[str, Any], set[str]]] = [

@@ -10,7 +10,7 @@ from action_server.security.auth import AuthSettings
 from action_server.serving.mcp.origins import Origins
 from tests.action_server.serving.mcp.tool_server import tool_server
 
-NAMED = McpSettings(allowed_hosts=("actions.clinic", "10.0.0.7:8080"), allowed_origins=("https://desk.clinic/",))
+NAMED = McpSettings(allowed_hosts=("Actions.clinic", "10.0.0.7:8080"), allowed_origins=("https://Desk.clinic/",))
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 CASES: list[tuple[str, dict[str, str], bool, bool]] = [
@@ -28,6 +28,7 @@ CASES: list[tuple[str, dict[str, str], bool, bool]] = [
     ("a page of this machine", {"Host": "localhost", "Origin": "http://localhost:6274"}, True, True),
     ("a page of the settings", {"Host": "localhost", "Origin": "https://desk.clinic"}, True, True),
     ("a page of anybody", {"Host": "localhost", "Origin": "http://evil.example"}, False, False),
+    ("a page of the settings in capitals", {"Host": "localhost", "Origin": "https://DESK.clinic/"}, True, True),
     ("a page of the settings without TLS", {"Host": "localhost", "Origin": "http://desk.clinic"}, False, False),
     ("a page from a file", {"Host": "localhost", "Origin": "null"}, False, False),
     ("an extension", {"Host": "localhost", "Origin": "chrome-extension://localhost"}, False, False),
