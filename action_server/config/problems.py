@@ -90,11 +90,14 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         )
         problem += " (--max-request-bytes, --max-bytes-in-flight): such a body would never be taken"
         raise SettingsError(origins.get(name, name), problem)
-    if settings.database and "://" not in settings.database and Path(settings.database).is_dir():
+    _refuse_wrong_database(settings.database or "", origins, has_password=bool(settings.database_password))
+
+
+def _refuse_wrong_database(database: str, origins: Mapping[str, str], *, has_password: bool) -> None:
+    if database and "://" not in database and Path(database).is_dir():
         # Opened where an action runs once: without one nobody would hear of it.
-        problem = f"{settings.database} is a folder: name a file in it"
-        raise SettingsError(origins.get("database", "database"), problem)
-    problem = _problem_of_password(settings.database or "") if settings.database_password else ""
+        raise SettingsError(origins.get("database", "database"), f"{database} is a folder: name a file in it")
+    problem = _problem_of_password(database) if has_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
 
