@@ -125,3 +125,5 @@ def show_report(console: Console, report: Report) -> None:
             print_line(console, f"        {requirement.id}: {who}{violation.problem}", indent=10)
     broken = len({violation.requirement for violation in report.violations})
     print_line(console, f"{broken} of {len(report.checked)} requirements broken; {len(report.called)} actions called")
+    if not report.called:
+        print_line(console, "no action was called: the server lists none; name one with --only NAME")

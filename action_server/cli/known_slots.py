@@ -27,12 +27,12 @@ def refuse_unknown_slots(slots: Iterable[str], domain: Mapping[str, Any] | None)
     Raises:
         SettingsError: names the slot, and the one that may have been meant.
     """
-    known = _slots_of(domain) if domain is not None else _slots_of_the_project()
+    own, of_all = _slots_of(domain) if domain is not None else _slots_of_the_project()
     for name in slots:
-        if known and name not in known:
-            hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(known)[:10])}"
+        if own and name not in own | of_all:
+            hint = did_you_mean(name, own) or f"; it has {', '.join(sorted(own)[:10])}"
             raise SettingsError(f"slot {name!r}", f"is not in the domain{hint}")
-    return bool(known)
+    return bool(own)
 
 
 def refuse_unread_slots(slots: Iterable[str], action: RegisteredAction, *, may_be_read_elsewhere: bool) -> str:
@@ -57,26 +57,27 @@ def refuse_unread_slots(slots: Iterable[str], action: RegisteredAction, *, may_b
     return ""
 
 
-def _slots_of(domain: Mapping[str, Any]) -> set[str]:
+def _slots_of(domain: Mapping[str, Any]) -> tuple[set[str], frozenset[str]]:
+    """Return the slots of a domain, and those of every assistant; as :func:`_slots_of_the_project`."""
     written, forms = domain.get("slots"), domain.get("forms")
     if not isinstance(written, Mapping) or not written:
-        return set()
-    names = {str(name) for name in written} | _ALWAYS
+        return set(), _ALWAYS
+    names = {str(name) for name in written}
     for form in forms.values() if isinstance(forms, Mapping) else ():
         required = form.get("required_slots") if isinstance(form, Mapping) else None
         names |= {str(name) for name in required} if isinstance(required, (list, dict)) else set()
-    return names
+    return names, _ALWAYS
 
 
-def _slots_of_the_project() -> set[str]:
+def _slots_of_the_project() -> tuple[set[str], frozenset[str]]:
     if not any((folder / name).exists() for folder in _FOLDERS for name in _DOMAINS):
-        return set()
+        return set(), _ALWAYS
     from action_server.project.domain import BUILT_IN_SLOTS
     from action_server.project.location import locate_project
     from action_server.project.project_reader import read_project
 
     folder = locate_project(Path())
     if folder is None:
-        return set()
-    read = read_project(folder).domain.slots
-    return {*read, *BUILT_IN_SLOTS, *_ALWAYS} if set(read) - set(BUILT_IN_SLOTS) else set()
+        return set(), _ALWAYS
+    domain = read_project(folder).domain
+    return set(domain.own_slots), frozenset({*domain.slots, *BUILT_IN_SLOTS, *_ALWAYS})

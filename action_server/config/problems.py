@@ -90,7 +90,14 @@ def refuse_incomplete(settings: Checked, origins: Mapping[str, str]) -> None:
         )
         problem += " (--max-request-bytes, --max-bytes-in-flight): such a body would never be taken"
         raise SettingsError(origins.get(name, name), problem)
-    problem = _problem_of_password(settings.database or "") if settings.database_password else ""
+    _refuse_wrong_database(settings.database or "", origins, has_password=bool(settings.database_password))
+
+
+def _refuse_wrong_database(database: str, origins: Mapping[str, str], *, has_password: bool) -> None:
+    if database and "://" not in database and Path(database).is_dir():
+        # Opened where an action runs once: without one nobody would hear of it.
+        raise SettingsError(origins.get("database", "database"), f"{database} is a folder: name a file in it")
+    problem = _problem_of_password(database) if has_password else ""
     if problem:
         raise SettingsError(origins.get("database_password", "database_password"), problem)
 

@@ -187,6 +187,11 @@ class Domain(Frozen):
     session: SessionConfig = SessionConfig()
     raw: Mapping[str, Any] = {}
 
+    @property
+    def own_slots(self) -> dict[str, Slot]:
+        """Return the slots that the author wrote, by name: without those of every assistant."""
+        return {n: slot for n, slot in self.slots.items() if not (slot.is_default or n in BUILT_IN_SLOTS)}
+
     def lists(self, action: str) -> bool:
         """Tell whether an action is listed, as an action of its own or as a form."""
         return action in self.actions or action in self.forms

@@ -7,7 +7,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from action_server.project.domain import BUILT_IN_SLOTS, Domain, Slot
+from action_server.project.domain import Domain, Slot
 
 # What tells a module of this kind from one that somebody wrote.
 MADE_BY = "Made by `action-server types`"
@@ -32,7 +32,7 @@ _LONGEST = 110
 
 def typed_slots(domain: Domain) -> str:
     """Return the text of the module."""
-    slots = [slot for name, slot in sorted(domain.slots.items()) if not (slot.is_default or name in BUILT_IN_SLOTS)]
+    slots = [slot for _, slot in sorted(domain.own_slots.items())]
     names = _literal((slot.name for slot in slots), "SlotName = ") if slots else "SlotName = str"
     fields = list(_fields(slots)) or ["    pass"]
     text = f"{_HEAD}{names}\n\n\nclass DomainSlots(Slots):\n"

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
 
 # What rasa-sdk calls itself, so that dashboards find the action server where it was.
 DEFAULT_SERVICE_NAME = "rasa_sdk"
+
+# Of OTLP's exporter, and of gRPC's own names.
+_SCHEMES = frozenset({"http", "https", "grpc", "grpcs", "dns", "unix", "ipv4", "ipv6", "passthrough"})
 
 Transfer = Literal["grpc", "http/protobuf", "console"]
 
@@ -47,6 +50,15 @@ class _Jaeger(_Block):
     username: str | None = None
     password: SecretStr | None = None
 
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        if "/" in value:
+            raise ValueError(
+                "must be a host alone, such as localhost: spans would go nowhere, and nothing would say so"
+            )
+        return value
+
     @model_validator(mode="after")
     def _has_a_whole_credential(self) -> _Jaeger:
         # With one of them spans would be sent without any.
@@ -67,6 +79,14 @@ class _Otlp(_Block):
     endpoint: str = Field(min_length=1)
     insecure: bool | None = None
     root_certificates: str | None = None
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        scheme, separator, rest = value.partition("://")
+        if separator and (scheme.lower() not in _SCHEMES or not rest):
+            raise ValueError("must be the collector's address, such as localhost:4317 or https://collector:4317")
+        return value
 
     def collector(self) -> Collector:
         root = Path(self.root_certificates).read_bytes() if self.root_certificates and not self.insecure else None

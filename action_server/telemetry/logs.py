@@ -287,7 +287,7 @@ def _file_handler(path: Path) -> FileLineHandler:
         return FileLineHandler(path)
     except (OSError, ValueError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else "no file can have this name"
-        raise SettingsError("--log-file", f"the file cannot be written: {problem}") from exc
+        raise SettingsError("--log-file", f"{path} cannot be written: {problem}") from exc
 
 
 def _apply_config_file(path: Path) -> None:

@@ -121,7 +121,7 @@ def _of_names(events: list[dict[str, Any]], responses: list[dict[str, Any]], dom
 
 
 def _has_names(domain: Domain) -> bool:
-    return bool(set(domain.slots) - set(BUILT_IN_SLOTS))
+    return bool(domain.own_slots)
 
 
 def _of_faces(events: list[dict[str, Any]], responses: list[dict[str, Any]]) -> Iterator[Violation]:

@@ -10,7 +10,7 @@ from typing import Any
 from action_server.config import settings
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.config.settings import Settings
-from action_server.project.domain import BUILT_IN_SLOTS, Domain
+from action_server.project.domain import Domain
 from action_server.project.location import holds_project, locate_project
 from action_server.project.project_reader import read_project
 from action_server.runtime.loader import prefer
@@ -30,7 +30,7 @@ class TestedProject:
     @property
     def knows_slots(self) -> bool:
         """Whether the domain has slots of its own: then no others can be set."""
-        return bool(set(self.domain.slots) - set(BUILT_IN_SLOTS))
+        return bool(self.domain.own_slots)
 
 
 def find_folder(start: Path, root: Path) -> Path:

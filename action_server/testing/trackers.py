@@ -119,7 +119,7 @@ def refuse_unknown_slots(project: TestedProject, names: Iterable[str]) -> None:
     known |= {slot for form in project.domain.forms.values() for slot in form.required_slots}
     for name in names:
         if project.knows_slots and name not in known:
-            hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(project.domain.slots)[:10])}"
+            hint = did_you_mean(name, known) or f"; it has {', '.join(sorted(project.domain.own_slots)[:10])}"
             raise SettingsError(f"slot {name!r}", f"is not in the domain{hint}")
 
 

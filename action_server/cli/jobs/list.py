@@ -72,7 +72,7 @@ async def _list_jobs(args: argparse.Namespace, environment: Mapping[str, str]) -
 def show_jobs(console: Console, jobs: Sequence[JobShown]) -> None:
     """Print a table of jobs: the first digits of the id, the name, the state, tries, age, and what is to be known."""
     if not jobs:
-        console.print("there is no such job")
+        console.print("there is no such job; --all shows those that are done, too")
         return
     table = make_table("id", "job", "state", "tries", "age", "")
     for one in jobs:

@@ -39,6 +39,16 @@ def test_the_exit_code_tells_whether_all_is_kept(
     assert shown in capsys.readouterr().out
 
 
+def test_that_no_action_was_called_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As of `python -m rasa_sdk` without `--actions`: what is kept then says nothing of the bot."""
+    project(folder, {"actions.py": ""})
+
+    main(["contract", "actions"])
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "no action was called: the server lists none; name one with --only NAME"
+
+
 def test_scripts_get_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the requirements' ids."""
     project(folder, {"actions.py": ACTIONS, "domain.yml": DOMAIN})

@@ -136,7 +136,7 @@ def test_cancel_ends_what_waits_and_tells_what_runs(database: Path, capsys: pyte
 def test_without_a_queue_there_is_nothing_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And no file is made."""
     assert main(["jobs", "list", "--database", str(tmp_path / "none.sqlite3")]) == 0
-    assert capsys.readouterr().out == "there is no such job\n"
+    assert capsys.readouterr().out == "there is no such job; --all shows those that are done, too\n"
     assert list(tmp_path.iterdir()) == []
 
 

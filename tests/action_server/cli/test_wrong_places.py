@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from action_server.cli.command_line import main
+from action_server.testing.tested_project import read_tested_project
 from tests.projects import project
 
 ACTIONS = """
@@ -99,6 +100,20 @@ def test_a_module_of_types_that_is_none_is_not_up_to_date(
     """Also where it is no text at all."""
     assert main(["types", "--check", file]) == 1
     assert capsys.readouterr().out == f"{file} is {state}\n"
+
+
+def test_a_domain_without_slots_of_its_own_refuses_none(bot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the engine has for flows are no list of the author's; where there is one, only it is shown."""
+    (bot / "domain" / "slots.yml").unlink()
+    assert main(["call", "action_greet", "gest=Ann", "--domain", "domain"]) == 2
+    assert "'gest': is not in the domain; it has size" in capsys.readouterr().err
+    assert main(["call", "action_greet", "gest=Ann"]) == 2
+    assert "'gest': is not in the domain; it has size" in capsys.readouterr().err
+
+    project(bot, {"domain/more.yml": "actions: [action_greet]\n"})
+    assert not read_tested_project(bot).knows_slots
+    main(["call", "action_greet", "gest=Ann"])
+    assert "is not in the domain" not in capsys.readouterr().err
 
 
 def test_call_sends_a_domain_in_parts_along(bot: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,7 @@ BAD_ENTRIES = [
     ("services:", "services"),
     ("actions: [actions]", "actions"),
     ("database: mysql://sEcReT@host/name", "database"),
+    ("database: ..", "database"),
 ]
 
 
