@@ -128,6 +128,8 @@ class VariedServer(FhirServer):
     _last: Json | None = None
     _requests: count[int] = field(default_factory=count)
     _met: set[tuple[str, str, bytes]] = field(default_factory=set)
+    # How fresh HealthLake would be asked to be.
+    levels: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)
 
     def put(self, resource: Mapping[str, Any]) -> Json:
@@ -173,6 +175,7 @@ class VariedServer(FhirServer):
         self.clock.now += _REQUEST
         number, path = next(self._requests), request.path.removeprefix(_BASE)
         self.seen.append(f"{request.method} {request.path_qs.removeprefix(_BASE)}")
+        self.levels.add(request.headers.get("x-amz-fhir-history-consistency-level", ""))
         first = await self._is_first(request)
         if self.variant.limited and first:
             return web.json_response({}, status=429, headers={"Retry-After": "0"})
