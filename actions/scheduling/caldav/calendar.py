@@ -113,7 +113,7 @@ class CalDavCalendar:
             busy = self._busy(candidates[0].resource, one, within)
             spans += (self._cells_kept(one.name, span) for span in busy)
             cell = cell_of(one.name)
-            if cell is not None and (busy or not self._claims.has_left(candidates[0].resource, one)):
+            if cell is not None and self._is_held(candidates[0].resource, one, cell, busy):
                 held.add(cell)
         taken = Spans(spans)
         return [
@@ -121,6 +121,10 @@ class CalDavCalendar:
             for slot in candidates
             if not taken.overlap(Span(slot.start, slot.end)) and held.isdisjoint(self._grid.cells_of(slot))
         ]
+
+    def _is_held(self, resource: str, named: StoredObject, cell: datetime, busy: Sequence[Span]) -> bool:
+        at = Span(cell, cell + self._grid.length)
+        return any(span.overlaps(at) for span in busy) or not self._claims.has_left(resource, named)
 
     def _cells_kept(self, name: str, span: Span) -> Span:
         """Return all cells of an event that was written by a host with this grid, though it ends within the last."""
