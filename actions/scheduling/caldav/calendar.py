@@ -18,7 +18,8 @@ event that was there before its own. What stays possible is that somebody writes
 was killed before it looked leaves a tentative event, and whoever settles its booking looks instead.
 
 The look also keeps cells in order that lost their guard: that of another grid, that of a claim that somebody deleted.
-A claim whose event is gone (deleted by hand) no longer counts once it is older than any writer can be.
+A claim whose event is gone (deleted by hand) no longer counts once it is older than any writer can be, and one whose
+event was moved elsewhere at once. An event that people moved keeps its name, so a cell has more than one: see `Claims`.
 """
 
 from __future__ import annotations
