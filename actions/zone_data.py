@@ -14,6 +14,8 @@ from pathlib import Path
 
 import tzdata  # type: ignore[import-untyped]
 
+# Some of the zones, of which any folder of zones has one.
+_USUAL = ("UTC", "Europe", "America")
 _VERSION = re.compile(r"#\s*version\s+(\d{4}[a-z]+)")
 
 
@@ -43,6 +45,8 @@ def find_zone_data(folders: Sequence[str]) -> ZoneData:
             with (Path(folder) / "tzdata.zi").open(encoding="utf-8") as file:
                 version = _VERSION.match(file.readline())
         except (OSError, ValueError):
+            if any((Path(folder) / zone).exists() for zone in _USUAL):
+                break  # Python takes its zones, of whatever age, whatever another folder has
             continue
         return ZoneData(version[1] if version else None, tzdata.IANA_VERSION)
     return ZoneData(None, tzdata.IANA_VERSION)

@@ -54,6 +54,8 @@ class Entries:
         moved = [(one, seen) for one, seen in zip(near, looked_at, strict=True) if seen and _overlap(seen, record)]
         for one, seen in moved:
             await self.follow(one, seen)
+        for gone in (one for one, seen in zip(near, looked_at, strict=True) if seen is None):
+            await self.end(gone)
         return bool(moved)
 
     async def _look_or_believe(self, record: Record) -> Seen | None:
@@ -61,7 +63,7 @@ class Entries:
             return await self.look(record.entry)
         except BackendError as exc:
             _logger.warning("booking.unchecked", extra={"reference": record.entry.reference, "problem": str(exc)})
-            return None
+            return Seen(record.slot, record.entry.names)
 
     async def follow(self, record: Record, seen: Seen) -> Record | None:
         """Return the record with what people made of its entry; None if it is no booking any more."""

@@ -68,6 +68,10 @@ class Slot:
     def __post_init__(self) -> None:
         _require_utc(self.start, self.end)
 
+    def covers(self, other: Slot) -> bool:
+        """Say whether all of the other one's time is this one's."""
+        return self.resource == other.resource and self.start <= other.start and other.end <= self.end
+
 
 @dataclass(frozen=True)
 class BookingKey:

@@ -43,6 +43,17 @@ def test_older_data_of_the_system_are_passed_over(system: Path, first_line: str 
     assert vancouver() == timedelta(hours=-8)
 
 
+def test_the_age_of_zones_is_that_of_their_own_folder(system: Path, tmp_path: Path) -> None:
+    """The first folder with a zone counts; what the next one says of itself is of no use."""
+    (tmp_path / "next").mkdir()
+    (tmp_path / "next" / "tzdata.zi").write_text("# version 2099a\n", encoding="utf-8")
+    zoneinfo.reset_tzpath(to=[str(tmp_path / "nowhere"), str(system), str(tmp_path / "next")])
+    ZoneInfo.clear_cache()
+
+    assert use_newest_zone_data() == ZoneData(None, tzdata.IANA_VERSION)
+    assert vancouver() == timedelta(hours=-8)
+
+
 def test_newer_data_of_the_system_are_used(system: Path) -> None:
     """A system that is kept up to date knows more than a package that was pinned."""
     (system / "tzdata.zi").write_text("# version 2099a\n# more\n", encoding="utf-8")

@@ -18,7 +18,8 @@ event that was there before its own. What stays possible is that somebody writes
 was killed before it looked leaves a tentative event, and whoever settles its booking looks instead.
 
 The look also keeps cells in order that lost their guard: that of another grid, that of a claim that somebody deleted.
-A claim whose event is gone (deleted by hand) no longer counts once it is older than any writer can be.
+A claim whose event is gone (deleted by hand) no longer counts once it is older than any writer can be, and one whose
+event was moved elsewhere at once. An event that people moved keeps its name, so a cell has more than one: see `Claims`.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class CalDavCalendar:
             busy = self._busy(candidates[0].resource, one, within)
             spans += (self._cells_kept(one.name, span) for span in busy)
             cell = cell_of(one.name)
-            if cell is not None and (busy or not self._claims.has_left(candidates[0].resource, one)):
+            if cell is not None and self._is_held(candidates[0].resource, one, cell, busy):
                 held.add(cell)
         taken = Spans(spans)
         return [
@@ -121,6 +122,10 @@ class CalDavCalendar:
             for slot in candidates
             if not taken.overlap(Span(slot.start, slot.end)) and held.isdisjoint(self._grid.cells_of(slot))
         ]
+
+    def _is_held(self, resource: str, named: StoredObject, cell: datetime, busy: Sequence[Span]) -> bool:
+        at = Span(cell, cell + self._grid.length)
+        return any(span.overlaps(at) for span in busy) or not self._claims.has_left(resource, named)
 
     def _cells_kept(self, name: str, span: Span) -> Span:
         """Return all cells of an event that was written by a host with this grid, though it ends within the last."""

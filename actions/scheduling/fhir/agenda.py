@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from logging import getLogger
@@ -147,6 +148,19 @@ class AgendaReader:
             return self._settings.schedules[resource]
         except KeyError:
             raise InvalidRequestError(f"{self._client.system}: schedules names no Schedule for {resource!r}") from None
+
+    async def resource_of(self, appointment: Resource, resource: str) -> str:
+        """Return whose time an Appointment takes that was made for `resource`: another one's if it was handed over."""
+        if await self._has(resource, appointment):
+            return resource
+        for other in self._settings.schedules:
+            with suppress(InvalidRequestError):
+                if other != resource and await self._has(other, appointment):
+                    return other
+        return resource
+
+    async def _has(self, resource: str, appointment: Resource) -> bool:
+        return _takes_part(appointment, (await self.schedule(resource)).main_actors)
 
     async def slots(self, wanted: Slot) -> list[FhirSlot]:
         """Return the Slots that overlap the time, in order; not those that began longer ago than Slots are long."""

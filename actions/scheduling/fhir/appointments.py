@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 from actions.errors import OutcomeUnknownError, UnavailableError
 from actions.scheduling.fhir.client import FhirClient
@@ -39,34 +39,47 @@ class Appointments:
         self._made: OrderedDict[str, str] = OrderedDict()
 
     async def live(self, entry: Entry) -> list[Resource]:
-        """Return the entry's Appointments of which somebody is expected: usually one, found by its id."""
-        known = [one for one in await self.by_id(entry) if is_live(one)]
-        return known or [one for one in await self.search(entry) if is_live(one)]
+        """Return the entry's Appointments of which somebody is expected: usually one, found by its id.
+
+        One that was deleted may have been made anew under another id, of which a search may not know yet.
+        """
+        known = await self._by_id(entry)
+        live = [one for one in known.values() if one is not None and is_live(one)]
+        if not live:
+            found = await self.search(entry, known)
+            if ids_in(entry, _KIND) and not any(known.values()):
+                found = await self._asked_again(entry, found, known)
+            live = [one for one in found if is_live(one)]
+        return live
 
     async def every(self, entry: Entry) -> list[Resource]:
         """Return all Appointments of the entry that can be found in one way or another, live ones first."""
-        found = {str(one.get("id")): one for one in await self.search(entry)}
-        found |= {str(one.get("id")): one for one in await self.by_id(entry)}
-        return sorted(found.values(), key=lambda one: not is_live(one))
+        found: dict[str, Resource | None] = {str(one.get("id")): one for one in await self.search(entry)}
+        found |= await self._by_id(entry)
+        return sorted((one for one in found.values() if one is not None), key=lambda one: not is_live(one))
 
-    async def by_id(self, entry: Entry) -> list[Resource]:
-        """Return the Appointments whose ids are known, as they are now."""
+    async def _by_id(self, entry: Entry) -> dict[str, Resource | None]:
+        """Return the Appointments whose ids are known, as they are now; None for those that were deleted."""
         ids = {*ids_in(entry, _KIND), *([self._made[entry.uid]] if entry.uid in self._made else [])}
-        found = [await self._client.read(_KIND, one) for one in sorted(ids)]
-        return [one for one in found if one is not None]
+        return {one: await self._client.read(_KIND, one) for one in sorted(ids)}
 
-    async def search(self, entry: Entry) -> list[Resource]:
-        """Return what a search for the entry's uid finds, which may not know what was just written."""
+    async def search(self, entry: Entry, known: Collection[str] = ()) -> list[Resource]:
+        """Return what a search for the entry's uid finds, which may not know what was just written.
+
+        Nor what was deleted: those that are `known` by their ids are left out.
+        """
         found = await self._client.search(_KIND, ("identifier", f"{self._system}|{entry.uid}"))
-        return [one for one in found if has_identifier(one, self._system, entry.uid)]
+        return [one for one in found if has_identifier(one, self._system, entry.uid) and one.get("id") not in known]
 
     async def awaited(self, entry: Entry) -> list[Resource]:
         """Return the entry's Appointments; asked again while a search may lag behind if there seem to be none."""
-        found = await self.every(entry)
+        return await self._asked_again(entry, await self.every(entry))
+
+    async def _asked_again(self, entry: Entry, found: list[Resource], known: Collection[str] = ()) -> list[Resource]:
         async for _ in self.pauses():
             if found:
                 break
-            found = await self.search(entry)
+            found = await self.search(entry, known)
         return found
 
     async def pauses(self) -> AsyncIterator[None]:

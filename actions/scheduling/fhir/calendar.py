@@ -186,20 +186,24 @@ class FhirCalendar:
     async def look(self, entry: Entry) -> Seen | None:
         """Return when the patient is expected now; None if that is no more.
 
-        If people moved the Appointment, or made it shorter, the Slots that it has left are freed.
+        If people moved the Appointment, made it shorter or handed it to a colleague, the Slots that it left are freed.
         """
         live = await self._appointments.live(entry)
         if not live:
             return None
         seen = self._seen(entry, live)
-        if not (seen.slot.start <= entry.slot.start and entry.slot.end <= seen.slot.end):
+        resource = await self._reader.resource_of(_of_entry(entry, live), entry.slot.resource)
+        seen = replace(seen, slot=replace(seen.slot, resource=resource))
+        if not seen.slot.covers(entry.slot):
             await self._leave(entry, seen.slot)
         return seen
 
     async def _leave(self, entry: Entry, now: Slot) -> None:
         slots = await self._slots_of(entry, entry.slot, set())
+        is_elsewhere = now.resource != entry.slot.resource
         try:
-            await self._claims.free(entry, [slot for slot in slots if not slot.overlaps(now)], by_people=True)
+            left = [slot for slot in slots if is_elsewhere or not slot.overlaps(now)]
+            await self._claims.free(entry, left, by_people=True)
         except (InvalidRequestError, AuthFailedError) as exc:
             # The patient has to hear of the new time all the same; with the booking the Slots are tried again.
             _log.warning("fhir.slot_not_freed", extra={"system": self._client.system, "problem": str(exc)})
@@ -242,7 +246,7 @@ class FhirCalendar:
         await check_access(self._client, self._settings)
 
     def _seen(self, entry: Entry, live: Sequence[Resource], claimed: Sequence[str] = ()) -> Seen:
-        found = next((one for one in live if starts_with(one, entry.slot)), live[0])
+        found = _of_entry(entry, live)
         slots = {*claimed, *(f"Slot/{name}" for name in (*slots_of(found), *ids_in(entry, "Slot")))}
         names = (f"Appointment/{found.get('id')}", *sorted(slots))
         return Seen(time_of(found, entry.slot), names, is_asked_for(found), has_begun(found))
@@ -315,22 +319,24 @@ class FhirCalendar:
         return None
 
     async def _remove(self, entry: Entry, *, moved: bool) -> None:
+        known = ids_in(entry, "Appointment")
         for _ in range(TRIES):
             # Until nothing is left: a write of the same entry may be under way.
-            if not await self._remove_once(entry, moved):
+            if not await self._remove_once(entry, known, moved):
                 return
             entry = replace(entry, names=())
         raise UnavailableError(
             f"{self._client.system} has an appointment that others keep changing; it was not removed"
         )
 
-    async def _remove_once(self, entry: Entry, moved: bool) -> bool:
+    async def _remove_once(self, entry: Entry, known: Collection[str], moved: bool) -> bool:
         """Remove what there is; return whether there was anything."""
         # The Appointment first: if the process ends here, time is lost until the repeat, but nobody is booked twice.
         every = await self._appointments.every(entry)
         if any(has_begun(one) for one in every):
             return False
-        live = [one for one in every if is_live(one) and (moved or starts_with(one, entry.slot))]
+        own = [one for one in _own(every, known, entry.slot) if is_live(one)]
+        live = [one for one in own if moved or starts_with(one, entry.slot)]
         filled: set[str] = set()
         cancelled, time = False, entry.slot
         for one in live:
@@ -345,7 +351,8 @@ class FhirCalendar:
 
         They are those that it filled, or, where people have generated their Slots anew since, that took their place.
         """
-        there = [slot.id for slot in slots if slot.overlaps(time)]
+        schedule = self._reader.reference(time.resource)
+        there = [slot.id for slot in slots if slot.overlaps(time) and slot.schedule == schedule]
         is_anew = filled and not any(slot.id in filled for slot in slots)
         return there if is_anew else [name for name in there if name in filled]
 
@@ -369,3 +376,19 @@ class FhirCalendar:
     async def _there(self, slots: Sequence[FhirSlot]) -> list[FhirSlot]:
         """Return those of the Slots that a search has found that are not deleted."""
         return [now for slot in slots if (now := await self._claims.read(slot.id)) is not None]
+
+
+def _of_entry(entry: Entry, live: Sequence[Resource]) -> Resource:
+    """Return which of several Appointments of an entry stands for it: one at its time, if there is any."""
+    return next((one for one in live if starts_with(one, entry.slot)), live[0])
+
+
+def _own(every: Sequence[Resource], known: Collection[str], slot: Slot) -> Sequence[Resource]:
+    """Return the Appointments that are the entry's: those whose ids are known, and others at its time.
+
+    What else has its identifier is a copy that people made, for another week say; if no id is known, it is what became
+    of the entry.
+    """
+    if not any(one.get("id") in known for one in every):
+        return every
+    return [one for one in every if one.get("id") in known or starts_with(one, slot)]

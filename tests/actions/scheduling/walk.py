@@ -137,6 +137,9 @@ class Walk:
         try:
             free = list(await backend.find_slots(GENERAL, window))
             wanted = free if window == TUESDAY else [TIMES[number]]
+            for slot in TIMES if window == TUESDAY and knowable else ():
+                if slot not in free and truth.is_free(slot) and await self._has_nothing_pending(slot):
+                    self.note("free but refused", f"{slot.start:%H:%M} is not offered to {patient}")
             for slot in wanted:
                 if await self._book(backend, patient, window, slot, truth, knowable=knowable):
                     return

@@ -13,7 +13,7 @@ import pytest
 
 from actions.scheduling.models import Window
 from actions.transport import Response, Transport
-from tests.actions.clinic import NOW, open_synced
+from tests.actions.clinic import NOW, open_synced, slot_at
 from tests.actions.scheduling.caldav.caldav_system import CalDavSystem, edit
 from tests.actions.scheduling.calendar_contract import HALF_PAST_TEN, TEN, TEN_TO_ELEVEN, entry_at, try_to_write
 from tests.actions.scheduling.scheduling_contract import key_of, try_to_book
@@ -42,6 +42,7 @@ async def test_what_was_moved_away_leaves_its_time(move: str, system: CalDavSyst
     edit(system, old, MOVES[move])
 
     assert list(await calendar.free([TEN])) == [TEN]
+    assert (await calendar.free([TEN, slot_at("2026-11-24T15:00")]))[0] == TEN
     new = replace(new, names=(await calendar.write(new)).names)
     assert list(await calendar.free([TEN])) == []
     assert await try_to_write(await system.open(), entry_at(TEN)) == "taken"

@@ -165,6 +165,7 @@ class People:
         if one is None:
             return ""
         self.server.put({**one, "status": "cancelled"})
+        self._set(one, "free", only_theirs=True)
         return f"cancelled {one['start']}, whose Slot stays as it is"
 
     def move(self) -> str:
@@ -186,7 +187,7 @@ class People:
         return self._write_another_time(frees=True)
 
     def move_alone(self) -> str:
-        """Somebody writes another time into the Appointment, and thinks of no Slot at all."""
+        """Somebody writes another time into the Appointment, and thinks of no Slot that is not theirs."""
         return self._write_another_time(frees=False)
 
     def make_longer(self) -> str:
@@ -248,8 +249,7 @@ class People:
         if one is None or not free:
             return ""
         slot = self.random.choice(free)
-        if frees:
-            self._set(one, "free")
+        self._set(one, "free", only_theirs=not frees)
         self.server.put({**one, "start": slot.start.isoformat(), "end": slot.end.isoformat()})
         return f"moved {one['start']} to {slot.start}, whose Slot stays free{'' if frees else '; the other one busy'}"
 
@@ -260,9 +260,10 @@ class People:
         self._set(one, status)
         return f"set the Slot of {one['start']} to {status}"
 
-    def _set(self, appointment: Json, status: str) -> None:
+    def _set(self, appointment: Json, status: str, *, only_theirs: bool = False) -> None:
+        """Give a state to the Slots of an Appointment, or only to those that people have generated for it."""
         for one in self.server.all("Slot"):
-            is_its = overlap(one, Slot("practice", *moments(appointment)))
+            is_its = overlap(one, Slot("practice", *moments(appointment))) and not (only_theirs and uids_of(one))
             if is_its and moments(one)[1] - moments(one)[0] == HALF_AN_HOUR:
                 self.server.put({**one, "status": status})
 

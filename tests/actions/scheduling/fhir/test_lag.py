@@ -268,6 +268,7 @@ async def test_every_search_asks_for_what_is_fresh(servers: tuple[FhirServer, Fh
 
         searches = [one for one in lagging.server.seen if one.startswith("GET /Slot?schedule") and "start=" in one]
         assert len(set(searches)) == len(searches) == 6
+        assert lagging.server.levels == {"strong"}
 
 
 BOOKING = ["GET /Slot", "GET /Appointment", "PUT /Slot", "POST /Appointment", "GET /Slot"]

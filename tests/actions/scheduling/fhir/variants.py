@@ -45,9 +45,11 @@ class Variant:
         failed: each write is answered with 503 once, after it was done.
         limited: each request is answered with 429 once.
         silent: writes are answered with a Location and no body.
+        nameless: nor with a Location, but with an OperationOutcome that all is well.
         asks: Appointments are `pending` until somebody agrees.
         drops: headers that are not known.
         ignores: parameters that are not known.
+        repeats: each next page begins with what was the last of the one before.
     """
 
     lag: float = 0
@@ -60,6 +62,8 @@ class Variant:
     failed: bool = False
     limited: bool = False
     silent: bool = False
+    nameless: bool = False
+    repeats: bool = False
     zipped: bool = False
     asks: bool = False
     reversed: bool = False
@@ -91,6 +95,9 @@ VARIANTS: Mapping[str, Variant] = {
     "503 after writes": Variant(failed=True),
     "429": Variant(limited=True),
     "silent": Variant(silent=True, drops=("prefer",)),
+    "nameless": Variant(nameless=True),
+    "lag 2 s, nameless": Variant(lag=2, nameless=True),
+    "pages of 3 that overlap": Variant(page=3, repeats=True),
     "gzip, backwards": Variant(zipped=True, reversed=True),
     "pending": Variant(asks=True),
     "no If-None-Exist": Variant(drops=("if-none-exist",)),
@@ -118,8 +125,11 @@ class VariedServer(FhirServer):
     _indexed: dict[str, Json] = field(default_factory=dict)
     _cache: dict[str, tuple[datetime, Json]] = field(default_factory=dict)
     _pages: dict[str, str] = field(default_factory=dict)
+    _last: Json | None = None
     _requests: count[int] = field(default_factory=count)
     _met: set[tuple[str, str, bytes]] = field(default_factory=set)
+    # How fresh HealthLake would be asked to be.
+    levels: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)
 
     def put(self, resource: Mapping[str, Any]) -> Json:
@@ -165,6 +175,7 @@ class VariedServer(FhirServer):
         self.clock.now += _REQUEST
         number, path = next(self._requests), request.path.removeprefix(_BASE)
         self.seen.append(f"{request.method} {request.path_qs.removeprefix(_BASE)}")
+        self.levels.add(request.headers.get("x-amz-fhir-history-consistency-level", ""))
         first = await self._is_first(request)
         if self.variant.limited and first:
             return web.json_response({}, status=429, headers={"Retry-After": "0"})
@@ -229,6 +240,9 @@ class VariedServer(FhirServer):
             found = [one for one in found if (one["resourceType"], one["id"]) not in changing]
         if self.variant.reversed:
             found = [{"resourceType": "OperationOutcome", "issue": []}, *reversed(found)]
+        if self.variant.repeats and self._last and "_offset" in path:
+            found = [self._last, *found]
+        self._last = found[-1] if found else None
         bundle["entry"] = [{"resource": self._spelled(one)} for one in found]
         bundle["link"] = [link for link in bundle.get("link", ()) if link["relation"] != "self"]
         for link in bundle["link"]:
@@ -264,6 +278,8 @@ class VariedServer(FhirServer):
         if self.variant.silent:
             place = f"{self.base}/{found['resourceType']}/{found['id']}/_history/{found['meta']['versionId']}"
             return web.Response(status=status, headers={"Location": place})
+        if self.variant.nameless:
+            return web.json_response({"resourceType": "OperationOutcome", "issue": []}, status=status)
         return web.json_response(self._spelled(found), status=status)
 
     def _spelled(self, resource: Json) -> Json:
