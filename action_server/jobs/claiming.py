@@ -1,7 +1,8 @@
-"""The statements by which workers look for jobs that are due, and take them: their cost does not grow with the queue.
+"""The statements by which jobs are added, and workers look for those that are due and take them.
 
-A name has an index of its own times, so a worker passes by jobs that it does not know, that wait behind a pause or that
-run elsewhere, and reads no more rows than it takes and some that others may be taking.
+Their cost does not grow with the queue: a name has an index of its own times, so a worker passes by jobs that it does
+not know, that wait behind a pause or that run elsewhere, and reads no more rows than it takes and some that others may
+be taking.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import (
     CompoundSelect,
     Double,
     Executable,
+    Insert,
     Select,
     Update,
     bindparam,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     cast,
     extract,
     func,
+    insert,
     select,
     union_all,
     update,
@@ -65,6 +68,23 @@ def looking_for(names: tuple[str, ...], times: Times) -> Looking:
     ]
     due = select(func.min(_together(first).c.due_at) - times.started)
     return Looking(due, _taking(names, times))
+
+
+def adding(times: Times) -> Insert:
+    """Return the statement that adds a job: it wants what is given of its row, ``delay``, ``time`` and maybe ``clock``.
+
+    ``time`` is for all tries. To be made once: putting it together costs as much as running it.
+    """
+    given = ("id", "name", "arguments", "conversation", "request_id", "traceparent")
+    values: dict[str, Any] = {name: bindparam(name) for name in given}
+    # An INSERT calls a clock once for each: one of the statement's is the same for all.
+    now = times.started
+    times_given = {
+        "created_at": now,
+        "due_at": now + bindparam("delay", type_=Double),
+        "deadline_at": now + bindparam("time", type_=Double),
+    }
+    return insert(jobs).values({**values, **times_given, "state": "waiting"})
 
 
 def _taking(names: tuple[str, ...], times: Times) -> Update:

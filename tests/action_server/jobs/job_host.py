@@ -78,6 +78,11 @@ class DyingDatabase(Database):
 
         return await super().write(work_and_die)
 
+    async def autocommit(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        # A statement by itself has the same two moments, and no place in between to die at.
+        is_next = bool(self.dies_at) and _writing.get() == self.dies_at
+        return await (self.write(work) if is_next else super().autocommit(work))
+
 
 class DyingQueue(JobQueue):
     """A queue whose process dies at one of its steps."""

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
@@ -224,3 +225,31 @@ async def test_old_jobs_go_with_their_keys(queue: JobQueue, clock: Clock) -> Non
     assert await queue.sweep(keep=10, keep_parked=100) == 1
     assert not await state_of(queue, parked.id)
     assert await state_of(queue, waiting.id)
+
+
+async def test_what_is_one_statement_is_sent_alone(queue: JobQueue) -> None:
+    """A job is asked for, looked for, claimed, renewed and ended by one statement each, without a transaction."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement.split(maxsplit=1)[0])
+
+    def begun(connection: Connection) -> None:
+        # On SQLite a BEGIN is a statement as others are.
+        options = connection.get_execution_options()
+        if connection.dialect.name == "postgresql" and options.get("isolation_level") != "AUTOCOMMIT":
+            sent.append("BEGIN")
+
+    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "begin", begun)
+    try:
+        await queue.enqueue(order())
+        await queue.next_due(["work"])
+        claimed = await claim_one(queue)
+        await queue.renew([claimed])
+        await queue.done(claimed, "null")
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, "begin", begun)
+
+    assert sent == ["INSERT", "SELECT", "WITH", "UPDATE", "UPDATE"]
