@@ -234,9 +234,7 @@ class Prepared:
     on_one_thread: bool
 
 
-def prepare(
-    settings: Settings, shared_directory: Path | None = None, loaded: LoadedPackage | None = None
-) -> Prepared:
+def prepare(settings: Settings, shared_directory: Path | None = None, loaded: LoadedPackage | None = None) -> Prepared:
     """Load the actions, or make those of a ``loaded`` package anew; the rest is as in :func:`assemble`."""
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
