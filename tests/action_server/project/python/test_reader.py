@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,12 @@ def test_a_file_is_walked_once_however_many_coroutines_it_has(tmp_path: Path, mo
     (tmp_path / "actions.py").write_text(f"async def late():\n    pass\n\n\nclass Many:\n{methods}")
     walked: list[ast.AST] = []
     walk = ast.walk
-    monkeypatch.setattr(ast, "walk", lambda node: (walked.append(node), walk(node))[1])
+
+    def noted(node: ast.AST) -> Iterator[ast.AST]:
+        walked.append(node)
+        return walk(node)
+
+    monkeypatch.setattr(ast, "walk", noted)
 
     facts = read_package(tmp_path, "actions")
 
