@@ -38,11 +38,17 @@ def write_actions(folder: Path, count: int, each: int = 50) -> None:
         (folder / f"module_{first}.py").write_text("from rasa_sdk import Action\n" + "".join(texts))
 
 
-def write_bot(folder: Path, flows: int, steps: int) -> Path:
-    """Write a project of so many flows with so many steps each: half of them ask for a slot. Returns the folder."""
+def write_bot(folder: Path, flows: int, steps: int, *, with_actions: bool = False) -> Path:
+    """Write a project of so many flows with so many steps each: half of them ask for a slot. Returns the folder.
+
+    ``with_actions`` writes a package `actions` as well, and each flow runs one of them.
+    """
     chance = random.Random(SEED)  # noqa: S311
     (folder / "data").mkdir(parents=True)
     domain: dict[str, Any] = {"version": "3.1", "slots": {}, "responses": {"utter_done": [{"text": "Done."}]}}
+    if with_actions:
+        write_actions(folder / "actions", flows)
+        domain["actions"] = [f"action_{number}" for number in range(flows)]
     for first in range(0, flows, 50):
         written = {}
         for number in range(first, min(first + 50, flows)):
@@ -51,10 +57,13 @@ def write_bot(folder: Path, flows: int, steps: int) -> Path:
             for slot in asked:
                 domain["slots"][slot] = {"type": "text", "mappings": [{"type": "from_llm"}]}
                 domain["responses"][f"utter_ask_{slot}"] = [{"text": f"What is {slot}?"}]
+            others: list[dict[str, str]] = [{"action": "utter_done"}] * (steps - len(asked))
+            if with_actions:
+                others[-1] = {"action": f"action_{number}"}
             written[f"flow_{number}"] = {
                 "name": f"{words[0]} {words[1]}",
                 "description": f"{words[2]} the {words[3]} of a {words[4]}",
-                "steps": [*({"collect": slot} for slot in asked), *[{"action": "utter_done"}] * (steps - len(asked))],
+                "steps": [*({"collect": slot} for slot in asked), *others],
             }
         _write(folder / "data" / f"flows_{first}.yml", {"flows": written})
     _write(folder / "domain.yml", domain)

@@ -84,12 +84,13 @@ def run_cases(
 @contextlib.contextmanager
 def _progress(total: int, *, is_wanted: bool) -> Iterator[Callable[[Result], None]]:
     """Show a bar on a terminal, and nothing elsewhere; gives what moves it on."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     console = make_console(sys.stderr)
     if not is_wanted or not console.is_terminal:
         yield lambda _: None
         return
+    # Here, as only a person who waits sees it.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)

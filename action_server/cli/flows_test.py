@@ -19,7 +19,6 @@ from action_server.cli.values import parse_path
 from action_server.errors import SettingsError
 from action_server.flows.e2e.cases import Case
 from action_server.flows.e2e.coverage import FlowCoverage, coverage_of, percentage
-from action_server.flows.e2e.junit import write_junit
 from action_server.flows.e2e.paraphrases import read_paraphrases, unsaid, with_paraphrases
 from action_server.flows.e2e.paths import Repetition, compare
 from action_server.flows.e2e.results_json import results_as_json, turns_as_json
@@ -88,6 +87,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         shows_progress=not args.json,
     )
     if args.junit:
+        from action_server.flows.e2e.junit import write_junit
+
         write_junit(args.junit, results, repeats=max((result.number for result in results), default=1))
     if args.jsonl:
         _write_lines(args.jsonl, results)

@@ -19,7 +19,7 @@ _LARGEST = 1 << 40
 class LimitFields(BaseModel):
     """The sizes, numbers and times that are limited. Sizes are in bytes, times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     max_request_bytes: Annotated[
         int,

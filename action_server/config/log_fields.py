@@ -14,7 +14,7 @@ from action_server.telemetry.logs import LogFormat, LogSettings
 class LogFields(BaseModel):
     """What is logged, how it looks and where it goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     log_level: Annotated[
         str, Flag(("--log-level",)), Field(description="DEBUG, INFO, WARNING or ERROR; -v, -vv and --quiet set it too")

@@ -17,7 +17,7 @@ DEFAULT_ENDPOINTS = "endpoints.yml"
 class ServerFields(BaseModel):
     """The actions, the address and who may call it, TLS, and how the server works."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     actions: Annotated[
         str,

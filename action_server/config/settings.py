@@ -38,7 +38,7 @@ class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     """The settings of one server. Sizes are in bytes."""
 
     # Pydantic takes the fields of the last group first: flags, help and the reference page have that order.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=False)
 
     metrics: Annotated[
         bool, Flag(("--metrics",)), Field(description="count calls and answer GET /metrics for Prometheus")

@@ -28,7 +28,7 @@ class DeliverySettings(BaseModel):
         deadline: after this a result is given up.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     engine: str | None = None
     token: Secrets = ()

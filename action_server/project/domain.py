@@ -5,7 +5,10 @@ What engines do here was read in rasa-pro 3.21.0.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from action_server.project.flows import Condition, Rejection
@@ -196,7 +199,18 @@ class Domain(Frozen):
         """Tell whether an action is listed, as an action of its own or as a form."""
         return action in self.actions or action in self.forms
 
-    @property
+    @cached_property
     def every_turn_actions(self) -> tuple[str, ...]:
         """Return the actions of `run_action_every_turn`, each once, in the order of the slots."""
         return tuple(dict.fromkeys(a for slot in self.slots.values() for a in slot.every_turn_actions))
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest by which action servers recognise it."""
+        return domain_digest(self.raw)
+
+
+def domain_digest(domain: Mapping[str, Any]) -> str:
+    """Return a domain's digest: MD5 in hexadecimal, by which action servers recognise it."""
+    text = json.dumps(domain, sort_keys=True, default=str)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

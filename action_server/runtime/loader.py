@@ -20,7 +20,7 @@ from action_server.errors import LoadError, RegistrationError
 from action_server.nearest import did_you_mean
 from action_server.runtime.middleware import Middleware, find_middlewares
 from action_server.runtime.no_loop import no_running_loop
-from action_server.runtime.registry import Registry
+from action_server.runtime.registry import CodeFacts, Registry
 from action_server.runtime.services import Lifespan
 from action_server.runtime.thread_bound import find_thread_bound
 from action_server.source import one_line, place_of, place_of_failure, shorten
@@ -81,7 +81,8 @@ def _load(package: str, strict: bool) -> LoadedPackage:
         _import(name)
     own = _own_modules(package)
     modules = _modules_of(package, own, before)
-    make = partial(_make_registry, _concrete_actions(modules), getattr(module, "register_actions", None), strict)
+    hook = getattr(module, "register_actions", None)
+    make = partial(_make_registry, _concrete_actions(modules), hook, strict, CodeFacts())
     registry = make()
     values = (value for name in own for value in vars(sys.modules[name]).values())
     bound = find_thread_bound(modules, registry)
@@ -89,9 +90,9 @@ def _load(package: str, strict: bool) -> LoadedPackage:
 
 
 def _make_registry(
-    classes: Sequence[type[Action]], register: Callable[[Registry], None] | None, strict: bool
+    classes: Sequence[type[Action]], register: Callable[[Registry], None] | None, strict: bool, facts: CodeFacts
 ) -> Registry:
-    registry = Registry(strict=strict)
+    registry = Registry(strict=strict, facts=facts)
     for cls in classes:
         registry.register_action(cls)
     if register is not None:

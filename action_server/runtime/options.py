@@ -36,7 +36,7 @@ class FailurePolicy(BaseModel):
     ``{slot: {lookup_failed: true}}``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     then: Literal["error", "say", "slot", "reject"]
     response: str = DEFAULT_RESPONSE
@@ -58,7 +58,9 @@ class FailurePolicy(BaseModel):
 class ActionOptions(BaseModel):
     """The options of one action; what is None is not set here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, arbitrary_types_allowed=True
+    )
 
     timeout: float | None = Field(default=None, gt=0, le=86_400)
     on_error: FailurePolicy | None = None
@@ -85,7 +87,7 @@ class ActionOptions(BaseModel):
         mine = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
         if "errors" in mine:
             mine["errors"] = {**base.errors, **mine["errors"]}
-        return base.model_copy(update=mine)
+        return base.model_copy(update=mine) if mine else base
 
     def policy_for(self, exc: BaseException) -> FailurePolicy:
         """Return what happens when the action raises ``exc``: the policy of the nearest class that has one."""
@@ -147,11 +149,14 @@ def _with_rule_complete(options: ActionOptions) -> ActionOptions:
     return options.model_copy(update={"idempotent": replace(rule, on_crash=options.on_crash)})
 
 
+_NO_OPTIONS = ActionOptions()
+
+
 def _options_in_code(run: Callable[..., Any]) -> ActionOptions:
     owner = getattr(run, "__self__", None)
     holders = (type(owner), owner, run) if owner is not None else (run,)
     marks = (getattr(holder, _MARK, None) for holder in holders)
-    declared = next((mark for mark in marks if isinstance(mark, ActionOptions)), ActionOptions())
+    declared = next((mark for mark in marks if isinstance(mark, ActionOptions)), _NO_OPTIONS)
     rule = rule_of(*holders)
     return declared if rule is None else ActionOptions(idempotent=rule).over(declared)
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from rasa_sdk import Action
@@ -38,12 +38,47 @@ class RegisteredAction:
     reads_domain: bool
 
 
-class Registry:
-    """The actions of one worker, by name. With ``strict``, a name can be taken only once."""
+class CodeFacts:
+    """What the code of actions tells, found out once for all registries that the same actions are registered in."""
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self) -> None:
+        self._places: dict[object, str] = {}
+        self._runs: dict[object, tuple[bool, bool]] = {}
+
+    def place_of(self, cls: type) -> str:
+        """Return where a class stands."""
+        if cls not in self._places:
+            self._places[cls] = place_of(cls)
+        return self._places[cls]
+
+    def of_run(self, run: RunFunction, source: str, place: str) -> tuple[bool, bool]:
+        """Return whether a function is async, and whether it reads its domain.
+
+        Raises:
+            RegistrationError: it takes other arguments than an action.
+        """
+        # What is called of other objects may differ from one to the next of a class.
+        is_plain = type(run) in (MethodType, FunctionType)
+        key = (type(run), getattr(run, "__func__", run)) if is_plain else None
+        found = self._runs.get(key) if key else None
+        if found is None:
+            _check_arguments(run, source, place)
+            found = is_async(run), reads_domain(run)
+            if key:
+                self._runs[key] = found
+        return found
+
+
+class Registry:
+    """The actions of one worker, by name. With ``strict``, a name can be taken only once.
+
+    ``facts`` are those of an earlier registry of the same actions.
+    """
+
+    def __init__(self, *, strict: bool = False, facts: CodeFacts | None = None) -> None:
         self._actions: dict[str, RegisteredAction] = {}
         self._strict = strict
+        self._facts = facts or CodeFacts()
 
     def __iter__(self) -> Iterator[RegisteredAction]:
         return iter(self._actions.values())
@@ -65,7 +100,7 @@ class Registry:
             RegistrationError: it is no action, cannot be made without arguments, or has a bad ``name()`` or ``run``.
         """
         cls = action if isinstance(action, type) else type(action)
-        source, place = f"{cls.__module__}.{cls.__qualname__}", place_of(cls)
+        source, place = f"{cls.__module__}.{cls.__qualname__}", self._facts.place_of(cls)
         if not issubclass(cls, Action):
             raise RegistrationError(source, place, "is not an Action; use register_function for a plain function")
         instance = _instance(cls, source, place) if isinstance(action, type) else action
@@ -81,14 +116,14 @@ class Registry:
         self._register(action_name, function, source, place_of(function))
 
     def _register(self, name: str, run: RunFunction, source: str, place: str) -> None:
-        _check_arguments(run, source, place)
+        runs_async, may_read_domain = self._facts.of_run(run, source, place)
         taken = self._actions.get(name)
         if taken is not None and taken.place != place:
             if self._strict:
                 raise DuplicateActionError(name, place, taken.place)
             facts = {"action": name, "used": place, "replaced": taken.place}
             logger.warning("action.registered_twice", extra=facts)
-        self._actions[name] = RegisteredAction(name, run, source, place, is_async(run), reads_domain(run))
+        self._actions[name] = RegisteredAction(name, run, source, place, runs_async, may_read_domain)
 
 
 def reads_domain(run: RunFunction) -> bool:

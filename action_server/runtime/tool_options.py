@@ -15,7 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 T = TypeVar("T")
 _MARK = "__mcp_options__"
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+_MODEL = ConfigDict(
+    frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, arbitrary_types_allowed=True
+)
 # Clients put the server's name before it (`mcp__clinic__`), and stop at 64.
 LONGEST_TOOL_NAME = 48
 _TOOL_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_TOOL_NAME - 1}}}")

@@ -25,7 +25,7 @@ from action_server.security.jwt import Algorithm, Key, Verifier, hmac_keys, jwks
 from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, texts
 from action_server.security.watched_files import WatchedFiles
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 # Longest credential looked at, in characters. Sanic takes at most 16 KiB of headers altogether.
 _LONGEST = 16 * 1024
 # Probes have no credentials, and the answer tells nothing.

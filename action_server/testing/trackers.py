@@ -10,10 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 from action_server.errors import SettingsError
-from action_server.flows.player.request_body import ENGINE_VERSION, domain_digest, message_as_json, request_body
+from action_server.flows.player.request_body import ENGINE_VERSION, message_as_json, request_body
 from action_server.flows.player.stack import frame_from
 from action_server.flows.player.state import State
 from action_server.nearest import did_you_mean
+from action_server.project.domain import domain_digest
 from action_server.protocol.events import OPEN_SOURCE_EVENTS, known_to
 from action_server.testing.tested_project import TestedProject
 

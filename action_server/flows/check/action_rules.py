@@ -30,9 +30,10 @@ def check_actions(subject: Subject) -> None:
     _check_classes(subject, named)
     if not subject.is_whole:
         return
+    names = {name for name, _ in named}
     for action in subject.code.registered:
         if not _check_called(subject, action):
-            _check_used(subject, action, {name for name, _ in named})
+            _check_used(subject, action, names)
 
 
 def check_loaded(subject: Subject) -> None:
@@ -124,7 +125,7 @@ def _check_called(subject: Subject, action: KnownAction) -> bool:
     """Report an action whose name only engines call, where no engine does; tell whether there was one."""
     name = action.name
     reason = None
-    if subject.domain.lists(name) and _runs_in_a_step(subject, name):
+    if subject.domain.lists(name) and name in subject.actions_of_steps:
         # Whatever it is called, a flow calls it.
         return False
     if name.startswith("validate_"):
@@ -140,17 +141,12 @@ def _check_called(subject: Subject, action: KnownAction) -> bool:
     return True
 
 
-def _runs_in_a_step(subject: Subject, name: str) -> bool:
-    steps = (step for flow in subject.project.all_flows.values() for step in flow.steps)
-    return any(isinstance(step, ActionStep) and step.action == name for step in steps)
-
-
 def _why_not_validated(subject: Subject, name: str, action: str) -> tuple[str, str] | None:
     domain = subject.domain
     if not (subject.knows_slots and subject.knows_forms and subject.knows_flows and subject.knows_actions):
         return None
     slot = domain.slots.get(name)
-    is_collected = any(step.collect == name for flow in subject.project.all_flows.values() for step in flow.collects)
+    is_collected = name in subject.collected_slots
     if name not in domain.forms and slot is None:
         hint = did_you_mean(name, [*domain.forms, *domain.slots])
         return f"{name!r} is neither a form nor a slot of the domain{hint}", "correct the name"
@@ -173,7 +169,7 @@ def _why_not_asked(subject: Subject, name: str, action: str) -> tuple[str, str] 
     slots = {name, *(name.removeprefix(f"{form}_") for form in domain.forms)}
     if not slots & domain.slots.keys():
         return f"{name!r} is no slot of the domain{did_you_mean(name, domain.slots)}", "correct the name"
-    is_collected = any(step.collect == name for flow in subject.project.all_flows.values() for step in flow.collects)
+    is_collected = name in subject.collected_slots
     if not is_collected and not domain.forms:
         return f"no flow collects {name!r}", "collect the slot, or remove the class"
     if not domain.lists(action):

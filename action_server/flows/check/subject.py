@@ -20,6 +20,7 @@ from action_server.flows.check.known_tools import KnownTools
 from action_server.project.domain import Domain, Slot
 from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, UTTER, is_default_action
 from action_server.project.fields import did_you_mean
+from action_server.project.flows import ActionStep
 from action_server.project.project import Project
 from action_server.project.sources import Sources
 from action_server.project.yaml_files import yaml_files
@@ -102,6 +103,17 @@ class Subject:
         """Tell whether all flows are known."""
         are_read = not self.sources.lacks_data and not self._has_importers
         return are_read and all(node.is_mapping for node in self.sources.sections("flows"))
+
+    @cached_property
+    def actions_of_steps(self) -> frozenset[str]:
+        """Return the names of the actions that steps of flows and patterns run."""
+        steps = (step for flow in self.project.all_flows.values() for step in flow.steps)
+        return frozenset(step.action for step in steps if isinstance(step, ActionStep))
+
+    @cached_property
+    def collected_slots(self) -> frozenset[str]:
+        """Return the names of the slots that flows and patterns ask for."""
+        return frozenset(step.collect for flow in self.project.all_flows.values() for step in flow.collects)
 
     @cached_property
     def error_lines(self) -> dict[str, list[int]]:

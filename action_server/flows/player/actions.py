@@ -12,7 +12,7 @@ from typing import Any
 from action_server.errors import ResponseError
 from action_server.flows.player.default_actions import DEFAULT_ACTIONS, NOT_PLAYED, trigger_flow
 from action_server.flows.player.dialogue import Dialogue
-from action_server.flows.player.request_body import domain_digest, request_body
+from action_server.flows.player.request_body import request_body
 from action_server.flows.player.responses import message_from_action
 from action_server.flows.player.stack import Frame
 from action_server.flows.player.trace import ActionCall, BotMessage
@@ -49,7 +49,7 @@ class Actions:
         self._webhook = webhook
         # How many there were in the conversation.
         self.executed = 0
-        self._digest = domain_digest(self._domain.raw)
+        self._digest = self._domain.digest
 
     def exists(self, name: str) -> bool:
         """Tell whether the engine has such an action: its own, one the domain lists, or a response."""

@@ -5,7 +5,6 @@ What engines send was read in rasa-pro 3.21.0, and stands in the captured exchan
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,12 +70,6 @@ def message_as_json(
         "metadata": dict(metadata or {}),
         "flows_in_prompt": list(flows_in_prompt),
     }
-
-
-def domain_digest(domain: Mapping[str, Any]) -> str:
-    """Return the domain's digest: MD5 in hexadecimal, by which action servers recognise it."""
-    text = json.dumps(domain, sort_keys=True, default=str)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def request_body(action: str, state: State, *, domain: Mapping[str, Any], digest: str, with_domain: bool) -> bytes:

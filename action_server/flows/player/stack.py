@@ -201,13 +201,15 @@ def patch_between(old: list[JsonObject], new: list[JsonObject]) -> str:
 
 def _operations(old: list[JsonObject], new: list[JsonObject]) -> Iterator[JsonObject]:
     common = 0
-    while common < min(len(old), len(new)) and old[common]["frame_id"] == new[common]["frame_id"]:
-        for key in {**old[common], **new[common]} if old[common] != new[common] else ():
+    for before, after in zip(old, new, strict=False):
+        if before["frame_id"] != after["frame_id"]:
+            break
+        for key in {**before, **after} if before != after else ():
             path = f"/{common}/{key}"
-            if key not in new[common]:
+            if key not in after:
                 yield {"op": "remove", "path": path}
-            elif old[common].get(key) != new[common][key]:
-                yield {"op": "replace" if key in old[common] else "add", "path": path, "value": new[common][key]}
+            elif before.get(key) != after[key]:
+                yield {"op": "replace" if key in before else "add", "path": path, "value": after[key]}
         common += 1
     for index in reversed(range(common, len(old))):
         yield {"op": "remove", "path": f"/{index}"}

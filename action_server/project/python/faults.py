@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from action_server.project.python.facts import Fault, place_of
 from action_server.project.python.imports import Imports, dotted_name
+from action_server.project.python.nodes import nodes_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -152,7 +154,7 @@ def _find_blocking_call(node: ast.Call, method: str, file: str, imports: Imports
 
 
 def _find_unawaited_call(
-    node: ast.Call, own: set[str], others: set[str], file: str, imports: Imports
+    node: ast.Call, own: set[str], others: frozenset[str], file: str, imports: Imports
 ) -> Iterator[Fault]:
     name = dotted_name(node.func)
     is_own = name.startswith("self.") and name.removeprefix("self.") in own
@@ -168,17 +170,21 @@ def _find_unawaited_call(
         )
 
 
-def _async_functions(tree: ast.Module) -> set[str]:
-    """Return the names of the file's coroutines that nothing else in it has, undecorated ones only."""
+@lru_cache(maxsize=1)
+def _async_functions(tree: ast.Module) -> frozenset[str]:
+    """Return the names of the file's coroutines that nothing else in it has, undecorated ones only.
+
+    Kept for the file that is being read: each of its coroutines asks.
+    """
     found = {n.name for n in tree.body if isinstance(n, ast.AsyncFunctionDef) and not n.decorator_list}
-    for node in ast.walk(tree):
+    for node in nodes_of(tree) if found else ():
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.discard(node.id)
         elif isinstance(node, ast.arg):
             found.discard(node.arg)
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.discard(node.name)
-    return found
+    return frozenset(found)
 
 
 def _own_nodes(method: Function) -> Iterator[ast.AST]:

@@ -10,6 +10,7 @@ from action_server.project.engine_names import action_of_function
 from action_server.project.python.facts import UNKNOWN, ClassFacts, Method, PythonFacts, SlotField, Use, place_of
 from action_server.project.python.faults import Function, find_faults
 from action_server.project.python.imports import Imports, dotted_name
+from action_server.project.python.nodes import nodes_of
 from action_server.project.python.returned_slots import returned_items
 from action_server.source import Place
 
@@ -69,7 +70,7 @@ def find_slots(function: TypedFunction, facts: PythonFacts, file: str) -> Iterat
 def _decorator_names(tree: ast.Module) -> frozenset[str]:
     """Return what the decorator is called in a file; other things in it may have the same name."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module == "action_server":
             found |= {alias.asname or alias.name for alias in node.names if alias.name == "action"}
         elif isinstance(node, ast.Import):

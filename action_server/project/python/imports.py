@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from action_server.project.python.nodes import nodes_of
+
 
 def dotted_name(node: ast.AST) -> str:
     """Return `a.b.c` for a chain of names; empty for anything else."""
@@ -19,7 +21,7 @@ class Imports:
 
     def __init__(self, tree: ast.Module) -> None:
         self._full: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     self._add(alias.asname or alias.name.partition(".")[0], alias.name if alias.asname else None)
@@ -47,7 +49,7 @@ class Imports:
 def words_of_imports(tree: ast.Module) -> frozenset[str]:
     """Return the words of all names that a file imports: `actions`, `booking` and `book` of `actions.booking.book`."""
     names: list[str] = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names += [alias.name for alias in node.names]
             names.append(getattr(node, "module", None) or "")
@@ -56,7 +58,7 @@ def words_of_imports(tree: ast.Module) -> frozenset[str]:
 
 def _names_bound(tree: ast.Module) -> set[str]:
     """Return the names that something other than an import binds."""
-    return {name for node in ast.walk(tree) if (name := _name_bound_by(node))}
+    return {name for node in nodes_of(tree) if (name := _name_bound_by(node))}
 
 
 def _name_bound_by(node: ast.AST) -> str | None:

@@ -12,6 +12,7 @@ from action_server.project.python.facts import ClassFacts, Method, ModuleFacts, 
 from action_server.project.python.faults import find_faults
 from action_server.project.python.functions import TypedFunction, find_functions, find_slots
 from action_server.project.python.imports import Imports, dotted_name, words_of_imports
+from action_server.project.python.nodes import nodes_of
 from action_server.project.python.returned_slots import find_returned_slots
 from action_server.project.python.uses import find_uses
 from action_server.regular_file import read_bytes
@@ -70,7 +71,7 @@ def _read_module(tree: ast.Module, file: str, module: str) -> tuple[ModuleFacts,
             classes.append(_read_class(node, constant, module, file, imports, tree))
     strings = {
         node.value
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in names_of_actions
     }
     uses += [use for node in tree.body if isinstance(node, ast.ClassDef) for use in find_returned_slots(node, file)]

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from action_server.project.python.facts import UNKNOWN, Use, UseKind, place_of
 from action_server.project.python.imports import Imports
+from action_server.project.python.nodes import nodes_of
 
 
 def find_uses(tree: ast.Module, file: str, imports: Imports) -> tuple[list[Use], set[str]]:
@@ -127,8 +128,8 @@ class _Finder(ast.NodeVisitor):
 def _constants(tree: ast.Module) -> Mapping[str, str]:
     """Return the names that the module gives a text to, and that mean nothing else anywhere in it."""
     stores = Counter(
-        [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
-        + [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
+        [node.id for node in nodes_of(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+        + [node.arg for node in nodes_of(tree) if isinstance(node, ast.arg)]
     )
     return {
         target.id: str(node.value.value)

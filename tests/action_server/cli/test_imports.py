@@ -12,6 +12,7 @@ import pytest
 
 from tests.action_server.cli.bots import BOT
 from tests.processes import PATIENCE
+from tests.projects import project
 
 # Packages that take long to import, each with what needs it.
 HEAVY = {
@@ -19,6 +20,8 @@ HEAVY = {
     "rasa_sdk": "actions",
     "sanic": "rasa_sdk, whoever imports it",
     "rich": "tables",
+    "rich.progress": "a bar, on a terminal",
+    "xml.etree": "a file of JUnit's",
     "svcs": "services, of a package that has some; it imports aiohttp's server",
     "aiohttp": "calls over HTTP",
     "sqlalchemy": "databases",
@@ -42,8 +45,15 @@ TABLE: dict[str, tuple[list[str], set[str]]] = {
     "list --json": (["list", "--json"], ACTIONS),
     "call": (["call", "action_quiet"], {*ACTIONS, "rich"}),
     # Without aiohttp: nothing is asked over a network.
-    "flows test --help": (["flows", "test", "--help"], {*ACTIONS, "rich", "action_server.flows"}),
+    "flows test": (["flows", "test"], {*ACTIONS, "rich", "action_server.flows"}),
     "call --json": (["call", "action_quiet", "--json"], ACTIONS),
+}
+# What `flows test` plays.
+PROJECT = {
+    "domain.yml": "actions: [action_quiet]\nslots: {}\n",
+    "data/flows.yml": "flows:\n  be_quiet:\n    description: be quiet\n    steps: [{action: action_quiet}]\n",
+    "tests/e2e.yml": "test_cases:\n  - test_case: quiet\n    steps:\n      - user: /be_quiet\n        assertions:\n"
+    "          - action_executed: action_quiet\n",
 }
 SCRIPT = """
 import json, sys
@@ -60,7 +70,7 @@ print(json.dumps([code, sorted(HEAVY & set(sys.modules))]), file=sys.stderr)
 @pytest.mark.parametrize(("arguments", "expected"), TABLE.values(), ids=list(TABLE))
 def test_a_verb_imports_what_it_uses(arguments: list[str], expected: set[str], tmp_path: Path) -> None:
     """The table holds it to the package; also the other way round, so that a line says no more than is true."""
-    (tmp_path / "actions.py").write_text(dedent(BOT))
+    project(tmp_path, {"actions.py": dedent(BOT), **(PROJECT if arguments[0] == "flows" else {})})
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT.replace("{names}", repr(set(HEAVY))), *arguments],
         cwd=tmp_path,

@@ -17,7 +17,8 @@ from action_server.flows.commands.command import (
     SkipQuestion,
     StartFlow,
 )
-from action_server.flows.player.request_body import command_as_json, domain_digest
+from action_server.flows.player.request_body import command_as_json
+from action_server.project.domain import domain_digest
 from tests.action_server.flows.bots import NOON, sent_by
 
 CAPTURED = Path(__file__).parents[3] / "contract" / "payloads" / "calm_constructed"

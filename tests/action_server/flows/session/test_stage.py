@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
+from action_server.flows.player.webhook import InProcess
 from action_server.flows.session.stage import (
     Stage,
     StageOptions,
@@ -19,7 +23,9 @@ from action_server.flows.session.stage import (
 )
 from action_server.project.project import Project
 from action_server.project.project_reader import read_project
+from action_server.runtime import loader, registry
 from tests.action_server.flows.cafe import ACTIONS, DOMAIN, FLOWS, TEST_SETTINGS
+from tests.engine_calls import call_body
 from tests.projects import project
 
 SETTINGS = Settings(services={"book": {"file": "real", "size": 3}})
@@ -88,6 +94,60 @@ async def test_each_conversation_has_services_of_its_own(
     assert first != second
     assert not Path(first).parent.exists()
     assert settings.services == SETTINGS.services
+
+
+COUNTING = """
+from rasa_sdk import Action
+
+
+class ActionCount(Action):
+    def __init__(self):
+        self.count = 0
+
+    def name(self):
+        return "action_count"
+
+    def run(self, dispatcher, tracker, domain):
+        self.count += 1
+        return [{"event": "slot", "name": "count", "value": self.count}]
+
+
+def register_actions(registry):
+    registry.register_function("action_by_hook", lambda dispatcher, tracker, domain: [])
+"""
+
+
+async def test_actions_are_loaded_once_and_remember_nothing_in_the_next_conversation(
+    cafe: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their modules are searched, and their code is looked at, for the first conversation only."""
+    project(tmp_path, {"counting_actions.py": COUNTING})
+    monkeypatch.syspath_prepend(tmp_path)
+    looked: Counter[str] = Counter()
+    for module, name in ((loader, "find_thread_bound"), (registry, "_check_arguments"), (loader, "_import")):
+        monkeypatch.setattr(module, name, _counted(getattr(module, name), looked))
+    counts, names = [], set()
+
+    async with open_stage(cafe, Settings(actions="counting_actions"), {}, StageOptions()) as stage:
+        for _ in range(3):
+            async with stage.webhook() as webhook:
+                replies = [await webhook.post(call_body("action_count")) for _ in range(2)]
+                counts.append([reply.body["events"][0]["value"] for reply in replies if reply.body])
+                names.add(webhook.actions if isinstance(webhook, InProcess) else None)
+
+    sys.modules.pop("counting_actions")
+    assert counts == [[1, 2]] * 3
+    assert names == {frozenset({"action_count", "action_by_hook"})}
+    # The hook's function is a new one each time, so what it takes is looked at each time.
+    assert looked == {"find_thread_bound": 1, "_import": 1, "_check_arguments": 1 + 3}
+
+
+def _counted(function: Callable[..., Any], counts: Counter[str]) -> Callable[..., Any]:
+    def call(*args: Any, **more: Any) -> Any:
+        counts[function.__name__] += 1
+        return function(*args, **more)
+
+    return call
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,24 @@ def test_a_module_of_one_file_has_the_package_s_name(tmp_path: Path) -> None:
     path = project(tmp_path, {"actions.py": "class A: ...\n"}) / "actions.py"
 
     assert [cls.module for cls in read_package(path, "actions").classes] == ["actions"]
+
+
+def test_a_file_is_walked_once_however_many_coroutines_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them asks for the file's coroutines; to walk through the file for each took most of a check's time."""
+    methods = "".join(f"    async def a{number}(self):\n        late()\n\n" for number in range(20))
+    (tmp_path / "actions.py").write_text(f"async def late():\n    pass\n\n\nclass Many:\n{methods}")
+    walked: list[ast.AST] = []
+    walk = ast.walk
+
+    def noted(node: ast.AST) -> Iterator[ast.AST]:
+        walked.append(node)
+        return walk(node)
+
+    monkeypatch.setattr(ast, "walk", noted)
+
+    facts = read_package(tmp_path, "actions")
+
+    assert [fault.rule for cls in facts.classes for method in cls.methods.values() for fault in method.faults] == [
+        "not-awaited"
+    ] * 20
+    assert sum(isinstance(node, ast.Module) for node in walked) == 1
