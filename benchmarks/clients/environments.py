@@ -51,7 +51,6 @@ _AGNO = ("agno==3.1.10", "fastmcp==4.1.6", "openai==3.57.0")
 _SMOLAGENTS = ("smolagents==1.26.0", "mcpadapt==0.1.19", "mcp==1.30.0", "websockets==17.4")
 _HAYSTACK = ("mcp-haystack==2.1.1", "haystack-ai==3.4.1", "mcp==2.3.0")
 _STRANDS = ("strands-agents[openai]==1.62.0", "mcp==2.1.1")
-_CREWAI = ("crewai==1.15.30", "crewai-tools==1.15.30", "mcpadapt==0.1.19", "mcp==1.30.0", "openai==2.54.0")
 _CHATLAS = ("chatlas==0.23.0", "mcp==2.3.0", "openai==3.57.0")
 _MCP_AGENT = ("mcp-agent==0.2.6", "openai==3.57.0", "mcp==1.30.0")
 _REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
@@ -101,7 +100,6 @@ CLIENTS = (
     Client(callers.SEMANTIC_KERNEL, "semantic_kernel_mcp.py", ("semantic-kernel[mcp]==1.45.0", "mcp==1.30.0")),
     Client(callers.DSPY, "dspy_mcp.py", ("dspy==3.4.1", "mcp==1.30.0"), direct=True),
     Client(callers.STRANDS, "strands_mcp.py", _STRANDS),
-    Client(callers.CREWAI, "crewai_mcp.py", _CREWAI),
     Client(callers.CAMEL, "camel_mcp.py", ("camel-ai==0.2.90", "mcp==1.30.0")),
     Client(callers.MCP_AGENT, "mcp_agent_openai.py", _MCP_AGENT),
     Client(callers.BEEAI, "beeai_mcp.py", ("beeai-framework[mcp]==0.1.85", "mcp==1.30.0")),

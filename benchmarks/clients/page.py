@@ -9,7 +9,6 @@ from pathlib import Path
 from action_server.tools.callers import (
     BEEAI,
     CALLER_RULES,
-    CREWAI,
     LANGCHAIN_GOOGLE,
     MASTRA,
     MCP_USE,
@@ -31,7 +30,7 @@ _BESIDES = {
 }
 # They hold arguments against the schema themselves, and tell the model which of them `""`, or null, does not fit.
 _CHECKING = {
-    **dict.fromkeys((MASTRA, MCP_USE, CREWAI, BEEAI), ("empty",)),
+    **dict.fromkeys((MASTRA, MCP_USE, BEEAI), ("empty",)),
     SMOLAGENTS: ("null",),
 }
 _CELLS = ("value", "null", "empty", "wrong", "shown")
@@ -70,6 +69,7 @@ Played by hand with the same tools, and not among the clients above:
 | llamaindex.js | 0.2.1 | an answer that holds null, as each does, is told as a failure; booked once all the same |
 | genkit openai | 1.42.0 | no tool's description arrives; `""` and a tool that is gone end its run |
 | MCP inspector `--cli` | 2.12.0 | for a number that it cannot read it sends null, for `yes` it sends false |
+| crewai with crewai-tools | 1.15.30 | whole, `""` told; an environment of a gigabyte |
 | crewai, its own client | 1.15.30 | on Python 3.11 each call that was carried out is told as a failure, on 3.12 not |
 """
 

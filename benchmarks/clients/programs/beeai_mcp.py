@@ -1,6 +1,7 @@
 import asyncio
 import os
 
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 from beeai_framework.adapters.openai import OpenAIChatModel
 from beeai_framework.agents.tool_calling import ToolCallingAgent
 from beeai_framework.tools.mcp import MCPTool

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import dspy
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
