@@ -20,7 +20,7 @@ from benchmarks.clients.environments import CLIENTS, LITELLM_FALLBACK, Client
 from benchmarks.clients.readings import TOLD, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tools-and-models.md"
-# What each argument that this server writes has.
+# What each tool that this server writes has.
 _WRITTEN = (Trait.OR_NULL, Trait.VALUES_OR_NULL, Trait.DESCRIPTION_BESIDE_OPTIONS, Trait.DESCRIPTION)
 # Its Router sends the second provider what it made for the first, where null is a mark that only that one knows.
 _BESIDES = {
