@@ -14,7 +14,7 @@ from action_server.tools import callers
 from benchmarks.clients.environments import CLIENTS, LITELLM_FALLBACK, Client
 from benchmarks.clients.formats import Json
 from benchmarks.clients.page import page_of, worse_than_known
-from benchmarks.clients.provider import Kept, provider
+from benchmarks.clients.provider import Kept, name_of, provider
 from benchmarks.clients.readings import BOOK, PROBE, Row, plan_of, row_of
 
 SCHEMA: Json = {
@@ -26,7 +26,7 @@ SCHEMA: Json = {
         }
     },
 }
-GOOD = Row(6, (), "ok", "ok", "ok", "ok", "ok", 1)
+GOOD = Row(6, 6, (), "ok", "ok", "ok", "ok", "ok", 1)
 SEEN = "word={}|kind={}|flag={}|count={}|items={}|thing={}"
 TOLD = [
     '{"booking_reference": "APT-1"}',
@@ -122,7 +122,7 @@ def test_what_arrives_as_it_was_offered_is_good() -> None:
     marked = {"type": "STRING", "enum": ["small", "large"], "nullable": True, "description": kind["description"]}
     offered = dict.fromkeys((BOOK, PROBE), SCHEMA)
 
-    assert row_of(offered, Kept(offered, TOLD), 1) == replace(GOOD, tools=2)
+    assert row_of(offered, Kept(offered, TOLD), 1) == replace(GOOD, tools=2, offered=2)
     assert row_of(offered, Kept(_with_kind(marked), TOLD, has_nullable=True), 1).lost == ()
     assert row_of(offered, Kept(_with_kind(marked), TOLD), 1).lost == ("null",)
 
@@ -152,7 +152,25 @@ def test_an_argument_that_is_gone_and_a_tool_that_is_gone_are_losses() -> None:
     row = row_of({PROBE: SCHEMA, BOOK: SCHEMA}, Kept(gone, TOLD), 1)
 
     assert row.lost == ("type", "values", "null", "description")
-    assert row.tools == 1
+    assert (row.tools, row.offered) == (1, 2)
+
+
+def test_a_tool_whose_own_description_is_gone_is_a_loss() -> None:
+    """A model chooses tools by it."""
+    told = {PROBE: {**SCHEMA, "description": "Tell what arrived."}}
+    untold = {PROBE: {**SCHEMA, "description": None}}
+
+    assert row_of(told, Kept(told, TOLD), 1).lost == ()
+    assert row_of(told, Kept(untold, TOLD), 1).lost == ("the tool's description",)
+
+
+def test_a_tool_may_be_offered_with_the_servers_name_before_it() -> None:
+    """It arrives all the same, and is asked for by that name."""
+    assert name_of(PROBE, ["clinic_action_probe", "clinic_action_probe_again"]) == "clinic_action_probe"
+    assert name_of(PROBE, ["clinic-action_probe"]) == "clinic-action_probe"
+    assert name_of(PROBE, ["other_action_probe", PROBE]) == PROBE
+    assert name_of(PROBE, ["reaction_probe"]) is None
+    assert row_of({PROBE: SCHEMA}, Kept({f"clinic_{PROBE}": SCHEMA}, TOLD), 1).tools == 1
 
 
 ANSWERS: list[tuple[int, str, str, str]] = [

@@ -63,6 +63,19 @@ MCP_USE = Caller("mcp-use", "1.7.1")
 SMOLAGENTS = Caller("smolagents", "1.26.0")
 AUTOGEN = Caller("autogen", "0.7.5")
 AGNO = Caller("agno", "3.1.10")
+HAYSTACK = Caller("haystack", "2.1.1")
+SEMANTIC_KERNEL = Caller("semantic-kernel", "1.45.0")
+DSPY = Caller("dspy", "3.4.1")
+STRANDS = Caller("strands-agents", "1.62.0")
+CREWAI = Caller("crewai", "1.15.30")
+CAMEL = Caller("camel-ai", "0.2.90")
+MCP_AGENT = Caller("mcp-agent", "0.2.6")
+BEEAI = Caller("beeai-framework", "0.1.85")
+CHATLAS = Caller("chatlas", "0.23.0")
+MCPORTER = Caller("mcporter", "0.12.3")
+FASTMCP_CLI = Caller("fastmcp call", "4.2.3")
+GENKIT_OPENAI = Caller("genkit openai", "1.42.0")
+LLAMA_INDEX_JS = Caller("llamaindex.js", "0.2.1")
 
 CALLERS: tuple[Caller, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Caller))
 
@@ -71,6 +84,8 @@ _GOOGLE = (*_GEMINI, LANGCHAIN_GOOGLE, GOOGLE_GENAI, GOOGLE_ADK, GOOGLE_GENAI_JS
 _OPENAI = (
     *(LITELLM_OPENAI, LITELLM_AZURE, AGENTS, AGENTS_STRICT, AGENTS_JS, LANGCHAIN_OPENAI, PYDANTIC_AI),
     *(AGENT_FRAMEWORK, LLAMA_INDEX, MASTRA, MCP_USE, SMOLAGENTS, AUTOGEN, AGNO),
+    *(HAYSTACK, SEMANTIC_KERNEL, DSPY, STRANDS, CREWAI, CAMEL, MCP_AGENT, BEEAI, CHATLAS),
+    *(GENKIT_OPENAI, LLAMA_INDEX_JS),
 )
 _ANTHROPIC = (LITELLM_ANTHROPIC, LANGCHAIN_ANTHROPIC)
 
@@ -121,6 +136,10 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     CallerRule(Trait.DIGIT_FIRST, _GOOGLE, refuses="all tools", source=REPORTED),
     CallerRule(Trait.UNFIT_ARGUMENT_NAME, (*_ANTHROPIC, LITELLM_BEDROCK), refuses="all tools", source=REPORTED),
     CallerRule(Trait.LONG_DESCRIPTION, _OPENAI, refuses="all tools", source=REPORTED),
+    # Its model hears nothing of what a tool is for but the name.
+    CallerRule(Trait.DESCRIPTION, (GENKIT_OPENAI,), "the tool's description"),
+    # It tells the model that a call has failed which was carried out.
+    CallerRule(Trait.NULL_IN_ANSWER, (LLAMA_INDEX_JS,), "answers"),
     CallerRule(Trait.RESULT_IN_ANSWER, (SUB_AGENT,), "other keys of answers", source=READ),
     CallerRule(Trait.SLOW, (CALM_STEP, MANTLE), "answers after 10 s", source=READ),
     CallerRule(Trait.VERY_SLOW, (TYPESCRIPT, MCP_REMOTE), "answers after 60 s"),

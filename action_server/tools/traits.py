@@ -41,8 +41,10 @@ class Trait(Enum):
     UNFIT_TOOL_NAME = "a name with other than 64 letters, digits, _ and -"
     DIGIT_FIRST = "a name that begins with a digit"
     UNFIT_ARGUMENT_NAME = "an argument's name with other than 64 letters, digits, _ . and -"
+    DESCRIPTION = "a description of the tool"
     LONG_DESCRIPTION = f"a description of over {_LONGEST_DESCRIPTION:,} characters"
     RESULT_IN_ANSWER = "a key `result` in its answers"
+    NULL_IN_ANSWER = "null in its answers"
     SLOW = f"calls that may take over {_STEP} s"
     VERY_SLOW = f"calls that may take over {_CALL} s"
     NEEDS_CONVERSATION = "calls that need a conversation, and none is sent"
@@ -62,7 +64,10 @@ def traits_of(listing: JsonObject) -> Iterator[FoundTrait]:
         yield FoundTrait(Trait.UNFIT_TOOL_NAME)
     if str(listing.get("name"))[:1].isdigit():
         yield FoundTrait(Trait.DIGIT_FIRST)
-    if len(str(listing.get("description") or "")) > _LONGEST_DESCRIPTION:
+    description = str(listing.get("description") or "")
+    if description:
+        yield FoundTrait(Trait.DESCRIPTION)
+    if len(description) > _LONGEST_DESCRIPTION:
         yield FoundTrait(Trait.LONG_DESCRIPTION)
     if any(value is None for value in listing.values()):
         yield FoundTrait(Trait.NULL_KEY)
@@ -71,10 +76,7 @@ def traits_of(listing: JsonObject) -> Iterator[FoundTrait]:
     yield from map(FoundTrait, _of_root(root))
     output = listing.get("outputSchema")
     if isinstance(output, Mapping):
-        if output.get("type") != "object" and root.get("type") == "object":
-            yield FoundTrait(Trait.NO_OBJECT_AT_ROOT)
-        if "result" in (output.get("properties") or {}):
-            yield FoundTrait(Trait.RESULT_IN_ANSWER)
+        yield from map(FoundTrait, _of_answers(output, root))
     properties = root.get("properties")
     for name, part in properties.items() if isinstance(properties, Mapping) else ():
         is_required = name in (root.get("required") or ())
@@ -101,6 +103,16 @@ def _of_root(root: Mapping[str, Any]) -> Iterator[Trait]:
         yield Trait.ADDITIONAL_PROPERTIES
     if "$schema" in root and not _DRAFTS.fullmatch(str(root["$schema"])):
         yield Trait.OTHER_DRAFT
+
+
+def _of_answers(output: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Trait]:
+    if output.get("type") != "object" and root.get("type") == "object":
+        yield Trait.NO_OBJECT_AT_ROOT
+    properties = output.get("properties") or {}
+    if "result" in properties:
+        yield Trait.RESULT_IN_ANSWER
+    if any(map(_may_be_null, properties.values())):
+        yield Trait.NULL_IN_ANSWER
 
 
 def _of_argument(name: str, schema: Any, *, is_required: bool) -> Iterator[Trait]:

@@ -49,6 +49,10 @@ _MASTRA = ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0", "@ai-sdk/openai@3.0.141",
 _AUTOGEN = ("autogen-ext[mcp,openai]==0.7.5", "autogen-agentchat==0.7.5", "mcp==1.30.0")
 _AGNO = ("agno==3.1.10", "fastmcp==4.1.6", "openai==3.57.0")
 _SMOLAGENTS = ("smolagents==1.26.0", "mcpadapt==0.1.19", "mcp==1.30.0", "websockets==17.4")
+_HAYSTACK = ("mcp-haystack==2.1.1", "haystack-ai==3.4.1", "mcp==2.3.0")
+_STRANDS = ("strands-agents[openai]==1.62.0", "mcp==2.1.1")
+_CHATLAS = ("chatlas==0.23.0", "mcp==2.3.0", "openai==3.57.0")
+_MCP_AGENT = ("mcp-agent==0.2.6", "openai==3.57.0", "mcp==1.30.0")
 _REMOTE = ("mcp-remote@0.15.1", "@modelcontextprotocol/sdk@1.32.2")
 _LANGCHAIN_JS = ("@langchain/mcp-adapters@1.1.4", "@langchain/openai@1.5.8", "@langchain/core@1.4.0")
 
@@ -92,4 +96,14 @@ CLIENTS = (
     Client(callers.AUTOGEN, "autogen_mcp.py", _AUTOGEN),
     Client(callers.AGNO, "agno_mcp.py", _AGNO),
     Client(callers.SMOLAGENTS, "smolagents_mcp.py", _SMOLAGENTS, direct=True),
+    Client(callers.HAYSTACK, "haystack_mcp.py", _HAYSTACK),
+    Client(callers.SEMANTIC_KERNEL, "semantic_kernel_mcp.py", ("semantic-kernel[mcp]==1.45.0", "mcp==1.30.0")),
+    Client(callers.DSPY, "dspy_mcp.py", ("dspy==3.4.1", "mcp==1.30.0"), direct=True),
+    Client(callers.STRANDS, "strands_mcp.py", _STRANDS),
+    Client(callers.CAMEL, "camel_mcp.py", ("camel-ai==0.2.90", "mcp==1.30.0")),
+    Client(callers.MCP_AGENT, "mcp_agent_openai.py", _MCP_AGENT),
+    Client(callers.BEEAI, "beeai_mcp.py", ("beeai-framework[mcp]==0.1.85", "mcp==1.30.0")),
+    Client(callers.CHATLAS, "chatlas_mcp.py", _CHATLAS),
+    Client(callers.MCPORTER, "mcporter.mjs", ("mcporter@0.12.3",), direct=True),
+    Client(callers.FASTMCP_CLI, "fastmcp_cli.py", ("fastmcp==4.2.3",), direct=True),
 )

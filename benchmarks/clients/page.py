@@ -6,15 +6,22 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from action_server.tools.callers import CALLER_RULES, LANGCHAIN_GOOGLE, MASTRA, MCP_USE, SMOLAGENTS, Caller
+from action_server.tools.callers import (
+    BEEAI,
+    CALLER_RULES,
+    LANGCHAIN_GOOGLE,
+    MASTRA,
+    MCP_USE,
+    SMOLAGENTS,
+    Caller,
+)
 from action_server.tools.traits import Trait
 from benchmarks.clients.environments import CLIENTS, LITELLM_FALLBACK, Client
 from benchmarks.clients.readings import TOLD, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tools-and-models.md"
-TOOLS = 6
-# What each argument that this server writes has.
-_WRITTEN = (Trait.OR_NULL, Trait.VALUES_OR_NULL, Trait.DESCRIPTION_BESIDE_OPTIONS)
+# What each tool that this server writes has.
+_WRITTEN = (Trait.OR_NULL, Trait.VALUES_OR_NULL, Trait.DESCRIPTION_BESIDE_OPTIONS, Trait.DESCRIPTION)
 # Its Router sends the second provider what it made for the first, where null is a mark that only that one knows.
 _BESIDES = {
     LITELLM_FALLBACK: frozenset({"null"}),
@@ -22,7 +29,10 @@ _BESIDES = {
     LANGCHAIN_GOOGLE: frozenset({"type"}),
 }
 # They hold arguments against the schema themselves, and tell the model which of them `""`, or null, does not fit.
-_CHECKING = {MASTRA: ("empty",), MCP_USE: ("empty",), SMOLAGENTS: ("null",)}
+_CHECKING = {
+    **dict.fromkeys((MASTRA, MCP_USE, BEEAI), ("empty",)),
+    SMOLAGENTS: ("null",),
+}
 _CELLS = ("value", "null", "empty", "wrong", "shown")
 
 _HEAD = """# Tools and models
@@ -39,8 +49,8 @@ The Python SDK 1.30.0, the TypeScript SDK 1.32.2 and what litellm 1.101.0 sends 
 _TAIL = """
 | column | what it says |
 |---|---|
-| tools | tools that the model was offered, of {tools} |
-| lost | what of arguments did not arrive in the model's schema: type, values, null, description |
+| tools | tools that the model was offered, of those that the server offers |
+| lost | what did not reach the model: type, values, null or description of arguments, or the tool's description |
 | value | whether a text, a category, a boolean, a number, a list and anything arrived as they were sent |
 | null, `""` | whether nothing arrived for `null`, or `""` (which a text keeps); told: the client itself refuses it |
 | wrong | whether the model was told which arguments have a value that they cannot have |
@@ -51,6 +61,16 @@ Type and values stand in the description once more, for a client that drops them
 server can mend:
 
 {unmended}
+
+Played by hand with the same tools, and not among the clients above:
+
+| client | version | what becomes of calls |
+|---|---|---|
+| llamaindex.js | 0.2.1 | an answer that holds null, as each does, is told as a failure; booked once all the same |
+| genkit openai | 1.42.0 | no tool's description arrives; `""` and a tool that is gone end its run |
+| MCP inspector `--cli` | 2.12.0 | for a number that it cannot read it sends null, for `yes` it sends false |
+| crewai with crewai-tools | 1.15.30 | whole, `""` told; an environment of a gigabyte |
+| crewai, its own client | 1.15.30 | on Python 3.11 each call that was carried out is told as a failure, on 3.12 not |
 """
 
 
@@ -65,8 +85,8 @@ def worse_than_known(client: Client, row: Row) -> Iterator[str]:
     """Say in a line each which cells of a client are worse than what is known of it."""
     if row.problem:
         yield f"{client.key}: {row.problem}"
-    if row.tools < TOOLS:
-        yield f"{client.key}: {row.tools} of {TOOLS} tools"
+    if row.tools < row.offered:
+        yield f"{client.key}: {row.tools} of {row.offered} tools"
     for what in sorted({*row.lost} - known_losses(client.caller)):
         yield f"{client.key}: loses {what}"
     for cell in _CELLS:
@@ -83,11 +103,11 @@ def page_of(rows: Mapping[Client, Row]) -> str:
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for client, row in rows.items():
         cells = [getattr(row, cell) for cell in _CELLS]
-        tools = f"{row.tools}/{TOOLS}"
+        tools = f"{row.tools}/{row.offered}"
         parts = (client.caller.name, client.caller.version, tools, ", ".join(row.lost), *cells, row.bookings)
         lines.append(f"| {' | '.join(map(str, parts))} |")
     head = _HEAD.format(n=len(rows), day=date.today().isoformat())
-    return head + "\n".join(lines) + "\n" + _TAIL.format(tools=TOOLS, unmended=_unmended())
+    return head + "\n".join(lines) + "\n" + _TAIL.format(unmended=_unmended())
 
 
 def _unmended() -> str:

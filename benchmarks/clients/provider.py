@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,12 @@ class Kept:
     schemas: dict[str, Json] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
     has_nullable: bool = False
+
+
+def name_of(tool: str, offered: Iterable[str]) -> str | None:
+    """Return the name that a client offers a tool under, None if it does not; some put the server's name before it."""
+    names = sorted(offered, key=len)
+    return next((name for name in names if name == tool or name.endswith((f"_{tool}", f"-{tool}"))), None)
 
 
 @dataclass
@@ -43,7 +49,10 @@ class Provider:
         kept.schemas, kept.answers = spoken.schemas(body) or kept.schemas, spoken.answers(body)
         kept.has_nullable = spoken.has_nullable
         number = len(kept.answers)
-        return spoken.ask(Call(number, *plan[number])) if number < len(plan) else spoken.end
+        if number >= len(plan):
+            return spoken.end
+        tool, arguments = plan[number]
+        return spoken.ask(Call(number, name_of(tool, kept.schemas) or tool, arguments))
 
 
 @asynccontextmanager

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.clients.formats import Json
-from benchmarks.clients.provider import Kept
+from benchmarks.clients.provider import Kept, name_of
 
 BOOK, PROBE = "action_create_appointment", "action_probe"
 _SEEN = re.compile(r"word=(.*?)\|kind=(.*?)\|flag=(.*?)\|count=(.*?)\|items=(.*?)\|thing=([^\"\\|]*)")
 _REFERENCE = re.compile(r"APT-[A-Z0-9]+")
-_ORDER = ("type", "values", "null", "description")
+_ORDER = ("type", "values", "null", "description", "the tool's description")
+_OF_ARGUMENT = _ORDER[:4]
 # What arrives in the place of each call's arguments; a whole number stands for a fraction, and back.
 _VALUES = ("Ulm", "small", "True", "5", "a+b", "7")
 _NOTHING = ("nothing",) * 6
@@ -40,9 +41,13 @@ def plan_of(email: str, day: str) -> list[tuple[str, Json]]:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the matrix. ``lost`` is what of arguments did not arrive; cells hold "ok" or what came instead."""
+    """A line of the matrix. ``tools`` of those ``offered`` arrived, and ``lost`` is what of their arguments did not.
+
+    Cells hold "ok" or what came instead.
+    """
 
     tools: int
+    offered: int
     lost: tuple[str, ...] = ()
     value: str = ""
     null: str = ""
@@ -55,13 +60,15 @@ class Row:
 
 def row_of(offered: Mapping[str, Json], kept: Kept, bookings: int) -> Row:
     """Hold what a client sent against what it was offered: schemas by tool, answers to the six calls of the plan."""
-    arrived = {name: schema for name, schema in kept.schemas.items() if name in offered}
+    names = {tool: name_of(tool, kept.schemas) for tool in offered}
+    arrived = {tool: kept.schemas[name] for tool, name in names.items() if name is not None}
     lost = {what for name, schema in arrived.items() for what in _lost(offered[name], schema, kept.has_nullable)}
     told = [*kept.answers, *[""] * (6 - len(kept.answers))]
     first, second = (_REFERENCE.findall(text) for text in told[:2])
     shown = "ok" if first and second and {*first} == {*second} else "no reference" if not first else "two references"
     return Row(
         tools=len(arrived),
+        offered=len(offered),
         lost=tuple(what for what in _ORDER if what in lost),
         value=_cell(told[2], _VALUES),
         null=TOLD if _is_told(told[3], ("word", "null")) else _cell(told[3], _NOTHING),
@@ -86,11 +93,13 @@ def _cell(text: str, expected: Sequence[str]) -> str:
 
 
 def _lost(offered: Json, arrived: Json, has_nullable: bool) -> Iterator[str]:
+    if offered.get("description", "") not in (arrived.get("description") or ""):
+        yield _ORDER[-1]
     parts = arrived.get("properties", {})
     for name, schema in offered["properties"].items():
         found = parts.get(name)
         if found is None:
-            yield from _ORDER
+            yield from _OF_ARGUMENT
             continue
         before, after = _Reading.of(schema, has_nullable), _Reading.of(found, has_nullable)
         if not before.types <= after.types:

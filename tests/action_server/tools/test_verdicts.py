@@ -55,6 +55,8 @@ def test_no_caller_loses_a_tool_of_ours() -> None:
         "smolagents": f"null, other types of {len(SHAPES)}",
         # Of categories, and of the one within a record.
         "mcp-use": "values of 2",
+        "genkit openai": "the tool's description",
+        "llamaindex.js": "answers",
     }
     assert len(found) == len(CALLERS)
 
@@ -91,7 +93,8 @@ def test_a_trait_is_found_however_deep(trait: Trait, part: Any, root: Mapping[st
 def test_what_is_fine_has_no_trait() -> None:
     """A required text of a plain name, in the two drafts that every engine knows."""
     for draft in ("http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"):
-        assert list(traits_of(listing({"type": "string"}, required=["a"], **{"$schema": draft}))) == []
+        fine = listing({"type": "string"}, required=["a"], **{"$schema": draft})
+        assert list(traits_of({**fine, "description": ""})) == []
 
 
 def test_names_descriptions_and_keys_are_looked_at() -> None:
@@ -117,6 +120,19 @@ def test_a_name_that_begins_with_a_digit_is_found() -> None:
 
     assert "google-genai" in refused
     assert "litellm openai" not in refused
+
+
+@pytest.mark.parametrize(
+    ("key", "is_there"),
+    [({"type": "string"}, False), (OPTION, True), ({"description": "x"}, True)],
+    ids=["a text", "a text or null", "anything"],
+)
+def test_null_in_answers_is_found(key: Any, is_there: bool) -> None:
+    """LlamaIndex.js takes no null for JSON: its model hears that the call has failed."""
+    output = {"type": "object", "properties": {"said": key}}
+
+    found = {trait.trait for trait in traits_of({**listing(OPTION), "outputSchema": output})}
+    assert (Trait.NULL_IN_ANSWER in found) is is_there
 
 
 def test_an_output_schema_has_to_be_an_object_too() -> None:
