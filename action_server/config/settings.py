@@ -37,6 +37,7 @@ from action_server.telemetry.record_settings import RecordSettings
 class Settings(CheckedFields, LimitFields, LogFields, ServerFields, BaseModel):
     """The settings of one server. Sizes are in bytes."""
 
+    # The groups, and what is nested in them, are only built as parts of it: `defer_build` there spares each its own.
     # Pydantic takes the fields of the last group first: flags, help and the reference page have that order.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=False)
 

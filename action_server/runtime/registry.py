@@ -57,15 +57,14 @@ class CodeFacts:
         Raises:
             RegistrationError: it takes other arguments than an action.
         """
-        # What is called of other objects may differ from one to the next of a class.
-        is_plain = type(run) in (MethodType, FunctionType)
-        key = (type(run), getattr(run, "__func__", run)) if is_plain else None
-        found = self._runs.get(key) if key else None
+        # Methods only: a hook may make another function each time, which would be kept for nothing.
+        method = run.__func__ if isinstance(run, MethodType) and isinstance(run.__func__, FunctionType) else None
+        found = self._runs.get(method) if method is not None else None
         if found is None:
             _check_arguments(run, source, place)
             found = is_async(run), reads_domain(run)
-            if key:
-                self._runs[key] = found
+            if method is not None:
+                self._runs[method] = found
         return found
 
 
