@@ -70,7 +70,7 @@ def _read(file: Path, flag: str) -> str | None:
     """Return what a module holds that was written before; None if there is none."""
     try:
         return read_text(file, errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise SettingsError(flag, f"{file} cannot be read: {exc.strerror}") from exc

@@ -55,7 +55,7 @@ def test_without_the_packages_a_verb_says_how_to_install_them(
     ("arguments", "said"),
     [
         (["call", "action_x", "noequals"], "error: 'noequals': is not slot=value"),
-        (["call", "action_x", "--domain", "nowhere.yml"], "error: --domain: nowhere.yml cannot be read: No such file"),
+        (["call", "action_x", "--domain", "nowhere.yml"], "error: --domain: there is no file or folder nowhere.yml"),
         (["call", "action_x", "--domain", "list.yml"], "error: --domain: list.yml is not a domain"),
         (["run", "--port", "eighty"], "error: --port: "),
         (["list", "--actions", "no.such"], "error: no.such: cannot import 'no.such': there is no such module"),
