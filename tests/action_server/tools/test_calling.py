@@ -13,6 +13,7 @@ from action_server.protocol.answers import Answer
 from action_server.protocol.tool_calls import ToolCall, ToolTracker
 from action_server.runtime.tool_options import McpSettings, ToolOptions
 from action_server.tools.calling import LONG_ANSWER, Caller, ToolCaller
+from tests.action_server.serving.mcp.tool_actions import ActionHelped, ActionWho
 from tests.action_server.tools.offers import action, offer
 
 DOMAIN = {"slots": {"city": {"type": "text"}, "outside": {"type": "bool", "initial_value": True}}}
@@ -101,6 +102,19 @@ async def test_one_person_is_one_however_the_name_is_written(sent: Any, given: A
 
     [(call, _)] = road.given
     assert call.sender_id == conversation
+
+
+async def test_an_action_that_is_seen_to_ask_for_the_conversation_is_not_begun_without_one() -> None:
+    """What it does before it asks would be done; one that may ask somewhere else is, and has the argument for it."""
+    road = Road(Answer([], []))
+    settings = McpSettings(actions=("*",), conversation_argument="who")
+    tools = ToolCaller(offer(ActionWho, ActionHelped, settings=settings), road, "sender")
+
+    for tool in tools.offer.tools.values():
+        await tools.call(tool, {})
+
+    assert [call.action for call, _ in road.given] == ["action_helped"]
+    assert [list(t.input_schema["properties"]) for t in tools.offer.tools.values()] == [["who"]] * 2
 
 
 HISTORY = "events latest_message stack active_loop latest_action_name followup_action user_id"
