@@ -8,16 +8,20 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from action_server.cli.flags import add_log_flag
 from action_server.config import settings
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 
+if TYPE_CHECKING:
+    from action_server.runtime.threads import Threads
+
 DESCRIPTION = """\
 Run jobs in this process, without serving calls, until SIGTERM or Ctrl-C: on any number of hosts where `database:` is
 PostgreSQL. It takes the same settings as `run`. What is running when it stops gets 3 s, and is run elsewhere after
-that; a job whose process is killed is taken over within 15 s."""
+that; a second signal ends it at once. A job whose process is killed is taken over within 15 s."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     Raises:
         StartupError: the settings are wrong, an action or a service cannot be made, or there is no job.
     """
+    from action_server.serving.worker import end_without_threads
     from action_server.telemetry import logs
 
     read = settings.read(vars(args), environment)
@@ -43,24 +48,25 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if concurrency < 1:
         raise SettingsError("--concurrency", "must be 1 or more")
     logs.configure(read.logs)
-    asyncio.run(_work(read, concurrency))
+    end_without_threads(asyncio.run(_work(read, concurrency)))
     return 0
 
 
-async def _work(read: Settings, concurrency: int) -> None:
+async def _work(read: Settings, concurrency: int) -> Threads:
     from action_server.assembly import assemble, prepare
     from action_server.jobs.opening import running_jobs
+    from action_server.serving.stopping.stop_signal import StopSignal
 
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
     async with assemble(read, prepared=prepare(read), patience=read.start_timeout) as assembly:
         opened = assembly.readiness.services
         if opened is None or opened.jobs is None:
             raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
+        # Until now a signal ends the process: nothing runs yet, and a database that is down may be waited for.
+        stopping.arm()
         executor = assembly.executor
         async with running_jobs(read.actions, opened, executor.threads, concurrency, tracing=executor.tracing):
             logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency})
             await stopping.wait()
             logger.info("jobs.stopping", extra={"pid": os.getpid()})
+    return executor.threads
