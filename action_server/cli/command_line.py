@@ -19,6 +19,7 @@ from action_server.cli.console import print_error
 from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
 from action_server.extras import explain_missing
+from action_server.findings.escaping import escape_controls
 from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
@@ -193,6 +194,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and how the verb is used if that is short: forty flags would hide the reason."""
+        # It quotes the command line, which a script may have put together of anything.
+        message = escape_controls(message)
         if self.format_usage().count("\n") <= _SHORT_USAGE:
             super().error(message)
         # Who hears the nearest name needs no list.

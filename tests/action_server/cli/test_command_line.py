@@ -235,9 +235,9 @@ def test_a_flag_that_is_not_there_is_said_where_it_is_seen(
     """Not below the forty flags there are; a short usage stands above it."""
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:
-        main([verb, "--prot", "5056"])
+        main([verb, "--prot\x1b[2J\n", "5056"])
 
     said = capsys.readouterr().err.splitlines()
     assert ended.value.code == 2
     assert len(said) <= lines
-    assert "there is no --prot" in said[-1]
+    assert r"there is no --prot\x1b[2J\n" in said[-1]
