@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -230,16 +231,21 @@ class Prepared:
 
     metrics: Metrics
     package: LoadedPackage
-    # Whether that thread is to run the synchronous code, too.
+    # Whether that thread is to run the synchronous code, too; and how long it took to load.
     on_one_thread: bool
+    seconds: float
 
 
 def prepare(settings: Settings, shared_directory: Path | None = None, loaded: LoadedPackage | None = None) -> Prepared:
-    """Load the actions, or make those of a ``loaded`` package anew; the rest is as in :func:`assemble`."""
+    """Load the actions, or make those of a ``loaded`` package anew.
+
+    Raises :class:`StartupError` when one cannot be made; the rest is as in :func:`assemble`.
+    """
+    begun = time.monotonic()
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
     package = loader.load(settings.actions, strict=settings.strict) if loaded is None else loader.renew(loaded)
-    return Prepared(metrics, package, _is_on_one_thread(settings, package))
+    return Prepared(metrics, package, _is_on_one_thread(settings, package), time.monotonic() - begun)
 
 
 def _is_on_one_thread(settings: Settings, package: LoadedPackage) -> bool:
@@ -318,8 +324,7 @@ def _put_together(
     opened: services.Services,
     store: IdempotencyStore | None,
 ) -> Assembly:
-    recorded = prepared.metrics.recorded
-    executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, recorded)
+    executor.recorder = open_recorder(stack, settings.recording, settings.blocks.privacy, prepared.metrics.recorded)
     watchdog = _make_watchdog(stack, settings, prepared.metrics)
     ping, details = None if store is None else store.ping, partial(details_of, executor, watchdog)
     readiness = Readiness(opened, lambda: executor.admission.is_saturated, details, ping_store=ping)

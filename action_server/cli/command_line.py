@@ -19,6 +19,7 @@ from action_server.cli.console import print_error
 from action_server.config.environment import process_environment
 from action_server.errors import ActionServerError, SettingsError, StartupError
 from action_server.extras import explain_missing
+from action_server.findings.escaping import escape_controls
 from action_server.nearest import did_you_mean
 
 DESCRIPTION = """\
@@ -103,7 +104,7 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and return its exit code; Ctrl-C passes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
@@ -126,8 +127,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print_error(f"error: {given[0]}: {said}")
         return 2
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # Whoever read it has seen enough. Python would complain once more at the end, when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -195,6 +194,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and how the verb is used if that is short: forty flags would hide the reason."""
+        # It quotes the command line, which a script may have put together of anything.
+        message = escape_controls(message)
         if self.format_usage().count("\n") <= _SHORT_USAGE:
             super().error(message)
         # Who hears the nearest name needs no list.

@@ -6,8 +6,12 @@ from ipaddress import ip_network
 
 from pydantic import BaseModel, field_validator
 
-from action_server.config.sources import EMPTY, OF_TLS
+from action_server.config.sources import OF_TLS
 from action_server.database_urls import NO_DRIVER, has_driver
+from action_server.security.secrets import EMPTY, refuse_nothing
+
+_FILES_AND_PLACES = ("host", "endpoints", "log_file", "logging_config_file", "record", "domain", "database")
+_NEVER_EMPTY = (*_FILES_AND_PLACES, *OF_TLS, "auth")
 
 
 class CheckedFields(BaseModel):
@@ -20,31 +24,14 @@ class CheckedFields(BaseModel):
             raise ValueError("must be a module in Python's notation, such as actions or bot.actions")
         return value
 
-    @field_validator(
-        *("host", "endpoints", "log_file", "logging_config_file", "record", "domain"), mode="before", check_fields=False
-    )
+    @field_validator(*_NEVER_EMPTY, mode="before", check_fields=False)
     @classmethod
     def _is_not_empty(cls, value: object) -> object:
-        # As of a variable of the shell that is not set. Every address would be listened on, the working directory used.
-        if value == "":
+        # As of a variable of the shell that is not set, or a template whose values are missing. Every address would be
+        # listened on, the working directory used, the server be open, or speak plain text.
+        if value in ("", {}):
             raise ValueError(EMPTY)
-        return value
-
-    @field_validator(*OF_TLS, mode="before", check_fields=False)
-    @classmethod
-    def _is_there(cls, value: object) -> object:
-        # In YAML nothing behind the colon is None: whoever writes the name wants TLS, or clients' certificates.
-        if value is None or value == "":
-            raise ValueError(EMPTY)
-        return value
-
-    @field_validator("auth", mode="before", check_fields=False)
-    @classmethod
-    def _asks_for_something(cls, value: object) -> object:
-        # As a template leaves it whose values are missing: whoever writes the name wants the server closed.
-        if value == {}:
-            raise ValueError(EMPTY)
-        return value
+        return refuse_nothing(value)
 
     @field_validator("database", check_fields=False)
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from action_server.config.sources import file_exists, no_such_setting
 from action_server.errors import SettingsError
 from action_server.jobs.engine_settings import DeliverySettings
+from action_server.runtime.limits import SyncThread
 from action_server.runtime.options import ActionOptions
 from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
 from action_server.security.secrets import Secrets
@@ -39,6 +40,12 @@ class Checked(Protocol):
     dev: bool
     inspector: bool
     auth: AuthSettings
+
+    sync_thread: SyncThread
+
+    def port_of(self, *, grpc: bool) -> int | None:
+        """As of the settings."""
+        ...
 
     @property
     def http_port(self) -> int | None:
@@ -144,6 +151,11 @@ def refuse_useless_flags(settings: Checked, flags: Mapping[str, str]) -> None:
             raise SettingsError(flags[name], "does nothing with gRPC, which has no pages and no headers of HTTP")
     if "barge_in_timeout" in flags and not settings.has_grpc:
         raise SettingsError(flags["barge_in_timeout"], "does nothing without gRPC, over which alone actions stream")
+    if "join_chunks" in flags and settings.port_of(grpc=False) is None:
+        raise SettingsError(flags["join_chunks"], "does nothing with gRPC alone, over which chunks are streamed")
+    if "sync_workers" in flags and settings.sync_thread == "import":
+        problem = "does nothing beside sync_thread: import, which is one thread: leave one of the two out"
+        raise SettingsError(flags["sync_workers"], problem)
     if settings.domain is not None and "domain" in flags and not file_exists(settings.domain):
         raise SettingsError(flags["domain"], f"{settings.domain} cannot be read: No such file or directory")
 

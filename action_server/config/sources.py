@@ -12,6 +12,7 @@ from action_server.config.flags import flag_of
 from action_server.endpoints import Block
 from action_server.errors import SettingsError
 from action_server.nearest import did_you_mean
+from action_server.security.secrets import EMPTY
 
 # Two underscores: Kubernetes sets ACTION_SERVER_PORT=tcp://... for a service that is called "action-server".
 ENVIRONMENT_PREFIX = "ACTION_SERVER__"
@@ -21,7 +22,7 @@ _NESTED_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in _NE
 
 # Settings that secure the server: set, but empty, they must not be silently none.
 OF_TLS = ("ssl_certificate", "ssl_keyfile", "ssl_password", "ssl_ca_file")
-EMPTY = "is empty: give it a value, or leave it out"
+_SECURING = (*OF_TLS, "auth", "database_password")
 # By the name of a setting: where it was found, and its value.
 Found = dict[str, tuple[str, Any]]
 # The settings there are, by name.
@@ -32,7 +33,7 @@ def find_in_environment(environment: Mapping[str, str], fields: Fields) -> Found
     """Find the settings that variables give; an empty variable gives none.
 
     Raises:
-        SettingsError: a variable of ours is no setting, two of them contradict each other, or one of TLS is empty.
+        SettingsError: a variable of ours is no setting, two of them contradict each other, or what secures is empty.
     """
     found: Found = {}
     for name, field in fields.items():
@@ -40,7 +41,7 @@ def find_in_environment(environment: Mapping[str, str], fields: Fields) -> Found
         for variable in (flag.variable if flag else None, f"{ENVIRONMENT_PREFIX}{name.upper()}"):
             if variable and environment.get(variable):
                 found[name] = (variable, environment[variable])
-            elif variable and name in OF_TLS and variable in environment:
+            elif variable and name in _SECURING and variable in environment:
                 raise SettingsError(variable, EMPTY)
     _refuse_unknown(environment, fields)
     for name, prefix in zip(_NESTED, _NESTED_PREFIXES, strict=True):

@@ -24,6 +24,9 @@ _CONTAINER_VARIABLE = "KUBERNETES_SERVICE_HOST"
 # https://sqlite.org/faq.html#q5; the types as the kernel names them.
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "lustre", "9p", "afs"}
+    | {"beegfs", "fuse.ceph", "fuse.ceph-fuse", "vboxsf"}
+    # Buckets of object stores, which know no locks.
+    | {"fuse.gcsfuse", "fuse.rclone", "fuse.s3fs"}
 )
 # proc(5): the fifth field is where it is mounted; the type follows a lone hyphen.
 _MOUNTS = Path("/proc/self/mountinfo")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from action_server.security.secrets import Secrets
+from action_server.security.secrets import Secrets, refuse_nothing
 
 Route = Literal["tracker-events", "set-slots", "trigger-intent", "pick-up"]
 
@@ -40,11 +40,11 @@ class DeliverySettings(BaseModel):
     lock_life: float = Field(default=60.0, ge=0, le=3600)
     deadline: float = Field(default=3600.0, gt=0, le=30 * 86_400)
 
+    _is_something = field_validator("*", mode="before")(refuse_nothing)
+
     @field_validator("engine")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
+    def _is_an_address(cls, value: str) -> str:
         try:
             parts = urlsplit(value)
             is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -57,9 +57,22 @@ class DeliverySettings(BaseModel):
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _has_one_credential(self) -> DeliverySettings:
+    def _is_complete(self) -> DeliverySettings:
         if self.token and self.jwt_secret:
             raise ValueError("holds token and jwt_secret: the engine asks for one of them")
         if self.engine is None and (self.token or self.jwt_secret):
             raise ValueError("has a credential and no engine to show it to")
+        if "jwt_method" in self.model_fields_set and not self.jwt_secret:
+            raise ValueError("jwt_method does nothing without jwt_secret: set it too, or leave both out")
+        useless = self._useless_without_engine() if self.engine is None else ""
+        if useless:
+            raise ValueError(f"{useless} does nothing without engine: set its address too, or leave both out")
         return self
+
+    def _useless_without_engine(self) -> str:
+        """Return the first setting that only an engine gives a meaning; "" if there is none."""
+        if self.route not in ("auto", "pick-up"):
+            return "route"
+        if any(route != "pick-up" for route in self.channels.values()):
+            return "channels"
+        return next((name for name in ("timeout", "lock_life") if name in self.model_fields_set), "")

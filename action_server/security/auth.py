@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from action_server.errors import SettingsError, UnauthorizedError
 from action_server.extras import packages_for
 from action_server.security.jwt import Algorithm, Key, Verifier, hmac_keys, jwks_keys, pem_keys
-from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, texts
+from action_server.security.secrets import SecretFile, Secrets, problem_of, read_bytes, refuse_nothing, texts
 from action_server.security.watched_files import WatchedFiles
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -87,6 +87,8 @@ class JwtSettings(BaseModel):
     audience: Names | None = None
     leeway: float = Field(default=0, ge=0, le=300)
 
+    _is_something = field_validator("*", mode="before")(refuse_nothing)
+
     @model_validator(mode="after")
     def _has_one_kind_of_key(self) -> JwtSettings:
         if sum(map(bool, (self.secret, self.public_key_file, self.jwks_file))) != 1:
@@ -129,6 +131,8 @@ class AuthSettings(BaseModel):
     jwt: JwtSettings | None = None
     open_paths: Annotated[tuple[MonitoringPath, ...], BeforeValidator(_words)] = ()
     monitor_tokens: Secrets = ()
+
+    _is_something = field_validator("*", mode="before")(refuse_nothing)
 
     @field_validator("headers")
     @classmethod

@@ -16,6 +16,8 @@ from action_server.errors import SettingsError
 
 # Replaced in endpoints.yml only. Anywhere else it would be taken as it stands: a secret everybody knows.
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+# Said of what is named and left without a value, where that would silently be the same as nothing.
+EMPTY = "is empty: give it a value, or leave it out"
 _QUERY = re.compile(r"(?<=\?)[^\s?#\"']*=[^\s#\"']*")
 
 
@@ -51,6 +53,16 @@ def _source(item: object) -> SecretStr | SecretFile:
     if problem:
         raise ValueError(f"a secret {problem}")
     return SecretStr(text)
+
+
+def refuse_nothing(value: object) -> object:
+    """Return a value of a setting. Raises ``ValueError`` if it is None: in YAML, where nothing stands behind the colon.
+
+    Whoever writes the name wants what it secures, an issuer of tokens say, and a template may have left it out.
+    """
+    if value is None:
+        raise ValueError(EMPTY)
+    return value
 
 
 def problem_of(secret: str) -> str | None:

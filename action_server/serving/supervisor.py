@@ -134,7 +134,7 @@ class Supervisor:
             running.listen()
         now = time.monotonic()
         for late in [w for w in [*self._replacements, *(starting or [])] if not w.is_ready and now > w.deadline]:
-            late.problem = late.problem or f"it did not start within {self._settings.start_timeout:g} s"
+            late.problem = late.problem or late.why_late(self._settings.start_timeout)
             late.kill()
         self._bury_ended(now)
         if not self._stop_way:

@@ -28,6 +28,7 @@ from action_server.jobs.opening import running_jobs
 from action_server.runtime import memory
 from action_server.runtime.executor import Executor
 from action_server.runtime.one_thread import OneThread
+from action_server.runtime.patience import open_in_time
 from action_server.runtime.threads import Threads
 from action_server.serving import forks
 from action_server.serving.extension import Extension
@@ -48,7 +49,7 @@ Extend = Callable[[Assembly, SanicApp], AbstractAsyncContextManager[None]]
 # In seconds: how often the drain looks whether connections have become idle, and how long it takes new ones at the end.
 _DRAIN_INTERVAL = 0.02
 _ACCEPTING = 1.0
-_PART_OF_START = 0.8
+_PART_OF_START, _LAST_PART_OF_START = 0.8, 0.9
 
 
 def run(
@@ -87,9 +88,16 @@ def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
-    if executor.threads.running:
-        # Python joins its threads at exit, and one of an action that never returns would keep the process for ever.
-        logger.warning("worker.threads_left", extra={"threads": executor.threads.running})
+    end_without_threads(executor.threads)
+
+
+def end_without_threads(threads: Threads) -> None:
+    """End the process at once if code still runs on its threads; to be called when all else is closed.
+
+    Python joins them at exit, and one of an action or a job that never returns would keep the process for ever.
+    """
+    if threads.running:
+        logger.warning("worker.threads_left", extra={"threads": threads.running})
         logging.shutdown()
         os._exit(0)
 
@@ -272,9 +280,10 @@ async def _serve(
     extend: Extend | None,
     threads: Threads | None,
 ) -> Executor:
-    # Less than the whole time to start: why it is over is the worker's to say, and not that it was killed.
-    patience = _PART_OF_START * settings.start_timeout
-    async with assemble(settings, shared_directory, prepared=prepared, threads=threads, patience=patience) as assembly:
+    left = _time_left(settings, prepared, _LAST_PART_OF_START) if stopping.is_supervised else None
+    patience = _time_left(settings, prepared, _PART_OF_START)
+    opening = assemble(settings, shared_directory, prepared=prepared, threads=threads, patience=patience)
+    async with open_in_time(opening, left) as assembly:
         names = ",".join(sorted(action.name for action in assembly.executor.registry))
         logger.info("worker.loaded", extra={"pid": os.getpid(), "actions": names})
         memory.settle()
@@ -300,6 +309,15 @@ async def _serve(
             if way is Stop.DRAIN or (way is Stop.RETIRE and sock is not None):
                 await stopping.delay(settings.drain_delay)
     return assembly.executor
+
+
+def _time_left(settings: Settings, prepared: Prepared, part: float) -> float:
+    """Return what is left of a part of the time to start.
+
+    Why it is over is the worker's to say, and not that it was killed. One without a supervisor has no end for all of
+    it: somebody may look at its code with a debugger.
+    """
+    return max(0.0, part * settings.start_timeout - prepared.seconds)
 
 
 class _Server(Protocol):

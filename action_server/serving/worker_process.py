@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -9,9 +10,12 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from typing import NoReturn
 
 from action_server.config.settings import Settings
 from action_server.errors import StartupError
@@ -20,9 +24,12 @@ from action_server.serving.extension import Extension
 from action_server.serving.heartbeat import Beat, Heartbeat, place_in_stacks
 from action_server.serving.project_files import Snapshot, imported_files
 from action_server.serving.stopping.stop_signal import Stop, StopSignal
+from action_server.source import one_line, place_of_failure
 
 # What a pipe holds on Linux, in bytes.
 _LONGEST_STACKS = 65536
+# How often in its time to start a worker that has not started writes where it is.
+_PLACES_PER_START = 8
 
 _context = multiprocessing.get_context("spawn")
 
@@ -139,6 +146,11 @@ class WorkerProcess:
         """Return ``file:line`` of the code that does not let the worker say where it is; ``?`` if that is not known."""
         return place_in_stacks(self._written_stacks())
 
+    def why_late(self, seconds: float) -> str:
+        """Say that it did not start within so many seconds, and which code it is at if that is known."""
+        place = self.place()
+        return f"it did not start within {seconds:g} s" + (f": it is at {place}" if place != "?" else "")
+
     def close(self) -> None:
         """Give back what belongs to a worker that has ended."""
         self._channel.close()
@@ -162,6 +174,14 @@ class WorkerProcess:
             self.is_stopping = True
 
 
+def _write_places(settings: Settings, stacks: Connection) -> None:
+    """Write from now on, until the heartbeat does, where the start is: it may never come to its end."""
+    # Python waits for who writes there, with its lock, and nobody reads what is of no use.
+    os.set_blocking(stacks.fileno(), False)
+    pause = settings.start_timeout / _PLACES_PER_START
+    faulthandler.dump_traceback_later(pause, repeat=True, file=stacks.fileno())
+
+
 def _run_worker(
     settings: Settings,
     sock: socket.socket | None,
@@ -176,8 +196,7 @@ def _run_worker(
 
     # Ctrl-C reaches every process of the terminal; the supervisor passes it on.
     signal.signal(signal.SIGINT, forks.ignore_signal)
-    # Python waits for who writes there, with its lock, and nobody reads what is of no use.
-    os.set_blocking(stacks.fileno(), False)
+    _write_places(settings, stacks)
     # The heartbeat is a thread.
     sending = threading.Lock()
 
@@ -186,14 +205,30 @@ def _run_worker(
             channel.send(message)
 
     def ready() -> None:
+        faulthandler.cancel_dump_traceback_later()
         send(_Ready(imported_files()))
         if settings.max_blocked:
             Heartbeat(send, settings.max_blocked, stacks.fileno()).start()
 
     stopping = StopSignal(signal.SIGTERM, parent=channel, confirm=lambda: send(_Stopping()))
-
     try:
         worker.run(settings, sock, ready, stopping, shared_directory, extension)
-    except StartupError as exc:
-        send(_Failed(str(exc)))
-        sys.exit(2)
+    except BaseException as exc:  # noqa: BLE001 - whatever ends a worker is said
+        _end_failed(exc, send, settings.actions)
+
+
+def _end_failed(exc: BaseException, send: Callable[[object], None], package: str) -> NoReturn:
+    """Tell the supervisor why this worker cannot start, or ends, and end it. Exit code 2 for what an operator can mend.
+
+    Multiprocessing would write a traceback as it is, of a lifespan that cancels itself, say.
+    """
+    is_known = isinstance(exc, StartupError)
+    problem = str(exc) if is_known else f"{place_of_failure(exc) or package}: {one_line(exc)}"
+    # The supervisor may be gone.
+    with suppress(OSError):
+        send(_Failed(problem))
+    if isinstance(exc, SystemExit):
+        sys.exit(exc.code)
+    if not is_known:
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+    sys.exit(2 if is_known else 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 
 from action_server.errors import NoCallError, SettingsError
+from action_server.findings.escaping import escape_lines
 from action_server.protocol.jsonable import jsonable
 from action_server.security.secrets import without_queries
 from action_server.telemetry import call_lines
@@ -50,6 +52,9 @@ _LIBRARIES = (
 )
 _SANIC = ("sanic.root", "sanic.error", "sanic.access", "sanic.server")
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+# How a record of the console begins, where it is not the first line.
+_LIKE_A_RECORD = re.compile(r"\n(?=\d{4}-\d\d-\d\d )")
 
 # What all lines of a call have in common.
 _OF_THE_CALL = frozenset({"action", "sender_id", "request_id", "trace_id"})
@@ -179,7 +184,8 @@ class ConsoleFormatter(logging.Formatter):
         """Return a record's line and, below it, its traceback with the author's own line first."""
         kept = record.exc_text
         try:
-            return super().format(record)
+            # The text of an exception holds what users say: it steers no terminal, and none of its lines poses as one.
+            return _LIKE_A_RECORD.sub("\n  ", escape_lines(super().format(record)))
         finally:
             # Python keeps it for the next handler, and a machine reads all of a traceback.
             record.exc_text = kept

@@ -19,11 +19,12 @@ from action_server.errors import SettingsError
 
 if TYPE_CHECKING:
     from action_server.assembly import Assembly
+    from action_server.runtime.threads import Threads
 
 DESCRIPTION = """\
 Run jobs in this process, without serving calls, until SIGTERM or Ctrl-C: on any number of hosts where `database:` is
 PostgreSQL. It takes the same settings as `run`. What is running when it stops gets 3 s, and is run elsewhere after
-that; a job whose process is killed is taken over within 15 s.
+that; a second signal ends it at once. A job whose process is killed is taken over within 15 s.
 
 With --metrics-port it answers GET /metrics, /health and /ready there, as a server does."""
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         StartupError: the settings are wrong, an action or a service cannot be made, or there is no job.
     """
     from action_server.serving.server import listen
+    from action_server.serving.worker import end_without_threads
     from action_server.telemetry import logs
 
     read = settings.read(vars(args), environment)
@@ -57,27 +59,28 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         raise SettingsError("--concurrency", "must be 1 or more")
     logs.configure(read.logs)
     if args.metrics_port is None:
-        asyncio.run(_work(read, concurrency, None))
+        end_without_threads(asyncio.run(_work(read, concurrency, None)))
         return 0
     if not 0 <= args.metrics_port < 65536:
         raise SettingsError("--metrics-port", "must be a port from 0 to 65535")
     with closing(listen(read.host, args.metrics_port, "--metrics-port")) as sock:
-        asyncio.run(_work(read.model_copy(update={"metrics": True}), concurrency, sock))
+        threads = asyncio.run(_work(read.model_copy(update={"metrics": True}), concurrency, sock))
+    end_without_threads(threads)
     return 0
 
 
-async def _work(read: Settings, concurrency: int, sock: socket.socket | None) -> None:
+async def _work(read: Settings, concurrency: int, sock: socket.socket | None) -> Threads:
     from action_server.assembly import assemble, prepare
     from action_server.jobs.opening import running_jobs
+    from action_server.serving.stopping.stop_signal import StopSignal
 
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
     async with assemble(read, prepared=prepare(read), patience=read.start_timeout) as assembly:
         opened = assembly.readiness.services
         if opened is None or opened.jobs is None:
             raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
+        # Until now a signal ends the process: nothing runs yet, and a database that is down may be waited for.
+        stopping.arm()
         executor, pages = assembly.executor, _pages(assembly, sock)
         seen: Any = {"metrics": assembly.metrics if sock is not None else None, "tracing": executor.tracing}
         async with running_jobs(read.actions, opened, executor.threads, concurrency, **seen), pages:
@@ -85,6 +88,7 @@ async def _work(read: Settings, concurrency: int, sock: socket.socket | None) ->
             logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency, **port})
             await stopping.wait()
             logger.info("jobs.stopping", extra={"pid": os.getpid()})
+    return executor.threads
 
 
 def _pages(assembly: Assembly, sock: socket.socket | None) -> AbstractAsyncContextManager[object]:

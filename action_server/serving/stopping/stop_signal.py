@@ -57,6 +57,11 @@ class StopSignal:
         # The loop of the main thread, if that is not the one that serves: Python handles signals in the main thread.
         self.home: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def is_supervised(self) -> bool:
+        """Whether another process starts this worker and waits for it."""
+        return self._parent is not None
+
     def arm(self) -> None:
         """Listen from now on; to be called on the running event loop."""
         loop = asyncio.get_running_loop()

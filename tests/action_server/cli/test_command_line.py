@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from action_server import __version__
+from action_server import __version__, cli
 from action_server.cli import command_line
 from action_server.cli.command_line import main
 from tests.action_server.cli.bots import BOT
@@ -189,14 +189,21 @@ def test_the_help_of_a_verb_fits_80_columns(
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a traceback, in every verb."""
+    """Without a traceback, in every verb, and while the command line itself is being loaded."""
 
     def interrupt(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("action_server.cli.list.run", interrupt)
+    class InterruptedLoading:
+        find_spec = interrupt
 
-    assert command_line.main(["list"]) == 130
+    with monkeypatch.context() as patched:
+        patched.setattr("action_server.cli.list.run", interrupt)
+        assert cli.main(["list"]) == 130
+    monkeypatch.delattr("action_server.cli.command_line")
+    monkeypatch.delitem(sys.modules, "action_server.cli.command_line")
+    monkeypatch.setattr(sys, "meta_path", [InterruptedLoading(), *sys.meta_path])
+    assert cli.main(["list"]) == 130
     assert capsys.readouterr().err == ""
 
 
@@ -228,9 +235,9 @@ def test_a_flag_that_is_not_there_is_said_where_it_is_seen(
     """Not below the forty flags there are; a short usage stands above it."""
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:
-        main([verb, "--prot", "5056"])
+        main([verb, "--prot\x1b[2J\n", "5056"])
 
     said = capsys.readouterr().err.splitlines()
     assert ended.value.code == 2
     assert len(said) <= lines
-    assert "there is no --prot" in said[-1]
+    assert r"there is no --prot\x1b[2J\n" in said[-1]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from action_server.config.settings import Settings
 from action_server.errors import SettingsError
 from action_server.runtime.options import ActionOptions
+from action_server.security.secrets import EMPTY
 from tests.action_server.config.started import SECRET, read, refused
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -114,12 +115,21 @@ def test_a_domain_that_is_not_there_does_not_start(folder: Path) -> None:
     assert read("--domain", "domain.yml").domain == Path("domain.yml")
 
 
-@pytest.mark.parametrize("name", ["host", "ssl_certificate", "ssl_ca_file", "log_file", "record", "domain"])
+@pytest.mark.parametrize("name", ["host", "ssl_certificate", "ssl_ca_file", "log_file", "record", "domain", "database"])
 def test_an_empty_value_does_not_start(name: str) -> None:
-    """A variable of the shell that is not set would have the server listen everywhere, or use the folder it is in."""
-    error = refused(f"--{name.replace('_', '-')}", "")
+    """A variable of the shell that is not set would have the server listen everywhere, or use the folder it is in.
 
-    assert (error.where, error.problem) == (f"--{name.replace('_', '-')}", "is empty: give it a value, or leave it out")
+    Instead of a database that replicas share each would have one of its own. In YAML it is what a template left out.
+    """
+    errors = [
+        refused(f"--{name.replace('_', '-')}", ""),
+        refused(file=f"action_server:\n  {name}:\n"),
+        refused(file=f'action_server: {{{name}: ""}}'),
+    ]
+
+    in_file = f"endpoints.yml: action_server.{name}"
+    assert [error.where for error in errors] == [f"--{name.replace('_', '-')}", in_file, in_file]
+    assert {error.problem for error in errors} == {EMPTY}
 
 
 @pytest.mark.parametrize("name", ["ssl_certificate", "ssl_keyfile", "ssl_ca_file", "ssl_password"])
@@ -134,7 +144,7 @@ def test_tls_that_is_named_and_left_empty_does_not_start(name: str) -> None:
     ]
 
     assert [error.where for error in errors] == [f"ACTION_SERVER__{name.upper()}", in_file, in_file]
-    assert {error.problem for error in errors} == {"is empty: give it a value, or leave it out"}
+    assert {error.problem for error in errors} == {EMPTY}
 
 
 @pytest.mark.parametrize("seconds", ["inf", "nan", "1e308", "1e12"])
@@ -180,11 +190,30 @@ def test_an_endpoints_file_that_is_a_link_to_nothing_does_not_start(folder: Path
     assert refused().where == "endpoints.yml"
 
 
+@pytest.mark.parametrize("variable", ["AUTH", "DATABASE_PASSWORD"])
+def test_a_variable_that_secures_and_is_empty_does_not_start(variable: str) -> None:
+    """Other empty variables are none."""
+    error = refused(**{f"ACTION_SERVER__{variable}": ""})
+
+    assert (error.where, error.problem) == (f"ACTION_SERVER__{variable}", EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--join-chunks", "--grpc"], "--join-chunks"),
+        (["--sync-workers", "8", "--sync-thread", "import"], "--sync-workers"),
+    ],
+)
+def test_a_flag_that_another_one_leaves_without_a_use_does_not_start(flags: list[str], named: str) -> None:
+    """In a file that servers of both kinds share it may stand."""
+    assert refused(*flags).where == named
+    assert read(*flags[:-1] if named == "--join-chunks" else flags[2:]).endpoints == Path("endpoints.yml")
+
+
 def test_credentials_that_are_named_and_left_empty_do_not_start() -> None:
     """As a template writes them whose values are missing: the server would be open to all."""
-    error = refused(file="action_server: {auth: {}}")
+    for written in ("{auth: {}}", "{auth: }"):
+        error = refused(file=f"action_server: {written}")
 
-    assert (error.where, error.problem) == (
-        "endpoints.yml: action_server.auth",
-        "is empty: give it a value, or leave it out",
-    )
+        assert (error.where, error.problem) == ("endpoints.yml: action_server.auth", EMPTY)

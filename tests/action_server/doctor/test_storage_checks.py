@@ -46,7 +46,9 @@ def test_a_folder_that_cannot_be_written_is_found(bot: Path, tmp_path: Path, mon
     assert found(bot, {"database": f"{tmp_path}/once.sqlite3"}) == [("database-folder", "action_server.database")]
 
 
-@pytest.mark.parametrize(("kind", "rules"), [("nfs4", ["sqlite-network"]), ("ext4", []), ("", [])])
+@pytest.mark.parametrize(
+    ("kind", "rules"), [("nfs4", ["sqlite-network"]), ("fuse.s3fs", ["sqlite-network"]), ("ext4", []), ("", [])]
+)
 def test_sqlite_on_a_network_file_system_is_found(
     bot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, rules: list[str]
 ) -> None:

@@ -93,6 +93,39 @@ def work_until(folder: Path, text: str) -> tuple[int, str]:
         worker.wait(PATIENCE)
 
 
+def test_work_that_is_told_to_stop_waits_for_no_start(folder: Path) -> None:
+    """For a database that is down it would wait two minutes."""
+    waiting = """
+from contextlib import asynccontextmanager
+import asyncio, logging
+@asynccontextmanager
+async def lifespan(services, config):
+    logging.getLogger("bot").warning("hanging")
+    await asyncio.Event().wait()
+    yield
+"""
+    (folder / "actions.py").write_text(ACTIONS + waiting)
+
+    assert work_until(folder, '"hanging"') == -signal.SIGTERM
+
+
+async def test_work_ends_though_a_thread_of_a_job_does_not(folder: Path) -> None:
+    """The job is given back and run elsewhere: two would be at it as long as this process lives."""
+    stuck = """
+import logging, threading
+@job
+def wait() -> None:
+    logging.getLogger("bot").warning("stuck")
+    threading.Event().wait()
+"""
+    (folder / "actions.py").write_text(ACTIONS + stuck)
+    database = await Database.open(folder / "jobs.sqlite3", metadata.create_all)
+    await database.write(lambda connection: history.fill_jobs(connection, 1, "wait", "waiting", 1.0))
+    await database.close()
+
+    assert await asyncio.to_thread(work_until, folder, '"stuck"') == 0
+
+
 def done(line: dict[str, object]) -> tuple[object, ...]:
     return line["event"], line["job"], line["attempt"]
 

@@ -41,20 +41,24 @@ async def test_calls_beyond_the_limit_wait_and_get_their_turn_in_order() -> None
     assert (admission.running, admission.waiting) == (0, 0)
 
 
-async def test_a_call_beyond_the_queue_is_refused_at_once() -> None:
-    """The error names the limit and when to come back."""
-    admission = Admission(max_calls=1, max_queue=0, queue_timeout=7)
+@pytest.mark.parametrize("queue", [0, 2])
+async def test_a_call_beyond_the_queue_is_refused_at_once(queue: int) -> None:
+    """The error names the limit and when to come back; not one more than the queue holds waits."""
+    admission = Admission(max_calls=1, max_queue=queue, queue_timeout=7)
     door = asyncio.Event()
-    task = asyncio.create_task(hold(admission, door))
+    tasks = [asyncio.create_task(hold(admission, door)) for _ in range(1 + queue)]
     await settle()
-    assert admission.is_saturated
+    assert (admission.is_saturated, admission.waiting) == (True, queue)
 
+    late = asyncio.create_task(hold(admission, door))
+    await settle()
+
+    assert late.done()
     with pytest.raises(SaturatedError, match="max_calls is reached") as refused:
-        await hold(admission, door)
-
+        await late
     assert refused.value.headers == {"Retry-After": "7"}
     door.set()
-    await task
+    await asyncio.gather(*tasks)
     assert not admission.is_saturated
 
 

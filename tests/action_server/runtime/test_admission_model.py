@@ -104,6 +104,7 @@ class Gate(RuleBasedStateMachine):
         """Not even between two turns; and a call ends as itself, as refused or as cancelled."""
         assert self.unexpected == []
         assert sum(call.is_inside for call in self.calls) <= MAX_CALLS
+        assert len(self.admission.gate.waiting) <= MAX_QUEUE
         for action, limit in LIMITS.items():
             running = sum(call.is_inside for call in self.calls if call.action == action)
             assert limit is None or running <= limit

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from action_server.errors import DatabaseError, SettingsError
+from action_server.errors import DatabaseError, SettingsError, StartupError
 from action_server.runtime import patience
-from action_server.runtime.patience import Patience
+from action_server.runtime.patience import Patience, open_in_time
 
 
 class Opening:
@@ -64,3 +67,43 @@ async def test_the_waiting_ends() -> None:
         await Patience(0.05).wait_for(opening)
 
     assert opening.attempts > 1
+
+
+@asynccontextmanager
+async def hanging() -> AsyncIterator[None]:
+    await asyncio.Event().wait()
+    yield
+
+
+@asynccontextmanager
+async def timing_out() -> AsyncIterator[None]:
+    raise asyncio.TimeoutError("its own")
+    yield
+
+
+async def test_what_does_not_come_to_an_end_is_cut_and_its_line_named() -> None:
+    """The supervisor would end the worker a moment later, and knows nothing of it."""
+    line = hanging.__wrapped__.__code__.co_firstlineno + 2  # type: ignore[attr-defined]
+
+    with pytest.raises(StartupError, match=rf"test_patience.py:{line}: does not come to an end"):
+        async with open_in_time(hanging(), 0.0):
+            pass
+
+
+@pytest.mark.parametrize("seconds", [None, 60.0])
+async def test_what_opens_in_time_is_opened_and_closed(seconds: float | None) -> None:
+    """A time-out of its own is passed on as it is."""
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[str]:
+        yield "open"
+        steps.append("closed")
+
+    async with open_in_time(opening(), seconds) as opened:
+        steps.append(opened)
+
+    assert steps == ["open", "closed"]
+    with pytest.raises(asyncio.TimeoutError, match="its own"):
+        async with open_in_time(timing_out(), seconds):
+            pass

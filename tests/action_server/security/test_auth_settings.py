@@ -80,7 +80,7 @@ def test_a_file_that_is_missing_is_named_with_its_setting(
 REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("an empty token", {"tokens": ""}, "is empty"),
     ("no tokens", {"tokens": []}, "is empty"),
-    ("tokens of nothing", {"tokens": None}, "must be text"),
+    ("tokens of nothing", {"tokens": None}, "is empty"),
     ("a number", {"tokens": 12345}, "put numbers in quotes"),
     ("a control character", {"tokens": [f"{MARK}\x7f"]}, "control character"),
     ("an empty name of the parameter", {"tokens": OLD, "token_name": ""}, "at least 1 character"),
@@ -106,7 +106,8 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("a user with an empty password", {"basic": {"username": "engine", "password": ""}}, "is empty"),
     ("a user with more", {"basic": {"username": "engine", "password": PASSWORD, "x": PASSWORD}}, "Extra inputs"),
     ("jwt of nothing", {"jwt": {}}, "Field required"),
-    ("no jwt", {"jwt": None}, "needs at least one of tokens"),
+    ("no jwt", {"jwt": None}, "is empty"),
+    ("no jwt beside tokens", {"tokens": OLD, "jwt": None}, "is empty"),
     ("what there is not", {"token": OLD}, "Extra inputs"),
 ]
 

@@ -349,6 +349,8 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("a set for HS256 as well", {"algorithms": ["RS256", "HS256"], "jwks_file": "x"}, "HS... algorithms go with"),
     ("an empty secret", {"algorithms": "HS256", "secret": ""}, "is empty"),
     ("an empty issuer", {"algorithms": "HS256", "secret": SECRET, "issuer": ""}, "at least 1 character"),
+    ("an issuer of nothing", {"algorithms": "HS256", "secret": SECRET, "issuer": None}, "is empty"),
+    ("an audience of nothing", {"algorithms": "HS256", "secret": SECRET, "audience": None}, "is empty"),
     ("no audiences", {"algorithms": "HS256", "secret": SECRET, "audience": []}, "at least 1 item"),
     ("an hour of leeway", {"algorithms": "HS256", "secret": SECRET, "leeway": 3600}, "less than or equal to 300"),
     ("what there is not", {"algorithms": "HS256", "secret": SECRET, "verify": False}, "Extra inputs"),

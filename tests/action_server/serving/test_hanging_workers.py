@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from action_server.config.settings import Settings
+from action_server.serving.worker_process import WorkerProcess
 from tests.action_server.serving.server_calls import call, worker_of
-from tests.processes import run, server
+from tests.processes import PATIENCE, run, server
 from tests.projects import GREET, project
 
 # Never lets the loop run again, in Python or in C with Python's lock.
@@ -74,6 +78,11 @@ ONE_STARTS = (
         yield
 """
 )
+
+
+def _line_of(file: Path, part: str) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if part in line)
 
 
 async def lost(url: str, action: str) -> None:
@@ -144,7 +153,8 @@ async def test_all_workers_are_watched_while_one_starts(tmp_path: Path) -> None:
         (tmp_path / "hang").unlink()
 
         failed = await asyncio.to_thread(running.wait_for, "worker.not_replaced")
-        assert failed["problem"] == "it did not start within 25 s"
+        line = _line_of(tmp_path / "actions.py", "Event().wait()")
+        assert failed["problem"].startswith(f"actions.py:{line}: does not come to an end")
         await asyncio.to_thread(running.wait_for, "worker.replaced")
         assert (await call(running.url, "action_greet"))[0] == 200
 
@@ -194,6 +204,46 @@ async def test_a_replacement_that_dies_while_starting_is_tried_again(tmp_path: P
 
         (tmp_path / "die").unlink()
         await asyncio.to_thread(running.wait_for, "worker.replaced")
+
+
+def test_a_worker_that_is_blocked_while_it_starts_writes_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a lifespan that waits for an answer and lets nothing else run."""
+    text = SLOW_TO_START.replace("import asyncio", "import time").replace("os._exit(7)", "time.sleep(1000)")
+    project(tmp_path, {"blocked_bot.py": text, "die": ""})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    starting = WorkerProcess(Settings(actions="blocked_bot", start_timeout=1), None, None)
+    try:
+        line = _line_of(tmp_path / "blocked_bot.py", "time.sleep")
+        expected = f"it did not start within 1 s: it is at blocked_bot.py:{line}"
+        latest = time.monotonic() + PATIENCE
+        while (said := starting.why_late(1)) != expected and time.monotonic() < latest:
+            time.sleep(0.05)
+        assert said == expected
+    finally:
+        starting.kill()
+        starting.process.join(PATIENCE)
+        starting.close()
+
+
+@pytest.mark.parametrize(
+    ("hanging", "said"),
+    [
+        ("sys.exit(3)", "actions.py:{line}: SystemExit: 3"),
+        ("raise asyncio.CancelledError", "actions.py:{line}: CancelledError:"),
+    ],
+)
+def test_a_lifespan_that_ends_its_process_or_cancels_itself_is_named(tmp_path: Path, hanging: str, said: str) -> None:
+    """As libraries do that call `sys.exit`; and nothing but lines of the log is written."""
+    text = SLOW_TO_START.replace("import asyncio", "import asyncio, sys").replace("os._exit(7)", hanging)
+    project(tmp_path, {"actions.py": text, "die": ""})
+
+    ended = run(tmp_path, ["run", "--port", "0", "--max-blocked", "60", "--log-format", "json"])
+
+    *log, last = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert last == f"error: {said.format(line=_line_of(tmp_path / 'actions.py', hanging))}"
+    assert all(json.loads(line)["event"] == "process.failed" for line in log)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

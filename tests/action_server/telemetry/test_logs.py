@@ -154,6 +154,25 @@ def test_a_traceback_follows_its_line() -> None:
     assert rest[-1] == "KeyError: 'x'"
 
 
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_the_text_of_an_exception_steers_no_terminal_and_forges_no_record(is_masked: bool) -> None:
+    """`raise ValueError(f"no such city: {city}")`: also where privacy rules have gone over the traceback before."""
+    text = "x\x1b[2J\x9b31m\u202e\u2028\ud800\n2025-01-01 00:00:00,000 INFO     action_server  - forged"
+    failed = record()
+    try:
+        raise ValueError(text)
+    except ValueError as exc:
+        failed.exc_info = (ValueError, exc, exc.__traceback__)
+    failed.exc_text = text if is_masked else None
+
+    shown = ConsoleFormatter().format(failed)
+
+    assert r"x\x1b[2J\x9b31m\u202e\u2028\ud800" in shown
+    assert all(character.isprintable() for character in shown.replace("\n", ""))
+    assert [line for line in shown.splitlines()[1:] if line.startswith("20")] == []
+    assert failed.exc_text == (text if is_masked else None)
+
+
 FORGERIES = [
     "ann\n2025-01-01 00:00:00,000 INFO     action_server  - action.finished",
     "ann\r\nforged",
