@@ -80,13 +80,11 @@ async def count_deaths(
                     await meanwhile()
                 await asyncio.wait_for(asyncio.gather(*(_idle(one) for one in running)), patience)
                 if kills_a_host:
-                    _kill(running[0])
-                    await running[0].wait()
-                    ledgers[0].note("died", "host", "all")
-                    async with _hosts(*places, [[()] * len(schedule[0])]) as again:
-                        await asyncio.wait_for(_idle(again[0]), patience)
-                        await asyncio.wait_for(_all_ended(database), patience)
-                await asyncio.wait_for(_all_ended(database), patience)
+                    await _end(running[0], ledgers[0])
+                again = [[()] * len(schedule[0])] if kills_a_host else []
+                async with _hosts(*places, again) as restarted:
+                    await asyncio.wait_for(asyncio.gather(*(_idle(one) for one in restarted)), patience)
+                    await asyncio.wait_for(_all_ended(database), patience)
             rows = await database.read(_read)
     finally:
         await database.close()
@@ -156,3 +154,9 @@ async def _idle(host: asyncio.subprocess.Process) -> None:
 def _kill(host: asyncio.subprocess.Process) -> None:
     if host.returncode is None:
         os.killpg(host.pid, signal.SIGKILL)
+
+
+async def _end(host: asyncio.subprocess.Process, ledger: Ledger) -> None:
+    _kill(host)
+    await host.wait()
+    ledger.note("died", "host", "all")
