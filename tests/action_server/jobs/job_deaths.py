@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.jobs.table import jobs, keys, metadata
-from tests.action_server.jobs.job_host import STEPS, Ledger
+from tests.action_server.delivery.engine_stand_in import engine_stand_in
+from tests.action_server.jobs.job_host import CONVERSATION, STEPS, Ledger
 from tests.processes import PATIENCE, ROOT
 
 # For each host, for each of its workers: where its lives end.
@@ -70,22 +71,25 @@ async def count_deaths(
     database = await Database.open(url if "://" in url else Path(url), metadata.create_all)
     ledgers = [Ledger(folder / f"host-{number}") for number in range(len(schedule))]
     try:
-        async with _hosts(url, folder, schedule) as running:
-            if meanwhile is not None:
-                await asyncio.wait_for(_has_begun(ledgers), patience)
-                await meanwhile()
-            await asyncio.wait_for(asyncio.gather(*(_idle(one) for one in running)), patience)
-            if kills_a_host:
-                _kill(running[0])
-                await running[0].wait()
-                ledgers[0].note("died", "host", "all")
-                async with _hosts(url, folder, [[()] * len(schedule[0])]) as again:
-                    await asyncio.wait_for(_idle(again[0]), patience)
+        async with engine_stand_in() as engine:
+            await engine.user_says(CONVERSATION, "hello")
+            places = url, engine.url, folder
+            async with _hosts(*places, schedule) as running:
+                if meanwhile is not None:
+                    await asyncio.wait_for(_has_begun(ledgers), patience)
+                    await meanwhile()
+                await asyncio.wait_for(asyncio.gather(*(_idle(one) for one in running)), patience)
+                if kills_a_host:
+                    await _end(running[0], ledgers[0])
+                again = [[()] * len(schedule[0])] if kills_a_host else []
+                async with _hosts(*places, again) as restarted:
+                    await asyncio.wait_for(asyncio.gather(*(_idle(one) for one in restarted)), patience)
                     await asyncio.wait_for(_all_ended(database), patience)
-            await asyncio.wait_for(_all_ended(database), patience)
-        rows = await database.read(_read)
+            rows = await database.read(_read)
     finally:
         await database.close()
+    # By the route tracker-events: each result exactly once, whoever died on the way.
+    assert engine.marked == Counter({row.job_id: 1 for row in rows}), "a result was lost, or said twice"
     return _checked(rows, ledgers, schedule)
 
 
@@ -106,7 +110,7 @@ def _checked(rows: Sequence[Any], ledgers: Sequence[Ledger], schedule: Schedule)
 
 async def _read(connection: AsyncConnection) -> Sequence[Any]:
     wanted = select(keys.c.job_id, jobs.c.state, jobs.c.fence, jobs.c.result).join(jobs, jobs.c.id == keys.c.job_id)
-    return (await connection.execute(wanted)).all()
+    return (await connection.execute(wanted.where(jobs.c.name == "work"))).all()
 
 
 async def _all_ended(database: Database) -> None:
@@ -123,12 +127,15 @@ async def _has_begun(ledgers: Sequence[Ledger]) -> None:
 
 
 @asynccontextmanager
-async def _hosts(url: str, folder: Path, schedule: Schedule) -> AsyncIterator[Sequence[asyncio.subprocess.Process]]:
+async def _hosts(
+    url: str, engine: str, folder: Path, schedule: Schedule
+) -> AsyncIterator[Sequence[asyncio.subprocess.Process]]:
     """Start a process group for each host; it is killed at the end of the block."""
     running: list[asyncio.subprocess.Process] = []
     try:
         for number, workers in enumerate(schedule):
-            module = [sys.executable, "-m", "tests.action_server.jobs.job_host", url, str(folder / f"host-{number}")]
+            places = [url, engine, str(folder / f"host-{number}")]
+            module = [sys.executable, "-m", "tests.action_server.jobs.job_host", *places]
             steps = [",".join(worker) for worker in workers]
             options = {"cwd": ROOT, "stdout": asyncio.subprocess.PIPE, "start_new_session": True}
             running.append(await asyncio.create_subprocess_exec(*module, f"h{number}", *steps, **options))  # type: ignore[arg-type]
@@ -147,3 +154,9 @@ async def _idle(host: asyncio.subprocess.Process) -> None:
 def _kill(host: asyncio.subprocess.Process) -> None:
     if host.returncode is None:
         os.killpg(host.pid, signal.SIGKILL)
+
+
+async def _end(host: asyncio.subprocess.Process, ledger: Ledger) -> None:
+    _kill(host)
+    await host.wait()
+    ledger.note("died", "host", "all")

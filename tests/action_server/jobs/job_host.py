@@ -1,7 +1,7 @@
 """A host: workers that ask for jobs and run them, kill themselves at their steps, and are replaced as often.
 
-``python -m tests.action_server.jobs.job_host URL LEDGER NAME STEPS STEPS...`` has a worker for each ``STEPS``: where
-its first life ends, its second one, and so on, with commas between. The life after that goes on until the host is
+``python -m tests.action_server.jobs.job_host URL ENGINE LEDGER NAME STEPS STEPS...`` has a worker for each ``STEPS``:
+where its first life ends, its second one, and so on, with commas between. The life after that goes on until the host is
 killed. When all have come to that it prints a line. The ledger has a line for what was asked for, run or killed.
 """
 
@@ -11,18 +11,24 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiohttp
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import current_job, job, later
 from action_server.database import Database
+from action_server.delivery.deliverer import Deliverer
+from action_server.delivery.engine import Engine
+from action_server.delivery.store import DeliveryStore
 from action_server.errors import DatabaseError
 from action_server.jobs import runner
 from action_server.jobs.endings import End
+from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.handover import DELIVER
 from action_server.jobs.queue import Claimed, JobQueue, Order, Ordered
 from action_server.jobs.table import metadata
 from action_server.runtime.services import Services, use_services
@@ -30,9 +36,15 @@ from action_server.runtime.threads import ThreadPool
 
 T = TypeVar("T")
 
-# Before and after the commit of each of the three writes, and in between.
-STEPS = ("enqueue", "enqueued", "claim", "claimed", "running", "ran", "done", "done_written")
+# Before and after the commit of each of the three writes, and in between; and on the way of a result to the engine:
+# when it is handed over, before the engine is asked to say it, and when it has answered.
+STEPS = (
+    *("enqueue", "enqueued", "claim", "claimed", "running", "ran", "handed_over", "done", "done_written"),
+    *("asking", "said"),
+)
 LEASE = 1.0
+# The conversation in which results are said.
+CONVERSATION = "ann"
 # So many jobs a worker asks for in the life that goes on, and how long it waits before each, in seconds.
 _LAST, _PAUSE = 3, 0.02
 
@@ -90,6 +102,11 @@ class DyingQueue(JobQueue):
     dies_at = ""
 
     async def enqueue(self, order: Order, connection: object = None) -> Ordered:
+        if order.name == DELIVER:
+            ordered = await super().enqueue(order)
+            if self.dies_at == "handed_over":
+                die()
+            return ordered
         ordered = await self._at("enqueue", super().enqueue(order))
         if self.dies_at == "enqueued":
             die()
@@ -117,7 +134,23 @@ class DyingQueue(JobQueue):
             _writing.reset(token)
 
 
-async def work_on(url: str, ledger: Ledger, worker: str, step: str, say_idle: Callable[[], object]) -> None:
+class DyingEngine(Engine):
+    """What speaks with the engine, whose process dies before it does, or when it has."""
+
+    dies_at = ""
+
+    async def append(self, conversation: str, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        if self.dies_at == "asking":
+            die()
+        slots = await super().append(conversation, events)
+        if self.dies_at == "said":
+            die()
+        return slots
+
+
+async def work_on(
+    url: str, engine: str, ledger: Ledger, worker: str, step: str, say_idle: Callable[[], object]
+) -> None:
     """Ask for jobs and run whatever there is, until it dies at the step or is killed."""
 
     @job
@@ -125,6 +158,7 @@ async def work_on(url: str, ledger: Ledger, worker: str, step: str, say_idle: Ca
         ledger.note("run", key)
         if step == "running":
             die()
+        current_job().delivers(key, to=CONVERSATION)
         return current_job().fence
 
     database = await _open(url)
@@ -133,16 +167,20 @@ async def work_on(url: str, ledger: Ledger, worker: str, step: str, say_idle: Ca
     queue.dies_at = step
     opened = Services(None, asyncio.get_running_loop())
     opened.jobs = queue
-    with use_services(opened):
-        async with runner.JobRunner(queue, {"work": work}, ThreadPool(1), opened, poll=0.05):
-            number = sum(words[1].startswith(f"{worker}.") for words in ledger.read("asked"))
-            last = sys.maxsize if step else number + _LAST
-            while number < last:
-                if await _ask(work, ledger, f"{worker}.{number}"):
-                    number += 1
-                await asyncio.sleep(_PAUSE)
-            say_idle()
-            await asyncio.Event().wait()
+    DyingEngine.dies_at = step
+    settings = DeliverySettings(engine=engine, lock_life=0.1, timeout=5)
+    async with aiohttp.ClientSession() as session:
+        deliver = Deliverer(settings, await DeliveryStore.open(database), DyingEngine(settings, session)).job
+        with use_services(opened):
+            async with runner.JobRunner(queue, {"work": work, DELIVER: deliver}, ThreadPool(1), opened, poll=0.05):
+                number = sum(words[1].startswith(f"{worker}.") for words in ledger.read("asked"))
+                last = sys.maxsize if step else number + _LAST
+                while number < last:
+                    if await _ask(work, ledger, f"{worker}.{number}"):
+                        number += 1
+                    await asyncio.sleep(_PAUSE)
+                say_idle()
+                await asyncio.Event().wait()
 
 
 async def _open(url: str) -> DyingDatabase:
@@ -166,7 +204,7 @@ async def _ask(work: Any, ledger: Ledger, key: str) -> bool:
     return True
 
 
-def main(url: str, path: str, name: str, *schedules: str) -> None:
+def main(url: str, engine: str, path: str, name: str, *schedules: str) -> None:
     """Fork a worker for each schedule, and another one for each that dies, until killed."""
     # A job whose process keeps dying is parked, since it may be the reason; here it is not, and there are many steps.
     runner.MOST_LOSSES = sys.maxsize
@@ -180,7 +218,7 @@ def main(url: str, path: str, name: str, *schedules: str) -> None:
         step = steps.pop(0) if steps else ""
         child = os.fork()
         if not child:
-            asyncio.run(work_on(url, ledger, worker, step, lambda: os.write(saying, b".")))
+            asyncio.run(work_on(url, engine, ledger, worker, step, lambda: os.write(saying, b".")))
         workers[child] = worker, step
 
     for worker in list(waiting):
