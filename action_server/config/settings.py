@@ -22,7 +22,7 @@ from action_server.config.log_fields import LogFields
 from action_server.config.merge import merge
 from action_server.config.problems import refuse_incomplete, refuse_useless_flags, settings_error
 from action_server.config.server_fields import DEFAULT_ENDPOINTS, ServerFields
-from action_server.config.sources import EMPTY, Found, file_exists, find_in_block, find_in_environment
+from action_server.config.sources import Found, file_exists, find_in_block, find_in_environment
 from action_server.endpoints import Endpoints, endpoints_of, read_endpoints
 from action_server.errors import SettingsError
 from action_server.jobs.engine_settings import DeliverySettings
@@ -30,7 +30,7 @@ from action_server.runtime.limits import Limits
 from action_server.runtime.options import ActionOptions, OptionsTable
 from action_server.runtime.tool_options import McpSettings
 from action_server.security.auth import AuthSettings
-from action_server.security.secrets import Secrets, one_text
+from action_server.security.secrets import EMPTY, Secrets, one_text
 from action_server.telemetry.record_settings import RecordSettings
 
 

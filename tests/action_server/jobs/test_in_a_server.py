@@ -9,8 +9,10 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 import pytest
@@ -67,8 +69,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def work_until(folder: Path, text: str) -> tuple[int, str]:
-    """Run `jobs work` until its log has this text; return its exit code, and its page of metrics."""
+@contextmanager
+def working(folder: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """Run `jobs work` within the block; gives its process and its log."""
     worker = subprocess.Popen(
         command(
             *("jobs", "work", "--database", "jobs.sqlite3", "--log-format", "json"),
@@ -81,16 +84,30 @@ def work_until(folder: Path, text: str) -> tuple[int, str]:
     )
     assert worker.stderr is not None
     try:
-        port = next(json.loads(line)["metrics_port"] for line in worker.stderr if '"jobs.working"' in line)
-        assert any(text in line for line in worker.stderr)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
-            page = answer.read().decode()
-        worker.send_signal(signal.SIGTERM)
-        return worker.wait(PATIENCE), page
+        yield worker, worker.stderr
     finally:
         worker.kill()
         worker.stderr.close()
         worker.wait(PATIENCE)
+
+
+def work_until(folder: Path, text: str) -> int:
+    """Run `jobs work` until its log has this text; return its exit code."""
+    with working(folder) as (worker, log):
+        assert any(text in line for line in log)
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(PATIENCE)
+
+
+def page_of_work_until(folder: Path, text: str) -> tuple[int, str]:
+    """Run `jobs work` until its log has this text; return its exit code, and its page of metrics."""
+    with working(folder) as (worker, log):
+        port = next(json.loads(line)["metrics_port"] for line in log if '"jobs.working"' in line)
+        assert any(text in line for line in log)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+            page = answer.read().decode()
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(PATIENCE), page
 
 
 def test_work_that_is_told_to_stop_waits_for_no_start(folder: Path) -> None:
@@ -163,7 +180,7 @@ async def test_jobs_of_a_server_that_runs_none_are_run_by_work(folder: Path) -> 
     listed = run(folder, ["jobs", "list", "--database", "jobs.sqlite3", "--state", "waiting", "--limit", "5"])
     assert "waiting" in listed.stdout
 
-    code, page = await asyncio.to_thread(work_until, folder, '"job.done"')
+    code, page = await asyncio.to_thread(page_of_work_until, folder, '"job.done"')
     assert code == 0
     assert 'action_server_job_runs_total{job_name="write",outcome="done"} 1.0' in page
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:

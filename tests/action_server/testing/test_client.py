@@ -387,13 +387,11 @@ def test_two_projects_in_one_process_are_two(tmp_path: Path, folder: Path) -> No
         project(folder / name, files)
 
     with ActionClient(folder / "first") as first, ActionClient(folder / "second") as second:
-        said = [client.call_sync(f"action_{name}").texts for client, name in ((first, "first"), (second, "second"))]
+        said = [first.call_sync("action_first").texts, second.call_sync("action_second").texts]
         names = [first.actions, second.actions]
     with ActionClient(folder / "first") as again:
-        names.append(again.actions)
-
+        assert [*names, again.actions] == [["action_first"], ["action_second"], ["action_first"]]
     assert said == [["first"], ["second"]]
-    assert names == [["action_first"], ["action_second"], ["action_first"]]
 
 
 def test_an_argument_that_no_call_has_is_refused_with_the_nearest_one(guests: ActionClient) -> None:
