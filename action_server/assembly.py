@@ -237,7 +237,7 @@ class Prepared:
 
 
 def prepare(settings: Settings, shared_directory: Path | None = None, loaded: LoadedPackage | None = None) -> Prepared:
-    """Load the actions, or make those of ``loaded`` anew; may raise :class:`StartupError`. The rest is as in `assemble`."""
+    """Load the actions, or make those of ``loaded`` anew; may raise :class:`StartupError`. See :func:`assemble`."""
     begun = time.monotonic()
     # First: what actions count with prometheus_client themselves has to go where the other workers' counts go.
     metrics = Metrics(shared_directory, version=__version__, enabled=settings.metrics)
