@@ -82,6 +82,14 @@ def _no_settings_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _inner_runs_clean_up_their_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test that runs pytest would wait while that removes what whole runs before this one have left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(tmp_path_factory.mktemp("inner")))
+        yield
+
+
 _CLINIC = str(Path(__file__).parents[1] / "actions")
 # The clinic's modules as test files imported them.
 _clinic: dict[str, ModuleType] = {}

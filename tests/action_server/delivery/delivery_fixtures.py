@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,11 @@ class Postbox:
 Opening = Callable[..., Any]
 
 
+def delivery_settings(given: Mapping[str, Any]) -> DeliverySettings:
+    """Return the settings, without those that are None: nobody gave them."""
+    return DeliverySettings(**{key: value for key, value in given.items() if value is not None})
+
+
 @pytest.fixture
 async def engine() -> AsyncIterator[EngineStandIn]:
     """An engine that knows a conversation on a channel that pushes."""
@@ -59,7 +64,7 @@ async def opened(database_url: str, engine: EngineStandIn) -> AsyncIterator[Open
         clock = Clock()
 
         def open_one(**settings: Any) -> Postbox:
-            given = DeliverySettings(**{"engine": engine.url, **settings})
+            given = delivery_settings({"engine": engine.url, **settings})
             store = DeliveryStore(database, clock)
             return Postbox(Deliverer(given, store, Engine(given, session) if given.engine else None), store)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from action_server.delivery.routes import Conversation, choose, choose_unseen, payload_of
-from action_server.jobs.engine_settings import DeliverySettings
 from action_server.jobs.handover import Delivery
 from action_server.jobs.origin import Origin
+from tests.action_server.delivery.delivery_fixtures import delivery_settings
 
 WAITING = [{"type": "flow", "flow_id": "x"}, {"type": "pattern_collect_information", "collect": "summary"}]
 ENGINE = {"engine": "http://localhost:5005"}
@@ -78,7 +78,7 @@ def test_the_route(origin: dict[str, Any], sent: dict[str, Any], settings: dict[
     stack = told.pop("stack", [])
     name = told.pop("conversation", "ann")
     delivery = Delivery("a1", "job", name, ["text"], origin=Origin(**origin), **told)
-    given = DeliverySettings(**{**ENGINE, **settings})
+    given = delivery_settings({**ENGINE, **settings})
     conversation = Conversation((), origin.get("channel", ""), stack)
     choice = choose_unseen(delivery, given) or choose(delivery, conversation, given)
 
