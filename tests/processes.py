@@ -29,6 +29,7 @@ class ServerProcess:
     url: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
     _lines: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """Return the next line with this event; fail if the process ends without it."""
@@ -42,9 +43,14 @@ class ServerProcess:
                 return line
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end and return the exit code."""
+        """Send a signal, wait for the end and return the exit code; the log is whole then.
+
+        What an action has started may keep the log open for longer than the server lives: that is not waited for.
+        """
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        code = self.process.wait(PATIENCE)
+        self._ended.wait(5)
+        return code
 
     def read(self) -> None:
         assert self.process.stderr is not None
@@ -56,6 +62,7 @@ class ServerProcess:
             self.log.append(line)
             self._lines.put(line)
         self._lines.put(None)
+        self._ended.set()
 
 
 def command(*arguments: str) -> list[str]:

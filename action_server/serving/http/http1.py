@@ -79,11 +79,14 @@ class StrictHttp(Http):
 
         A client that waits to be asked for the body is not asked any more: the answer is there.
         """
-        if self.expecting_continue:
+        is_asked = self.expecting_continue
+        if is_asked:
             self.expecting_continue = False
             # Whether it sends the body all the same nobody knows.
             self.keep_alive = False
             self.request_body = None
+        is_refused = not self.keep_alive and self.response is not None and self.response.status >= 400
+        self.protocol.lingers = bool(is_asked or is_refused or self.request_body)
         if self.response is not None:
             self.response.headers.setdefault(HEADER, id_of(self.request))
         if self.request_body:

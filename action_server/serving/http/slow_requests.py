@@ -18,6 +18,7 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
 from action_server.serving.http.heads import without_empty_lines
 from action_server.serving.http.http1 import StrictHttp
+from action_server.serving.http.lingering import Lingering
 
 _BEFORE_THE_BODY = (Stage.IDLE, Stage.REQUEST)
 
@@ -42,6 +43,7 @@ class _Impatient:
     def connection_made(self: Any, transport: Any) -> None:
         """Begin."""
         self._made = self.loop.time()
+        self.lingers = False
         super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self: Any, data: bytes) -> None:
@@ -69,6 +71,17 @@ class _Impatient:
             self.app.ctx.disconnects.leave(self._task)
             self._task = None
         super().connection_lost(exc)  # type: ignore[misc]
+
+    def close(self: Any, timeout: float | None = None) -> None:
+        """Close the connection; behind a refusal, when the client has read that."""
+        transport = self.transport
+        if self.lingers and transport is not None and not transport.is_closing():
+            # A task that ends has nothing more to say; what the client sends is none of Sanic's.
+            self.transport = None
+            self.connections.discard(self)
+            Lingering(self.loop, transport)
+        else:
+            super().close(timeout)  # type: ignore[misc]
 
     def close_if_idle(self: Any, now: float | None = None) -> bool:
         """Close the connection if no request is on it, on its way or about to come; tell whether it is closed."""
@@ -110,13 +123,13 @@ class _Impatient:
 class ImpatientHttpProtocol(_Impatient, HttpProtocol):
     """HTTP. ``fast`` is the :class:`FastWay` it came from, if any."""
 
-    __slots__ = ("_began", "_made", "fast")
+    __slots__ = ("_began", "_made", "fast", "lingers")
 
 
 class ImpatientWebSocketProtocol(_Impatient, WebSocketProtocol):
     """HTTP with websockets, for plug-ins that add such routes."""
 
-    __slots__ = ("_began", "_made")
+    __slots__ = ("_began", "_made", "lingers")
 
 
 def _give_back(protocol: Any, data: bytes) -> bool:

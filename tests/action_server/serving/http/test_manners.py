@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -112,6 +113,35 @@ async def test_a_size_of_a_chunk_that_is_none_is_told(port: int, size: str) -> N
         assert head[9:12] == "400"
         assert body["error"].startswith("a chunk of the body does not have its size")
         assert await connection.is_closed()
+
+
+_MUCH = b"x" * 2 * LIMIT
+REFUSED = {
+    "a body that is too large": (request(_MUCH), 413),
+    "a chunk that is too large": (
+        request(b"", "Transfer-Encoding: chunked", framed=False) + f"{len(_MUCH):x}\r\n".encode() + _MUCH,
+        413,
+    ),
+    "headers that are too large": (request(b"", f"X: {'x' * 500_000}"), 431),
+    "a head that is none": (b"POST /webhook HTTP/1.1\r\nA B: c\r\n\r\n" + _MUCH, 400),
+    "a body that was not asked for": (request(_MUCH, "Expect: 100-continue"), 413),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))
+async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(port: int, case: tuple[bytes, int]) -> None:
+    """A socket that is closed with bytes in it is reset, and the client would hear of nothing but that."""
+    data, status = case
+
+    def send_and_read() -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 30) as client:
+            client.sendall(data)
+            return b"".join(iter(lambda: client.recv(65536), b""))
+
+    answer = await asyncio.to_thread(send_and_read)
+
+    assert int(answer[9:12]) == status
+    assert answer.endswith(b"}")
 
 
 async def test_the_metrics_say_which_way_calls_took() -> None:
