@@ -85,9 +85,11 @@ class StrictHttp(Http):
             # Whether it sends the body all the same nobody knows.
             self.keep_alive = False
             self.request_body = None
-        is_refused = not self.keep_alive and self.response is not None and self.response.status >= 400
-        self.protocol.lingers = bool(is_asked or is_refused or self.request_body)
+        # Sanic declares it otherwise.
+        protocol: Any = self.protocol
+        protocol.lingers = bool(is_asked or self.request_body)
         if self.response is not None:
+            protocol.lingers |= not self.keep_alive and self.response.status >= 400
             self.response.headers.setdefault(HEADER, id_of(self.request))
         if self.request_body:
             # Of a body that is not wanted. Sanic waits for the rest as long as it keeps connections alive.

@@ -7,12 +7,20 @@ the answer that would have told it why.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 # Seconds. Who has not read a refusal by then does not read it, or has more to send than anybody wants.
 LINGER = 10.0
 
 
-class Lingering(asyncio.Protocol):
+def linger(protocol: Any, transport: asyncio.Transport) -> None:
+    """Take the connection from a protocol of Sanic's, which has said all, and end it when the client does."""
+    protocol.transport = None
+    protocol.connections.discard(protocol)
+    _Lingering(protocol.loop, transport)
+
+
+class _Lingering(asyncio.Protocol):
     """Says that nothing more is to come, and passes over what the client sends until it closes the connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:

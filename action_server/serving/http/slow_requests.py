@@ -18,7 +18,7 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from action_server.serving.http.arrival import FIRST_REQUEST, has_unread
 from action_server.serving.http.heads import without_empty_lines
 from action_server.serving.http.http1 import StrictHttp
-from action_server.serving.http.lingering import Lingering
+from action_server.serving.http.lingering import linger
 
 _BEFORE_THE_BODY = (Stage.IDLE, Stage.REQUEST)
 
@@ -76,10 +76,7 @@ class _Impatient:
         """Close the connection; behind a refusal, when the client has read that."""
         transport = self.transport
         if self.lingers and transport is not None and not transport.is_closing():
-            # A task that ends has nothing more to say; what the client sends is none of Sanic's.
-            self.transport = None
-            self.connections.discard(self)
-            Lingering(self.loop, transport)
+            linger(self, transport)
         else:
             super().close(timeout)  # type: ignore[misc]
 
