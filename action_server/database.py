@@ -30,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from action_server.database_urls import DRIVERS, NO_DRIVER
+from action_server.database_urls import DRIVERS, problem_of
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
 
@@ -239,12 +239,10 @@ def _url(url: str | Path, where: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise SettingsError(where, "is not an URL as SQLAlchemy reads it") from None
-    driver = DRIVERS.get(parsed.drivername)
-    if driver is None:
-        raise SettingsError(where, NO_DRIVER)
-    if driver == "sqlite+aiosqlite" and parsed.database in (None, "", ":memory:"):
-        raise SettingsError(where, "names no file; what is in memory is not shared between workers")
-    return parsed.set(drivername=driver)
+    problem = problem_of(url)
+    if problem is not None:
+        raise SettingsError(where, problem)
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
 def _engine(url: URL, patience: float, where: str) -> AsyncEngine:

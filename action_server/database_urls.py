@@ -11,9 +11,17 @@ DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 NO_DRIVER = "must be the path of a SQLite file, sqlite:///path or postgresql://host/name"
+NO_FILE = "names no file; what is in memory is not shared between workers"
 
 
-def has_driver(url: str) -> bool:
-    """Tell whether there is a driver for an URL, or a path of a file, which needs no scheme."""
-    scheme, separator, _ = url.partition("://")
-    return not separator or scheme in DRIVERS
+def problem_of(url: str) -> str | None:
+    """Return why no server can use an URL, or the path of a file, which needs no scheme; None if nothing is wrong."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return None
+    driver = DRIVERS.get(scheme)
+    if driver is None:
+        return NO_DRIVER
+    # After the slash that ends the host, which a file has none of.
+    file = rest.partition("?")[0].partition("/")[2]
+    return NO_FILE if driver == "sqlite+aiosqlite" and file in ("", ":memory:") else None

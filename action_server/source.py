@@ -160,3 +160,11 @@ def is_of_server(file: str) -> bool:
 def one_line(exc: BaseException) -> str:
     """Return the type and the message of an error on one line."""
     return " ".join(f"{type(exc).__name__}: {exc}".split())
+
+
+def is_closed(exc: BaseException) -> bool:
+    """Tell a call that nobody awaits any more from one whose action raised ``GeneratorExit`` itself.
+
+    Python raises it anew in each coroutine that it closes, so that one comes from nowhere below.
+    """
+    return isinstance(exc, GeneratorExit) and (exc.__traceback__ is None or exc.__traceback__.tb_next is None)

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pydantic import BaseModel, field_validator
 
 from action_server.config.sources import OF_TLS
-from action_server.database_urls import NO_DRIVER, has_driver
+from action_server.database_urls import problem_of
 from action_server.security.secrets import EMPTY, refuse_nothing
 
 _FILES_AND_PLACES = ("host", "endpoints", "log_file", "logging_config_file", "record", "domain", "database")
@@ -35,10 +35,11 @@ class CheckedFields(BaseModel):
 
     @field_validator("database", check_fields=False)
     @classmethod
-    def _has_a_driver(cls, value: str | None) -> str | None:
-        # Opened where an action runs once: without one nobody would hear of it.
-        if value is not None and not has_driver(value):
-            raise ValueError(NO_DRIVER)
+    def _can_be_opened(cls, value: str | None) -> str | None:
+        # Opened where an action runs once: without one nobody would hear of it, and `doctor` does not open it.
+        problem = None if value is None else problem_of(value)
+        if problem is not None:
+            raise ValueError(problem)
         return value
 
     @field_validator("max_blocked", check_fields=False)

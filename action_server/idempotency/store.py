@@ -52,7 +52,7 @@ from action_server.idempotency.table import calls, is_free, metadata, started_of
 from action_server.idempotency.unheard import UnheardClaims
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_reply
-from action_server.source import one_line
+from action_server.source import is_closed, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -275,8 +275,8 @@ class IdempotencyStore:
         try:
             running_key.set(job.key)
             answer = await job.run()
-        except (Exception, SystemExit, asyncio.CancelledError) as exc:
-            if isinstance(exc, asyncio.CancelledError) and self._is_cut_off():
+        except BaseException as exc:
+            if (isinstance(exc, asyncio.CancelledError) and self._is_cut_off()) or is_closed(exc):
                 # It may have done its work or not, and its row has to say so: it stays `running`.
                 raise
             kept = job.keep_failures and not isinstance(exc, _DECLINED)

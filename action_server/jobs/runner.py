@@ -264,7 +264,7 @@ class JobRunner:
         except DeadlinePassed as exc:
             running.run.is_cancelled = True
             return self._failed(claimed, job, exc, f"took longer than {limit:g} s")
-        except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001 - written down, with its traceback
+        except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as exc:  # noqa: BLE001 - written down
             return self._after_error(claimed, job, exc)
         finally:
             running_job.reset(token)

@@ -44,7 +44,7 @@ from action_server.runtime.options import ActionOptions, FailurePolicy, OptionsT
 from action_server.runtime.registry import RegisteredAction, Registry
 from action_server.runtime.services import Services, active_services, use_services
 from action_server.runtime.threads import ThreadPool, Threads, current_threads
-from action_server.source import place_of_failure
+from action_server.source import is_closed, place_of_failure
 from action_server.telemetry.call_notes import noted_call
 from action_server.telemetry.calls import Observation, facts
 from action_server.telemetry.logs import CallContext, NobodysContext, calling, running_call
@@ -254,7 +254,7 @@ class Executor:
             return self._after_failure(running, exc)
         except BaseException as exc:
             # SystemExit, KeyboardInterrupt and GeneratorExit as well: what an action raises is a failure of its call.
-            if _is_closed(exc):
+            if is_closed(exc):
                 raise
             return self._after_failure(running, exc)
 
@@ -380,11 +380,3 @@ def _is_cancelled_from_outside() -> bool:
     cancelling = getattr(task, "cancelling", None)
     # Python 3.10 cannot tell the two apart.
     return cancelling is None or cancelling() > 0
-
-
-def _is_closed(exc: BaseException) -> bool:
-    """Tell a call that nobody awaits any more from one whose action raised ``GeneratorExit`` itself.
-
-    Python raises it anew in each coroutine that it closes, so that one comes from nowhere below.
-    """
-    return isinstance(exc, GeneratorExit) and (exc.__traceback__ is None or exc.__traceback__.tb_next is None)

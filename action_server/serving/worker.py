@@ -35,6 +35,7 @@ from action_server.serving.extension import Extension
 from action_server.serving.http.app import SanicApp, create_app
 from action_server.serving.http.fast_webhook import fast_protocol
 from action_server.serving.http.slow_requests import ImpatientHttpProtocol, ImpatientWebSocketProtocol
+from action_server.serving.loops import run_to_end
 from action_server.serving.stopping.sockets import listening_sockets
 from action_server.serving.stopping.stop_signal import Stop, StopSignal
 from action_server.telemetry import hooks, logs
@@ -76,15 +77,16 @@ def run(
         if prepared.on_one_thread:
             _run_beside(serve, stopping, takes_coroutines=prepared.package.lifespan is None)
         else:
-            _run_loop(serve(None))
+            serve_on_loop(serve(None), stopping)
 
 
-def _run_loop(serving: Coroutine[Any, Any, Executor]) -> None:
-    """Serve on an event loop in this thread."""
+def serve_on_loop(serving: Coroutine[Any, Any, Executor], stopping: StopSignal) -> None:
+    """Run what serves until it is told to stop, on an event loop in this thread."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        executor = loop.run_until_complete(serving)
+        work = loop.create_task(serving)
+        executor = run_to_end(lambda: loop.run_until_complete(work), work.done, stopping)
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
@@ -114,7 +116,7 @@ def _run_beside(
 
     def run() -> None:
         try:
-            _run_loop(serve(OneThread(home, takes_coroutines=takes_coroutines)))
+            serve_on_loop(serve(OneThread(home, takes_coroutines=takes_coroutines)), stopping)
             ended.set_result(None)
         except BaseException as exc:  # noqa: BLE001 - raised again in the main thread
             ended.set_exception(exc)
@@ -124,7 +126,7 @@ def _run_beside(
     thread = Thread(target=run, name="action-server", daemon=True)
     thread.start()
     try:
-        home.run_forever()
+        run_to_end(home.run_forever, ended.done, stopping)
         thread.join()
     finally:
         home.close()

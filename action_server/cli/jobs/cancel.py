@@ -10,6 +10,7 @@ from action_server.cli.console import make_console
 from action_server.cli.jobs.queue import find_job, open_queue
 from action_server.cli.store import add_store_flags
 from action_server.errors import JobError
+from action_server.findings.escaping import escape_controls
 
 DESCRIPTION = """\
 Cancel a job. One that waits or is parked never runs; one that runs is told within seconds by its worker: a coroutine is
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         JobError: there is no such job, or it has ended.
         DatabaseError: the database does not answer.
     """
-    make_console().print(asyncio.run(_cancel(args, environment)))
+    make_console().print(escape_controls(asyncio.run(_cancel(args, environment))))
     return 0
 
 

@@ -10,6 +10,7 @@ from action_server.cli.console import make_console
 from action_server.cli.jobs.queue import find_job, open_queue
 from action_server.cli.store import add_store_flags
 from action_server.errors import JobError
+from action_server.findings.escaping import escape_controls
 
 DESCRIPTION = """\
 Let a job that is parked or was cancelled be run again, as if it were asked for now: with all its tries, and with as
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         DatabaseError: the database does not answer.
     """
     name = asyncio.run(_retry(args, environment))
-    make_console().print(f"{name} is run again")
+    make_console().print(f"{escape_controls(name)} is run again")
     return 0
 
 

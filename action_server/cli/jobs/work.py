@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
@@ -19,7 +18,8 @@ from action_server.errors import SettingsError
 
 if TYPE_CHECKING:
     from action_server.assembly import Assembly
-    from action_server.runtime.threads import Threads
+    from action_server.runtime.executor import Executor
+    from action_server.serving.stopping.stop_signal import StopSignal
 
 DESCRIPTION = """\
 Run jobs in this process, without serving calls, until SIGTERM or Ctrl-C: on any number of hosts where `database:` is
@@ -50,7 +50,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         StartupError: the settings are wrong, an action or a service cannot be made, or there is no job.
     """
     from action_server.serving.server import listen
-    from action_server.serving.worker import end_without_threads
+    from action_server.serving.stopping.stop_signal import StopSignal
+    from action_server.serving.worker import serve_on_loop
     from action_server.telemetry import logs
 
     read = settings.read(vars(args), environment)
@@ -58,23 +59,21 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if concurrency < 1:
         raise SettingsError("--concurrency", "must be 1 or more")
     logs.configure(read.logs)
+    stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
     if args.metrics_port is None:
-        end_without_threads(asyncio.run(_work(read, concurrency, None)))
+        serve_on_loop(_work(read, concurrency, None, stopping), stopping)
         return 0
     if not 0 <= args.metrics_port < 65536:
         raise SettingsError("--metrics-port", "must be a port from 0 to 65535")
     with closing(listen(read.host, args.metrics_port, "--metrics-port")) as sock:
-        threads = asyncio.run(_work(read.model_copy(update={"metrics": True}), concurrency, sock))
-    end_without_threads(threads)
+        serve_on_loop(_work(read.model_copy(update={"metrics": True}), concurrency, sock, stopping), stopping)
     return 0
 
 
-async def _work(read: Settings, concurrency: int, sock: socket.socket | None) -> Threads:
+async def _work(read: Settings, concurrency: int, sock: socket.socket | None, stopping: StopSignal) -> Executor:
     from action_server.assembly import assemble, prepare
     from action_server.jobs.opening import running_jobs
-    from action_server.serving.stopping.stop_signal import StopSignal
 
-    stopping = StopSignal(signal.SIGTERM, signal.SIGINT)
     async with assemble(read, prepared=prepare(read), patience=read.start_timeout) as assembly:
         opened = assembly.readiness.services
         if opened is None or opened.jobs is None:
@@ -88,7 +87,7 @@ async def _work(read: Settings, concurrency: int, sock: socket.socket | None) ->
             logger.info("jobs.working", extra={"pid": os.getpid(), "concurrency": concurrency, **port})
             await stopping.wait()
             logger.info("jobs.stopping", extra={"pid": os.getpid()})
-    return executor.threads
+    return executor
 
 
 def _pages(assembly: Assembly, sock: socket.socket | None) -> AbstractAsyncContextManager[object]:

@@ -54,6 +54,8 @@ class StopSignal:
         self._told = asyncio.Event()
         self._at_once = asyncio.Event()
         self._draining = False
+        # Whether signals are heard here; before, Ctrl-C is a KeyboardInterrupt as anywhere.
+        self.is_armed = False
         # The loop of the main thread, if that is not the one that serves: Python handles signals in the main thread.
         self.home: asyncio.AbstractEventLoop | None = None
 
@@ -64,6 +66,7 @@ class StopSignal:
 
     def arm(self) -> None:
         """Listen from now on; to be called on the running event loop."""
+        self.is_armed = True
         loop = asyncio.get_running_loop()
         if self.home is not None:
             self.home.call_soon_threadsafe(self._arm_home, self.home, loop)

@@ -133,6 +133,20 @@ def test_cancel_ends_what_waits_and_tells_what_runs(database: Path, capsys: pyte
     assert state(database, "running") == ("running", 1, 1)
 
 
+@pytest.mark.parametrize(("verb", "start"), [("cancel", "aa11"), ("retry", "bb"), ("show", "bb"), ("list", "--all")])
+def test_what_stands_in_a_row_forges_no_line(
+    verb: str, start: str, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Others may write to the database; a break of lines is escaped like all that steers a terminal."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE action_server_jobs SET name = ?, said = name", ("a\r\nyou: \x1b[2Jyes\u202e",))
+        connection.commit()
+    main(["jobs", verb, start, "--database", str(database)])
+    said = capsys.readouterr().out
+    assert r"a\r\nyou: \x1b[2Jyes\u202e" in said
+    assert not any(line.startswith("you:") for line in said.splitlines())
+
+
 def test_without_a_queue_there_is_nothing_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And no file is made."""
     assert main(["jobs", "list", "--database", str(tmp_path / "none.sqlite3")]) == 0

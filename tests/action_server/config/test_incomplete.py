@@ -72,6 +72,12 @@ def test_a_password_without_a_database_that_takes_it_does_not_start(database: st
     assert problem in error.problem
 
 
+@pytest.mark.parametrize("database", ["sqlite://", "sqlite:///", "sqlite+aiosqlite:///:memory:", "sqlite:///?x=1"])
+def test_a_database_without_a_file_does_not_start(database: str) -> None:
+    """Also where nothing opens it yet: `doctor` and a package without actions that run once read it, too."""
+    assert "names no file" in str(refused(ACTION_SERVER__DATABASE=database))
+
+
 def test_a_databases_password_comes_from_a_file_and_is_read_again(folder: Path) -> None:
     """As credentials do: `{file: ...}` in the file, `__FILE` in the environment."""
     secret = folder / "password"

@@ -183,10 +183,10 @@ async def heard(store: IdempotencyStore, run: Callable[[], Awaitable[Answer]]) -
         return exc
 
 
-STRANGE: list[BaseException] = [SystemExit(3), asyncio.CancelledError("not the caller's")]
+STRANGE = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError("not the caller's")]
 
 
-@pytest.mark.parametrize("end", STRANGE, ids=["exits", "awaits what was cancelled"])
+@pytest.mark.parametrize("end", STRANGE, ids=["exits", "interrupts", "closes", "awaits what was cancelled"])
 async def test_an_action_that_ends_strangely_has_failed(
     end: BaseException, store: IdempotencyStore, database_url: str
 ) -> None:

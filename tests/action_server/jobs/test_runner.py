@@ -71,15 +71,16 @@ async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog:
     assert fail.rules.pause(5000) == 300
 
 
-async def test_a_retry_comes_at_its_time(queue: JobQueue) -> None:
-    """Not when the queue is looked at next, which here is in an hour."""
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit])
+async def test_a_retry_comes_at_its_time(error: type[BaseException], queue: JobQueue) -> None:
+    """Not when the queue is looked at next, which here is in an hour; whatever the job raised."""
     runs: list[int] = []
 
     @job(backoff=0.05)
     async def fail_once() -> None:
         runs.append(current_job().attempt)
         if len(runs) == 1:
-            raise ValueError
+            raise error
 
     async with running(queue, fail_once, poll=3600.0):
         row = await ended(queue, (await later(fail_once)).id)

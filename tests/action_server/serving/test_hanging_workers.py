@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from action_server.config.settings import Settings
 from action_server.serving.worker_process import WorkerProcess
 from tests.action_server.serving.server_calls import call, worker_of
-from tests.processes import PATIENCE, run, server
+from tests.processes import PATIENCE, ServerProcess, run, server
 from tests.projects import GREET, project
 
 # Never lets the loop run again, in Python or in C with Python's lock.
@@ -91,6 +93,23 @@ async def lost(url: str, action: str) -> None:
         await call(url, action)
 
 
+async def answered_at_last(url: str) -> int:
+    """Greet until a worker answers: on a busy machine another one may be found silent and killed just now."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return (await call(url, "action_greet"))[0]
+        except aiohttp.ClientError:
+            assert time.monotonic() < until
+
+
+def blocked_where(running: ServerProcess, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The next worker that is said to be blocked and fits: a busy machine may hold up another one for as long."""
+    while not fits(blocked := running.wait_for("worker.blocked")):
+        pass
+    return blocked
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("action", ["action_spin", "action_match"])
 async def test_a_worker_whose_loop_is_blocked_is_replaced_and_the_place_is_named(
@@ -100,12 +119,13 @@ async def test_a_worker_whose_loop_is_blocked_is_replaced_and_the_place_is_named
     project(tmp_path, {"actions.py": HANGING})
     with server(tmp_path, "--workers", workers, "--max-blocked", "1.5") as running:
         hanging = asyncio.create_task(lost(running.url, action))
-        blocked = await asyncio.to_thread(running.wait_for, "worker.blocked")
+        blocked = await asyncio.to_thread(
+            blocked_where, running, lambda line: str(line["place"]).startswith("actions.py:")
+        )
         replaced = await asyncio.to_thread(running.wait_for, "worker.replaced")
 
-        assert blocked["place"].startswith("actions.py:")
         assert blocked["pid"] not in replaced["pids"]
-        assert (await call(running.url, "action_greet"))[0] == 200
+        assert await answered_at_last(running.url) == 200
         await hanging
 
 
@@ -116,17 +136,17 @@ async def test_a_worker_that_somebody_stopped_is_replaced(tmp_path: Path, worker
     with server(tmp_path, "--workers", workers, "--max-blocked", "1") as running:
         victim = await worker_of(running.url)
         os.kill(victim, signal.SIGSTOP)
-        blocked = await asyncio.to_thread(running.wait_for, "worker.blocked")
+        blocked = await asyncio.to_thread(blocked_where, running, lambda line: line["pid"] == victim)
         await asyncio.to_thread(running.wait_for, "worker.replaced")
 
-        assert (blocked["pid"], blocked["problem"]) == (victim, "it is stopped")
+        assert blocked["problem"] == "it is stopped"
         assert await worker_of(running.url) != victim
 
 
 async def test_a_server_that_was_stopped_as_a_whole_keeps_its_workers(tmp_path: Path) -> None:
     """A container that is paused and goes on later: no worker is to blame."""
     project(tmp_path, {"actions.py": GREET})
-    with server(tmp_path, "--max-blocked", "1") as running:
+    with server(tmp_path, "--max-blocked", "2") as running:
         worker = await worker_of(running.url)
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for pid in (worker, running.process.pid):
@@ -170,7 +190,7 @@ async def test_a_worker_that_is_ready_is_watched_while_another_one_starts(tmp_pa
         assert (await call(url, "action_greet"))[0] == 200
         hanging = asyncio.create_task(lost(url, "action_spin"))
 
-        assert (await asyncio.to_thread(running.wait_for, "worker.blocked"))["action"] == "action_spin"
+        await asyncio.to_thread(blocked_where, running, lambda line: line.get("action") == "action_spin")
         await hanging
 
 

@@ -74,6 +74,18 @@ DATABASE = """
         def run(self, dispatcher, tracker, domain):
             raise SystemExit(3)
 
+    class ActionTaskExit(Action):
+        def name(self):
+            return "action_task_exit"
+
+        async def run(self, dispatcher, tracker, domain):
+            import asyncio, sys
+            async def work():
+                await asyncio.sleep(0)
+                sys.exit(3)
+            asyncio.get_running_loop().call_soon(sys.exit)
+            await asyncio.gather(work())
+
     class ValidateForm(FormValidationAction):
         def name(self):
             return "validate_form"
@@ -101,6 +113,8 @@ async def test_a_connection_of_a_module_works_in_every_action(tmp_path: Path, fl
             assert [await validated(running.url, city) for city in ("Bonn", "Rome")] == ["Bonn", None]
             assert await seen(running.url, "action_loop") == "done"
             assert (await call(running.url, "action_exit"))[0] == 500
+        assert (await call(running.url, "action_task_exit"))[0] == 500
+        assert await seen(running.url, "action_loop") == "done"
         assert running.stop() == 0
 
     objects = {line["objects"] for line in running.log if line["event"] == "actions.thread_bound"}
@@ -117,11 +131,17 @@ async def test_a_signal_of_an_action_works_on_the_importing_thread(tmp_path: Pat
 
 
 async def test_a_pool_may_be_insisted_on(tmp_path: Path) -> None:
-    """Then a synchronous action fails as it must, and async ones go on."""
+    """Then a synchronous action fails as it must, and async ones go on; also after one whose task exits."""
     project(tmp_path, {"actions.py": DATABASE})
     with server(tmp_path, "--sync-thread", "pool") as running:
         assert (await call(running.url, "action_cities"))[0] == 500
+        assert (await call(running.url, "action_task_exit"))[0] == 500
         assert await seen(running.url, "action_cities_async") == [["Bonn"], True]
+        assert running.stop() == 0
+
+    refused = [line["place"] for line in running.log if line["event"] == "exit.refused"]
+    assert len(refused) == 2
+    assert str(refused[1]).startswith("actions.py:")
 
 
 def test_a_call_in_process_says_the_same(tmp_path: Path) -> None:
