@@ -115,6 +115,24 @@ async def test_a_repeated_cancellation_says_what_was_done(
     assert [set_slots["booking_status"] for _, set_slots in answers] == ["cancelled"] * 3
 
 
+async def test_a_copy_of_a_cancellation_that_is_overtaken_hears_that_it_is_done(
+    registry: svcs.Registry, desk: BookingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another copy, between the look at the appointments and the cancellation: there is none to cancel any more."""
+    await book(desk)
+    cancel = desk.cancel
+
+    async def overtaken(conversation: str, booking: Booking) -> Booking | None:
+        assert await cancel(conversation, booking)
+        return await cancel(conversation, booking)
+
+    monkeypatch.setattr(desk, "cancel", overtaken)
+    messages, set_slots = await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
+
+    assert texts(messages) == [CANCELLED]
+    assert set_slots["booking_status"] == "cancelled"
+
+
 def heard_at(clock: FixedClock) -> list[dict[str, Any]]:
     """Return what a tracker holds of the patient's last words, said now."""
     return [{"event": "user", "text": "...", "timestamp": clock.now.timestamp()}]

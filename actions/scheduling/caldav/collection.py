@@ -180,8 +180,8 @@ class Collection:
     async def _report_all(self) -> Response:
         try:
             return await self._report(all_events())
-        except UnavailableError:
-            # It is not the time that is too much to ask for.
+        except BackendError:
+            # It is not the time that is too much to ask for, or everything is more yet.
             self._without_time = -math.inf
             raise
 
