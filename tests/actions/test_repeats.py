@@ -262,6 +262,56 @@ async def test_who_asks_for_another_time_of_what_has_moved_does_not_repeat_a_mov
     assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
 
 
+@pytest.mark.parametrize(
+    ("choice", "since"),
+    [("the one on Tuesday", "cancelled"), (None, "cancelled"), ("the one on Tuesday", "moved on")],
+)
+async def test_a_repeated_move_to_what_was_given_up_since_is_not_said_to_be_done(
+    registry: svcs.Registry, desk: BookingDesk, choice: str | None, since: str
+) -> None:
+    """Nobody is told of a time that is not theirs any more, and nothing is moved there again by a guess."""
+    await book(desk)
+    slots = SLOTS | {"appointment_choice": choice, "preferred_date": "Thursday at 10"}
+    await play(registry, ActionRescheduleAppointment(), **slots)
+    (moved,) = await desk.upcoming("c")
+    await (desk.cancel("c", moved) if since == "cancelled" else desk.reschedule("c", moved, "Friday at 10"))
+    left = await desk.upcoming("c")
+
+    messages, set_slots = await play(registry, ActionRescheduleAppointment(), **slots)
+
+    expected = "I find no such appointment of yours." if choice else "You have no appointments."
+    assert (texts(messages), set_slots["booking_status"]) == ([expected], "failed")
+    assert await desk.upcoming("c") == left
+
+
+async def test_a_repeated_move_of_the_first_one_that_went_on_since_leaves_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk
+) -> None:
+    """The list counts as it was when that was said, not as it was between two changes of one appointment."""
+    await book(desk)
+    second = await book(desk, "Wednesday at 9")
+    slots = SLOTS | {"appointment_choice": "the first one", "preferred_date": "Thursday at 10"}
+    await play(registry, ActionRescheduleAppointment(), **slots)
+    (_, moved) = await desk.upcoming("c")
+    await desk.reschedule("c", moved, "Friday at 10")
+
+    await play(registry, ActionRescheduleAppointment(), **slots)
+
+    assert second in await desk.upcoming("c")
+
+
+async def test_what_moved_away_is_not_said_to_be_cancelled(registry: svcs.Registry, desk: BookingDesk) -> None:
+    """It stands where it is now, and who wants to cancel it has to hear that it was not found."""
+    booking = await book(desk)
+    await desk.reschedule("c", booking, "Thursday at 10")
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the one on Tuesday"}
+
+    messages, set_slots = await play(registry, ActionCancelAppointment(), **slots)
+
+    assert (texts(messages), set_slots["booking_status"]) == (["I find no such appointment of yours."], "unavailable")
+    assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
+
+
 async def test_a_booking_that_the_conversation_has_not_heard_of_is_told(
     registry: svcs.Registry, desk: BookingDesk
 ) -> None:
