@@ -61,6 +61,8 @@ _REFUSED = (400, 403, 500, 501, 502, 503, 504)
 # One rule of an event keeps some servers busy for ever, and each question for a time adds to that: if one is not
 # answered in this part of the time there is for an answer, none is asked for so long (seconds).
 _PART_OF_TIME, _WITHOUT_TIME = 0.5, 300.0
+# Who asks with less than so much time left learns nothing about the calendar (seconds).
+_LEAST_TIME = 0.2
 _WRITES = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 
 
@@ -161,13 +163,15 @@ class Collection:
     async def _report_times(self, start: datetime, end: datetime) -> Sequence[Response]:
         """Return the answers to the questions of `query`; none if the calendar is to be asked without a time."""
         questions = [events_between(start, end), *(events_with(name) for name in _RECURRING)]
-        limit = self._transport.patience * _PART_OF_TIME
+        patience = self._transport.patience
+        limit = patience * _PART_OF_TIME
         try:
             async with timeout(limit):
                 answers = await asyncio.gather(*(self._report(question, accept=_REFUSED) for question in questions))
         except asyncio.TimeoutError:
             # Given up on our side: that says nothing about the host, to its breaker neither.
-            self._without_time = time.monotonic() + _WITHOUT_TIME
+            if patience >= _LEAST_TIME:
+                self._without_time = time.monotonic() + _WITHOUT_TIME
             problem = f"no answer within {limit:.3g} s"
         else:
             # One odd event is enough: Xandikos answers 500 to each question for a time while a rule has an RSCALE.
