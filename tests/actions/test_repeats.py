@@ -208,6 +208,20 @@ async def test_a_tool_that_is_asked_for_the_first_one_minutes_later_means_the_ne
     assert await desk.upcoming("c") == []
 
 
+async def test_a_place_in_the_list_is_none_among_what_is_past(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """Minutes later "the first one" is not the one that was cancelled then."""
+    await book(desk)
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the first one"}
+    await play(registry, ActionCancelAppointment(), **slots)
+    clock.now += timedelta(minutes=3)
+
+    messages, _ = await play(registry, ActionCancelAppointment(), **slots)
+
+    assert texts(messages) == ["I find no such appointment of yours."]
+
+
 async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(
     registry: svcs.Registry, desk: BookingDesk
 ) -> None:
