@@ -32,6 +32,9 @@ from actions.transport.models import TransportSettings
 _CLOCK_TOLERANCE = 30
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
+# A proxy on the way has waited for the host.
+_TOO_SLOW = (504,)
+
 # OpenSSL's numbers, from x509_vfy.h.
 _CERTIFICATES = {
     9: "its certificate is not valid yet; check the clock of this machine",
@@ -58,7 +61,10 @@ class Kind(Enum):
 
 
 class Failure(Exception):  # noqa: N818 - becomes one of the clinic's errors at the edge
-    """One try that failed. `again` says that another one may do better, `blames` that it was the host's fault."""
+    """One try that failed. `again` says that another one may do better, `blames` that it was the host's fault.
+
+    `slow`: it was sent, and the answer did not come in time.
+    """
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class Failure(Exception):  # noqa: N818 - becomes one of the clinic's errors at 
         status: int | None = None,
         again: bool = False,
         blames: bool = False,
+        slow: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(text)
@@ -76,6 +83,7 @@ class Failure(Exception):  # noqa: N818 - becomes one of the clinic's errors at 
         self.status = status
         self.again = again
         self.blames = blames
+        self.slow = slow
         self.retry_after = retry_after
 
     def error(self, reads: bool, uncertain: bool) -> BackendError:
@@ -110,7 +118,7 @@ def of_status(system: str, status: int, headers: Mapping[str, str]) -> Failure |
         return Failure(Kind.UNSUPPORTED, f"{system} does not support this request ({status})", status=status)
     if status >= 500 or status == 408:
         text = f"{system} failed: it answered {status}"
-        return Failure(Kind.BROKEN, text, status=status, again=True, blames=True)
+        return Failure(Kind.BROKEN, text, status=status, again=True, blames=True, slow=status in _TOO_SLOW)
     return None
 
 
@@ -149,7 +157,7 @@ def of_timeout(
         return Failure(Kind.NOT_SENT, text, again=True, blames=_is_fair(seconds, settings.connect_timeout))
     seconds = settings.read_timeout if isinstance(exc, aiohttp.ServerTimeoutError) else budget
     text = f"{system} did not answer within {seconds:.3g} s"
-    return Failure(Kind.BROKEN, text, again=True, blames=_is_fair(seconds, settings.read_timeout))
+    return Failure(Kind.BROKEN, text, again=True, blames=_is_fair(seconds, settings.read_timeout), slow=True)
 
 
 def _is_fair(seconds: float, limit: float) -> bool:

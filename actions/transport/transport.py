@@ -94,6 +94,11 @@ class Transport:
         log.answer(call.sent, answer.status)
         return answer
 
+    @property
+    def patience(self) -> float:
+        """How many seconds the system may take for an answer that is asked for now."""
+        return min(self._settings.read_timeout, self._deadline().left)
+
     def _deadline(self) -> Deadline:
         left = time_left()
         total = self._settings.total_timeout
@@ -198,8 +203,9 @@ class Transport:
     def _tell(self, admissions: Sequence[Admission], failure: Failure | None) -> None:
         *whole, last = admissions
         if failure is not None and failure.blames:
-            # Whoever answers 500 to a question about one part is there for the others.
-            blamed, cleared = (last, whole) if failure.status == _PART_FAILED else (admissions[0], [])
+            # Whoever answers 500 to a question about one part is there for the others, whoever takes too long may be.
+            blamed = last if failure.status == _PART_FAILED or failure.slow else admissions[0]
+            cleared = whole if failure.status == _PART_FAILED else []
             blamed.fail(self._settings.breaker_failures, self._settings.breaker_pause, failure.text)
         else:
             cleared = [*admissions] if failure is None or failure.status is not None else []

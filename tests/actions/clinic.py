@@ -8,9 +8,12 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from action_server import Database
 from actions.booking import BookingDesk, Clock
-from actions.database import open_database
+from actions.database import WHERE, translate_errors
 from actions.dates import DateReader
+from actions.indexes import build_missing
+from actions.migrations import upgrade
 from actions.scheduling.embedded import EmbeddedBackend
 from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger, OnChange
@@ -18,6 +21,7 @@ from actions.scheduling.models import AppointmentType, Slot, Window
 from actions.scheduling.port import SchedulingBackend
 from actions.scheduling.remote import RemoteCalendar
 from actions.scheduling.synced import SETTLE_AFTER, SyncedBackend
+from tests.processes import PATIENCE
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HALF_HOUR = timedelta(minutes=30)
@@ -83,9 +87,18 @@ def booking_desk(
     )
 
 
+async def _open_patiently(url: str | Path) -> Database:
+    """Open a database as `open_database` does, in which fifty may wait for their turn on a busy machine."""
+    with translate_errors():
+        database = await Database.open(url, upgrade, where=WHERE, patience=PATIENCE)
+    await build_missing(database, url, None)
+    return database
+
+
 async def open_backend(database: str | Path, *, clock: Clock | None = None) -> EmbeddedBackend:
     """Open the clinic's appointment book; it lives at the tests' time."""
-    return EmbeddedBackend(Ledger(await open_database(database), clock=clock or FixedClock()), opening_hours())
+    opened = await _open_patiently(database)
+    return EmbeddedBackend(Ledger(opened, clock=clock or FixedClock()), opening_hours())
 
 
 async def open_synced(
@@ -98,5 +111,6 @@ async def open_synced(
     settle_after: timedelta = SETTLE_AFTER,
 ) -> SyncedBackend:
     """Open the clinic's appointment book that is kept in a calendar as well."""
-    ledger = Ledger(await open_database(database), on_change=on_change, clock=clock or FixedClock())
+    opened = await _open_patiently(database)
+    ledger = Ledger(opened, on_change=on_change, clock=clock or FixedClock())
     return SyncedBackend(ledger, calendar, opening_hours(), system=system, settle_after=settle_after)

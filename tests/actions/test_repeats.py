@@ -115,6 +115,24 @@ async def test_a_repeated_cancellation_says_what_was_done(
     assert [set_slots["booking_status"] for _, set_slots in answers] == ["cancelled"] * 3
 
 
+async def test_a_copy_of_a_cancellation_that_is_overtaken_hears_that_it_is_done(
+    registry: svcs.Registry, desk: BookingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another copy, between the look at the appointments and the cancellation: there is none to cancel any more."""
+    await book(desk)
+    cancel = desk.cancel
+
+    async def overtaken(conversation: str, booking: Booking) -> Booking | None:
+        assert await cancel(conversation, booking)
+        return await cancel(conversation, booking)
+
+    monkeypatch.setattr(desk, "cancel", overtaken)
+    messages, set_slots = await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
+
+    assert texts(messages) == [CANCELLED]
+    assert set_slots["booking_status"] == "cancelled"
+
+
 def heard_at(clock: FixedClock) -> list[dict[str, Any]]:
     """Return what a tracker holds of the patient's last words, said now."""
     return [{"event": "user", "text": "...", "timestamp": clock.now.timestamp()}]
@@ -190,6 +208,20 @@ async def test_a_tool_that_is_asked_for_the_first_one_minutes_later_means_the_ne
     assert await desk.upcoming("c") == []
 
 
+async def test_a_place_in_the_list_is_none_among_what_is_past(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """Minutes later "the first one" is not the one that was cancelled then."""
+    await book(desk)
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the first one"}
+    await play(registry, ActionCancelAppointment(), **slots)
+    clock.now += timedelta(minutes=3)
+
+    messages, _ = await play(registry, ActionCancelAppointment(), **slots)
+
+    assert texts(messages) == ["I find no such appointment of yours."]
+
+
 async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(
     registry: svcs.Registry, desk: BookingDesk
 ) -> None:
@@ -241,6 +273,56 @@ async def test_who_asks_for_another_time_of_what_has_moved_does_not_repeat_a_mov
     messages, _ = await play(registry, ActionRescheduleAppointment(), **slots | {"preferred_date": "Friday at 10"})
 
     assert texts(messages) == ["I find no such appointment of yours."]
+    assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
+
+
+@pytest.mark.parametrize(
+    ("choice", "since"),
+    [("the one on Tuesday", "cancelled"), (None, "cancelled"), ("the one on Tuesday", "moved on")],
+)
+async def test_a_repeated_move_to_what_was_given_up_since_is_not_said_to_be_done(
+    registry: svcs.Registry, desk: BookingDesk, choice: str | None, since: str
+) -> None:
+    """Nobody is told of a time that is not theirs any more, and nothing is moved there again by a guess."""
+    await book(desk)
+    slots = SLOTS | {"appointment_choice": choice, "preferred_date": "Thursday at 10"}
+    await play(registry, ActionRescheduleAppointment(), **slots)
+    (moved,) = await desk.upcoming("c")
+    await (desk.cancel("c", moved) if since == "cancelled" else desk.reschedule("c", moved, "Friday at 10"))
+    left = await desk.upcoming("c")
+
+    messages, set_slots = await play(registry, ActionRescheduleAppointment(), **slots)
+
+    expected = "I find no such appointment of yours." if choice else "You have no appointments."
+    assert (texts(messages), set_slots["booking_status"]) == ([expected], "failed")
+    assert await desk.upcoming("c") == left
+
+
+async def test_a_repeated_move_of_the_first_one_that_went_on_since_leaves_the_next_one(
+    registry: svcs.Registry, desk: BookingDesk
+) -> None:
+    """The list counts as it was when that was said, not as it was between two changes of one appointment."""
+    await book(desk)
+    second = await book(desk, "Wednesday at 9")
+    slots = SLOTS | {"appointment_choice": "the first one", "preferred_date": "Thursday at 10"}
+    await play(registry, ActionRescheduleAppointment(), **slots)
+    (_, moved) = await desk.upcoming("c")
+    await desk.reschedule("c", moved, "Friday at 10")
+
+    await play(registry, ActionRescheduleAppointment(), **slots)
+
+    assert second in await desk.upcoming("c")
+
+
+async def test_what_moved_away_is_not_said_to_be_cancelled(registry: svcs.Registry, desk: BookingDesk) -> None:
+    """It stands where it is now, and who wants to cancel it has to hear that it was not found."""
+    booking = await book(desk)
+    await desk.reschedule("c", booking, "Thursday at 10")
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the one on Tuesday"}
+
+    messages, set_slots = await play(registry, ActionCancelAppointment(), **slots)
+
+    assert (texts(messages), set_slots["booking_status"]) == (["I find no such appointment of yours."], "unavailable")
     assert [one.slot.start for one in await desk.upcoming("c")] == [at("2026-11-26T10:00")]
 
 

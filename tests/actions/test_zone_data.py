@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 import zoneinfo
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -79,3 +81,39 @@ def test_versions_are_compared_by_year_and_letter(system_version: str | None, pa
 def test_folders_that_are_not_there_have_no_data(tmp_path: Path) -> None:
     """As on systems without any, where the package is what Python uses."""
     assert find_zone_data([str(tmp_path / "nowhere"), str(tmp_path)]) == ZoneData(None, tzdata.IANA_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("version", "package", "hours"),
+    [("2026c", "2026f", -8), ("2026f", "2026c", 0), ("2026c", "2026c", 0), (None, "2026c", -8)],
+    ids=["older than the package", "newer than the package", "as old as the package", "of unknown age"],
+)
+def test_what_a_variable_names_is_the_system_to_us(
+    version: str | None, package: str, hours: int, system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PYTHONTZPATH takes the place of the usual folders; also beside a package that was pinned years ago."""
+    monkeypatch.setattr(tzdata, "IANA_VERSION", package)
+    monkeypatch.setenv("PYTHONTZPATH", f"relative{os.pathsep}{system}" if version else str(system))
+    if version:
+        (system / "tzdata.zi").write_text(f"# version {version}\n", encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the folder that is relative, which Python leaves out
+        zoneinfo.reset_tzpath()
+    ZoneInfo.clear_cache()
+
+    found = use_newest_zone_data()
+
+    assert (found.system, found.package) == (version, package)
+    assert vancouver() == timedelta(hours=hours)
+
+
+def test_a_variable_that_names_nothing_leaves_the_package(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYTHONTZPATH= is how Python is told to look nowhere: zones are there all the same, and nothing is reset."""
+    monkeypatch.setenv("PYTHONTZPATH", "")
+    zoneinfo.reset_tzpath()
+    ZoneInfo.clear_cache()
+    before = ZoneInfo("America/Vancouver")
+
+    assert use_newest_zone_data() == ZoneData(None, tzdata.IANA_VERSION)
+    assert ZoneInfo("America/Vancouver") is before
+    assert vancouver() == timedelta(hours=-8)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +35,7 @@ from actions.scheduling.caldav.multistatus import (
 )
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.transport import Response, Transport
+from actions.transport.pace import timeout
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +55,14 @@ _OBJECT = "{calendar}/{object}"
 _CALENDAR = "{calendar}"
 # What an object with more than one time, or with the changed one of a series elsewhere, has at least one of.
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
-# Answers to a question that say that another one may be answered: a filter that is not known, or that fails.
-_REFUSED = (400, 403, 500, 501)
+# Answers to a question that say that another one may be answered: a filter that is not known, or that fails; also those
+# of a proxy in front of a server that it keeps busy.
+_REFUSED = (400, 403, 500, 501, 502, 503, 504)
+# One rule of an event keeps some servers busy for ever, and each question for a time adds to that: if one is not
+# answered in this part of the time there is for an answer, none is asked for so long (seconds).
+_PART_OF_TIME, _WITHOUT_TIME = 0.5, 300.0
+# Who asks with less than so much time left learns nothing about the calendar (seconds).
+_LEAST_TIME = 0.2
 _WRITES = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 
 
@@ -99,6 +108,8 @@ class Collection:
         self._url = url
         self.words = f"the calendar of {resource} ({url})"
         self.resource = resource
+        # Until when no question for a time is asked, on the monotonic clock.
+        self._without_time = -math.inf
 
     async def get(self, name: str) -> StoredObject | None:
         """Return the object of that name, or None if there is none."""
@@ -143,15 +154,40 @@ class Collection:
         between two instants, Xandikos not even with itself. Its seventh answer to a question comes from an index, in
         which a time that was moved on its own is not found any more.
         """
-        questions = [events_between(start, end), *(events_with(name) for name in _RECURRING)]
-        answers = await asyncio.gather(*(self._report(question, accept=_REFUSED) for question in questions))
-        refused = next((answer.status for answer in answers if answer.status in _REFUSED), None)
-        if refused is not None:
-            # One odd event is enough: Xandikos answers 500 to each question for a time while a rule has an RSCALE.
-            _log.warning("caldav.asked_without_time", extra={"resource": self.resource, "status": refused})
-            answers = [await self._report(all_events())]
+        slow = time.monotonic() < self._without_time
+        answers = [] if slow else await self._report_times(start, end)
         # What changed between two of the answers is in both; either is as good as one answer alone.
+        answers = answers or [await self._report_all()]
         return list({one.name: one for answer in answers for one in self._objects(answer)}.values())
+
+    async def _report_times(self, start: datetime, end: datetime) -> Sequence[Response]:
+        """Return the answers to the questions of `query`; none if the calendar is to be asked without a time."""
+        questions = [events_between(start, end), *(events_with(name) for name in _RECURRING)]
+        patience = self._transport.patience
+        limit = patience * _PART_OF_TIME
+        try:
+            async with timeout(limit):
+                answers = await asyncio.gather(*(self._report(question, accept=_REFUSED) for question in questions))
+        except asyncio.TimeoutError:
+            # Given up on our side: that says nothing about the host, to its breaker neither.
+            if patience >= _LEAST_TIME:
+                self._without_time = time.monotonic() + _WITHOUT_TIME
+            problem = f"no answer within {limit:.3g} s"
+        else:
+            # One odd event is enough: Xandikos answers 500 to each question for a time while a rule has an RSCALE.
+            problem = next((str(answer.status) for answer in answers if answer.status in _REFUSED), "")
+        if not problem:
+            return answers
+        _log.warning("caldav.asked_without_time", extra={"resource": self.resource, "problem": problem})
+        return []
+
+    async def _report_all(self) -> Response:
+        try:
+            return await self._report(all_events())
+        except BackendError:
+            # It is not the time that is too much to ask for, or everything is more yet.
+            self._without_time = -math.inf
+            raise
 
     async def search(self, name: str, text: str) -> Sequence[StoredObject]:
         """Return the objects with an event that has `text` in a property, whenever it is, and some that may not."""

@@ -35,12 +35,22 @@ def starts_of(rule: Any, times: Times, first: datetime, last: datetime) -> Itera
     # RFC 7529. In the Gregorian calendar a day that a month does not have is left out, unless it says otherwise.
     if [str(scale).upper() for scale in parts.get("RSCALE", [])] == ["GREGORIAN"] and "SKIP" not in parts:
         del parts["RSCALE"]
+    if _is_never_met(parts):
+        raise ValueError("a rule for days that there are not")
     ends = [last, *(_last(value, times) for value in parts.pop("UNTIL", []))]
     count = next(iter(parts.pop("COUNT", [])), None)
     allowed = _limits(parts) if parts["FREQ"][0] in _BY_THE_DAY else None
     text = type(rule)(parts).to_ical().decode()
     starts = filter(allowed, rrulestr(text, dtstart=times.start).replace(until=min(ends)))
     return (start for start in islice(starts, count) if start >= first)
+
+
+def _is_never_met(parts: dict[str, Any]) -> bool:
+    """Say whether a rule names days of months that none of its months has, as 31 November."""
+    days = [abs(day) for day in parts.get("BYMONTHDAY", ())]
+    months = parts.get("BYMONTH", ()) or range(1, 13)
+    # Of a leap year.
+    return bool(days) and min(days) > max(monthrange(2024, month)[1] for month in months if 1 <= month <= 12)
 
 
 def _limits(parts: dict[str, Any]) -> Callable[[datetime], bool]:

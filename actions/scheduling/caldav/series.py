@@ -121,6 +121,7 @@ class _Series:
             yield self._times.at(self._times.start)
             return
         if is_busy and any(has_no_gap(rule) for rule in many(self._event, "RRULE")):
+            _log.warning("caldav.rule_without_gap", extra=place)
             yield Span(instant_of(self._times.start, self._times.zone), within.end)
         moves = sorted(self._moves(), key=lambda move: move.since)
         for wall, length in self._walls(within, moves, place).items():

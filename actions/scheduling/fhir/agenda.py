@@ -151,12 +151,11 @@ class AgendaReader:
 
     async def resource_of(self, appointment: Resource, resource: str) -> str:
         """Return whose time an Appointment takes that was made for `resource`: another one's if it was handed over."""
-        if await self._has(resource, appointment):
-            return resource
-        for other in self._settings.schedules:
+        # A Schedule that people replaced by another one may be gone: whoever had an appointment in it has it still.
+        for one in (resource, *(other for other in self._settings.schedules if other != resource)):
             with suppress(InvalidRequestError):
-                if other != resource and await self._has(other, appointment):
-                    return other
+                if await self._has(one, appointment):
+                    return one
         return resource
 
     async def _has(self, resource: str, appointment: Resource) -> bool:

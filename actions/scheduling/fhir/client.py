@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, UnavailableError
 from actions.scheduling.fhir.recent import Recent
@@ -94,7 +94,9 @@ class FhirClient:
         found: list[Resource] = []
         path, query, allowed = kind, [*parameters, ("_count", str(size))], frozenset[int]()
         for _ in range(_MOST_PAGES):
-            response = await self._request("GET", path, params=query, name=kind, allowed=allowed)
+            # A search that may be sent as a form only (R4, http.html#search) goes on in the same way.
+            method = "POST" if urlsplit(path).path.endswith("/_search") else "GET"
+            response = await self._request(method, path, params=query, name=kind, allowed=allowed)
             if response.status in _MISSING:
                 return None
             bundle = self._resource(response, "Bundle")

@@ -15,7 +15,7 @@ from actions.errors import (
 )
 from actions.transport.pace import Deadline, Pace, TooFast, bucket
 from tests.actions.transport.token_servers import oauth, token
-from tests.actions.transport.transport_servers import HANGS, OK, failing, remote, transport
+from tests.actions.transport.transport_servers import HANGS, OK, Answer, failing, remote, transport
 
 pytest_plugins = ["tests.actions.transport.transport_fixtures"]
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -54,6 +54,19 @@ async def test_a_part_that_fails_is_left_alone_alone(session: aiohttp.ClientSess
             await crm.request("GET", "x")
 
     assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("answer", [failing(504), HANGS], ids=["a proxy waits in vain", "nobody answers"])
+async def test_a_part_that_takes_too_long_is_left_alone_alone(session: aiohttp.ClientSession, answer: Answer) -> None:
+    """The host may be there for the others, and counts as it did before."""
+    async with remote(then=lambda asked: answer if asked.target == "/slow" else OK) as server:
+        crm = transport(session, server.url, breaker_failures=2, attempts=1, read_timeout=0.1)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match=r"did not answer within 0\.1 s|it answered 504"):
+                await crm.request("GET", "slow", part="one")
+        with pytest.raises(UnavailableError, match="failed repeatedly"):
+            await crm.request("GET", "slow", part="one")
+        assert (await transport(session, server.url).request("GET", "x", part="other")).status == 200
 
 
 async def test_a_host_that_is_gone_is_gone_with_all_its_parts(session: aiohttp.ClientSession) -> None:

@@ -70,6 +70,28 @@ def test_odd_events_neither_hang_nor_hide_others(lines: tuple[str, ...], count: 
     assert len(busy(calendar(*lines), BERLIN, DAY)) == count
 
 
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "caldav.rule_unreadable"),
+        ("FREQ=MONTHLY;BYMONTH=4,6;BYMONTHDAY=-31", "caldav.rule_unreadable"),
+        ("FREQ=DAILY;INTERVAL=0", "caldav.rule_unreadable"),
+        ("FREQ=SECONDLY", "caldav.rule_without_gap"),
+        ("FREQ=YEARLY;BYMONTH=2,11;BYMONTHDAY=30", None),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", None),
+    ],
+)
+def test_a_rule_that_may_keep_a_server_busy_is_named(
+    rule: str, told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its calendar and object, of which somebody has to take it out."""
+    place = {"resource": "practice", "object": "x.ics"}
+    busy(calendar("DTSTART:20260101T090000Z", "DURATION:PT30M", f"RRULE:{rule}"), BERLIN, DAY, place)
+
+    found = [(record.msg, vars(record)["resource"], vars(record)["object"]) for record in caplog.records]
+    assert found == ([(told, "practice", "x.ics")] if told else [])
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "BEGIN:VCALENDAR", "BEGIN:VEVENT\r\nEND:VEVENT", "\x00", "A" * 9999])
 def test_what_is_no_calendar_keeps_nobody_busy(text: str, caplog: pytest.LogCaptureFixture) -> None:
     """It is reported by one constant line."""

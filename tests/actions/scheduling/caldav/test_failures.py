@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,7 +22,7 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav import CalDavCalendar, CalDavSettings, open_calendar
+from actions.scheduling.caldav import CalDavCalendar, CalDavSettings, collection, open_calendar
 from actions.transport import open_session
 from tests.actions.clinic import BERLIN
 from tests.actions.scheduling.caldav.caldav_servers import xandikos
@@ -131,16 +133,23 @@ END:VCALENDAR
 
 @asynccontextmanager
 async def two_calendars(
-    session: aiohttp.ClientSession, refusal: int, everything: bool
+    session: aiohttp.ClientSession, refusal: int | None, everything: bool, **limits: float
 ) -> AsyncIterator[tuple[CalDavCalendar, list[str]]]:
-    """Two calendars on a server; that of "practice" refuses each question for a time, or everything."""
+    """Two calendars on a server; that of "practice" refuses each question for a time, or everything.
+
+    With None it does not answer, until the end of the block.
+    """
     asked: list[str] = []
+    end = asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
         body = await request.text()
-        asked.append(request.path)
-        if request.path.startswith("/odd/") and (everything or "time-range" in body):
-            return web.Response(status=refusal)
+        is_timed = "time-range" in body
+        asked.append(f"{request.path} for a time" if is_timed else request.path)
+        if request.path.startswith("/odd/") and (everything or is_timed):
+            if refusal is None:
+                await end.wait()
+            return web.Response(status=refusal or 500)
         if request.method == "PROPFIND":
             return web.Response(status=207, text=multistatus(CALENDAR))
         data = f"<d:getetag>1</d:getetag><cal:calendar-data>{ODD_RULE}</cal:calendar-data>"
@@ -150,12 +159,15 @@ async def two_calendars(
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
-        values = {"type": "caldav", "url": str(server.make_url("/")), "transport": {"attempts": 1}}
+        values = {"type": "caldav", "url": str(server.make_url("/")), "transport": {"attempts": 1, **limits}}
         places = {"practice": "odd/", "specialist": "good/"}
-        yield open_calendar(CalDavSettings.model_validate({**values, "calendars": places}), session, BERLIN), asked
+        try:
+            yield open_calendar(CalDavSettings.model_validate({**values, "calendars": places}), session, BERLIN), asked
+        finally:
+            end.set()
 
 
-@pytest.mark.parametrize("refusal", [400, 403, 500, 501])
+@pytest.mark.parametrize("refusal", [400, 403, 500, 501, 502, 503, 504])
 async def test_a_calendar_that_refuses_questions_for_a_time_is_asked_without(
     refusal: int, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -170,6 +182,39 @@ async def test_a_calendar_that_refuses_questions_for_a_time_is_asked_without(
     unreadable = [(one["resource"], one["object"]) for one in told if one["msg"] == "caldav.rule_unreadable"]
     assert set(unreadable) == {("practice", "odd-rule.ics")}
     assert "secret" not in caplog.text
+
+
+async def test_a_calendar_that_works_on_a_time_for_ever_is_asked_without(
+    session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: each question would keep the server busy. Neither the calendar nor its neighbour is left alone for that."""
+    monkeypatch.setattr(collection, "_PART_OF_TIME", 0.04)
+    async with two_calendars(session, None, everything=False, breaker_failures=1) as (calendar, asked):
+        for _ in range(3):
+            assert list(await calendar.free([HALF_PAST_NINE, TEN])) == [HALF_PAST_NINE]
+        specialist = replace(TEN, resource="specialist")
+        assert list(await calendar.free([specialist])) == [specialist]
+        await calendar.ping()
+
+    assert asked.count("/odd/ for a time") == 1
+    told = [(vars(record)["resource"], vars(record)["problem"]) for record in without_time(caplog)]
+    assert told.count(("practice", "no answer within 0.2 s")) == 1
+
+
+def without_time(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.msg == "caldav.asked_without_time"]
+
+
+async def test_a_calendar_that_answers_nothing_is_asked_for_a_time_again(
+    session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not the time that was too much; everything would be more yet."""
+    async with two_calendars(session, None, everything=True, read_timeout=0.2) as (calendar, _):
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match=r"the calendar of practice .* did not answer within"):
+                await calendar.free([TEN])
+
+    assert len(without_time(caplog)) == 2
 
 
 async def test_a_rule_that_xandikos_cannot_read_does_not_close_the_calendar(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actions.scheduling.models import Slot, Window
-from tests.actions.scheduling.calendar_contract import TEN, entry_at, try_to_write
+from actions.scheduling.models import BookingChange, BookingKey, Change, Slot, Window
+from actions.transport import open_session
+from tests.actions.clinic import open_synced
+from tests.actions.scheduling.calendar_contract import ELEVEN, HALF_PAST_TEN, TEN, entry_at, try_to_write
+from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
 from tests.actions.scheduling.fhir.fhir_servers import FhirServer, Json, fhir_server_or_skip
 from tests.actions.scheduling.fhir.test_lag import Lagging, opened
 from tests.actions.scheduling.fhir.variants import VARIANTS
 from tests.actions.scheduling.scheduling_contract import key_of, try_to_book
 
+SCHEDULE = "Schedule/practice"
 NEXT_WEEK = {"start": "2026-12-01T09:00:00Z", "end": "2026-12-01T09:30:00Z"}
 
 
@@ -30,6 +35,12 @@ async def lagging(
 ) -> AsyncIterator[Lagging]:
     async with opened(VARIANTS[request.param], servers, database) as running:
         yield running
+
+
+@pytest.fixture
+async def clinic(servers: tuple[FhirServer, FhirServer]) -> AsyncIterator[FhirSystem]:
+    async with open_session() as session:
+        yield FhirSystem(servers[0], session)
 
 
 async def booked(lagging: Lagging) -> Json:
@@ -114,3 +125,66 @@ async def test_what_else_people_change_does_not_undo_a_booking(
         assert await backend.cancel(key_of("c", Window.at(TEN.start))) == kept
         assert [one["status"] for one in lagging.server.all("Appointment")] == ["cancelled"]
         assert [one["status"] for one in lagging.clinic.slots(TEN)] == ["free"]
+
+
+@pytest.mark.parametrize("old", ["inactive", "gone"])
+async def test_a_schedule_that_is_replaced_does_not_undo_a_booking(
+    old: str, clinic: FhirSystem, database: Path
+) -> None:
+    """Its Slots are published under another one. Before that is in the settings, it can be cancelled all the same."""
+    backend = await open_synced(database, clinic.calendar(), clock=clinic.clock)
+    booking = await backend.book(key_of("c"), TEN)
+    other = await backend.book(key_of("d"), HALF_PAST_TEN)
+    replace_schedule(clinic, old)
+    calendars = [clinic.calendar(schedules={"practice": name}) for name in (SCHEDULE, f"{SCHEDULE}-2")]
+    stale, new = [await open_synced(database, calendar, clock=clinic.clock) for calendar in calendars]
+
+    assert list(await stale.upcoming("c", clinic.clock.now)) == [booking]
+    assert await stale.cancel(key_of("c")) == booking
+    assert list(await new.upcoming("d", clinic.clock.now)) == [other]
+    assert await try_to_book(new, "another", HALF_PAST_TEN) == "taken"
+    assert await new.reschedule(key_of("d"), ELEVEN) == replace(other, slot=ELEVEN)
+    assert await try_to_book(new, "another", HALF_PAST_TEN) == "booked"
+    assert sorted(one["status"] for one in clinic.appointments()) == ["booked", "booked", "cancelled", "cancelled"]
+    for one in (backend, stale, new):
+        await one.close()
+
+
+def replace_schedule(clinic: FhirSystem, old: str) -> None:
+    """Give the doctor another Schedule, with the same times in it."""
+    (schedule,) = [one for one in clinic.server.all("Schedule") if f"Schedule/{one['id']}" == SCHEDULE]
+    clinic.server.put({**schedule, "id": f"{schedule['id']}-2"})
+    for one in [one for one in clinic.server.all("Slot") if one["schedule"]["reference"] == SCHEDULE]:
+        new = {name: value for name, value in one.items() if name not in ("meta", "identifier")}
+        clinic.server.put({**new, "id": f"{one['id']}-2", "schedule": {"reference": f"{SCHEDULE}-2"}})
+        clinic.server.control("DELETE", f"/fhir/Slot/{one['id']}")
+    if old == "gone":
+        clinic.server.control("DELETE", f"/fhir/{SCHEDULE}")
+    else:
+        clinic.server.put({**schedule, "active": False})
+
+
+async def test_a_copy_is_where_the_booking_was_moved_to_once_the_original_is_cancelled(
+    clinic: FhirSystem, database: Path
+) -> None:
+    """Many programs have no other way to move one. The patient is told of the new time, once, and can cancel it."""
+    told: list[Change] = []
+
+    async def note(_connection: object, change: BookingChange) -> None:
+        told.append(change.change)
+
+    backend = await open_synced(database, clinic.calendar(), clock=clinic.clock, on_change=note)
+    booking = await backend.book(key_of("c"), TEN)
+    (original,) = clinic.appointments()
+    there = {"start": ELEVEN.start.isoformat(), "end": ELEVEN.end.isoformat()}
+    clinic.server.put(without_a_version(original, id="a-copy", slot=[], **there))
+    assert list(await backend.upcoming("c", clinic.clock.now)) == [booking]
+
+    clinic.server.put({**original, "status": "cancelled"})
+    for _ in range(2):
+        (moved,) = await backend.upcoming("c", clinic.clock.now)
+        assert (moved.reference, moved.slot, moved.moved_from) == (booking.reference, ELEVEN, TEN.start)
+    assert told == [Change.BOOKED, Change.RESCHEDULED]
+    assert await backend.cancel(BookingKey("c", "general", Window.at(ELEVEN.start))) == moved
+    assert {one["status"] for one in clinic.appointments()} == {"cancelled"}
+    await backend.close()

@@ -163,18 +163,26 @@ async def test_a_page_elsewhere_is_not_fetched(link: str, clinic: FhirSystem) ->
     assert len(clinic.server.requests()) == 1
 
 
-@pytest.mark.parametrize("link", ["Slot?page=2", "?page=2", "/fhir/R4/Slot?page=2", "/fhir/R4?page=2"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("Slot?page=2", "?page=2", "/fhir/R4/Slot?page=2", "/fhir/R4?page=2"),
+        # With other parameters than were asked for, and a search that goes on as a form.
+        *("?_getpages=5f2e&_getpagesoffset=20&_bundletype=searchset&page=2", "Slot/_search?page=2"),
+    ],
+)
 async def test_a_page_may_be_named_relative_to_the_base(link: str, clinic: FhirSystem) -> None:
     """As the standard has it."""
     first = {"resourceType": "Bundle", "link": [{"relation": "next", "url": link}]}
     second = {"resourceType": "Bundle", "entry": [{"resource": slot} for slot in clinic.slots(TEN)]}
     pages = [
-        {"method": "GET", "path": path, "status": 200, "body": body} for path, body in (("^/S", first), ("", second))
+        {"method": method, "path": path, "status": 200, "body": body}
+        for method, path, body in (("GET", "^/S", first), ("POST" if "_search" in link else "GET", "", second))
     ]
     clinic.server.fail_all(pages)
 
     assert list(await clinic.calendar().free([TEN])) == [TEN]
-    assert clinic.server.requests()[1].endswith("?page=2")
+    assert clinic.server.requests()[1].endswith("page=2")
 
 
 async def test_pages_without_an_end_end(clinic: FhirSystem) -> None:
