@@ -90,3 +90,14 @@ async def test_a_slot_that_is_taken_back_is_asked_for_again() -> None:
     turn = await chat.say("forget the first", SetSlot("first", None))
 
     assert turn.texts == ["I have changed first to None.", "First?"]
+
+
+async def test_a_value_for_the_asked_slot_is_its_answer_though_it_has_one() -> None:
+    """Something from outside has set it while the question waits."""
+    chat = Chat("plain")
+    await chat.say("two", StartFlow("two"))
+    chat.player.receive([], {"first": "x"}, {})
+
+    turn = await chat.say("b", SetSlot("first", "b"))
+
+    assert turn.texts == ["Second?"]
