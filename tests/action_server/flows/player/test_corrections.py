@@ -101,3 +101,15 @@ async def test_a_value_for_the_asked_slot_is_its_answer_though_it_has_one() -> N
     turn = await chat.say("b", SetSlot("first", "b"))
 
     assert turn.texts == ["Second?"]
+
+
+async def test_a_correction_of_what_no_step_has_asked_goes_back_to_the_open_question() -> None:
+    chat = Chat("plain")
+    await chat.say("two", StartFlow("two"))
+    chat.player.receive([], {"second": "x"}, {})
+
+    turn = await chat.say("y", SetSlot("second", "y"))
+
+    (started,) = [e for e in turn.events if e.get("flow_id") == "pattern_correction" and e["event"] == "flow_started"]
+    frame = started["metadata"]
+    assert (frame["reset_flow_id"], frame["reset_step_id"]) == ("two", chat.player.state.stack[0].step_id), frame
