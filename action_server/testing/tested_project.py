@@ -10,10 +10,12 @@ from typing import Any
 from action_server.config import settings
 from action_server.config.server_fields import DEFAULT_ENDPOINTS
 from action_server.config.settings import Settings
+from action_server.errors import SettingsError
 from action_server.project.domain import Domain
 from action_server.project.location import holds_project, locate_project
 from action_server.project.project_reader import read_project
 from action_server.runtime.loader import prefer
+from action_server.source import Place
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,12 @@ def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:
 @lru_cache(maxsize=8)
 def _read_domain_of(folder: Path, domain: Path | None, changed: float) -> Domain:
     """Read a domain once for all tests; one that was edited is another one."""
-    return read_project(folder, domain=domain).domain
+    project = read_project(folder, domain=domain)
+    problem = next((p for p in project.problems if p.severity == "error"), None)
+    if problem is not None and not project.domain.own_slots:
+        # Without its slots no name could be refused, and a misspelt one would pass.
+        raise SettingsError(str(Place(problem.file, problem.line)), f"the domain cannot be read: {problem.message}")
+    return project.domain
 
 
 def _newest_change(folder: Path) -> float:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
-from action_server.project.python.importables import problem_of_name
 from action_server.project.settings_parts import SECRETS, is_from_environment, mapping_of, mappings_in
 from action_server.project.yaml_tree import Trees
 from action_server.source import Place, shorten
@@ -62,6 +61,7 @@ def check_refused_agents(subject: Subject) -> None:
         settings = tree.plain() if tree is not None and tree.is_mapping else {}
         for what, fix in _faults(subject, settings):
             _refuse(subject, str(file), f"the sub agent in {path.name!r} {what}", fix)
+        _check_imports(subject, path, mapping_of(settings, "configuration"))
         name = str(mapping_of(settings, "agent").get("name") or "")
         if name and names.setdefault(name, path.name) != path.name:
             what = f"the sub agents in {names[name]!r} and {path.name!r} are both called {name!r}"
@@ -84,7 +84,9 @@ def _faults(subject: Subject, settings: Mapping[str, Any]) -> Iterator[_Fault]:
         yield f"has the protocol {agent['protocol']!r}", "write RASA or A2A"
     is_elsewhere = protocol == "A2A"
     yield from _faults_of_card(configuration) if is_elsewhere else _faults_of_servers(subject, settings)
-    yield from _faults_of_imports(subject, configuration, is_elsewhere=is_elsewhere)
+    if configuration.get("pre_call_hook") and not is_elsewhere:
+        fix = "write it at the MCP server in endpoints.yml"
+        yield "has a `pre_call_hook`, which is for those that speak A2A alone", fix
     group = mapping_of(configuration, "llm").get("model_group")
     groups = [str(one.get("id")) for one in mappings_in(subject.project.endpoints, "model_groups")]
     if group and subject.project.endpoints_file and str(group) not in groups:
@@ -121,16 +123,12 @@ def _faults_of_card(configuration: Mapping[str, Any]) -> Iterator[_Fault]:
             yield "has a secret as a text of its own in `auth`", "let it come from the environment: `${NAME}`"
 
 
-def _faults_of_imports(subject: Subject, configuration: Mapping[str, Any], *, is_elsewhere: bool) -> Iterator[_Fault]:
+def _check_imports(subject: Subject, folder: Path, configuration: Mapping[str, Any]) -> None:
+    at = Place(file=shorten(str(folder / "config.yml")))
     for key in ("module", "pre_call_hook"):
         name = configuration.get(key)
         if isinstance(name, str) and name:
-            problem = problem_of_name(subject.root, name)
-            if problem:
-                yield f"has a `{key}` {name!r} that cannot be imported: {problem}", "correct the name"
-    if configuration.get("pre_call_hook") and not is_elsewhere:
-        fix = "write it at the MCP server in endpoints.yml"
-        yield "has a `pre_call_hook`, which is for those that speak A2A alone", fix
+            subject.report_name(name, at, f"the sub agent in {folder.name!r} has the `{key}`")
 
 
 def _refuse(subject: Subject, path: str, what: str, fix: str) -> None:

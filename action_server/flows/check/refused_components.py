@@ -120,8 +120,10 @@ def _problem_of(
         return f"{name} does not belong here", f"write it into `{where}`"
     if "." in name:
         # What is not installed here may be where the engine runs.
-        problem = problem_of_name(subject.root, name, is_class=True, must_be_here=False)
-        return (f"{name} cannot be imported: {problem}", "correct the name") if problem else None
+        problem = problem_of_name(subject.root, name, is_class=True)
+        if problem is None or problem.may_be_elsewhere:
+            return None
+        return f"{name} cannot be imported: {problem.text}", "correct the name"
     return (
         f"engines have no {name!r}{did_you_mean(name, known)}",
         "correct the name; an own one has its module in front",

@@ -9,7 +9,6 @@ from action_server.flows.check import catalogue
 from action_server.flows.check.refused_conditions import refuse_response
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import CONTROLLED, Response, Slot, Variation
-from action_server.project.python.importables import problem_of_name
 from action_server.source import Place
 
 _NLU_MAPPINGS = ("from_entity", "from_text", "from_intent", "from_trigger_intent")
@@ -23,7 +22,8 @@ def check_refused_domain(subject: Subject) -> None:
     """Report what the engine does not take."""
     for slot in subject.domain.slots.values():
         if not slot.is_default:
-            _check_type(subject, slot)
+            if "." in slot.type:
+                subject.report_name(slot.type, slot.at, f"the slot {slot.name!r} has the type", is_class=True)
             _check_bounds(subject, slot)
             _check_validation(subject, slot)
             if slot.name == _LANGUAGE and subject.project.flows:
@@ -52,14 +52,6 @@ def _check_rephraser(subject: Subject) -> None:
     if first is not None:
         what = "a response has `rephrase: true`, and endpoints.yml no `nlg` of the type rephrase"
         _refuse(subject, first.at, what, "add `nlg: {type: rephrase}` with its model, or take `rephrase` away")
-
-
-def _check_type(subject: Subject, slot: Slot) -> None:
-    """Report a class of the project's own that is not there."""
-    problem = problem_of_name(subject.root, slot.type, is_class=True) if "." in slot.type else ""
-    if problem:
-        what = f"the type of the slot {slot.name!r}, {slot.type!r}, cannot be imported: {problem}"
-        _refuse(subject, slot.at, what, "correct the name, or write the class")
 
 
 def _check_bounds(subject: Subject, slot: Slot) -> None:

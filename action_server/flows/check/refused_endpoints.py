@@ -25,16 +25,22 @@ def check_refused_endpoints(subject: Subject) -> None:
         return
     endpoints = subject.project.endpoints
     for server in mappings_in(endpoints, _SERVERS):
+        who = f"the MCP server {str(server.get('name') or '')!r}"
         for what, fix in _faults_of_server(subject, server):
-            _refuse(subject, _SERVERS, f"the MCP server {str(server.get('name') or '')!r} {what}", fix)
+            _refuse(subject, _SERVERS, f"{who} {what}", fix)
+        hook = server.get("pre_call_hook")
+        if hook:
+            subject.report_name(str(hook), _place(subject, _SERVERS), f"{who} has the `pre_call_hook`")
     silence = mapping_of(endpoints, "interaction_handling").get("global_silence_timeout", 1)
     if not _is_positive(silence):
         what = "`global_silence_timeout` is no number above 0"
         _refuse(subject, "interaction_handling", what, "write seconds, such as 30")
     kind = str(mapping_of(endpoints, "nlg").get("type") or "")
-    problem = problem_of_name(subject.root, kind, is_class=True, must_be_here=False) if "." in kind else ""
-    if problem:
-        _refuse(subject, "nlg", f"the `type` of `nlg`, {kind!r}, cannot be imported: {problem}", "correct the name")
+    problem = problem_of_name(subject.root, kind, is_class=True) if "." in kind else None
+    # One of a package that is not here is believed to be where the engine runs, as components are.
+    if problem is not None and not problem.may_be_elsewhere:
+        what = f"the `type` of `nlg`, {kind!r}, cannot be imported: {problem.text}"
+        _refuse(subject, "nlg", what, "correct the name")
 
 
 def _faults_of_server(subject: Subject, server: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -50,10 +56,6 @@ def _faults_of_server(subject: Subject, server: Mapping[str, Any]) -> Iterator[t
     oauth = mapping_of(server, "oauth")
     if "client_secret" in oauth and not is_from_environment(oauth["client_secret"]):
         yield "has `client_secret` of `oauth` as a text of its own", _FROM_VARIABLE
-    hook = server.get("pre_call_hook")
-    problem = problem_of_name(subject.root, str(hook)) if hook else ""
-    if problem:
-        yield f"has a `pre_call_hook` {hook!r} that cannot be imported: {problem}", "correct the name"
     yield from _faults_of_meta(subject, mapping_of(server, "meta_map"))
 
 
@@ -84,4 +86,8 @@ def _is_positive(value: Any) -> bool:
 
 
 def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=subject.project.endpoints_file, key=key), what, fix)
+    subject.findings.add(catalogue.ENGINE_REFUSES, _place(subject, key), what, fix)
+
+
+def _place(subject: Subject, key: str) -> Place:
+    return Place(file=subject.project.endpoints_file, key=key)

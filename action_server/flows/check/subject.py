@@ -22,6 +22,7 @@ from action_server.project.engine_names import DEFAULT_INTENTS, DEFAULT_SLOTS, U
 from action_server.project.fields import did_you_mean
 from action_server.project.flows import ActionStep
 from action_server.project.project import Project
+from action_server.project.python.importables import problem_of_name
 from action_server.project.sources import Sources
 from action_server.project.yaml_files import yaml_files
 from action_server.source import Place
@@ -213,6 +214,18 @@ class Subject:
                 f"{what} {name!r}, which is no intent of the domain{hint}",
                 "add it to `intents`, or correct the name",
             )
+
+    def report_name(self, name: str, at: Place, what: str, *, is_class: bool = False) -> None:
+        """Report what an engine imports by its name, if it is not there: a warning where its package is not here."""
+        problem = problem_of_name(self.root, name, is_class=is_class)
+        if problem is None:
+            return
+        message, fix = f"{what} {name!r}, which cannot be imported: {problem.text}", "correct the name"
+        if problem.may_be_elsewhere:
+            message = f"{message}; that of the engine may have it"
+            fix = "correct the name, or install the package here as well, so that it is found"
+        severity: Severity | None = "warning" if problem.may_be_elsewhere else None
+        self.findings.add(catalogue.ENGINE_REFUSES, at, message, fix, severity)
 
     def report_flow(self, name: str, at: Place, what: str, severity: Severity | None = None) -> None:
         """Report a flow, if there is none."""

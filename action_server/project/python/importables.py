@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from action_server.yaml_file import read_text
@@ -16,29 +17,39 @@ from action_server.yaml_file import read_text
 _ENGINE = ("rasa", "rasa_sdk")
 
 
-def problem_of_name(root: Path, name: str, *, is_class: bool = False, must_be_here: bool = True) -> str:
-    """Say why a dotted name cannot be imported from a project's folder; empty if it can, or if that cannot be told.
+@dataclass(frozen=True)
+class NameProblem:
+    """Why a name cannot be imported.
 
-    ``is_class`` asks for a class. Packages that are installed are believed to have what is named; unless
-    ``must_be_here``, so are those that are not.
+    ``may_be_elsewhere``: its package is neither in the project nor installed here, and may be where the engine runs.
+    """
+
+    text: str
+    may_be_elsewhere: bool = False
+
+
+def problem_of_name(root: Path, name: str, *, is_class: bool = False) -> NameProblem | None:
+    """Say why a dotted name cannot be imported from a project's folder; None if it can, or if that cannot be told.
+
+    ``is_class`` asks for a class. Packages that are installed are believed to have what is named.
     """
     module, _, attribute = name.rpartition(".")
     if not module:
-        return "it has no module in front of it"
+        return NameProblem("it has no module in front of it")
     parts = module.split(".")
-    if parts[0] in _ENGINE or not all(part.isidentifier() for part in (*parts, attribute)):
-        return "" if parts[0] in _ENGINE else "it is no name that Python can import"
+    if parts[0] in _ENGINE:
+        return None
+    if not all(part.isidentifier() for part in (*parts, attribute)):
+        return NameProblem("it is no name that Python can import")
     base = next((b for b in (root, Path.cwd()) if _file_of(b, parts[:1]) is not None), None)
     if base is None:
-        return (
-            ""
-            if not must_be_here or _is_installed(parts[0])
-            else f"neither the project nor this environment has a module {parts[0]!r}"
-        )
+        missing = f"neither the project nor this environment has a module {parts[0]!r}"
+        return None if _is_installed(parts[0]) else NameProblem(missing, may_be_elsewhere=True)
     file = _file_of(base, parts)
     if file is None:
-        return f"the project has no module {module!r}"
-    return _problem_in(file, module, attribute, is_class=is_class)
+        return NameProblem(f"the project has no module {module!r}")
+    problem = _problem_in(file, module, attribute, is_class=is_class)
+    return NameProblem(problem) if problem else None
 
 
 def _is_installed(module: str) -> bool:

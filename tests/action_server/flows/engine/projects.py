@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from action_server.findings.rule import Severity
 from action_server.flows.check.checking import Request, check
 from action_server.project.tree_cache import TreeCache
 from tests.projects import project
@@ -62,8 +63,9 @@ def refusals(
     domain: str = SLOTS + RESPONSES,
     extra: Mapping[str, str] | None = None,
     head: str = "",
+    severity: Severity = "error",
 ) -> list[str]:
-    """Return the errors of a project: its flows, one in a line, and more files of its domain."""
+    """Return what is found of a severity in a project: its flows, one in a line, and more files of its domain."""
     files = {
         "domain/domain.yml": 'version: "3.1"\n' + domain,
         "data/flows.yml": head + "flows:\n" + "".join(f"  {line}\n" for line in [*flows, OTHER]),
@@ -73,4 +75,4 @@ def refusals(
     files |= extra or {}
     report = check(Request(project(folder, files), "no_such_package", cache=_READ))
     # That a name in a condition has no `slots.` is a warning of ours, and refused by the engine.
-    return [str(f) for f in report.findings if f.severity == "error"]
+    return [str(f) for f in report.findings if f.severity == severity]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from action_server.findings.rule import SEVERITIES
 from tests.action_server.flows.engine.projects import CONFIG, flow, refusals
 from tests.action_server.flows.engine.rows import Row, each
 
@@ -184,7 +185,6 @@ SETTINGS = [
     Row("a hook that its module imports", ("endpoints.yml", _server("pre_call_hook: good.dumps"), ""), True),
     Row("a hook that its module does not have", ("endpoints.yml", _server("pre_call_hook: good.nobody"), ""), False),
     Row("a hook that is no function", ("endpoints.yml", _server("pre_call_hook: good.NUMBER"), ""), False),
-    Row("a hook of no module", ("endpoints.yml", _server("pre_call_hook: nowhere.at_all.hook"), ""), False),
     Row("a hook of a module below one", ("endpoints.yml", _server("pre_call_hook: good.below.hook"), ""), False),
     Row("a hook without a module", ("endpoints.yml", _server("pre_call_hook: hook"), ""), False),
     Row("a hook of Python's own", ("endpoints.yml", _server("pre_call_hook: json.dumps"), ""), True),
@@ -193,7 +193,6 @@ SETTINGS = [
     Row("silence", ("endpoints.yml", "interaction_handling: {global_silence_timeout: '30'}", ""), True),
     Row("an own kind of slot", ("x.yml", "", "slots: {n: {type: good.Component}}"), True),
     Row("an own kind of slot that its module does not have", ("x.yml", "", "slots: {n: {type: good.Nobody}}"), False),
-    Row("an own kind of slot of no module", ("x.yml", "", "slots: {n: {type: nowhere.at_all.Slot}}"), False),
     Row("a function as a kind of slot", ("x.yml", "", "slots: {n: {type: good.hook}}"), False),
     Row("a kind of slot by its class", ("x.yml", "", "slots: {n: {type: rasa.shared.core.slots.TextSlot}}"), True),
 ]
@@ -247,6 +246,25 @@ def test_sub_agents_are_refused_where_the_engine_refuses_them(row: Row, tmp_path
     files = {"endpoints.yml": _server("").replace("name: a", "name: s"), "sub_agents/a/config.yml": row.given}
 
     assert (refusals(tmp_path, [flow("{collect: kind}")], extra={**_BESIDE, **files}) == []) is row.engine
+
+
+def test_a_name_of_a_package_that_is_not_here_is_a_warning(tmp_path: Path) -> None:
+    """The engine may have it. Where the module is here, and not the name, it is an error."""
+    agent = _A2A + "configuration: {agent_card: 'https://a', module: PACKAGE.M, pre_call_hook: PACKAGE.hook2}\n"
+    found = {}
+    for package in ("nowhere.at_all", "good"):
+        files = {
+            **_BESIDE,
+            "endpoints.yml": _server(f"pre_call_hook: {package}.hook1"),
+            "sub_agents/a/config.yml": agent.replace("PACKAGE", package),
+        }
+        slot = f"slots: {{n: {{type: {package}.Slot}}}}"
+        for severity in SEVERITIES:
+            texts = refusals(tmp_path / package, [flow("{collect: kind}")], slot, extra=files, severity=severity)
+            found[package, severity] = [t for t in texts if "engine" in t and package in t]
+
+    assert [len(texts) for texts in found.values()] == [0, 4, 0, 4, 0, 0], found
+    assert all("that of the engine may have it" in text for text in found["nowhere.at_all", "warning"])
 
 
 def test_a_file_among_sub_agents_is_refused(tmp_path: Path) -> None:

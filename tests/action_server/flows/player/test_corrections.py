@@ -90,3 +90,26 @@ async def test_a_slot_that_is_taken_back_is_asked_for_again() -> None:
     turn = await chat.say("forget the first", SetSlot("first", None))
 
     assert turn.texts == ["I have changed first to None.", "First?"]
+
+
+async def test_a_value_for_the_asked_slot_is_its_answer_though_it_has_one() -> None:
+    """Something from outside has set it while the question waits."""
+    chat = Chat("plain")
+    await chat.say("two", StartFlow("two"))
+    chat.player.receive([], {"first": "x"}, {})
+
+    turn = await chat.say("b", SetSlot("first", "b"))
+
+    assert turn.texts == ["Second?"]
+
+
+async def test_a_correction_of_what_no_step_has_asked_goes_back_to_the_open_question() -> None:
+    chat = Chat("plain")
+    await chat.say("two", StartFlow("two"))
+    chat.player.receive([], {"second": "x"}, {})
+
+    turn = await chat.say("y", SetSlot("second", "y"))
+
+    (started,) = [e for e in turn.events if e.get("flow_id") == "pattern_correction" and e["event"] == "flow_started"]
+    frame = started["metadata"]
+    assert (frame["reset_flow_id"], frame["reset_step_id"]) == ("two", chat.player.state.stack[0].step_id), frame

@@ -52,4 +52,7 @@ def test_a_name_that_can_be_imported_has_no_problem(
     """Packages are believed to have what is named."""
     monkeypatch.setitem(sys.modules, "without_spec", types.ModuleType("without_spec"))
 
-    assert problem_of_name(project(tmp_path, FILES), name) == problem
+    found = problem_of_name(project(tmp_path, FILES), name)
+
+    assert (found.text if found else "") == problem
+    assert bool(found and found.may_be_elsewhere) is problem.startswith("neither")
