@@ -15,7 +15,6 @@ import pytest
 
 from action_server.errors import LoadError, SettingsError
 from action_server.testing import ActionClient, webhook_request
-from action_server.testing.tested_project import read_domain_in
 from tests.action_server.testing.guest_project import guest_project
 from tests.projects import project
 
@@ -399,11 +398,3 @@ def test_an_argument_that_no_call_has_is_refused_with_the_nearest_one(guests: Ac
     """By the name the author wrote, and none of the kit's own."""
     with pytest.raises(TypeError, match=r"a call has no argument 'chanel'; did you mean 'channel'\?"):
         guests.call_sync("action_count_guests", chanel="rest")
-
-
-def test_a_domain_that_cannot_be_read_is_said_with_its_line(tmp_path: Path) -> None:
-    """Otherwise no slot would be known, and a misspelt one would pass."""
-    (tmp_path / "domain.yml").write_text("slots:\n  a: {type: text\n")
-
-    with pytest.raises(SettingsError, match=r"domain\.yml:\d+"):
-        read_domain_in(tmp_path)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from action_server.config.settings import Settings
-from action_server.errors import UnreachableError
+from action_server.errors import SettingsError, UnreachableError
 from action_server.testing import requirements as must
 from action_server.testing.examine import Report, Request, examine_package, examine_url
 from action_server.testing.tested_project import TestedProject, read_domain_in
@@ -236,3 +236,11 @@ def test_a_report_for_scripts_has_each_requirement_with_its_sentence() -> None:
     assert [one["id"] for one in found] == [one.id for one in must.ALL]
     assert all(one["sentence"].endswith(".") and one["result"] == "not checked" for one in found)
     assert len({one["id"] for one in found}) == len(found)
+
+
+def test_a_domain_that_cannot_be_read_is_said_with_its_line(tmp_path: Path) -> None:
+    """Otherwise no slot would be known, and a misspelt one would pass."""
+    (tmp_path / "domain.yml").write_text("slots:\n  a: {type: text\n")
+
+    with pytest.raises(SettingsError, match=r"domain\.yml:\d+"):
+        read_domain_in(tmp_path)
