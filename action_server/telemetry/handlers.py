@@ -138,6 +138,15 @@ def _cut(whole: str) -> list[str]:
 _all: WeakSet[_Batches] = WeakSet()
 
 
+def write_waiting_lines() -> None:
+    """Write the lines of calls that wait for the event loop's timer: for a thread that sees the loop blocked.
+
+    The worker may be killed for it, and answers that were given would be missing from the log.
+    """
+    for handler in list(_all):
+        handler.flush()
+
+
 def _forget_all() -> None:
     for handler in list(_all):
         handler.forget()

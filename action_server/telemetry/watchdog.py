@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 from action_server.errors import NoCallError
 from action_server.source import place_of_failure, shorten
 from action_server.telemetry.durations import milliseconds
+from action_server.telemetry.handlers import write_waiting_lines
 from action_server.telemetry.logs import current_call
 from action_server.telemetry.metrics import Metrics
 
@@ -131,6 +132,7 @@ class LoopWatchdog:
         if answered is None:
             self._silence.unseen += unseen
             self._look()
+            write_waiting_lines()
             self._tell_if_it_lasts(now)
         else:
             lag = answered - self._asked
