@@ -205,15 +205,20 @@ def test_blocking_and_lag_are_measured(log: Log) -> None:
     assert "action_server_workers 1.0" in page
 
 
+def block_until(is_there: Callable[[], object]) -> None:
+    """Let nothing else run on this thread."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_there() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 async def test_lines_of_calls_are_written_though_the_loop_is_blocked() -> None:
     """The worker may be killed before the loop's timer runs, and each answer is to have its line."""
     stream = io.StringIO()
     dog, handler = LoopWatchdog(), LineHandler(stream)
     dog.start()
     handler.put("answered")
-    deadline = time.monotonic() + PATIENCE
-    while not stream.getvalue() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    block_until(stream.getvalue)
     dog.stop()
 
     assert stream.getvalue() == "answered\n"
