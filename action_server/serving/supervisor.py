@@ -383,7 +383,8 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._draining:
-            for running in self._ending:
+            # The signal may come in the middle of telling the workers to stop, before they are among those that end.
+            for running in (*self._ending, *self._workers, *self._replacements):
                 running.kill()
             os._exit(1)
         self._stop_way = Stop.NOW if number == signal.SIGINT else Stop.DRAIN

@@ -78,11 +78,16 @@ def read_domain_in(folder: Path, domain: Path | None = None) -> Domain:
 def _read_domain_of(folder: Path, domain: Path | None, changed: float) -> Domain:
     """Read a domain once for all tests; one that was edited is another one."""
     project = read_project(folder, domain=domain)
-    problem = next((p for p in project.problems if p.severity == "error"), None)
+    problem = next((p for p in project.problems if p.severity == "error" and _is_of_domain(p.file, domain)), None)
     if problem is not None and not project.domain.own_slots:
         # Without its slots no name could be refused, and a misspelt one would pass.
         raise SettingsError(str(Place(problem.file, problem.line)), f"the domain cannot be read: {problem.message}")
     return project.domain
+
+
+def _is_of_domain(file: str, domain: Path | None) -> bool:
+    names = {"domain"} if domain is None else {domain.stem}
+    return not names.isdisjoint(Path(part).stem for part in Path(file).parts)
 
 
 def _newest_change(folder: Path) -> float:

@@ -91,7 +91,9 @@ class CalDavSystem:
 
     def settings(self, **changes: object) -> CalDavSettings:
         """Return the settings for the calendar."""
-        known = {"username": self.server.user, "password": PASSWORD} if self.server.user else {}
+        known: dict[str, object] = {"username": self.server.user, "password": PASSWORD} if self.server.user else {}
+        # On a busy machine a server with many connections does not take the next one in two seconds.
+        known["transport"] = {"connect_timeout": PATIENCE, "total_timeout": 2 * PATIENCE}
         values = {"type": "caldav", "url": self.server.url, "calendars": {self.resource: self.path}, **known, **changes}
         return CalDavSettings.model_validate(values)
 
