@@ -39,7 +39,7 @@ MEASURES: dict[str, tuple[Callable[[tuple[int, ...]], Iterator[Point]], tuple[in
     "turns": (lambda counts: growth_stored.measured("turns", counts), (10, 40, 160, 640)),
     "steps": (lambda counts: growth_stored.measured("steps", counts), (10, 100, 1000, 4000)),
     "postgresql": (growth_peers.postgresql, (1000, 10_000, 100_000, 1_000_000)),
-    "calendar": (growth_peers.calendar, (100, 300, 1000, 10_000)),
+    "calendar": (growth_peers.calendar, (50, 100, 300, 1000)),
     "tools": (growth_peers.tools, (50, 500, 1500, 5000)),
     "grpc": (growth_peers.over_grpc, (50, 500, 1500, 5000)),
     "workers": (growth_peers.workers, (1, 2, 4, 8)),
