@@ -144,7 +144,7 @@ def write_waiting_lines() -> None:
     The worker may be killed for it, and answers that were given would be missing from the log.
     """
     for handler in list(_all):
-        handler.flush()
+        handler._write_lines()
 
 
 def _forget_all() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import sys
@@ -143,11 +144,14 @@ def calls_of(run: Callable[[], Any]) -> list[str]:
     # Whoever measures coverage enters functions as well.
     tracer = sys.gettrace()
     sys.settrace(None)
+    # A collection that comes in between has callbacks of its own.
+    gc.disable()
     sys.setprofile(note)
     try:
         run()
     finally:
         sys.setprofile(None)
+        gc.enable()
         sys.settrace(tracer)
     return entered
 

@@ -9,11 +9,13 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from action_server.telemetry.handlers import LONGEST_WAIT, MOST_LINES, LineHandler
+from action_server.telemetry.watchdog import LoopWatchdog
 from tests.action_server.telemetry.logged_lines import configure, json_lines, new_logger
 from tests.action_server.telemetry.metrics_pages import output_of
 from tests.processes import PATIENCE
@@ -46,6 +48,25 @@ async def test_lines_of_one_moment_are_one_write() -> None:
     await asyncio.wait_for(stream.was_written.wait(), PATIENCE)
 
     assert stream.pieces == ["0\n1\n2\n3\n4\n"]
+
+
+def block_until(is_there: Callable[[], object]) -> None:
+    """Let nothing else run on this thread."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_there() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+async def test_lines_of_calls_are_written_though_the_loop_is_blocked() -> None:
+    """The worker may be killed before the loop's timer runs, and each answer is to have its line."""
+    stream = io.StringIO()
+    dog, handler = LoopWatchdog(), LineHandler(stream)
+    dog.start()
+    handler.put("answered")
+    block_until(stream.getvalue)
+    dog.stop()
+
+    assert stream.getvalue() == "answered\n"
 
 
 async def test_no_more_lines_wait_than_it_says() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import io
 import logging
 import sys
 import threading
@@ -16,7 +15,6 @@ import pytest
 import uvloop
 
 from action_server.telemetry import watchdog as watchdog_module
-from action_server.telemetry.handlers import LineHandler
 from action_server.telemetry.logs import CallContext, calling
 from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.watchdog import Blocking, LoopWatchdog
@@ -203,25 +201,6 @@ def test_blocking_and_lag_are_measured(log: Log) -> None:
     assert f"action_server_loop_blocked_seconds_total{labels} {report.seconds}" in page
     assert "action_server_loop_lag_seconds_count 0" not in page
     assert "action_server_workers 1.0" in page
-
-
-def block_until(is_there: Callable[[], object]) -> None:
-    """Let nothing else run on this thread."""
-    deadline = time.monotonic() + PATIENCE
-    while not is_there() and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
-async def test_lines_of_calls_are_written_though_the_loop_is_blocked() -> None:
-    """The worker may be killed before the loop's timer runs, and each answer is to have its line."""
-    stream = io.StringIO()
-    dog, handler = LoopWatchdog(), LineHandler(stream)
-    dog.start()
-    handler.put("answered")
-    block_until(stream.getvalue)
-    dog.stop()
-
-    assert stream.getvalue() == "answered\n"
 
 
 async def test_stopping_leaves_no_thread() -> None:
