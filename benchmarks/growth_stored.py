@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from action_server import Database
 from action_server.flows.check import checking
@@ -42,8 +43,7 @@ _LEASE = timedelta(seconds=30)
 async def idempotency(folder: Path, rows: int, url: str = "") -> float:
     """Run calls once among so many rows of others."""
     store = await IdempotencyStore.open(url or f"sqlite:///{folder}/state.sqlite3")
-    await store._database.write(lambda connection: history.fill_store(connection, rows, time.time() + 3600))
-    await _take_stock(store._database)
+    await _fill(store._database, url, lambda connection: history.fill_store(connection, rows, time.time() + 3600))
     cost = await _cost(lambda number: call(store, Job(), f"{number:064x}"), url=url)
     await store.close(grace=0)
     return cost
@@ -52,8 +52,7 @@ async def idempotency(folder: Path, rows: int, url: str = "") -> float:
 async def bookings(folder: Path, rows: int, url: str = "") -> float:
     """Book a time and cancel it, among so many bookings that are over."""
     database = await open_database(url or folder / "clinic.sqlite3")
-    await database.write(lambda connection: history.fill_bookings(connection, rows))
-    await _take_stock(database)
+    await _fill(database, url, lambda connection: history.fill_bookings(connection, rows))
     ledger = Ledger(database, clock=FixedClock())
 
     async def book(number: int) -> None:
@@ -146,10 +145,16 @@ def _sessions(database: str) -> Iterator[int]:
                 yield int(title.parent.name)
 
 
-async def _take_stock(database: Database) -> None:
-    """Have PostgreSQL count what was filled in, as it does by itself after a minute."""
-    if database.dialect == "postgresql":
-        await database.write(lambda connection: connection.execute(text("ANALYZE")))
+async def _fill(database: Database, url: str, fill: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    """Fill a database; PostgreSQL without our limits of time, and it counts its rows, as it does by itself soon."""
+    if not url:
+        await database.write(fill)
+        return
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    async with engine.begin() as connection:
+        await fill(connection)
+        await connection.execute(text("ANALYZE"))
+    await engine.dispose()
 
 
 def _check(folder: Path) -> float:

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 # The moment that everything here lies before: the tests' clinic has it as its clock.
 NOW = "2026-11-22 16:20:00"
+# Over an index, as real keys are; of a million, the product is larger than an INTEGER of PostgreSQL.
+_SPREAD = "((CAST(i AS BIGINT) * 7919) % 1000003)"
 _NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :count)"
 # What the two databases write differently: `NOW`, so many five minutes earlier.
 _EARLIER = {
@@ -78,9 +80,7 @@ async def fill_store(connection: AsyncConnection, count: int, expires_at: float)
     await _insert(
         connection,
         "action_server_once (key, state, owner, lease_until, expires_at, answer)",
-        # Spread over the index as real keys are.
-        f"((i * 7919) % 1000003) || '-{'k' * 40}-' || i, 'done', 'owner', 0, {expires_at} - (i * 1.0 / :count), "
-        f"'{'x' * 200}'",
+        f"{_SPREAD} || '-{'k' * 40}-' || i, 'done', 'owner', 0, {expires_at} - (i * 1.0 / :count), '{'x' * 200}'",
         count,
     )
 
@@ -93,7 +93,7 @@ async def fill_jobs(connection: AsyncConnection, count: int, name: str, state: s
         connection,
         "action_server_jobs (id, name, arguments, state, due_at, attempt, losses, fence, cancel_asked, created_at, "
         "deadline_at, ended_at, conversation, request_id, traceparent)",
-        f"((i * 7919) % 1000003) || '-{name}-{state}-' || i, '{name}', '{{}}', '{state}', {due}, 0, 0, 0, false, "
+        f"{_SPREAD} || '-{name}-{state}-' || i, '{name}', '{{}}', '{state}', {due}, 0, 0, 0, false, "
         f"{now}, {now + 86400}, {'NULL' if due_at else now}, '', '', ''",
         count,
     )
