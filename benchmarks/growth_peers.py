@@ -17,14 +17,13 @@ from pathlib import Path
 import grpc
 from google.protobuf.json_format import ParseDict
 from rasa_sdk.grpc_py import action_webhook_pb2 as pb
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from actions.scheduling.models import Slot
 from actions.transport import open_session
 from benchmarks import growth_stored, load, sizes
 from benchmarks.growth_served import Client, cost_of, kind, point
 from benchmarks.grpc_rows import METHOD
+from benchmarks.jobs import new_database
 from benchmarks.load import rss_kb
 from benchmarks.points import Point
 from benchmarks.servers import Kind, free_port, started
@@ -42,19 +41,8 @@ def postgresql(counts: tuple[int, ...]) -> Iterator[Point]:
     with tempfile.TemporaryDirectory(prefix="growth-") as folder, postgresql_server(Path(folder)) as url:
         for name, unit in (("bookings", "booking"), ("idempotency", "run")):
             for count in counts:
-                database = f"{name}_{count}"
-                asyncio.run(_create(url, database))
-                measured = growth_stored.in_a_process(
-                    name, count, make_url(url).set(database=database).render_as_string(hide_password=False)
-                )
+                measured = growth_stored.in_a_process(name, count, new_database(url, f"{name}_{count}"))
                 yield Point(f"{name}, PostgreSQL", unit, "ours", count, *measured)
-
-
-async def _create(url: str, database: str) -> None:
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {database}"))
-    await engine.dispose()
 
 
 def calendar(counts: tuple[int, ...]) -> Iterator[Point]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
 from action_server.project.settings_parts import SECRETS, is_from_environment, mapping_of, mappings_in
@@ -132,4 +131,4 @@ def _check_imports(subject: Subject, folder: Path, configuration: Mapping[str, A
 
 
 def _refuse(subject: Subject, path: str, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=shorten(path)), what, fix)
+    subject.refuse(Place(file=shorten(path)), what, fix)

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.refused_config import GENERATORS, ROUTERS
 from action_server.flows.check.stories import steps_of_all
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.python.importables import problem_of_name
 from action_server.project.settings_parts import class_name, mappings_in
-from action_server.source import Place
 
 _RULE_POLICY = "RulePolicy"
 _POLICIES = frozenset(
@@ -100,11 +98,11 @@ def check_refused_components(subject: Subject) -> None:
         for part in mappings_in(config, key):
             problem = _problem_of(subject, part, known, others)
             if problem:
-                _refuse(subject, key, *problem)
+                subject.refuse(subject.in_config(key), *problem)
     for what, fix in _faults_of_pipeline(subject):
-        _refuse(subject, "pipeline", what, fix)
+        subject.refuse(subject.in_config("pipeline"), what, fix)
     for what, fix in _faults_of_policies(subject):
-        _refuse(subject, "policies", what, fix)
+        subject.refuse(subject.in_config("policies"), what, fix)
 
 
 def _problem_of(
@@ -162,7 +160,3 @@ def _faults_of_policies(subject: Subject) -> Iterator[tuple[str, str]]:
             )
             if action and is_missing:
                 yield f"{_RULE_POLICY} falls back to {action!r}, which the domain does not have", "add the action"
-
-
-def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=subject.project.config_file, key=key), what, fix)

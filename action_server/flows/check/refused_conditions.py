@@ -10,7 +10,6 @@ from typing import Any
 
 from pypred import ast  # type: ignore[import-untyped]
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.conditions import JINJA_PLACEHOLDER, tree_of
 from action_server.project.domain import Slot
@@ -40,16 +39,15 @@ def refuse_rejection(subject: Subject, condition: Condition) -> None:
     """Report a condition that looks neither at a slot nor at the context."""
     text = condition.text
     if not _LOOKS_AT_SOMETHING.search(text) and _tree_of(text) is not None:
-        _refuse(subject, condition, f"the condition {text!r} looks at no slot", "write `slots.name`, or `else`")
+        subject.refuse(condition.at, f"the condition {text!r} looks at no slot", "write `slots.name`, or `else`")
 
 
 def refuse_response(subject: Subject, condition: Condition) -> None:
     """Report a variation's condition whose first operand is no slot."""
     names, _ = _operands(_tree_of(condition.text))
     if names and names[0] != "slots" and JINJA_PLACEHOLDER not in names[0]:
-        _refuse(
-            subject,
-            condition,
+        subject.refuse(
+            condition.at,
             f"the condition {condition.text!r} begins with {'.'.join(names)!r}, and sees slots alone",
             "begin it with `slots.name`",
         )
@@ -60,9 +58,8 @@ def _refuse_bool(subject: Subject, condition: Condition, slot: Slot, tree: Any) 
     if isinstance(second, bool) or (isinstance(second, str) and _QUOTED.match(second)):
         # A text in quotes is a finding already.
         return
-    _refuse(
-        subject,
-        condition,
+    subject.refuse(
+        condition.at,
         f"the condition {condition.text!r} compares the bool {slot.name!r} with something else than true or false",
         f"write `slots.{slot.name}` or `not slots.{slot.name}`",
     )
@@ -81,9 +78,8 @@ def _refuse_category(subject: Subject, condition: Condition, slot: Slot, tree: A
         return
     elif isinstance(value, float) and f"{value:g}" not in known:
         return
-    _refuse(
-        subject,
-        condition,
+    subject.refuse(
+        condition.at,
         f"the condition {condition.text!r} holds {slot.name!r}, which is {slot.type}, against something else than "
         "its values in quotes",
         "write one of the values in quotes, or another condition behind an `and` first",
@@ -109,7 +105,3 @@ def _tree_of(text: str) -> Any:
         # It is a finding already that it cannot be read.
         return None
     return tree.left if isinstance(tree, ast.NegateOperator) else tree
-
-
-def _refuse(subject: Subject, condition: Condition, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, condition.at, what, fix)

@@ -12,11 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.flows import ActionStep
-from action_server.project.settings_parts import mappings_in
-from action_server.source import Place
+from action_server.project.settings_parts import class_name, mappings_in
 
 GENERATORS = (
     "LLMCommandGenerator",
@@ -44,33 +42,39 @@ def check_refused_config(subject: Subject) -> None:
     _check_reset(subject)
 
 
-def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, Place(file=subject.project.config_file, key=key), what, fix)
-
-
 def _names(subject: Subject) -> list[str]:
-    return [str(part.get("name")).rpartition(".")[2] for part in mappings_in(subject.project.config, "pipeline")]
+    return [class_name(part) for part in mappings_in(subject.project.config, "pipeline")]
 
 
 def _check_languages(subject: Subject) -> None:
     config = subject.project.config
     language, more = config.get("language"), config.get("additional_languages")
     if language is None:
-        _refuse(subject, "language", "config.yml names no `language`", "add `language: en`, or another one")
+        subject.refuse(
+            subject.in_config("language"), "config.yml names no `language`", "add `language: en`, or another one"
+        )
     listed = more if isinstance(more, list) else []
     if language in listed:
         what = f"the language {language!r} is an additional one as well"
-        _refuse(subject, "additional_languages", what, "take it out of `additional_languages`")
+        subject.refuse(subject.in_config("additional_languages"), what, "take it out of `additional_languages`")
     for code in filter(None, [language, *listed]):
         if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
             key = "language" if code == language else "additional_languages"
-            _refuse(subject, key, f"{code!r} is not the code of a language", "write `en`, `en-US` or `x-en-formal`")
+            subject.refuse(
+                subject.in_config(key),
+                f"{code!r} is not the code of a language",
+                "write `en`, `en-US` or `x-en-formal`",
+            )
 
 
 def _check_generators(subject: Subject) -> None:
     found = [name for name in _names(subject) if name in GENERATORS]
     if len(found) > 1:
-        _refuse(subject, "pipeline", f"the pipeline has several command generators: {', '.join(found)}", "keep one")
+        subject.refuse(
+            subject.in_config("pipeline"),
+            f"the pipeline has several command generators: {', '.join(found)}",
+            "keep one",
+        )
 
 
 def _check_routers(subject: Subject) -> None:
@@ -79,16 +83,16 @@ def _check_routers(subject: Subject) -> None:
     slot = subject.domain.slots.get(_ROUTE)
     is_there = slot is not None and not slot.is_default and slot.type == "bool"
     if len(set(found)) > 1:
-        _refuse(subject, "pipeline", f"the pipeline has {_INTENTS} and {_MODEL}", "keep one of them")
+        subject.refuse(subject.in_config("pipeline"), f"the pipeline has {_INTENTS} and {_MODEL}", "keep one of them")
     if found and not is_there and subject.knows_slots:
         what = f"the pipeline has {found[0]}, and the domain no bool slot {_ROUTE!r}"
-        _refuse(subject, "pipeline", what, f"add `{_ROUTE}: {{type: bool}}` to the slots")
+        subject.refuse(subject.in_config("pipeline"), what, f"add `{_ROUTE}: {{type: bool}}` to the slots")
     if slot is not None and not slot.is_default and not found:
         what = f"the domain has the slot {_ROUTE!r}, and the pipeline no router"
-        _refuse(subject, "pipeline", what, f"add {_INTENTS} or {_MODEL}, or take the slot away")
+        subject.refuse(subject.in_config("pipeline"), what, f"add {_INTENTS} or {_MODEL}, or take the slot away")
     first = next((names.index(name) for name in names if name in GENERATORS), None)
     if first is not None and _INTENTS in names and names.index(_INTENTS) > first:
-        _refuse(subject, "pipeline", f"{_INTENTS} stands behind {names[first]}", "let it come first")
+        subject.refuse(subject.in_config("pipeline"), f"{_INTENTS} stands behind {names[first]}", "let it come first")
     for part in mappings_in(subject.project.config, "pipeline"):
         _check_router(subject, part)
 
@@ -100,7 +104,7 @@ def _check_router(subject: Subject, part: Mapping[str, Any]) -> None:
     is_nlu_wrong = not has_nlu and (name == _INTENTS or nlu is not None)
     if name in ROUTERS and (not isinstance(calm, Mapping) or "sticky" not in calm or is_nlu_wrong):
         fix = "write `calm_entry` with `sticky`, and `nlu_entry` with `sticky` and `non_sticky`"
-        _refuse(subject, "pipeline", f"{name} does not say where messages go", fix)
+        subject.refuse(subject.in_config("pipeline"), f"{name} does not say where messages go", fix)
 
 
 def _check_reset(subject: Subject) -> None:
@@ -112,7 +116,7 @@ def _check_reset(subject: Subject) -> None:
         for step in flow.steps:
             if isinstance(step, ActionStep) and step.action == _RESET:
                 what = f"the step runs {_RESET}, and there is neither a router nor the slot {_ROUTE!r}"
-                subject.findings.add(catalogue.ENGINE_REFUSES, step.at, what, "take the step away")
+                subject.refuse(step.at, what, "take the step away")
 
 
 def _check_prompts(subject: Subject) -> None:
@@ -125,8 +129,8 @@ def _check_prompts(subject: Subject) -> None:
                 _JINJA.parse((Path(subject.root) / name).read_text(encoding="utf-8"))
             except OSError:
                 what = f"the prompt {name!r} of {part.get('name')} cannot be read"
-                _refuse(subject, key, what, "write the path as it is seen from the project's folder")
+                subject.refuse(subject.in_config(key), what, "write the path as it is seen from the project's folder")
             except (TemplateSyntaxError, UnicodeDecodeError) as exc:
                 line = f", line {exc.lineno}" if isinstance(exc, TemplateSyntaxError) else ""
                 what = f"the prompt {name!r} of {part.get('name')} is no Jinja template{line}: {exc}"
-                _refuse(subject, key, what, "correct the template")
+                subject.refuse(subject.in_config(key), what, "correct the template")

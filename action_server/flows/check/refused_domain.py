@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.refused_conditions import refuse_response
 from action_server.flows.check.subject import Subject
 from action_server.project.domain import CONTROLLED, Response, Slot, Variation
-from action_server.source import Place
 
 _NLU_MAPPINGS = ("from_entity", "from_text", "from_intent", "from_trigger_intent")
 _NOTHING_IN_BRACES = re.compile(r"\{\s*\}")
@@ -27,7 +25,7 @@ def check_refused_domain(subject: Subject) -> None:
             _check_bounds(subject, slot)
             _check_validation(subject, slot)
             if slot.name == _LANGUAGE and subject.project.flows:
-                _refuse(subject, slot.at, f"the slot {_LANGUAGE!r} is the engine's own", "give it another name")
+                subject.refuse(slot.at, f"the slot {_LANGUAGE!r} is the engine's own", "give it another name")
             if subject.project.flows:
                 _check_mappings(subject, slot)
     for response in subject.domain.responses.values():
@@ -35,10 +33,6 @@ def check_refused_domain(subject: Subject) -> None:
             for variation in response.variations:
                 _check_variation(subject, response, variation)
     _check_rephraser(subject)
-
-
-def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
 
 
 def _check_rephraser(subject: Subject) -> None:
@@ -51,7 +45,7 @@ def _check_rephraser(subject: Subject) -> None:
     first = next((v for response in own for v in response.variations if v.metadata.get("rephrase") is True), None)
     if first is not None:
         what = "a response has `rephrase: true`, and endpoints.yml no `nlg` of the type rephrase"
-        _refuse(subject, first.at, what, "add `nlg: {type: rephrase}` with its model, or take `rephrase` away")
+        subject.refuse(first.at, what, "add `nlg: {type: rephrase}` with its model, or take `rephrase` away")
 
 
 def _check_bounds(subject: Subject, slot: Slot) -> None:
@@ -59,9 +53,9 @@ def _check_bounds(subject: Subject, slot: Slot) -> None:
     if slot.type != "float" or low is None or high is None:
         return
     if low >= high:
-        _refuse(subject, slot.at, f"the slot {slot.name!r} has a `min_value` that is not below its `max_value`", "swap")
+        subject.refuse(slot.at, f"the slot {slot.name!r} has a `min_value` that is not below its `max_value`", "swap")
     elif slot.initial_value is not None and not _is_within(slot.initial_value, low, high):
-        _refuse(subject, slot.at, f"the slot {slot.name!r} starts with a value out of its bounds", "widen them")
+        subject.refuse(slot.at, f"the slot {slot.name!r} starts with a value out of its bounds", "widen them")
 
 
 def _is_within(value: Any, low: float, high: float) -> bool:
@@ -75,7 +69,7 @@ def _check_validation(subject: Subject, slot: Slot) -> None:
     asks = f"utter_ask_{slot.name}"
     if asks not in subject.domain.responses:
         what = f"the slot {slot.name!r} has a validation, and no response {asks!r} to ask again with"
-        _refuse(subject, slot.validation.at, what, "write it, or name another one as `refill_utter`")
+        subject.refuse(slot.validation.at, what, "write it, or name another one as `refill_utter`")
 
 
 def _check_mappings(subject: Subject, slot: Slot) -> None:
@@ -84,25 +78,24 @@ def _check_mappings(subject: Subject, slot: Slot) -> None:
         action = mapping.run_action_every_turn
         if action and mapping.type not in CONTROLLED:
             what = f"a mapping of {slot.name!r} runs {action!r} every turn and is no `controlled` one"
-            _refuse(subject, mapping.at, what, "make its type `controlled`")
+            subject.refuse(mapping.at, what, "make its type `controlled`")
         if action and not subject.is_listed(action) and subject.knows_actions:
             what = f"a mapping of {slot.name!r} runs {action!r}, which the domain does not list"
-            _refuse(subject, mapping.at, what, f"add `- {action}` to `actions`")
+            subject.refuse(mapping.at, what, f"add `- {action}` to `actions`")
         if mapping.coexistence_system and mapping.type not in CONTROLLED:
             what = f"a mapping of {slot.name!r} has a `coexistence_system` and is no `controlled` one"
-            _refuse(subject, mapping.at, what, "make its type `controlled`")
+            subject.refuse(mapping.at, what, "make its type `controlled`")
         if mapping.coexistence_system not in ("", "SHARED") and slot.shared_for_coexistence:
             what = f"{slot.name!r} is `shared_for_coexistence`, and a mapping is {mapping.coexistence_system}'s"
-            _refuse(subject, mapping.at, what, "make its `coexistence_system` SHARED")
+            subject.refuse(mapping.at, what, "make its `coexistence_system` SHARED")
         if mapping.allow_nlu_correction and (mapping.type != "from_llm" or not uses_nlu):
             what = f"`allow_nlu_correction` of {slot.name!r} stands without a `from_llm` and an NLU mapping beside it"
-            _refuse(subject, mapping.at, what, "take it away, or have both mappings")
+            subject.refuse(mapping.at, what, "take it away, or have both mappings")
     systems = {mapping.coexistence_system for mapping in slot.mappings if mapping.coexistence_system}
     if len(systems) > 1:
-        _refuse(subject, slot.at, f"the mappings of {slot.name!r} belong to several systems", "choose one")
+        subject.refuse(slot.at, f"the mappings of {slot.name!r} belong to several systems", "choose one")
     if uses_nlu and not _has_adapter(subject.project.config):
-        _refuse(
-            subject,
+        subject.refuse(
             slot.at,
             f"the slot {slot.name!r} is filled by NLU, and the pipeline has no NLUCommandAdapter",
             "add it to `pipeline` of config.yml, or fill the slot `from_llm`",
@@ -128,7 +121,7 @@ def _check_variation(subject: Subject, response: Response, variation: Variation)
     )
     if any(_holds_empty_braces(part) for part in parts):
         what = f"a variation of {response.name!r} has braces with nothing in them"
-        _refuse(subject, variation.at, what, "write the slot's name into them, or take them away")
+        subject.refuse(variation.at, what, "write the slot's name into them, or take them away")
     if variation.condition is not None:
         refuse_response(subject, variation.condition)
     for button in variation.buttons:
@@ -141,9 +134,9 @@ def _check_button(subject: Subject, response: Response, variation: Variation, pa
     names = [name.strip() for name in _ASSIGNED.findall(payload)]
     if payload.count("=") > _MOST_SLOTS:
         what = f"a button of {response.name!r} sets more than {_MOST_SLOTS} slots"
-        _refuse(subject, variation.at, what, "engines set none of them: let an action do it")
+        subject.refuse(variation.at, what, "engines set none of them: let an action do it")
     for name in sorted({name for name in names if names.count(name) > 1}):
-        _refuse(subject, variation.at, f"a button of {response.name!r} sets {name!r} twice", "set it once")
+        subject.refuse(variation.at, f"a button of {response.name!r} sets {name!r} twice", "set it once")
 
 
 def _holds_empty_braces(value: Any) -> bool:

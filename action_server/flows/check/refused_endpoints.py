@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.python.importables import problem_of_name
 from action_server.project.settings_parts import SECRETS, is_from_environment, mapping_of, mappings_in
@@ -27,20 +26,20 @@ def check_refused_endpoints(subject: Subject) -> None:
     for server in mappings_in(endpoints, _SERVERS):
         who = f"the MCP server {str(server.get('name') or '')!r}"
         for what, fix in _faults_of_server(subject, server):
-            _refuse(subject, _SERVERS, f"{who} {what}", fix)
+            subject.refuse(_place(subject, _SERVERS), f"{who} {what}", fix)
         hook = server.get("pre_call_hook")
         if hook:
             subject.report_name(str(hook), _place(subject, _SERVERS), f"{who} has the `pre_call_hook`")
     silence = mapping_of(endpoints, "interaction_handling").get("global_silence_timeout", 1)
     if not _is_positive(silence):
         what = "`global_silence_timeout` is no number above 0"
-        _refuse(subject, "interaction_handling", what, "write seconds, such as 30")
+        subject.refuse(_place(subject, "interaction_handling"), what, "write seconds, such as 30")
     kind = str(mapping_of(endpoints, "nlg").get("type") or "")
     problem = problem_of_name(subject.root, kind, is_class=True) if "." in kind else None
     # One of a package that is not here is believed to be where the engine runs, as components are.
     if problem is not None and not problem.may_be_elsewhere:
         what = f"the `type` of `nlg`, {kind!r}, cannot be imported: {problem.text}"
-        _refuse(subject, "nlg", what, "correct the name")
+        subject.refuse(_place(subject, "nlg"), what, "correct the name")
 
 
 def _faults_of_server(subject: Subject, server: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -83,10 +82,6 @@ def _is_positive(value: Any) -> bool:
     except (TypeError, ValueError):
         # One from the environment is known by nobody here.
         return is_from_environment(value)
-
-
-def _refuse(subject: Subject, key: str, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, _place(subject, key), what, fix)
 
 
 def _place(subject: Subject, key: str) -> Place:

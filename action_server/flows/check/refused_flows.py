@@ -41,17 +41,13 @@ def check_refused_flows(subject: Subject) -> None:
         _check_persisted(subject, flow)
         for step in flow.steps:
             if step.id in _RESERVED_IDS or step.id.startswith(_RESERVED_PREFIX):
-                _refuse(subject, step.at, f"the id {step.id!r} of a step is the engine's own", "give it another id")
+                subject.refuse(step.at, f"the id {step.id!r} of a step is the engine's own", "give it another id")
             _check_step(subject, flow, step)
             for branch in step.next:
                 if branch.condition is not None:
                     refuse_branch(subject, branch.condition)
     _check_triggers(subject)
     _check_unique(subject)
-
-
-def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
 
 
 def _check_step(subject: Subject, flow: Flow, step: Step) -> None:
@@ -68,8 +64,7 @@ def _check_step(subject: Subject, flow: Flow, step: Step) -> None:
 
 def _check_collect(subject: Subject, step: CollectStep) -> None:
     if step.collect and not _SLOT_NAME.fullmatch(step.collect):
-        _refuse(
-            subject,
+        subject.refuse(
             step.at,
             f"{step.collect!r} is no name of a slot that a flow can collect",
             "begin it with a letter or _, and go on with letters, digits, _ and -",
@@ -77,7 +72,7 @@ def _check_collect(subject: Subject, step: CollectStep) -> None:
     _check_list(subject, step.collect, step.at, "collects")
     if step.ask_utter in subject.domain.responses and step.ask_action in subject.domain.actions:
         what = f"both the response {step.ask_utter!r} and the action {step.ask_action!r} ask for {step.collect!r}"
-        _refuse(subject, step.at, what, "take one of them out of the domain")
+        subject.refuse(step.at, what, "take one of them out of the domain")
     for rejection in step.rejections:
         refuse_rejection(subject, rejection.condition)
         for name in sorted(_other_slots(subject, rejection.condition.text, step.collect)):
@@ -102,25 +97,24 @@ def _other_slots(subject: Subject, text: str, own: str) -> set[str]:
 def _check_list(subject: Subject, name: str, at: Place, what: str) -> None:
     slot = subject.slot(name)
     if slot is not None and slot.type == "list":
-        _refuse(subject, at, f"the step {what} {name!r}, a list", "let an action fill lists; flows cannot")
+        subject.refuse(at, f"the step {what} {name!r}, a list", "let an action fill lists; flows cannot")
 
 
 def _check_link(subject: Subject, flow: Flow, step: LinkStep) -> None:
     if step.link.startswith(PATTERN_PREFIX):
         allowed = (*_LINKED_PATTERNS, _CHITCHAT) if flow.is_pattern else _LINKED_PATTERNS
         if step.link not in allowed:
-            _refuse(subject, step.at, f"the step links to {step.link!r}", f"link to one of {', '.join(allowed)}")
+            subject.refuse(step.at, f"the step links to {step.link!r}", f"link to one of {', '.join(allowed)}")
         elif step.link == "pattern_customer_satisfaction":
             _check_csat(subject)
     elif flow.id == _INTERNAL_ERROR and step.link:
-        _refuse(subject, step.at, f"{_INTERNAL_ERROR} links to a flow", "say something, and end")
+        subject.refuse(step.at, f"{_INTERNAL_ERROR} links to a flow", "say something, and end")
 
 
 def _check_csat(subject: Subject) -> None:
     slot = subject.slot(_CSAT)
     if slot is not None and not {str(value).casefold() for value in slot.values} >= _CSAT_VALUES:
-        _refuse(
-            subject,
+        subject.refuse(
             slot.at,
             f"the slot {_CSAT!r} does not have the values satisfied and unsatisfied",
             "add both to `values`; pattern_customer_satisfaction counts them",
@@ -129,26 +123,24 @@ def _check_csat(subject: Subject) -> None:
 
 def _check_call(subject: Subject, flow: Flow, step: CallStep) -> None:
     if step.call.startswith(PATTERN_PREFIX):
-        _refuse(subject, step.at, f"the step calls the pattern {step.call!r}", "patterns cannot be called")
+        subject.refuse(step.at, f"the step calls the pattern {step.call!r}", "patterns cannot be called")
     elif flow.is_pattern:
-        _refuse(subject, step.at, f"the pattern {flow.id!r} calls something", "link to a flow instead")
+        subject.refuse(step.at, f"the pattern {flow.id!r} calls something", "link to a flow instead")
     called = subject.project.flows.get(step.call) if not step.mcp_server else None
     if called is not None and flow in with_called(called, subject.project.all_flows):
         what = f"the call of {step.call!r} leads back to {flow.id!r}"
-        _refuse(subject, step.at, what, "link to it at the end, or lead a `next` back")
+        subject.refuse(step.at, what, "link to it at the end, or lead a `next` back")
     if called is not None and any(isinstance(inner, LinkStep) for inner in called.steps):
-        _refuse(
-            subject, step.at, f"the step calls {step.call!r}, which links", "take the link out of it, or link to it"
-        )
+        subject.refuse(step.at, f"the step calls {step.call!r}, which links", "take the link out of it, or link to it")
     if not step.exit_if:
         return
     if called is not None:
-        _refuse(subject, step.at, f"`exit_if` stands at a call of the flow {step.call!r}", "only agents have it")
+        subject.refuse(step.at, f"`exit_if` stands at a call of the flow {step.call!r}", "only agents have it")
     if step.mcp_server or step.mapping is not None:
-        _refuse(subject, step.at, "`exit_if` stands beside `mcp_server` or `mapping`", "write one or the other")
+        subject.refuse(step.at, "`exit_if` stands beside `mcp_server` or `mapping`", "write one or the other")
     for condition in step.exit_if:
         if not re.search(r"\bslots\.\w+", condition.text):
-            _refuse(subject, condition.at, f"`exit_if` looks at no slot: {condition.text!r}", "write `slots.name`")
+            subject.refuse(condition.at, f"`exit_if` looks at no slot: {condition.text!r}", "write `slots.name`")
 
 
 def _check_persisted(subject: Subject, flow: Flow) -> None:
@@ -165,11 +157,11 @@ def _check_persisted(subject: Subject, flow: Flow) -> None:
     for name in flow.persisted_slots:
         if name not in known and not subject.lacks_slot(name):
             at = places.get(name, flow.at)
-            _refuse(subject, at, f"the flow {flow.id!r} neither collects nor sets {name!r}", "persist what it uses")
+            subject.refuse(at, f"the flow {flow.id!r} neither collects nor sets {name!r}", "persist what it uses")
     for step in steps:
         if step.reset_after_flow_ends is False:
             what = f"{step.collect!r} has `reset_after_flow_ends: false` in a flow with `persisted_slots`"
-            _refuse(subject, step.at, what, "keep `persisted_slots` alone")
+            subject.refuse(step.at, what, "keep `persisted_slots` alone")
 
 
 def _check_triggers(subject: Subject) -> None:
@@ -179,7 +171,7 @@ def _check_triggers(subject: Subject) -> None:
             first = seen.setdefault(trigger.intent, flow)
             if first is not flow:
                 what = f"the intent {trigger.intent!r} triggers {first.id!r} already"
-                _refuse(subject, trigger.at, what, "one intent triggers one flow")
+                subject.refuse(trigger.at, what, "one intent triggers one flow")
 
 
 def _check_unique(subject: Subject) -> None:
@@ -188,8 +180,8 @@ def _check_unique(subject: Subject) -> None:
     for flow in subject.project.flows.values():
         if names.setdefault(flow.readable_name, flow) is not flow:
             first = names[flow.readable_name].id
-            _refuse(subject, flow.at, f"{flow.id!r} has the name of the flow {first!r}", "give it another name")
+            subject.refuse(flow.at, f"{flow.id!r} has the name of the flow {first!r}", "give it another name")
         described = flow.description.translate(_NO_PUNCTUATION)
         if described and descriptions.setdefault(described, flow) is not flow:
             first = descriptions[described].id
-            _refuse(subject, flow.at, f"{flow.id!r} has the description of the flow {first!r}", "say what differs")
+            subject.refuse(flow.at, f"{flow.id!r} has the description of the flow {first!r}", "say what differs")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.subject import Subject
 from action_server.project.places import Problems
 from action_server.project.settings_parts import FROM_ENVIRONMENT, mapping_of, mappings_in
@@ -74,7 +73,7 @@ def check_refused_models(subject: Subject) -> None:
     alone = next((client for client in clients if _GROUP not in client.settings), None)
     if with_group and alone is not None:
         what = f"{alone.name} names its model itself, and {with_group[0].name} a `{_GROUP}`"
-        _refuse(subject, alone.at, what, f"let both name a `{_GROUP}` of endpoints.yml")
+        subject.refuse(alone.at, what, f"let both name a `{_GROUP}` of endpoints.yml")
 
 
 def _clients(subject: Subject) -> Iterator[_Client]:
@@ -98,20 +97,20 @@ def _check_client(subject: Subject, client: _Client) -> None:
         if len(settings) > 1:
             others = ", ".join(sorted(str(key) for key in settings if key != _GROUP))
             what = f"{client.name} has more than its `{_GROUP}`: {others}"
-            _refuse(subject, client.at, what, "write these settings into the model group")
+            subject.refuse(client.at, what, "write these settings into the model group")
         ids = [str(group.get("id")) for group in mappings_in(subject.project.endpoints, _GROUPS)]
         asked = settings[_GROUP]
         if asked and str(asked) not in ids and subject.project.endpoints_file:
             what = f"{client.name} asks the model group {str(asked)!r}, which endpoints.yml does not have"
-            _refuse(subject, client.at, what, f"add it to `{_GROUPS}`, or correct the name")
+            subject.refuse(client.at, what, f"add it to `{_GROUPS}`, or correct the name")
         return
     for key in sorted(_SECRETS & set(settings)):
         fix = "take it out: it comes from the environment, or from a model group"
-        _refuse(subject, client.at, f"{client.name} has the secret `{key}` in it", fix)
+        subject.refuse(client.at, f"{client.name} has the secret `{key}` in it", fix)
     kind = settings.get("api_type")
     if kind is not None and kind not in _API_TYPES:
         what = f"the `api_type` of {client.name} is {str(kind)!r}, not one of {', '.join(_API_TYPES)}"
-        _refuse(subject, client.at, what, "name others as `provider`")
+        subject.refuse(client.at, what, "name others as `provider`")
 
 
 def _check_groups(subject: Subject) -> None:
@@ -120,13 +119,13 @@ def _check_groups(subject: Subject) -> None:
     groups = list(mappings_in(subject.project.endpoints, _GROUPS))
     ids = [str(group.get("id")) for group in groups]
     for name in sorted({name for name in ids if ids.count(name) > 1}):
-        _refuse(subject, at, f"two of the model groups have the id {name!r}", "give one of them another id")
+        subject.refuse(at, f"two of the model groups have the id {name!r}", "give one of them another id")
     for group in groups:
         for what, fix in _faults_of_group(group):
-            _refuse(subject, at, f"the model group {str(group.get('id'))!r} {what}", fix)
+            subject.refuse(at, f"the model group {str(group.get('id'))!r} {what}", fix)
     for place, key in _variables_in_quotes(subject.project.endpoints_file) if groups else ():
         what = f"a model has a variable of the environment in quotes as `{key}`, where it stays as it is written"
-        _refuse(subject, place, what, "take the quotes away: engines fill it in when they read the file")
+        subject.refuse(place, what, "take the quotes away: engines fill it in when they read the file")
 
 
 def _faults_of_group(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,7 +172,3 @@ def _variables_in_quotes(file: str) -> Iterator[tuple[Place, str]]:
                 is_text = key not in _LATE and isinstance(value.value, str) and FROM_ENVIRONMENT.match(value.raw)
                 if is_text and lines[at.line - 1][at.column - 1 :].startswith(_QUOTES):
                     yield at, key
-
-
-def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)

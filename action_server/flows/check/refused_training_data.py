@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from action_server.flows.check import catalogue
 from action_server.flows.check.stories import entries
 from action_server.flows.check.subject import Subject
 from action_server.project.fields import did_you_mean
 from action_server.project.settings_parts import mappings_in
 from action_server.project.yaml_node import Node
-from action_server.source import Place
 
 _EXAMPLES = ({"intent", "examples", "metadata"}, *({key, "examples"} for key in ("synonym", "regex", "lookup")))
 _USER = {"intent", "user", "entities", "commands"}
@@ -49,19 +47,15 @@ def check_refused_training_data(subject: Subject) -> None:
         _check_rules(subject, policy)
 
 
-def _refuse(subject: Subject, at: Place, what: str, fix: str) -> None:
-    subject.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
-
-
 def _check_list(subject: Subject, section: Node, key: str) -> None:
     if not section.is_list:
-        _refuse(subject, section.place, f"`{key}` is no list", "write a dash in front of each entry")
+        subject.refuse(section.place, f"`{key}` is no list", "write a dash in front of each entry")
 
 
 def _check_keys(subject: Subject, node: Node, kinds: tuple[set[str], ...], what: str) -> bool:
     """Tell whether a mapping has the keys of one of its kinds; report it if not."""
     if not node.is_mapping:
-        _refuse(subject, node.place, f"{what} is no mapping", "write a key and its value")
+        subject.refuse(node.place, f"{what} is no mapping", "write a key and its value")
         return False
     keys = set(node.keys)
     if any(keys <= kind for kind in kinds):
@@ -72,7 +66,7 @@ def _check_keys(subject: Subject, node: Node, kinds: tuple[set[str], ...], what:
         problem, fix = f"has no key {unknown!r}{did_you_mean(unknown, known)}", f"write one of {', '.join(known)}"
     else:
         problem, fix = f"has {' and '.join(sorted(keys))} together", "write one entry for each"
-    _refuse(subject, node.keys.get(unknown, node.place), f"{what} {problem}", fix)
+    subject.refuse(node.keys.get(unknown, node.place), f"{what} {problem}", fix)
     return False
 
 
@@ -81,19 +75,19 @@ def _check_examples(subject: Subject, element: Node) -> None:
         return
     name, examples = element.get("intent"), element.get("examples")
     if name is not None and name.value is not None and not isinstance(name.value, str):
-        _refuse(subject, name.place, f"the intent {name.raw or name.plain()!r} is no text", "write it in quotes")
+        subject.refuse(name.place, f"the intent {name.raw or name.plain()!r} is no text", "write it in quotes")
     if examples is None:
         return
     listed = list(examples.elements())
     if listed and (name is None or not all(e.is_mapping and set(e.keys) <= {"text", "metadata"} for e in listed)):
         fix = "write `examples: |`, and below it a line with a dash for each"
-        _refuse(subject, examples.place, "`examples` is a list; engines take one text", fix)
+        subject.refuse(examples.place, "`examples` is a list; engines take one text", fix)
         return
     for text in [examples] if examples.is_scalar else [text for e in listed if (text := e.get("text")) is not None]:
         for written in _ENTITY.findall(text.raw):
             if not _is_json(written):
                 what = f"the entity {written!r} of an example is no JSON"
-                _refuse(subject, text.place, what, "correct its quotes and commas")
+                subject.refuse(text.place, what, "correct its quotes and commas")
 
 
 def _is_json(text: str) -> bool:
@@ -111,7 +105,7 @@ def _check_entry(subject: Subject, entry: Node, key: str, kinds: tuple[set[str],
     for flag in _FLAGS:
         found = entry.get(flag)
         if found is not None and found.value is not None and not isinstance(found.value, bool):
-            _refuse(subject, found.place, f"`{flag}` of {what} is neither true nor false", "write one of them")
+            subject.refuse(found.place, f"`{flag}` of {what} is neither true nor false", "write one of them")
     for part, allowed in (("steps", kinds), ("condition", _CONDITIONS)):
         found = entry.get(part)
         for step in found.elements() if found is not None else ():
@@ -124,9 +118,9 @@ def _check_step(subject: Subject, step: Node, kinds: tuple[set[str], ...], what:
     slots, alternatives, intent = (step.get(key) for key in ("slot_was_set", "or", "intent"))
     if slots is not None and slots.value is not None and not slots.is_list:
         fix = "write a dash in front of each slot"
-        _refuse(subject, slots.place, f"`slot_was_set` of {what.removeprefix('a step of ')} is no list", fix)
+        subject.refuse(slots.place, f"`slot_was_set` of {what.removeprefix('a step of ')} is no list", fix)
     if intent is not None and intent.value is not None and not isinstance(intent.value, str):
-        _refuse(subject, intent.place, f"the intent {intent.raw or intent.plain()!r} is no text", "write it in quotes")
+        subject.refuse(intent.place, f"the intent {intent.raw or intent.plain()!r} is no text", "write it in quotes")
     for other in alternatives.elements() if alternatives is not None else ():
         _check_keys(subject, other, _ALTERNATIVES, f"an `or` of {what.removeprefix('a step of ')}")
 
@@ -136,14 +130,14 @@ def _check_rules(subject: Subject, policy: Mapping[str, Any]) -> None:
     rules = [_Rule(entry) for entry in entries(subject.sources, "rules")]
     for rule in rules if policy.get("restrict_rules", True) is not False else ():
         if rule.messages > 1:
-            _refuse(subject, rule.node.place, f"the rule {rule.name!r} has several messages", "make it a story")
+            subject.refuse(rule.node.place, f"the rule {rule.name!r} has several messages", "make it a story")
     seen: dict[str, tuple[str, str]] = {}
     for rule in rules if policy.get("check_for_contradictions", True) is not False else ():
         for before, action in rule.predictions():
             other, first = seen.setdefault(before, (rule.name, action))
             if first != action:
                 what = f"the rule {rule.name!r} goes on with {action}, and {other!r} with {first} after the same steps"
-                _refuse(subject, rule.node.place, what, "let their conditions differ, or take one of them away")
+                subject.refuse(rule.node.place, what, "let their conditions differ, or take one of them away")
                 break
 
 

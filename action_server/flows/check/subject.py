@@ -215,6 +215,14 @@ class Subject:
                 "add it to `intents`, or correct the name",
             )
 
+    def refuse(self, at: Place, what: str, fix: str) -> None:
+        """Report what an engine does not take."""
+        self.findings.add(catalogue.ENGINE_REFUSES, at, what, fix)
+
+    def in_config(self, key: str) -> Place:
+        """Return the place of a key of config.yml."""
+        return Place(file=self.project.config_file, key=key)
+
     def report_name(self, name: str, at: Place, what: str, *, is_class: bool = False) -> None:
         """Report what an engine imports by its name, if it is not there: a warning where its package is not here."""
         problem = problem_of_name(self.root, name, is_class=is_class)
