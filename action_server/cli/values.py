@@ -46,7 +46,10 @@ def parse_path(text: str) -> Path:
         ArgumentTypeError: it is empty, as of a shell's variable that is not set: the working directory would be meant.
     """
     if not text:
-        raise argparse.ArgumentTypeError("is empty: give it a value, or leave it out")
+        # Here, as it brings pydantic, which `--help` and some verbs do without.
+        from action_server.security.secrets import EMPTY
+
+        raise argparse.ArgumentTypeError(EMPTY)
     return Path(text)
 
 
