@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 _LATE: dict[str, tuple[str, dict[str, str]]] = {
     "bookings_asked_for": ("bookings (system, changed)", {"sqlite": "requested = 1", "postgresql": "requested"}),
     "bookings_of_a_resource": ('bookings (resource, "end")', {}),
-    "crm_outbox_by_time": ("crm_outbox (state, settled_at, seq)", {}),
-    "ix_crm_leases_until": ("crm_leases (until)", {}),
 }
 # A transaction's usual time is for calls. An index of ten million rows may take minutes.
 _PATIENCE = 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, timedelta
 from typing import Any
@@ -13,15 +13,17 @@ from typing import Any
 import aiohttp
 import svcs
 
-from action_server import Database, services
+from action_server import Database, Job, keep_jobs, services
 from actions.booking import BookingDesk
 from actions.coming_days import ComingDays
+from actions.crm.delivery import Postman, tell_crm
+from actions.crm.earlier import adopting
 from actions.crm.embedded import EmbeddedCrm, EmbeddedCrmSettings, NoCrmSettings
 from actions.crm.hubspot import HubSpotCrm, HubSpotSettings
 from actions.crm.outbox import Outbox
 from actions.crm.port import CrmBackend
 from actions.crm.salesforce import SalesforceCrm
-from actions.database import open_database
+from actions.database import open_database, translate_errors
 from actions.dates import DateReader
 from actions.dates.languages import has_phrasebook
 from actions.errors import BackendError
@@ -31,7 +33,7 @@ from actions.scheduling.hours import ClinicHours
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.port import SchedulingBackend
 from actions.scheduling.remote import RemoteCalendar
-from actions.scheduling.sweeper import sweep_in_background
+from actions.scheduling.sweeper import sweeping
 from actions.scheduling.synced import SyncedBackend
 from actions.settings import ClinicSettings, EmbeddedSchedulingSettings
 from actions.summary import SummaryPace
@@ -62,11 +64,13 @@ async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncI
         password = settings.database_password if settings.database_password_file else None
         database = await open_database(settings.database_location, password)
         stack.push_async_callback(database.close)
-        outbox = _outbox(registry, settings, database, session)
+        outbox = await _open_outbox(registry, settings, database, session)
         ledger = Ledger(database, on_change=outbox.on_change if outbox else None)
-        backend = await _open_backend(stack, settings, ledger, hours, session)
-        if outbox is not None:
-            await stack.enter_async_context(outbox)
+        backend = _open_backend(stack, settings, ledger, hours, session)
+        jobs = _jobs(database, outbox, backend)
+        if jobs:
+            with translate_errors():
+                await keep_jobs(registry, database, jobs)
         registry.register_value(SchedulingBackend, backend, ping=_ping)
         registry.register_value(BookingDesk, _desk(settings, backend, hours))
         registry.register_value(SummaryPace, SummaryPace(settings.summary_seconds))
@@ -80,7 +84,7 @@ def clinic_hours(settings: ClinicSettings) -> ClinicHours:
     return ClinicHours(settings.opening_hours, settings.zone, closed, timedelta(minutes=settings.start_every_minutes))
 
 
-async def _open_backend(
+def _open_backend(
     stack: AsyncExitStack, settings: ClinicSettings, ledger: Ledger, hours: ClinicHours, session: aiohttp.ClientSession
 ) -> SchedulingBackend:
     calendar = _calendar(settings, session)
@@ -91,7 +95,6 @@ async def _open_backend(
         return embedded
     synced = SyncedBackend(ledger, calendar, hours, system=_system(settings), kinds=kinds)
     stack.push_async_callback(synced.close)
-    await stack.enter_async_context(sweep_in_background(synced))
     return synced
 
 
@@ -114,10 +117,10 @@ def _system(settings: ClinicSettings) -> str:
     return f"{scheduling.type}-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
 
 
-def _outbox(
+async def _open_outbox(
     registry: svcs.Registry, settings: ClinicSettings, database: Database, session: aiohttp.ClientSession
 ) -> Outbox | None:
-    """Return the outbox of the CRM, and register the CRM so that it can be asked whether it works."""
+    """Return the outbox of the CRM, and register the CRM so that it can be asked whether it works, and is told."""
     chosen = settings.crm
     if isinstance(chosen, NoCrmSettings):
         return None
@@ -129,10 +132,19 @@ def _outbox(
             crm = HubSpotCrm(chosen, session)
         case _:
             crm = SalesforceCrm(chosen, session)
-    outbox = Outbox(database, crm, chosen.outbox)
     registry.register_value(CrmBackend, crm, ping=_ping_crm)
-    registry.register_value(Outbox, outbox, ping=Outbox.ping)
-    return outbox
+    registry.register_value(Postman, Postman(database, crm, chosen.outbox))
+    return await Outbox.open(database, chosen.outbox)
+
+
+def _jobs(database: Database, outbox: Outbox | None, backend: SchedulingBackend) -> Sequence[Job[..., Any]]:
+    """Return the jobs that are kept with the bookings: each is written with them, or of use where they are alone."""
+    found: list[Job[..., Any]] = []
+    if outbox is not None:
+        found += [tell_crm, adopting(database)]
+    if isinstance(backend, SyncedBackend):
+        found.append(sweeping(backend))
+    return found
 
 
 def _coming_days(settings: ClinicSettings, hours: ClinicHours, zone_data: ZoneData) -> ComingDays:

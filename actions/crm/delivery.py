@@ -1,4 +1,4 @@
-"""The task that delivers what waits in the outbox: when it looks, when it waits, and what a failure means."""
+"""The job that tells the CRM what became of an appointment: when it is tried again, and what a failure means."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server import DatabaseError
+from action_server import Database, DatabaseError, GiveUp, RetryLater, current_job, job, services
 from actions.crm.identity import Detail
+from actions.crm.models import Activity, Contact
 from actions.crm.port import CrmBackend
-from actions.crm.queue import Clock, Delivery, Queue
+from actions.crm.tables import records
+from actions.crm.upsert import insert_into
 from actions.errors import AuthFailedError, BackendError, InvalidRequestError, RateLimitedError
 
 _logger = logging.getLogger(__name__)
 
-# How soon it looks again after it was told of a new row, in seconds: the transaction that wrote it has yet to end.
-_SOON = 0.02
 # No system means more than this by Retry-After, and a mistake in it must not silence the outbox for days.
 _LONGEST_RETRY_AFTER = 3600.0
 # When a system says "too often" and not for how long. Daily limits are refused like this for hours.
 _RATE_LIMIT_PAUSE = (10.0, 300.0)
-_TIDY_EVERY = 60.0
-# The same while there is more to forget than is forgotten at once.
-_FORGET_EVERY = 0.1
+_YEAR = 365 * 86_400.0
+# Above what `refusals` can be set to, which is what counts.
+_MOST_REFUSALS = 100
 
 _Seconds = Annotated[float, Field(gt=0)]
 
@@ -37,177 +39,97 @@ class OutboxSettings(BaseModel):
 
     Attributes:
         tell: what the CRM may know besides what became of an appointment and when it is.
-        poll: how often an idle outbox looks for what other processes wrote.
         first_pause: how long it waits after a failure; twice as long after each further one, up to `longest_pause`.
         delivery_timeout: how long one delivery may take.
-        lease: for how long a killed process keeps others from delivering for the contact it was at.
-        at_once: for how many contacts a worker delivers at the same time.
-        refusals: how often the CRM may refuse one row before it is parked.
-        keep_delivered: how long a delivered row's id is kept, to know it again.
-        keep_parked_days: how long a parked row is kept; it holds a patient's details.
-        warn_after: from which age on something that waits is warned of.
+        refusals: how often the CRM may refuse one change before it is parked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     tell: frozenset[Detail] = frozenset({"name", "email", "phone", "appointment_type"})
-    poll: _Seconds = 2.0
     first_pause: _Seconds = 1.0
     longest_pause: _Seconds = 15.0
     delivery_timeout: _Seconds = 20.0
-    lease: _Seconds = 30.0
-    at_once: Annotated[int, Field(ge=1, le=50)] = 4
-    refusals: Annotated[int, Field(ge=1, le=100)] = 5
-    keep_delivered: Annotated[float, Field(ge=0)] = 3600.0
-    keep_parked_days: Annotated[int, Field(ge=1, le=365)] = 30
-    warn_after: _Seconds = 300.0
+    refusals: Annotated[int, Field(ge=1, le=_MOST_REFUSALS)] = 5
 
-    @model_validator(mode="after")
-    def _lease_outlives_a_delivery(self) -> OutboxSettings:
-        if self.lease <= self.delivery_timeout:
-            raise ValueError("lease must be longer than delivery_timeout, or two processes deliver the same row")
-        return self
+
+# Each delivery is limited by `delivery_timeout`, and the database by its own patience.
+@job(name="crm.tell", retries=_MOST_REFUSALS, deadline=_YEAR, timeout=None, at_once=4, forgets=True)
+async def tell_crm(contact: Contact, activity: Activity) -> None:
+    """Tell the CRM of one change. A repeat is logged once there: it knows the activity by its id."""
+    await services.get(Postman).deliver(contact, activity)
 
 
 class Postman:
-    """Delivers what a queue holds to a CRM, for one process. `run` never returns and never raises."""
+    """Tells one CRM for one worker, and knows how long to leave it alone."""
 
     def __init__(
-        self, queue: Queue, backend: CrmBackend, settings: OutboxSettings, clock: Clock, chance: Callable[[], float]
+        self,
+        database: Database,
+        backend: CrmBackend,
+        settings: OutboxSettings,
+        chance: Callable[[], float] = random.random,  # jitter, not a secret
     ) -> None:
-        self._queue = queue
+        self._database = database
         self._backend = backend
+        # Whose ids are kept.
+        self._system = type(backend).__name__[:40]
         self._settings = settings
-        self._clock = clock
         self._chance = chance
-        self._woken = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._look_again = settings.poll
+        # Failures since the CRM last answered, which the pause doubles with.
         self._failures = 0
         self._paused_until = 0.0
-        self._tidied_at = float("-inf")
-        self._adopted = ""
 
-    def wake(self) -> None:
-        """Look for something new now, and often in the next moments."""
-        self._look_again = min(_SOON, self._settings.poll)
-        self._woken.set()
+    async def deliver(self, contact: Contact, activity: Activity) -> None:
+        """Tell the CRM, in a run of a job, and keep under which id it knows the contact.
 
-    async def run(self) -> None:
-        """Deliver until `stop` is called."""
-        while not self._stopping:
-            self._woken.clear()
-            try:
-                delay = await self._start_deliveries()
-                await self._tidy()
-            except DatabaseError:
-                _logger.warning("crm.outbox_unavailable")
-                delay = self._settings.longest_pause
-            except Exception as exc:  # noqa: BLE001 (a defect must not end all deliveries until the next restart)
-                _logger.error("crm.outbox_failed", extra={"error": type(exc).__name__})
-                delay = self._settings.longest_pause
-            await self._wait(delay)
-
-    async def stop(self, patience: float) -> None:
-        """End deliveries: those that run may finish within `patience` seconds, then they are cut off."""
-        self._stopping = True
-        self._woken.set()
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-
-    async def _wait(self, delay: float) -> None:
+        Raises `RetryLater` or `GiveUp`: what the CRM refuses counts against the job, that it is not there does not.
+        """
         try:
-            await asyncio.wait_for(self._woken.wait(), delay)
+            known = await self._record_of(contact)
+            telling = self._tell(replace(contact, record=known), activity)
+            found = await asyncio.wait_for(telling, self._settings.delivery_timeout)
+            self._failures = 0
+            if known is None:
+                await self._keep(contact, found)
+        except InvalidRequestError as exc:
+            raise self._refused(str(exc)) from None
+        except BackendError as exc:
+            raise self._failed(str(exc), exc) from None
         except asyncio.TimeoutError:
-            return
+            raise self._failed("the delivery took too long") from None
+        except DatabaseError as exc:
+            raise RetryLater(str(exc), self._settings.longest_pause) from None
+        except Exception as exc:  # noqa: BLE001 (a defect in a backend is no reason to forget the change; its text may hold anything)
+            raise self._refused(f"the delivery failed with {type(exc).__name__}") from None
 
-    async def _start_deliveries(self) -> float:
-        """Start what is due and may be started; return after how many seconds to look again."""
-        pause = self._paused_until - asyncio.get_running_loop().time()
-        if pause > 0:
-            return pause
-        # After a failure one delivery finds out whether the CRM is back.
-        most = 1 if self._failures else self._settings.at_once
-        for delivery in await self._queue.claim(most - len(self._running), self._lease):
-            if self._stopping:
-                # `stop` waits for those that ran when it was called; this one is given back with all others.
-                break
-            task = asyncio.create_task(self._deliver(delivery))
-            self._running.add(task)
-            task.add_done_callback(self._forget_task)
-        delay = self._look_again
-        self._look_again = min(2 * delay, self._settings.poll)
-        return delay
-
-    @property
-    def _lease(self) -> timedelta:
-        return timedelta(seconds=self._settings.lease)
-
-    def _forget_task(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._woken.set()
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        """Deliver one row and note what became of it."""
-        try:
-            try:
-                record = await asyncio.wait_for(self._tell(delivery), self._settings.delivery_timeout)
-            except InvalidRequestError as exc:
-                await self._settle_refused(delivery, str(exc))
-            except BackendError as exc:
-                await self._settle_failed(delivery, exc)
-            except asyncio.TimeoutError:
-                await self._settle_failed(delivery, None)
-            except Exception as exc:  # noqa: BLE001 (a defect in a backend is no reason to stop, nor to forget the row)
-                await self._settle_refused(delivery, f"the delivery failed with {type(exc).__name__}")
-            else:
-                await self._settle_delivered(delivery, record)
-        except DatabaseError:
-            # The lease runs out, and it is delivered once more: the CRM knows it by its id.
-            _logger.warning("crm.outbox_unavailable")
-
-    async def _tell(self, delivery: Delivery) -> str:
-        contact_id = await self._backend.upsert_contact(delivery.contact)
-        await self._backend.log_activity(contact_id, delivery.activity)
+    async def _tell(self, contact: Contact, activity: Activity) -> str:
+        contact_id = await self._backend.upsert_contact(contact)
+        await self._backend.log_activity(contact_id, activity)
         return contact_id
 
-    async def _settle_delivered(self, delivery: Delivery, record: str) -> None:
-        await self._queue.mark_delivered(delivery, record)
-        if self._failures:
-            _logger.info("crm.available")
-        self._failures = 0
-        _logger.debug("crm.delivered", extra={"row": delivery.seq})
-
-    async def _settle_refused(self, delivery: Delivery, problem: str) -> None:
+    def _refused(self, problem: str) -> Exception:
         # The CRM answered, so it is there for all others.
         self._failures = 0
-        facts = {"row": delivery.seq, "problem": problem, "refusals": delivery.refusals + 1}
-        if delivery.refusals + 1 >= self._settings.refusals:
-            await self._queue.park(delivery, problem)
-            _logger.error("crm.parked", extra=facts)
-        else:
-            pause = self._pause(delivery.refusals, self._settings.first_pause, self._settings.longest_pause)
-            await self._queue.note_refusal(delivery, timedelta(seconds=pause), problem)
-            _logger.warning("crm.refused", extra=facts)
+        attempt = current_job().attempt
+        if attempt >= self._settings.refusals:
+            return GiveUp(problem)
+        pause = self._pause(attempt - 1, self._settings.first_pause, self._settings.longest_pause)
+        return RetryLater(problem, pause, is_attempt=True)
 
-    async def _settle_failed(self, delivery: Delivery, error: BackendError | None) -> None:
-        """Pause everything: what failed is the CRM, not the row. Deliveries that fail together count once."""
+    def _failed(self, problem: str, error: BackendError | None = None) -> RetryLater:
+        """Leave the CRM alone: what failed is the CRM, not the change. Deliveries that fail together count once."""
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
             pause = self._pause_after(error)
             self._failures += 1
             self._paused_until = now + pause
-            event = "crm.credentials_refused" if isinstance(error, AuthFailedError) else "crm.unavailable"
-            level = logging.ERROR if isinstance(error, AuthFailedError) else logging.WARNING
-            _logger.log(level, event, extra={"problem": _problem(error), "pause": round(pause, 1)})
-        # The row's own pause is for one that fails while all others are delivered.
-        own = self._pause(delivery.failures, self._settings.first_pause, self._settings.longest_pause)
-        pause = max(self._paused_until - now, own)
-        await self._queue.postpone(delivery, timedelta(seconds=pause), _problem(error))
+            if isinstance(error, AuthFailedError):
+                _logger.error("crm.credentials_refused", extra={"problem": problem, "pause": round(pause, 1)})
+        hold = self._paused_until - now
+        # Its own pause, which grows with its runs, is for one that fails while all others are delivered.
+        own = self._pause(current_job().fence - 1, self._settings.first_pause, self._settings.longest_pause)
+        return RetryLater(problem, max(hold, own), hold=hold)
 
     def _pause_after(self, error: BackendError | None) -> float:
         if isinstance(error, RateLimitedError):
@@ -220,32 +142,20 @@ class Postman:
         full = min(first * 2.0 ** min(earlier, 30), longest)
         return full * (0.5 + 0.5 * self._chance())
 
-    async def _tidy(self) -> None:
-        """Forget what need not be kept, and say what has been waiting for long."""
-        now = asyncio.get_running_loop().time()
-        if now - self._tidied_at < _TIDY_EVERY:
-            return
-        self._tidied_at = now
-        today = self._clock()
-        delivered = today - timedelta(seconds=self._settings.keep_delivered)
-        lost, is_more = await self._queue.forget(delivered, today - timedelta(days=self._settings.keep_parked_days))
-        if lost:
-            _logger.error("crm.parked_deleted", extra={"rows": lost})
-        if is_more:
-            self._tidied_at = now - _TIDY_EVERY + _FORGET_EVERY
-            return
-        self._adopted = await self._queue.adopt(self._adopted)
-        pending = await self._queue.pending()
-        age = (today - pending.oldest).total_seconds() if pending.oldest else 0.0
-        if age >= self._settings.warn_after or pending.parked:
-            facts = {"waiting": pending.waiting, "parked": pending.parked, "oldest": round(age)}
-            _logger.warning("crm.waiting", extra=facts)
+    async def _record_of(self, contact: Contact) -> str | None:
+        known = select(records.c.record).where(records.c.contact == contact.key, records.c.system == self._system)
 
+        async def look(connection: AsyncConnection) -> str | None:
+            found: str | None = await connection.scalar(known)
+            return found
 
-def _problem(error: BackendError | None) -> str:
-    return str(error) if error else "the delivery took too long"
+        return await self._database.read(look)
 
+    async def _keep(self, contact: Contact, record: str) -> None:
+        """Keep the first id under which the CRM knows the contact: by it, it finds whatever that was merged into."""
+        row = {"contact": contact.key, "system": self._system, "record": record[:64]}
 
-def seeded_by_the_system() -> float:
-    """Return a number from 0 to 1, for pauses that differ between processes."""
-    return random.random()  # noqa: S311 (jitter, not a secret)
+        async def keep(connection: AsyncConnection) -> None:
+            await connection.execute(insert_into(connection, records).values(row).on_conflict_do_nothing())
+
+        await self._database.write(keep)

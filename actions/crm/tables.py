@@ -1,4 +1,4 @@
-"""The CRM's tables: the outbox with its leases, and the contacts and activities of the embedded CRM."""
+"""The CRM's tables: whom it knows, the embedded one's contacts and activities, and the outbox of earlier versions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
 
 from actions.tables import UtcDateTime, metadata
 
-# What waits to be delivered. A row that was delivered keeps its id for a while, so that a change which is told twice
-# is not delivered twice, and nothing about the patient.
+# What waited to be delivered before there were jobs; see `actions.crm.earlier`. A row that was delivered keeps its id
+# for a while, and nothing about the patient.
 outbox = Table(
     "crm_outbox",
     metadata,
@@ -33,18 +33,15 @@ outbox = Table(
     Column("at", UtcDateTime),
 )
 Index("crm_outbox_of_a_contact", outbox.c.state, outbox.c.contact, outbox.c.seq)
-# To forget what was settled, and to find the oldest of what was not.
-Index("crm_outbox_by_time", outbox.c.state, outbox.c.settled_at, outbox.c.seq)
 
-# The contacts that something waits for, one row each: how many rows of the outbox wait does not matter to who looks for
-# the next one. Nobody but the holder delivers for a contact before `until`; without a holder (an empty text) nobody
-# does. Taking one is a conditional update, so that two processes never both have it.
+# The contacts that something waits for there, one row each. Nobody but the holder delivers for a contact before
+# `until`; without a holder (an empty text) nobody does.
 leases = Table(
     "crm_leases",
     metadata,
     Column("contact", String(64), primary_key=True),
     Column("holder", String(32), nullable=False),
-    Column("until", UtcDateTime, nullable=False, index=True),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 # Under which of its own ids a CRM first knew a contact: people merge records, and the key may be gone then.

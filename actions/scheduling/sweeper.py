@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from action_server import Job, RetryLater, current_job, job
 from actions.errors import BackendError
 from actions.scheduling.records import Record, State
 from actions.scheduling.synced import SyncedBackend
 
 _logger = logging.getLogger(__name__)
-
-EVERY = timedelta(seconds=10)
-# The longest pause after failures: the calendar is asked this often whether it is back.
-_LONGEST_PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -40,39 +36,26 @@ async def settle(backend: SyncedBackend, age: timedelta | None = None) -> Sweep:
     return Sweep(counts["confirmed"], counts["cancelled"], counts["left"])
 
 
-@asynccontextmanager
-async def sweep_in_background(
-    backend: SyncedBackend, *, every: timedelta = EVERY, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> AsyncIterator[None]:
-    """Sweep now and then for the length of the block. Any number of processes may do so on one ledger.
+def sweeping(backend: SyncedBackend) -> Job[[], Coroutine[Any, Any, None]]:
+    """Return the job that settles what is left now and then, in one worker of all.
 
-    Pauses double after each failure, up to five minutes. `sleep` is for tests.
+    After failures it comes more seldom, every five minutes in the end. Without it, what is left would keep its time for
+    ever.
     """
-    task = asyncio.create_task(_sweep(backend, every, sleep))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
+    @job(name="clinic.sweep", every=10, backoff=20, longest_backoff=300, timeout=600)
+    async def sweep() -> None:
+        try:
+            left = (await settle(backend)).left
+        except BackendError as exc:
+            raise failed(str(exc)) from None
+        if left:
+            raise failed(f"{left} appointments could not be settled")
 
-async def _sweep(backend: SyncedBackend, every: timedelta, sleep: Callable[[float], Awaitable[None]]) -> None:
-    pause = every
-    while True:
-        failed = await _has_failed(backend)
-        pause = min(2 * pause, max(every, _LONGEST_PAUSE)) if failed else every
-        await sleep(pause.total_seconds())
+    def failed(problem: str) -> RetryLater:
+        return RetryLater(problem, sweep.rules.pause(current_job().attempt), is_attempt=True)
 
-
-async def _has_failed(backend: SyncedBackend) -> bool:
-    try:
-        return (await settle(backend)).left > 0
-    except BackendError as exc:
-        _logger.warning("booking.sweep_failed", extra={"problem": str(exc)})
-    except Exception:
-        # Whatever it is: without a sweeper, what is left would keep its time for ever.
-        _logger.exception("booking.sweep_failed")
-    return True
+    return sweep
 
 
 async def _settle(backend: SyncedBackend, record: Record) -> str:

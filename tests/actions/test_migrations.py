@@ -107,7 +107,7 @@ async def test_the_tables_are_those_of_the_metadata(prepare: Callable[[Connectio
     } <= await seen(database_url, guards)  # type: ignore[operator]
 
 
-LATE = {"bookings_asked_for", "bookings_of_a_resource", "crm_outbox_by_time", "ix_crm_leases_until"}
+LATE = {"bookings_asked_for", "bookings_of_a_resource"}
 
 
 def indexes(connection: Connection) -> set[str]:

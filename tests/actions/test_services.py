@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +22,6 @@ from action_server.telemetry.logs import CallContext, calling
 from action_server.testing import make_tracker
 from actions import create_booking_in_crm, lifespan
 from actions.booking import Booked, BookingDesk, BookingRequest
-from actions.crm.outbox import Outbox
 from actions.errors import ClinicSettingsError, NotBookedError, UnavailableError, UnknownAppointmentTypeError
 from actions.scheduling.port import SchedulingBackend
 from tests.actions.clinic import at
@@ -29,6 +30,14 @@ from tests.actions.seed import ActionCreateAppointment
 
 def clinic(database: Path, **more: object) -> Mapping[str, Any]:
     return {"clinic": {"database": str(database), **more}}
+
+
+def waiting_changes(database: Path) -> int:
+    """How many changes wait for the CRM to hear of them."""
+    with closing(sqlite3.connect(database)) as connection:
+        told = "SELECT count(*) FROM action_server_jobs WHERE name = 'crm.tell' AND state = 'waiting'"
+        count: int = connection.execute(told).fetchone()[0]
+        return count
 
 
 async def book_as_seed(registry: svcs.Registry, **slots: object) -> str:
@@ -86,7 +95,7 @@ async def test_the_lifespan_opens_a_clinic_that_books_and_answers_pings(database
         outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
         pings = opened.container.get_pings()
         assert {ping.name.rpartition(".")[2] for ping in pings} == {
-            *("SchedulingBackend", "ComingDays", "CrmBackend", "Outbox")
+            *("SchedulingBackend", "ComingDays", "CrmBackend")
         }
         assert all(ping.is_async for ping in pings)
         for ping in pings:
@@ -143,11 +152,10 @@ async def test_a_crm_that_is_down_costs_no_booking_and_no_readiness(database: Pa
 
     async with services.open(lifespan, clinic(database, crm=crm)) as opened:
         outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
-        waiting = await services.get(Outbox).pending()
         ready, body = await Readiness(opened, state="ready").check()
 
     assert isinstance(outcome, Booked)
-    assert (waiting.waiting, waiting.parked) == (1, 0)
+    assert waiting_changes(database) == 1
     assert (ready, body["reasons"]) == (True, [])
     assert [text.partition(" fails")[0] for text in cast(list[str], body["degraded"])] == [
         "service actions.crm.port.CrmBackend"
@@ -155,7 +163,7 @@ async def test_a_crm_that_is_down_costs_no_booking_and_no_readiness(database: Pa
 
 
 async def test_without_a_crm_nothing_is_kept_for_one(database: Path) -> None:
-    """Neither a service nor a row."""
+    """Neither a service nor a row, nor a table for one."""
     async with services.open(lifespan, clinic(database, crm={"type": "none"})) as opened:
         await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
 
@@ -163,6 +171,8 @@ async def test_without_a_crm_nothing_is_kept_for_one(database: Path) -> None:
             "actions.scheduling.port.SchedulingBackend",
             "actions.coming_days.ComingDays",
         ]
+    with pytest.raises(sqlite3.OperationalError, match="no such table: action_server_jobs"):
+        waiting_changes(database)
 
 
 async def test_bad_settings_stop_the_start_with_one_sentence(database: Path) -> None:

@@ -9,19 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server import Database
-from actions.crm import tables
-from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
-from actions.crm.outbox import Outbox
 from actions.scheduling.models import Booking, BookingChange, Change, Patient
 from tests.actions.clinic import NOW, slot_at
 
 ERIKA = Patient("+49 170 5550123", "Erika Geheim", "erika.geheim@example.org", "+49 30 5550123")
-QUICK = OutboxSettings(poll=0.02, first_pause=0.001, longest_pause=0.01, delivery_timeout=5.0, lease=10.0)
 TEN = slot_at("2026-11-24T10:00")
 PATIENCE = 30
 
@@ -83,16 +76,6 @@ def change(number: int = 1, patient: Patient = ERIKA, **more: Any) -> BookingCha
     return replace(BookingChange(f"change-{number}", Change.BOOKED, booking, patient, NOW), **more)
 
 
-async def tell(database: Database, outbox: Outbox, *changes: BookingChange) -> None:
-    """Write changes, each in a transaction of its own, as a ledger does."""
-    for one in changes:
-
-        async def work(connection: AsyncConnection, one: BookingChange = one) -> None:
-            await outbox.on_change(connection, one)
-
-        await database.write(work)
-
-
 async def eventually(look: Callable[[], Awaitable[object]]) -> None:
     """Look until it is there: nobody tells this process of rows that another transaction writes."""
     for _ in range(PATIENCE * 100):
@@ -100,23 +83,6 @@ async def eventually(look: Callable[[], Awaitable[object]]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never came")
-
-
-async def until_empty(outbox: Outbox) -> None:
-    """Wait until nothing waits for delivery."""
-
-    async def is_empty() -> bool:
-        return not (await outbox.pending()).waiting
-
-    await eventually(is_empty)
-
-
-async def rows(database: Database) -> list[dict[str, Any]]:
-    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-        found = await connection.execute(select(tables.outbox).order_by(tables.outbox.c.seq))
-        return [dict(row) for row in found.mappings()]
-
-    return await database.read(work)
 
 
 def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:

@@ -357,7 +357,7 @@ async def test_refused_details_are_named_in_the_log(hubspot: HubSpotSystem, capl
         {"api_version": "v2"},
         {"id_property": "Our Key"},
         {"base_url": "api.hubapi.com"},
-        {"outbox": {"lease": 10, "delivery_timeout": 10}},
+        {"outbox": {"refusals": 0}},
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> None:

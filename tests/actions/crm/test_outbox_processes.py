@@ -11,13 +11,11 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from actions.crm.hubspot import HubSpotCrm
-from actions.crm.outbox import Outbox
 from actions.database import open_database
 from actions.scheduling.embedded import EmbeddedBackend
 from actions.scheduling.ledger import Ledger
@@ -26,7 +24,8 @@ from actions.transport import open_session
 from tests.actions.clinic import opening_hours
 from tests.actions.crm.crm_fakes import ROOT, application, process, serving
 from tests.actions.crm.hubspot_fake import ACTIVITY_ID, HubSpot
-from tests.actions.crm.memory_crm import ERIKA, PATIENCE, TEN, MemoryCrm, change, events, eventually, tell, until_empty
+from tests.actions.crm.memory_crm import ERIKA, PATIENCE, TEN, change, events, eventually
+from tests.actions.crm.outbox_kit import let_leases_end, states, tell, telling, until_told, writing
 from tests.actions.crm.outbox_process import QUICK, hubspot_settings
 
 pytest_plugins = ["tests.databases"]
@@ -58,22 +57,22 @@ async def test_with_the_crm_down_for_the_whole_conversation_the_user_has_the_boo
     """Nothing listens while the appointment is booked and cancelled; when the CRM is back, the outbox gets empty."""
     port, log = unused_port(), tmp_path / "hubspot.log"
     settings = hubspot_settings(f"http://127.0.0.1:{port}")
-    caplog.set_level(logging.INFO, logger="actions.crm")
+    caplog.set_level(logging.INFO)
     database = await open_database(database_url)
-    async with open_session() as session, Outbox(database, HubSpotCrm(settings, session), QUICK) as outbox:
+    async with open_session() as session, telling(database, HubSpotCrm(settings, session), QUICK) as outbox:
         clinic = EmbeddedBackend(Ledger(database, on_change=outbox.on_change), opening_hours())
         key = BookingKey(ERIKA.conversation, "general", Window.at(TEN.start))
         booking = await clinic.book(key, TEN, ERIKA)
 
         async def is_down() -> bool:
-            return len(events(caplog, "crm.unavailable")) >= 3
+            return len(events(caplog, "job.held")) >= 3
 
         await eventually(is_down)
         assert await clinic.get(key) == booking
         assert await clinic.cancel(key) == booking
-        assert (await outbox.pending()).waiting == 2
+        assert len(await states(database)) == 2
         with process("hubspot_fake", log, port):
-            await until_empty(outbox)
+            await until_told(database)
     await database.close()
 
     written = [json.loads(line) for line in log.read_text().splitlines()]
@@ -83,7 +82,7 @@ async def test_with_the_crm_down_for_the_whole_conversation_the_user_has_the_boo
         ("meetings", "CANCELED"),
     ]
     assert booking.reference in written[1]["hs_meeting_body"]
-    assert len(events(caplog, "crm.available")) == 1
+    assert len(events(caplog, "job.resumed")) == 1
 
 
 async def test_a_process_killed_in_the_middle_of_a_delivery_has_delivered_once(database_url: str) -> None:
@@ -91,21 +90,17 @@ async def test_a_process_killed_in_the_middle_of_a_delivery_has_delivered_once(d
     fake = HubSpot()
     fake.switches.stall_at = "meetings"
     database = await open_database(database_url)
-    await tell(database, Outbox(database, MemoryCrm()), change(1), change(2))
+    async with writing(database) as outbox:
+        await tell(database, outbox, change(1), change(2))
     async with serving(application(fake)) as url:
         with delivering(database_url, url) as child:
             await asyncio.wait_for(fake.switches.stalled.wait(), PATIENCE)
             child.kill()
             child.wait(PATIENCE)
         fake.switches.stall_at = None
-
-        def in_a_minute() -> datetime:
-            return datetime.now(timezone.utc) + timedelta(minutes=1)
-
-        async with open_session() as session:
-            crm = HubSpotCrm(hubspot_settings(url), session)
-            async with Outbox(database, crm, QUICK, clock=in_a_minute) as outbox:
-                await until_empty(outbox)
+        await let_leases_end(database)
+        async with open_session() as session, telling(database, HubSpotCrm(hubspot_settings(url), session), QUICK):
+            await until_told(database)
     await database.close()
 
     assert [meeting.properties[ACTIVITY_ID] for meeting in fake.meetings] == ["change-1", "change-2"]
@@ -118,13 +113,13 @@ async def test_processes_that_deliver_at_once_send_each_change_once_and_in_order
     database = await open_database(database_url)
     people = [Patient(f"conversation {who}", name=f"Patient {who}") for who in range(8)]
     changes = [change(10 * number + who, patient) for number in range(5) for who, patient in enumerate(people)]
-    writer = Outbox(database, MemoryCrm())
     async with serving(application(fake)) as url:
         with ExitStack() as stack:
             starting = [asyncio.to_thread(stack.enter_context, delivering(database_url, url)) for _ in range(2)]
             await asyncio.gather(*starting)
-            await tell(database, writer, *changes)
-            await until_empty(writer)
+            async with writing(database) as outbox:
+                await tell(database, outbox, *changes)
+            await until_told(database)
     await database.close()
 
     told = defaultdict(list)

@@ -4,47 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import svcs
 
+from action_server import Database, RetryLater, keep_jobs
+from action_server.jobs.asking import JobRun, running_job
+from action_server.jobs.handover import Delivery
+from action_server.jobs.keeping import kept_here
+from action_server.jobs.origin import Origin
+from action_server.jobs.runner import JobRunner
+from action_server.runtime import services
+from action_server.runtime.threads import ThreadPool
 from actions.errors import OutcomeUnknownError, UnavailableError
 from actions.scheduling.models import Patient
-from actions.scheduling.sweeper import Sweep, settle, sweep_in_background
+from actions.scheduling.sweeper import Sweep, settle, sweeping
 from actions.scheduling.synced import SyncedBackend
 from tests.actions.clinic import NOW, FixedClock, open_synced
 from tests.actions.scheduling.memory_calendar import MemoryCalendar
 from tests.actions.scheduling.scheduling_contract import ELEVEN, HALF_PAST_TEN, TEN, key_of
 
 LATER = timedelta(minutes=1)
-EVERY = timedelta(seconds=10)
 
 
-class Rounds:
-    """A `sleep` that ends when the test says so, and notes how long it should have been."""
+@contextmanager
+def run_of_a_job(attempt: int = 1) -> Iterator[None]:
+    """Let a job run within the block, for the so many'th time in a row."""
 
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-        self._slept = asyncio.Event()
-        self._go_on = asyncio.Event()
+    async def report(_part: float | None, _said: str) -> bool:
+        return True
 
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self._slept.set()
-        await self._go_on.wait()
-        self._go_on.clear()
-
-    async def end(self) -> None:
-        """Wait for the end of the round."""
-        await self._slept.wait()
-
-    async def next(self) -> None:
-        """Let one more round begin, and wait for its end."""
-        self._slept.clear()
-        self._go_on.set()
-        await self.end()
+    run = JobRun("id", attempt, attempt, False, report, Delivery("id", "clinic.sweep", ""), Origin.here())
+    token = running_job.set(run)
+    try:
+        yield
+    finally:
+        running_job.reset(token)
 
 
 @pytest.fixture
@@ -122,54 +121,67 @@ async def test_one_record_that_cannot_be_settled_does_not_keep_the_others_waitin
     assert await settle(backend) == Sweep(confirmed=1)
 
 
-async def test_a_sweeper_sweeps_again_and_again_and_more_slowly_while_it_fails(
+async def test_a_sweep_that_leaves_something_comes_again_more_and_more_slowly(
     backend: SyncedBackend, calendar: MemoryCalendar, clock: FixedClock
 ) -> None:
-    """Up to five minutes; when all is well it is as quick as before."""
+    """Every five minutes in the end; one that leaves nothing is as any good run."""
     await leave(backend, calendar, arrived=True)
     for _ in range(6):
         calendar.fail("find", UnavailableError("down"))
-    rounds = Rounds()
-    async with sweep_in_background(backend, every=EVERY, sleep=rounds.sleep):
-        await rounds.end()
-        for _ in range(8):
-            clock.now += LATER
-            await rounds.next()
+    sweep, pauses = sweeping(backend), []
+    for attempt in range(1, 7):
+        clock.now += LATER
+        with run_of_a_job(attempt), pytest.raises(RetryLater, match="1 appointments could not be settled") as caught:
+            await sweep()
+        pauses.append(caught.value.after)
+        assert (caught.value.is_attempt, caught.value.hold) == (True, 0)
+    clock.now += LATER
+    with run_of_a_job(7):
+        await sweep()
 
-    assert rounds.pauses == [10, 20, 40, 80, 160, 300, 300, 10, 10]
+    assert pauses == [20, 40, 80, 160, 300, 300]
     assert len(await backend.upcoming(f"the sender {TEN}", NOW)) == 1
 
 
-@pytest.mark.parametrize("error", [UnavailableError("the disk is full"), RuntimeError("a bug")], ids=["known", "bug"])
-async def test_a_sweeper_survives_whatever_goes_wrong(
-    error: Exception,
-    backend: SyncedBackend,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_ledger_that_does_not_answer_is_a_failure_as_well(
+    backend: SyncedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without it, what is left would keep its time for ever."""
+    """In its own words; of anything else, the platform knows only what it is."""
 
     async def fail(age: timedelta | None = None) -> list[object]:
-        raise error
+        raise UnavailableError("the disk is full")
 
-    rounds = Rounds()
-    with monkeypatch.context() as patch:
-        patch.setattr(backend, "list_unsettled", fail)
-        async with sweep_in_background(backend, every=EVERY, sleep=rounds.sleep):
-            await rounds.end()
-            await rounds.next()
-
-    assert [record.message for record in caplog.records] == ["booking.sweep_failed"] * 2
-    assert rounds.pauses == [20, 40]
+    monkeypatch.setattr(backend, "list_unsettled", fail)
+    with run_of_a_job(), pytest.raises(RetryLater, match="the disk is full"):
+        await sweeping(backend)()
 
 
-async def test_a_sweeper_ends_at_once(backend: SyncedBackend, calendar: MemoryCalendar, clock: FixedClock) -> None:
-    """Also while it waits for a calendar that hangs: the record is left for the next one."""
+async def test_a_worker_sweeps_by_itself(
+    database: Path, backend: SyncedBackend, calendar: MemoryCalendar, clock: FixedClock
+) -> None:
+    """From its start on, also while the calendar hangs when it ends: the record is left for the next one then."""
     await leave(backend, calendar, arrived=True)
     clock.now += LATER
     hold = calendar.hold("find")
-    async with sweep_in_background(backend, every=EVERY):
+    async with sweeping_worker(database, backend):
         await hold.reached.wait()
-
     clock.now += LATER
-    assert await settle(backend) == Sweep(confirmed=1)
+    assert len(await backend.list_unsettled()) == 1
+
+    hold.release()
+    async with sweeping_worker(database, backend):
+        while await backend.list_unsettled():
+            await asyncio.sleep(0.01)
+    assert len(await backend.upcoming(f"the sender {TEN}", NOW)) == 1
+
+
+@asynccontextmanager
+async def sweeping_worker(database: Path, backend: SyncedBackend) -> AsyncIterator[None]:
+    """Run the job within the block, in the same database as the ledger."""
+    registry, kept_in = svcs.Registry(), await Database.open(database, lambda _connection: None)
+    await keep_jobs(registry, kept_in, [sweeping(backend)])
+    with services.activate(registry) as opened:
+        [kept] = kept_here(opened)
+        async with JobRunner(kept.queue, kept.jobs, ThreadPool(1), opened, poll=0.02, grace=0.01):
+            yield
+    await kept_in.close()
