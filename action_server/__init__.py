@@ -10,10 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from action_server.database import Database
     from action_server.deadlines import time_left
-    from action_server.errors import ActionServerError, DatabaseError, JobError
+    from action_server.errors import ActionServerError, DatabaseError, GiveUp, JobError, RetryLater
     from action_server.idempotency.rules import idempotent
     from action_server.jobs.asking import current_job, later
-    from action_server.jobs.definitions import job
+    from action_server.jobs.definitions import Job, job
+    from action_server.jobs.keeping import keep_jobs
     from action_server.jobs.pick_up import ActionJobResult
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
@@ -38,9 +39,12 @@ __all__ = [
     "CallContext",
     "Database",
     "DatabaseError",
+    "GiveUp",
+    "Job",
     "JobError",
     "Next",
     "Registry",
+    "RetryLater",
     "Slots",
     "action",
     "action_options",
@@ -49,6 +53,7 @@ __all__ = [
     "current_job",
     "idempotent",
     "job",
+    "keep_jobs",
     "later",
     "mcp",
     "middleware",
@@ -66,9 +71,12 @@ _HOMES = {
     "CallContext": "telemetry.logs",
     "Database": "database",
     "DatabaseError": "errors",
+    "GiveUp": "errors",
+    "Job": "jobs.definitions",
     "JobError": "errors",
     "Next": "runtime.middleware",
     "Registry": "runtime.registry",
+    "RetryLater": "errors",
     "Slots": "runtime.slots",
     "action": "runtime.functions",
     "action_options": "runtime.options",
@@ -77,6 +85,7 @@ _HOMES = {
     "current_job": "jobs.asking",
     "idempotent": "idempotency.rules",
     "job": "jobs.definitions",
+    "keep_jobs": "jobs.keeping",
     "later": "jobs.asking",
     "mcp": "runtime.tool_options",
     "middleware": "runtime.middleware",

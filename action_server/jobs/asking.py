@@ -13,6 +13,7 @@ from action_server.deadlines import time_left
 from action_server.errors import JobError
 from action_server.idempotency.rules import running_key
 from action_server.jobs.definitions import Job, Wish
+from action_server.jobs.keeping import kept_here
 from action_server.jobs.origin import Origin, add_origin
 from action_server.runtime import services
 from action_server.telemetry.logs import running_call
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from action_server.jobs.engine_settings import Route
     from action_server.jobs.handover import Delivery
     from action_server.jobs.queue import JobQueue, Ordered
+
+_NO_QUEUE = "there is no queue here; it is open in a server whose actions package has a @job"
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +142,11 @@ async def cancel(job_id: str) -> bool:
     Raises:
         DatabaseError: the database does not answer.
     """
-    return await _queue("").cancel(job_id) in ("waiting", "running", "parked")
+    for queue in _queues():
+        before = await queue.cancel(job_id)
+        if before is not None:
+            return before in ("waiting", "running", "parked")
+    return False
 
 
 def _origin_here() -> Origin:
@@ -161,9 +168,19 @@ def _storable(text: str) -> str:
 
 def _queue(name: str) -> JobQueue:
     opened = services.current()
-    queue: Any = opened.jobs if opened is not None else None
+    kept = next((one.queue for one in kept_here(opened) if name in one.jobs), None)
+    queue: Any = opened.jobs if opened is not None and kept is None else kept
     if queue is None:
-        what = f"job {name}" if name else "jobs"
-        raise JobError(f"{what}: there is no queue here; it is open in a server whose actions package has a @job")
+        raise JobError(f"job {name}: {_NO_QUEUE}")
     found: JobQueue = queue
+    return found
+
+
+def _queues() -> Sequence[JobQueue]:
+    """Return all queues there are here, the server's first."""
+    opened = services.current()
+    own: Any = opened.jobs if opened is not None else None
+    found = [*([] if own is None else [own]), *(one.queue for one in kept_here(opened))]
+    if not found:
+        raise JobError(f"jobs: {_NO_QUEUE}")
     return found

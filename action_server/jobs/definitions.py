@@ -36,6 +36,10 @@ class Rules:
         backoff: the pause before the first retry; each further one is twice as long, up to ``longest_backoff``.
         timeout: what one run may take; None sets no limit.
         deadline: when everything has to be over, counted from when it was asked for.
+        every: the job is periodic: it runs by itself, and again so long after each run that ended well. It is retried
+            without an end, and has no deadline.
+        at_once: how many of its runs there may be at a time in one worker; None sets no limit but the worker's own.
+        forgets: when it is done, its arguments and its conversation are deleted from its row.
     """
 
     retries: int = 3
@@ -43,6 +47,9 @@ class Rules:
     longest_backoff: float = 300.0
     timeout: float | None = 300.0
     deadline: float = 86_400.0
+    every: float | None = None
+    at_once: int | None = None
+    forgets: bool = False
 
     def pause(self, attempt: int) -> float:
         """Return how long to wait after so many tries, the first one included."""
@@ -200,6 +207,9 @@ def job(
     longest_backoff: float = 300.0,
     timeout: float | None = 300.0,
     deadline: float = 86_400.0,
+    every: float | None = None,
+    at_once: int | None = None,
+    forgets: bool = False,
     on_giving_up: LastWords | None = None,
 ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
 
@@ -233,6 +243,11 @@ def _make(function: Callable[P, R], name: str | None, rules: Rules, on_giving_up
     if not called.isprintable() or len(called) > _MOST_OF_A_NAME:
         raise RegistrationError("job", place_of(function), f"needs a name of up to {_MOST_OF_A_NAME} characters")
     _check_last_words(function, called, on_giving_up)
+    needed = [one.name for one in inspect.signature(plain).parameters.values() if one.default is one.empty]
+    if rules.every is not None and needed:
+        raise RegistrationError(
+            f"job {called!r}", place_of(function), f"is periodic, and nobody could give it its argument {needed[0]!r}"
+        )
     return Job(function, called, rules, on_giving_up)
 
 
@@ -251,4 +266,6 @@ def _checked(rules: Rules) -> Rules:
     limits = (rules.deadline, 1.0 if rules.timeout is None else rules.timeout)
     if not all(number >= 0 for number in numbers) or not all(limit > 0 for limit in limits):
         raise JobError("a job's retries and pauses are 0 or more, its timeout and deadline more than 0 seconds")
+    if (rules.every is not None and rules.every <= 0) or (rules.at_once is not None and rules.at_once < 1):
+        raise JobError("a job's `every` is more than 0 seconds, its `at_once` 1 or more")
     return rules

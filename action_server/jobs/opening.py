@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
+from action_server.jobs.definitions import Job
 from action_server.jobs.finding import find_jobs
+from action_server.jobs.keeping import kept_here
 from action_server.runtime.services import Services
 from action_server.runtime.threads import Threads
 from action_server.source import one_line
@@ -26,15 +28,21 @@ MEASURED_EVERY = 10.0
 
 
 async def open_queue(
-    stack: AsyncExitStack, package: str, location: Callable[[], str | Path], password: Callable[[], str] | None
+    stack: AsyncExitStack,
+    package: str,
+    kept: Collection[str],
+    location: Callable[[], str | Path],
+    password: Callable[[], str] | None,
 ) -> JobQueue | None:
-    """Open the queue in a database, a file or an URL, closed with the stack; None if the package has no job.
+    """Open the queue in a database, a file or an URL, closed with the stack.
+
+    None if the package has no job beside those that it keeps by itself, whose names are ``kept``.
 
     Raises:
         RegistrationError: two jobs share a name, or one takes what cannot be JSON.
         SettingsError: the database cannot be opened, or its password cannot be read.
     """
-    if not find_jobs(package):
+    if not find_jobs(package).keys() - kept:
         return None
     with packages_for("database"):  # here, as a server without jobs need not pay for SQLAlchemy
         from action_server.database import Database
@@ -68,25 +76,51 @@ async def running_jobs(
     The queue is measured in either case, if there are ``metrics``; ``witnesses`` is asked before each run who is to see
     it. Yields what is to be called when the process is about to stop: from then on no further job is begun.
     """
-    queue = services.jobs if services is not None else None
-    if services is None or queue is None:
+    rooms = [] if services is None else _rooms(package, services, concurrency)
+    if not rooms:
         yield _nothing
         return
-    from action_server.jobs.queue import JobQueue
     from action_server.jobs.runner import JobRunner
 
-    assert isinstance(queue, JobQueue)  # noqa: S101 - for mypy: the room below does not know it
-    found = {**find_jobs(package), **services.own_jobs}
+    known = [name for room in rooms for name in room.jobs]
     async with AsyncExitStack() as stack:
         if metrics is not None:
-            stack.push_async_callback(_cancel, asyncio.create_task(_measure(queue, tuple(found), metrics)))
+            for room in rooms:
+                measuring = asyncio.create_task(_measure(room.queue, tuple(room.jobs), metrics))
+                stack.push_async_callback(_cancel, measuring)
         if concurrency == 0:
             yield _nothing
             return
         tally = None if metrics is None else metrics.job_ran
-        rest: Any = {"concurrency": concurrency, "tally": tally, "tracing": tracing, "witnesses": witnesses}
-        runner = await stack.enter_async_context(JobRunner(queue, found, threads, services, **rest))
-        yield runner.claim_no_more
+        rest: Any = {"tally": tally, "tracing": tracing, "witnesses": witnesses, "known": known}
+        runners = []
+        for room in rooms:
+            runner = JobRunner(room.queue, room.jobs, threads, services, concurrency=room.concurrency, **rest)
+            runners.append(await stack.enter_async_context(runner))
+
+        def claim_no_more() -> None:
+            for runner in runners:
+                runner.claim_no_more()
+
+        yield claim_no_more
+
+
+class _Room(NamedTuple):
+    queue: JobQueue
+    jobs: Mapping[str, Job[..., Any]]
+    concurrency: int
+
+
+def _rooms(package: str, services: Services, concurrency: int) -> Sequence[_Room]:
+    """Return the queues of a worker: the server's own, and those that the package keeps."""
+    kept = kept_here(services)
+    rooms = [_Room(one.queue, {**one.jobs, **one.own_jobs}, one.concurrency) for one in kept]
+    own: Any = services.jobs
+    if own is not None:
+        names = {name for one in kept for name in one.jobs}
+        found = {name: job for name, job in find_jobs(package).items() if name not in names}
+        rooms.insert(0, _Room(own, {**found, **services.own_jobs}, concurrency))
+    return rooms
 
 
 async def _measure(queue: JobQueue, names: Sequence[str], metrics: Metrics) -> None:

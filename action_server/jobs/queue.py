@@ -254,10 +254,27 @@ class JobQueue:
         async with self._locking:
             return await self.database.autocommit(write)
 
-    async def retry(self, claimed: Claimed, pause: float, problem: str) -> bool:
+    async def retry(self, claimed: Claimed, pause: float, problem: str, *, is_attempt: bool = True) -> bool:
         """Let a job that failed be run again in ``pause`` seconds. Returns False if the run was taken over."""
         values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "problem": problem[:300]}
-        return await self._update(claimed, **values)
+        return await self._update(claimed, **values, attempt=claimed.attempt if is_attempt else claimed.attempt - 1)
+
+    async def again(self, claimed: Claimed, pause: float, time: float) -> bool:
+        """Let a periodic job that ended well begin anew in ``pause`` seconds, as if it were asked for now.
+
+        ``time`` is for how many seconds it may be due. Returns False if the run was taken over.
+        """
+        due_at = self._now() + pause
+        values = {"state": "waiting", "due_at": due_at, "deadline_at": due_at + time, "created_at": self._now()}
+        anew = {"attempt": 0, "losses": 0, "problem": None, "progress": None, "owner": None}
+        return await self._update(claimed, **values, **anew)
+
+    async def add_periodic(self, name: str, job_id: str, time: float) -> None:
+        """Write down a periodic job, due now, unless it is there. Raises `DatabaseError`."""
+        now = self._now()
+        row = {"id": job_id, "name": name, "arguments": "{}", "state": "waiting", "due_at": now, "created_at": now}
+        adding = self._insert(jobs).values(**row, deadline_at=now + time).on_conflict_do_nothing()
+        await self.database.autocommit(lambda connection: connection.execute(adding))
 
     async def park(self, claimed: Claimed, problem: str, then: Order | None = None) -> bool:
         """Give a job up until somebody looks after it, and write down another one with that.
@@ -370,6 +387,10 @@ class JobQueue:
 
     def _ended(self, state: str) -> dict[str, Any]:
         return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
+
+    def now(self) -> ColumnElement[float]:
+        """Return the time of the queue, as statements take it."""
+        return self._now()
 
     def _now(self) -> ColumnElement[float]:
         return time_of(self._clock)

@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from action_server.deadlines import DeadlinePassed, within
-from action_server.errors import DatabaseError, DeliveryError, JobError
+from action_server.errors import DatabaseError, GiveUp, JobError, RetryLater
 from action_server.jobs.asking import JobRun, running_job
 from action_server.jobs.definitions import Job
 from action_server.jobs.forsaken import Forsaken
-from action_server.jobs.handover import DEADLINE, DELIVER, Delivery, last_words
+from action_server.jobs.handover import Delivery
+from action_server.jobs.holding import Places
 from action_server.jobs.origin import read_origin
+from action_server.jobs.outcomes import LINES, End, Outcome, Outcomes
+from action_server.jobs.periodic import PeriodicJobs, is_periodic
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.services import Services, use_services
-from action_server.runtime.threads import Threads, is_async
-from action_server.source import one_line, place_of_failure
+from action_server.runtime.threads import Threads
+from action_server.source import one_line
 from action_server.telemetry.call_notes import Witnesses, noted_call
 from action_server.telemetry.durations import milliseconds
 from action_server.telemetry.logs import CallContext, calling
@@ -36,15 +41,17 @@ POLL = 1.0
 CONCURRENCY = 4
 # How long a stopping worker lets jobs end, in seconds; what is cut off is run again elsewhere.
 GRACE = 3.0
-# A job whose process died so often is taken for the reason.
-MOST_LOSSES = 5
 # How long jobs are kept that ended well or were cancelled, and those that are parked.
 KEEP, KEEP_PARKED = 7 * 86_400.0, 30 * 86_400.0
 _SWEEP_EVERY = 600.0
+# How often the rows of periodic jobs are looked for: somebody may have deleted one.
+_LOOK_EVERY = 60.0
 # How soon it looks again when others were about to take all that is due.
 _BUSY = 0.05
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
 
+# Errors whose words say all there is.
+_OF_OURS = (DeadlinePassed, JobError, RetryLater, GiveUp)
 # What a call is answered with; a run answers nobody.
 _WITHOUT_STATUS = 200
 
@@ -66,6 +73,8 @@ class _Running:
     # Why it is cancelled by us, if it is.
     why: _Why = ""
     began: float = field(default_factory=time.monotonic)
+    # What it came to, when that is known.
+    word: str = ""
 
 
 class JobRunner:
@@ -87,6 +96,7 @@ class JobRunner:
         tally: Tally | None = None,
         tracing: Tracing | None = None,
         witnesses: Callable[[], Witnesses | None] = lambda: None,
+        known: Collection[str] = (),
     ) -> None:
         self._queue = queue
         self._jobs = jobs
@@ -103,7 +113,10 @@ class JobRunner:
         self._is_stopping = False
         self._is_down = False
         self._has_more = False
-        self._forsaken = Forsaken(queue, jobs)
+        self._forsaken = Forsaken(queue, {*jobs, *known})
+        self._periodic = PeriodicJobs(queue, jobs)
+        self._places = Places(jobs)
+        self._outcomes = Outcomes(queue, jobs)
         self._tasks: list[asyncio.Task[None]] = []
         # Of runs, until what came of them is written.
         self._runs: set[asyncio.Task[None]] = set()
@@ -111,7 +124,7 @@ class JobRunner:
     async def __aenter__(self) -> JobRunner:
         """Begin to run jobs."""
         self._queue.wake = self._wake.set
-        steps = (self._claim_and_wait, self._renew, self._sweep)
+        steps = (self._claim_and_wait, self._renew, self._sweep, self._look_after_periodic)
         # In a context of their own: nothing of whoever enters the block belongs to the jobs.
         empty = contextvars.Context()
         self._tasks = [empty.run(asyncio.create_task, self._repeat(step)) for step in steps]
@@ -160,24 +173,33 @@ class JobRunner:
     async def _claim_and_wait(self) -> None:
         self._wake.clear()
         free = 0 if self._is_stopping else self._concurrency - len(self._running)
+        running = Counter(one.claimed.name for one in self._running.values())
+        shares = self._places.share(running, free)
         # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do. Where there was more than
         # enough just now, there is mostly more.
-        due = None
-        if free:
-            due = 0.0 if self._has_more else await self._queue.next_due(self._jobs)
+        due = {}
+        if shares:
+            due = {one: 0.0 if self._has_more else await self._queue.next_due(one.names) for one in shares}
             self._is_down = self._has_more = False
-        # It may have been told to stop while it looked.
-        if due is not None and due <= 0 and not self._is_stopping:
-            claimed = await self._queue.claim(self._jobs, free)
+        began = False
+        # Whose oldest job is due longest comes first.
+        for share, seconds in sorted(due.items(), key=lambda one: _or_never(one[1])):
+            places = min(share.places, self._concurrency - len(self._running))
+            # It may have been told to stop while it looked.
+            if seconds is None or seconds > 0 or places < 1 or self._is_stopping:
+                continue
+            claimed = await self._queue.claim(share.names, places)
             for one in claimed:
                 self._start(one)
-            self._has_more = len(claimed) == free
-            if claimed:
-                return
+            self._has_more = len(shares) == 1 and len(claimed) == free
+            began = began or bool(claimed)
+        if not began and not self._is_stopping:
+            await self._wait_for(min(map(_or_never, due.values()), default=math.inf))
+
+    async def _wait_for(self, due: float) -> None:
+        """Wait until something is due, in so many seconds, a hold is over, or there is a reason to look before."""
         # What is due and was not to be had is being taken by others.
-        pause = self._poll if due is None else min(self._poll, due if due > 0 else _BUSY)
-        if self._is_stopping:
-            return
+        pause = min(self._poll, due if due > 0 else _BUSY, _or_never(self._places.opens_in))
         try:
             await asyncio.wait_for(self._wake.wait(), pause)
         except asyncio.TimeoutError:
@@ -199,6 +221,11 @@ class JobRunner:
         await self._forsaken.say()
         deleted = await self._queue.sweep(KEEP, KEEP_PARKED)
         await asyncio.sleep(self._poll if deleted else _SWEEP_EVERY)
+
+    async def _look_after_periodic(self) -> None:
+        await self._periodic.look()
+        self._wake.set()
+        await asyncio.sleep(_LOOK_EVERY)
 
     def _cut(self, one: _Running, why: _Why) -> None:
         # Its end may be being written right now; then there is nothing to cut.
@@ -232,6 +259,7 @@ class JobRunner:
                 outcome = await self._outcome(running)
                 if outcome.error is not None:
                     span.failed(outcome.error)
+                self._note_system(claimed.name, outcome)
                 # From here on nothing cuts it: what it came to has to be written.
                 self._running.pop(claimed.id, None)
                 await self._write(running, outcome)
@@ -239,100 +267,68 @@ class JobRunner:
             self._running.pop(claimed.id, None)
             self._wake.set()
             if seen is not None:
-                seen.end(_WITHOUT_STATUS, b"")
+                # A periodic job that has nothing to say would fill the list.
+                if is_periodic(claimed) and running.word == "done":
+                    seen.leave()
+                else:
+                    seen.end(_WITHOUT_STATUS, b"")
 
-    async def _outcome(self, running: _Running) -> _Outcome:
+    async def _outcome(self, running: _Running) -> Outcome:
         """Run a job, and return how that is to be written, and what is to be said of it."""
-        claimed, job = running.claimed, self._jobs[running.claimed.name]
+        claimed, job, outcomes = running.claimed, self._jobs[running.claimed.name], self._outcomes
         if claimed.cancel_asked:
-            return _Outcome(partial(self._queue.cancelled, claimed), "cancelled")
-        if claimed.losses > MOST_LOSSES:
-            return self._parked(claimed, f"its process died {claimed.losses} times")
-        if claimed.left <= 0:
-            return self._parked(claimed, "its deadline passed")
-        limit = claimed.left if job.rules.timeout is None else min(claimed.left, job.rules.timeout)
+            return outcomes.cancelled(claimed)
+        early = outcomes.without_run(claimed)
+        if early is not None:
+            return early
+        left = None if is_periodic(claimed) else claimed.left
+        limit = min((limit for limit in (left, job.rules.timeout) if limit is not None), default=None)
         try:
             arguments = job.decode_arguments(claimed.arguments)
         except JobError as exc:
             # A later version of the actions may take what this one does not; it is retried like any failure.
-            return self._failed(claimed, job, exc, str(exc))
+            return outcomes.failed(claimed, exc, str(exc))
         token = running_job.set(running.run)
         try:
             result = await within(limit, self._threads.call(_of_kind(job, arguments)))
         except asyncio.CancelledError as exc:
-            return self._after_cancel(running, job, exc)
+            return self._after_cancel(running, exc)
         except DeadlinePassed as exc:
             running.run.is_cancelled = True
-            return self._failed(claimed, job, exc, f"took longer than {limit:g} s")
+            return outcomes.failed(claimed, exc, f"took longer than {limit:g} s")
         except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as exc:  # noqa: BLE001 - written down
-            return self._after_error(claimed, job, exc)
+            return outcomes.raised(claimed, exc)
         finally:
             running_job.reset(token)
         try:
             text = job.encode_result(result)
         except JobError as exc:
             # It has done its work: a repeat would come to the same.
-            return self._parked(claimed, str(exc))
-        return _Outcome(partial(self._finish, running, text), "done")
+            return outcomes.parked(claimed, str(exc))
+        return outcomes.returned(claimed, running.run, text)
 
-    async def _finish(self, running: _Running, result: str) -> bool:
-        """Hand over what the run wants said, and write that it is done.
-
-        Killed in between, it is run once more; the key of what was handed over makes one delivery of the two.
-        """
-        said = running.run._delivery
-        if not said.is_empty:
-            await self._queue.enqueue(said.as_order(running.claimed, self._deadline_of_deliveries))
-        return await self._queue.done(running.claimed, result)
-
-    @property
-    def _deadline_of_deliveries(self) -> float:
-        deliver = self._jobs.get(DELIVER)
-        return DEADLINE if deliver is None else deliver.rules.deadline
-
-    def _after_error(self, claimed: Claimed, job: Job[..., Any], error: BaseException) -> _Outcome:
-        """Return the end of a run that raised. Only of an error of ours are the words known to hold no value."""
-        if isinstance(error, DeliveryError):
-            if error.is_final:
-                return self._parked(claimed, str(error), error)
-            return self._failed(claimed, job, error, str(error))
-        place = place_of_failure(error)
-        return self._failed(claimed, job, error, type(error).__name__ + (f" at {place}" if place else ""))
-
-    def _failed(self, claimed: Claimed, job: Job[..., Any], error: BaseException, problem: str) -> _Outcome:
-        """Return the end of a run that failed: another one after a pause, if there may be one."""
-        pause = job.rules.pause(claimed.attempt)
-        if claimed.attempt > job.rules.retries:
-            return self._parked(claimed, problem, error)
-        if pause >= claimed.left:
-            return self._parked(claimed, f"{problem}; a retry would be after its deadline", error)
-        facts = {"problem": problem, "retry_in": round(pause, 3)}
-        return _Outcome(partial(self._queue.retry, claimed, pause, problem), "failed", facts, error)
-
-    def _parked(self, claimed: Claimed, problem: str, error: BaseException | None = None) -> _Outcome:
-        return _Outcome(partial(self._park, claimed, problem), "parked", {"problem": problem}, error)
-
-    async def _park(self, claimed: Claimed, problem: str) -> bool:
-        then = last_words(self._jobs[claimed.name], claimed, self._deadline_of_deliveries)
-        return await self._queue.park(claimed, problem, then)
-
-    def _after_cancel(self, running: _Running, job: Job[..., Any], error: asyncio.CancelledError) -> _Outcome:
-        queue, claimed = self._queue, running.claimed
+    def _after_cancel(self, running: _Running, error: asyncio.CancelledError) -> Outcome:
         if running.why == "cancelled":
-            return _Outcome(partial(queue.cancelled, claimed), "cancelled")
+            return self._outcomes.cancelled(running.claimed)
         if running.why == "lost":
-            return _Outcome(None, "lost")
+            return Outcome(None, "lost")
         if running.why == "stopping":
-            # A thread goes on until the process has ended: nobody else should begin before.
-            pause = 0.0 if is_async(job.function) else queue.lease
-            return _Outcome(partial(queue.give_back, claimed, pause), "given_back")
-        return self._after_error(claimed, job, error)
+            return self._outcomes.given_back(running.claimed)
+        return self._outcomes.raised(running.claimed, error)
 
-    async def _write(self, running: _Running, outcome: _Outcome) -> None:
+    def _note_system(self, name: str, outcome: Outcome) -> None:
+        """Take note of whether the system answers that jobs of this name speak to."""
+        if isinstance(outcome.error, RetryLater) and outcome.error.hold:
+            self._places.hold(name, outcome.error.hold, outcome.error.problem)
+        elif outcome.got_through:
+            self._places.got_through(name)
+
+    async def _write(self, running: _Running, outcome: Outcome) -> None:
         claimed, error = running.claimed, outcome.error
         ran, ended = time.monotonic() - running.began, time.perf_counter()
         is_written = outcome.end is None or await self._try_to_write(claimed, outcome.end)
         word = outcome.word if is_written else "lost"
+        running.word = word
         self._tally(claimed.name, word, claimed.waited, ran)
         told = {
             "job": claimed.name,
@@ -342,12 +338,14 @@ class JobRunner:
             "waited_ms": milliseconds(claimed.waited),
             **outcome.facts,
         }
-        traceback = error if error is not None and not isinstance(error, (DeadlinePassed, JobError)) else None
+        traceback = None if error is None or isinstance(error, _OF_OURS) else error
         _note(claimed, word, ended)
-        event, level = _LINES[word]
+        event, level = LINES[word]
+        if word == "done" and is_periodic(claimed):
+            level = logging.DEBUG
         logger.log(level, event, extra=told, exc_info=traceback)
 
-    async def _try_to_write(self, claimed: Claimed, end: _End) -> bool:
+    async def _try_to_write(self, claimed: Claimed, end: End) -> bool:
         problem = ""
         for pause in _END_PAUSES:
             await asyncio.sleep(pause)
@@ -358,27 +356,6 @@ class JobRunner:
         # Its lease ends, and somebody runs it once more.
         logger.error("job.not_written", extra={"job": claimed.name, "job_id": claimed.id, "problem": problem})
         return False
-
-
-_End = Callable[[], Coroutine[Any, Any, bool]]
-# What a run's line is called, and how loud it is.
-_LINES = {
-    "done": ("job.done", logging.INFO),
-    "failed": ("job.failed", logging.WARNING),
-    "parked": ("job.parked", logging.ERROR),
-    "cancelled": ("job.cancelled", logging.INFO),
-    "given_back": ("job.given_back", logging.INFO),
-    "lost": ("job.lost", logging.WARNING),
-}
-
-
-class _Outcome(NamedTuple):
-    """How a run is written down (None: not at all), the word for it, facts for the log, and the error behind it."""
-
-    end: _End | None
-    word: str
-    facts: Mapping[str, object] = {}
-    error: BaseException | None = None
 
 
 def _note(claimed: Claimed, word: str, ended: float) -> None:
@@ -392,6 +369,10 @@ def _note(claimed: Claimed, word: str, ended: float) -> None:
 def _of_kind(job: Job[..., Any], arguments: Mapping[str, Any]) -> Callable[[], Any]:
     """Return a call of the job's function without arguments; a coroutine function's is one, too."""
     return partial(job.function, **arguments)
+
+
+def _or_never(seconds: float | None) -> float:
+    return math.inf if seconds is None else seconds
 
 
 def _count_nothing(job: str, outcome: str, waited: float, ran: float) -> None:

@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Meta
 
 metadata = MetaData()
 
+# With what the ids of periodic jobs' rows begin; those of all others are of hexadecimal digits.
+PERIODIC = "every"
+
 jobs = Table(
     "action_server_jobs",
     metadata,

@@ -25,7 +25,7 @@ from action_server.delivery.deliverer import Deliverer
 from action_server.delivery.engine import Engine
 from action_server.delivery.store import DeliveryStore
 from action_server.errors import DatabaseError
-from action_server.jobs import runner
+from action_server.jobs import outcomes, runner
 from action_server.jobs.endings import End
 from action_server.jobs.engine_settings import DeliverySettings
 from action_server.jobs.handover import DELIVER
@@ -207,7 +207,7 @@ async def _ask(work: Any, ledger: Ledger, key: str) -> bool:
 def main(url: str, engine: str, path: str, name: str, *schedules: str) -> None:
     """Fork a worker for each schedule, and another one for each that dies, until killed."""
     # A job whose process keeps dying is parked, since it may be the reason; here it is not, and there are many steps.
-    runner.MOST_LOSSES = sys.maxsize
+    outcomes.MOST_LOSSES = sys.maxsize
     ledger = Ledger(Path(path))
     waiting = {f"{name}-{index}": [step for step in steps.split(",") if step] for index, steps in enumerate(schedules)}
     workers: dict[int, tuple[str, str]] = {}

@@ -1,0 +1,82 @@
+"""``keep_jobs``: jobs of a package that are kept in a database of its own, with the data that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from action_server.errors import JobError
+from action_server.jobs.definitions import Job
+from action_server.runtime.services import Services
+
+if TYPE_CHECKING:
+    import svcs
+
+    from action_server.database import Database
+    from action_server.jobs.queue import JobQueue
+
+# How many of them a worker runs at once.
+CONCURRENCY = 4
+
+
+@dataclass
+class Kept:
+    """Jobs by name, the queue they are in, and how many of them a worker runs at once.
+
+    ``own_jobs`` are those that the platform runs beside them, by name.
+    """
+
+    queue: JobQueue
+    jobs: Mapping[str, Job[..., Any]]
+    concurrency: int
+    own_jobs: Mapping[str, Job[..., Any]] = field(default_factory=dict)
+
+
+class KeptJobs(list[Kept]):
+    """All that a package keeps, as its registry holds it."""
+
+
+async def keep_jobs(
+    registry: svcs.Registry, database: Database, jobs: Iterable[Job[..., Any]], *, concurrency: int = CONCURRENCY
+) -> None:
+    """Keep these jobs in a database of the package's own, and have them run there: to be called in its ``lifespan``.
+
+    They can be written in the transaction of the package's own data: ``later(job.having(connection=connection), ...)``.
+    The tables of jobs are made there. Each worker that runs jobs runs ``concurrency`` of these at once, beside those of
+    the server's ``database``. The database has to stay open until the lifespan ends.
+
+    Raises:
+        JobError: a job of this name is kept already, or ``concurrency`` is below 1.
+        RegistrationError: a job takes or returns what cannot be JSON.
+        DatabaseError: the database does not answer.
+    """
+    from action_server.idempotency.host_clock import host_clock
+    from action_server.jobs.queue import JobQueue
+    from action_server.jobs.table import metadata
+
+    if concurrency < 1:
+        raise JobError("keep_jobs: concurrency is 1 or more")
+    by_name: dict[str, Job[..., Any]] = {}
+    taken = {name for one in kept_in(registry) for name in one.jobs}
+    for job in jobs:
+        if job.name in taken or by_name.setdefault(job.name, job) is not job:
+            raise JobError(f"keep_jobs: there is a job {job.name} already")
+        job.prepare()
+    await database.create(metadata.create_all)
+    queue = JobQueue(database, clock=await host_clock(database))
+    registry.register_value(KeptJobs, KeptJobs([*kept_in(registry), Kept(queue, by_name, concurrency)]))
+
+
+def kept_in(registry: svcs.Registry | None) -> Sequence[Kept]:
+    """Return what a package keeps by itself, in the order in which it said so."""
+    if registry is None or KeptJobs not in registry:
+        return ()
+    import svcs
+
+    return svcs.Container(registry).get(KeptJobs)
+
+
+def kept_here(services: Services | None) -> Sequence[Kept]:
+    """Return what the package of these services keeps by itself."""
+    return () if services is None else kept_in(services.registry)
