@@ -107,7 +107,8 @@ class Outcomes:
 
     def cancelled(self, claimed: Claimed) -> Outcome:
         """Return the end of a run that somebody cancelled."""
-        return Outcome(partial(self._queue.cancelled, claimed), "cancelled")
+        forget = self._jobs[claimed.name].rules.forgets
+        return Outcome(partial(self._queue.cancelled, claimed, forget=forget), "cancelled")
 
     def given_back(self, claimed: Claimed) -> Outcome:
         """Return the end of a run that is cut off because the process stops."""
@@ -126,7 +127,7 @@ class Outcomes:
         rules = self._jobs[claimed.name].rules
         if is_periodic(claimed) and rules.every is not None:
             return await self._queue.again(claimed, rules.every, rules.deadline)
-        return await self._queue.done(claimed, result)
+        return await self._queue.done(claimed, result, forget=rules.forgets)
 
     async def _park(self, claimed: Claimed, problem: str) -> bool:
         then = last_words(self._jobs[claimed.name], claimed, self._deadline_of_deliveries)

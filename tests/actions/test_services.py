@@ -94,9 +94,7 @@ async def test_the_lifespan_opens_a_clinic_that_books_and_answers_pings(database
     async with services.open(lifespan, clinic(database)) as opened:
         outcome = await services.get(BookingDesk).book(BookingRequest("c", "general", "next week"))
         pings = opened.container.get_pings()
-        assert {ping.name.rpartition(".")[2] for ping in pings} == {
-            *("SchedulingBackend", "ComingDays", "CrmBackend")
-        }
+        assert {ping.name.rpartition(".")[2] for ping in pings} == {*("SchedulingBackend", "ComingDays", "CrmBackend")}
         assert all(ping.is_async for ping in pings)
         for ping in pings:
             await ping.aping()

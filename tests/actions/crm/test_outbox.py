@@ -18,8 +18,8 @@ from actions.crm.models import Activity
 from actions.errors import InvalidRequestError
 from actions.scheduling.models import Change, Patient
 from tests.actions.clinic import NOW
-from tests.actions.crm.memory_crm import ERIKA, TEN, MemoryCrm, change
-from tests.actions.crm.outbox_kit import QUICK, let_leases_end, rows, tell, telling, until_told, writing
+from tests.actions.crm.memory_crm import ERIKA, TEN, MemoryCrm, change, eventually
+from tests.actions.crm.outbox_kit import QUICK, let_leases_end, rows, states, tell, telling, until_told, writing
 
 pytest_plugins = ["tests.databases"]
 
@@ -140,7 +140,11 @@ async def test_a_dead_processes_contact_is_taken_over_when_its_lease_is_over(
     await database.write(die)
     async with telling(database, crm) as outbox:
         await tell(database, outbox, change(2), change(3, Patient("another")))
-        await crm.until(lambda: "change-3" in crm.activities)
+
+        async def is_done() -> bool:
+            return "done" in await states(database)
+
+        await eventually(is_done)
         assert list(crm.activities) == ["change-3"]
         await let_leases_end(database)
         await until_told(database)

@@ -25,6 +25,7 @@ from actions.scheduling.models import Patient
 from actions.scheduling.sweeper import Sweep, settle, sweeping
 from actions.scheduling.synced import SyncedBackend
 from tests.actions.clinic import NOW, FixedClock, open_synced
+from tests.actions.crm.memory_crm import eventually
 from tests.actions.scheduling.memory_calendar import MemoryCalendar
 from tests.actions.scheduling.scheduling_contract import ELEVEN, HALF_PAST_TEN, TEN, key_of
 
@@ -170,8 +171,11 @@ async def test_a_worker_sweeps_by_itself(
 
     hold.release()
     async with sweeping_worker(database, backend):
-        while await backend.list_unsettled():
-            await asyncio.sleep(0.01)
+
+        async def is_settled() -> bool:
+            return not await backend.list_unsettled()
+
+        await eventually(is_settled)
     assert len(await backend.upcoming(f"the sender {TEN}", NOW)) == 1
 
 
