@@ -126,6 +126,7 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
         wish.delay,
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),
+        ordering_key=wish.ordering_key,
         conversation=_storable(call.sender_id) if call else "",
         request_id=_storable(call.request_id) if call else "",
         traceparent=outbound_headers().get("traceparent", ""),

@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from action_server.jobs.table import jobs
+from action_server.jobs.table import job_order, jobs
 
 # How many rows that others have locked may be passed by: so many workers may ask at the same moment.
 BESIDE = 64
@@ -105,8 +105,14 @@ def _taking(names: tuple[str, ...], times: Times) -> Update:
         "attempt": jobs.c.attempt + case((is_dead, 0), else_=1),
         "losses": jobs.c.losses + case((is_dead, 1), else_=0),
     }
+    line = select(job_order.c.ordering_key).where(job_order.c.job_id == jobs.c.id).scalar_subquery()
     left, waited = (jobs.c.deadline_at - started).label("left"), (started - jobs.c.created_at).label("waited")
-    return update(jobs).where(jobs.c.id.in_(select(taken.c.id))).values(values).returning(*_CLAIMED, left, waited)
+    return (
+        update(jobs)
+        .where(jobs.c.id.in_(select(taken.c.id)))
+        .values(values)
+        .returning(*_CLAIMED, left, waited, line.label("line"))
+    )
 
 
 def _first_of(name: str, started: ColumnElement[float]) -> Select[Any]:

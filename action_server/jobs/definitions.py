@@ -65,6 +65,7 @@ class Wish:
     delay: float = 0.0
     deadline: float | None = None
     connection: AsyncConnection | None = None
+    ordering_key: str | None = None
 
 
 # What is said when a job is given up: words, or a function that makes them of the job's arguments, by their names.
@@ -95,17 +96,19 @@ class Job(Generic[P, R]):
         delay: float = 0.0,
         deadline: float | None = None,
         connection: AsyncConnection | None = None,
+        ordering_key: str | None = None,
     ) -> Wish:
         """Return the job with wishes of one call: ``await later(send.having(key=reference), reference=reference)``.
 
         ``key``: of calls with the same one, only the first makes a job, for as long as its row is kept. ``delay``: in
         so many seconds, not before. ``deadline``: instead of the rules'. ``connection``: write the row in the
         transaction of this connection, which has to be one to the server's ``database``: with it the job is there, or
-        neither is.
+        neither is. ``ordering_key``: jobs of this name with the same one run one after the other, in the order in which
+        they were asked for; until one is done, parked or cancelled, those behind it wait, through its retries as well.
         """
         if delay < 0 or (deadline is not None and deadline <= 0):
             raise JobError(f"job {self.name}: a delay is 0 or more seconds, a deadline more than 0")
-        return Wish(self, key, delay, deadline, connection)
+        return Wish(self, key, delay, deadline, connection, ordering_key)
 
     def prepare(self) -> None:
         """Read the types. Raises :class:`RegistrationError` if arguments or result cannot be JSON."""

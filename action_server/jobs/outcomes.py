@@ -11,7 +11,7 @@ from action_server.errors import DeliveryError, GiveUp, RetryLater
 from action_server.jobs.asking import JobRun
 from action_server.jobs.definitions import Job
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
-from action_server.jobs.periodic import is_periodic
+from action_server.jobs.periodic import is_periodic, run_again
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.threads import is_async
 from action_server.source import place_of_failure
@@ -107,7 +107,8 @@ class Outcomes:
 
     def cancelled(self, claimed: Claimed) -> Outcome:
         """Return the end of a run that somebody cancelled."""
-        return Outcome(partial(self._queue.cancelled, claimed), "cancelled")
+        forget = self._jobs[claimed.name].rules.forgets
+        return Outcome(partial(self._queue.cancelled, claimed, forget=forget), "cancelled")
 
     def given_back(self, claimed: Claimed) -> Outcome:
         """Return the end of a run that is cut off because the process stops."""
@@ -125,8 +126,8 @@ class Outcomes:
             await self._queue.enqueue(said.as_order(claimed, self._deadline_of_deliveries))
         rules = self._jobs[claimed.name].rules
         if is_periodic(claimed) and rules.every is not None:
-            return await self._queue.again(claimed, rules.every, rules.deadline)
-        return await self._queue.done(claimed, result)
+            return await run_again(self._queue, claimed, rules.every, rules.deadline)
+        return await self._queue.done(claimed, result, forget=rules.forgets)
 
     async def _park(self, claimed: Claimed, problem: str) -> bool:
         then = last_words(self._jobs[claimed.name], claimed, self._deadline_of_deliveries)

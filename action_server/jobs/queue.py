@@ -32,18 +32,21 @@ from action_server.idempotency.table import started_of, time_of
 from action_server.jobs.claiming import BESIDE, Looking, adding, looking_for, times_of
 from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, forsaken, measure
+from action_server.jobs.ordering import Lines, line_of
 from action_server.jobs.table import jobs, keys
 
 # Seconds. A run whose process did not renew its lease for so long is taken over.
 LEASE = 15.0
 _MOST_WORDS = 200
+_FORGOTTEN = {"arguments": "{}", "conversation": ""}
 
 
 @dataclass(frozen=True)
 class Order:
     """What is asked for: a job by name, its arguments as JSON text, and where it comes from.
 
-    ``delay`` and ``deadline`` are seconds from now.
+    ``delay`` and ``deadline`` are seconds from now. Those of one name with the same ``ordering_key`` run one after the
+    other.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Order:
     conversation: str = ""
     request_id: str = ""
     traceparent: str = ""
+    ordering_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Ordered:
 class Claimed:
     """A job that is ours to run, until its lease is over or somebody else has it.
 
-    ``attempt`` counts from 1; ``left`` is how many seconds there are to the deadline, below 0 when it has passed.
+    ``attempt`` counts from 1; ``left`` is how many seconds there are to the deadline, below 0 when it has passed;
+    ``line`` is that of its ordering key, None without one.
     """
 
     id: str
@@ -83,6 +88,7 @@ class Claimed:
     conversation: str
     request_id: str
     traceparent: str
+    line: str | None = None
 
 
 class JobQueue:
@@ -103,6 +109,7 @@ class JobQueue:
         self._ending: dict[int, Update] = {}
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
         self._adding = adding(self._times)
+        self._lines = Lines(database.dialect, self._times)
 
     async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
         """Write a job down, in the transaction of ``connection`` if one is given, in one of its own otherwise.
@@ -115,7 +122,7 @@ class JobQueue:
         async def write(connection: AsyncConnection) -> Ordered:
             return await self._write(connection, order)
 
-        if connection is None and order.key is None:
+        if connection is None and order.key is None and order.ordering_key is None:
             job_id, ordered = self._new(order)
             await self.database.autocommit(lambda connection: connection.execute(self._adding, ordered))
             self.wake()
@@ -124,8 +131,8 @@ class JobQueue:
             return await self.database.write(write)
         if not self.database.is_that_of(connection):
             raise JobError(
-                f"job {order.name}: the connection is one to another database than the server's `database`, which is "
-                "where jobs are looked for"
+                f"job {order.name}: the connection is one to another database than that of the job: the server's "
+                "`database`, or the one that was given to keep_jobs"
             )
         try:
             return await write(connection)
@@ -134,12 +141,20 @@ class JobQueue:
 
     async def _write(self, connection: AsyncConnection, order: Order) -> Ordered:
         job_id, row = self._new(order)
+        line = line_of(order.name, order.ordering_key)
+        if line is not None:
+            await self._lines.hold(connection, line)
         if order.key is not None:
             digest = hashlib.sha256(f"{order.name}\n{order.key}".encode("utf-8", "surrogatepass")).hexdigest()
             taking = self._insert(keys).values(key=digest, job_id=job_id)
             if not (await connection.execute(taking.on_conflict_do_nothing().returning(keys.c.key))).first():
                 first = await connection.execute(select(keys.c.job_id).where(keys.c.key == digest))
                 return Ordered(str(first.scalar_one()), is_new=False)
+        if line is not None:
+            place = (line, job_id, order.name, order.delay, self._clock_given())
+            if await self._lines.join(connection, *place):
+                # A time that is not known: it is due when those before it have ended.
+                row["delay"] = None
         await connection.execute(self._adding, row)
         self.database.after_commit(connection, self.wake)
         return Ordered(job_id, is_new=True)
@@ -199,7 +214,7 @@ class JobQueue:
         ids = [one.id for one in claimed]
         fences = {one.id: one.fence for one in claimed}
         mine = and_(jobs.c.id.in_(ids), jobs.c.owner == self.owner, jobs.c.state == "running")
-        renewing = update(jobs).where(mine).values(due_at=self._now() + self.lease)
+        renewing = update(jobs).where(mine).values(due_at=self.now() + self.lease)
 
         async def renew(connection: AsyncConnection) -> tuple[set[str], set[str]]:
             rows = (await connection.execute(renewing.returning(jobs.c.id, jobs.c.fence, jobs.c.cancel_asked))).all()
@@ -212,11 +227,17 @@ class JobQueue:
     async def report(self, claimed: Claimed, progress: float | None, said: str) -> bool:
         """Write down how far a run has come. Returns False if it is somebody else's by now."""
         given = {} if progress is None else {"progress": progress}
-        return await self._update(claimed, said=said[:_MOST_WORDS], **given)
+        return await self.change(claimed, said=said[:_MOST_WORDS], **given)
 
-    async def done(self, claimed: Claimed, result: str) -> bool:
-        """Write down that a job is done. Returns False if the run was taken over: then nothing was written."""
-        return await self._endings.add(claimed.id, claimed.fence, result)
+    async def done(self, claimed: Claimed, result: str, *, forget: bool = False) -> bool:
+        """Write down that a job is done; with ``forget`` its arguments and its conversation are deleted with that.
+
+        Returns False if the run was taken over: then nothing was written.
+        """
+        if claimed.line is None and not forget:
+            return await self._endings.add(claimed.id, claimed.fence, result)
+        values = {**self._ended("done"), "result": result, "problem": None, **(_FORGOTTEN if forget else {})}
+        return await self._end(claimed, values, is_over=True)
 
     async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
         known: dict[str, Any] = {"by": self.owner, **self._clock_given()}
@@ -235,57 +256,67 @@ class JobQueue:
 
     async def retry(self, claimed: Claimed, pause: float, problem: str, *, is_attempt: bool = True) -> bool:
         """Let a job that failed be run again in ``pause`` seconds. Returns False if the run was taken over."""
-        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "problem": problem[:300]}
-        return await self._update(claimed, **values, attempt=claimed.attempt if is_attempt else claimed.attempt - 1)
-
-    async def again(self, claimed: Claimed, pause: float, time: float) -> bool:
-        """Let a periodic job that ended well begin anew in ``pause`` seconds, as if it were asked for now.
-
-        ``time`` is for how many seconds it may be due. Returns False if the run was taken over.
-        """
-        due_at = self._now() + pause
-        values = {"state": "waiting", "due_at": due_at, "deadline_at": due_at + time, "created_at": self._now()}
-        anew = {"attempt": 0, "losses": 0, "problem": None, "progress": None, "owner": None}
-        return await self._update(claimed, **values, **anew)
-
-    async def add_periodic(self, name: str, job_id: str, time: float) -> None:
-        """Write down a periodic job, due now, unless it is there. Raises `DatabaseError`."""
-        now = self._now()
-        row = {"id": job_id, "name": name, "arguments": "{}", "state": "waiting", "due_at": now, "created_at": now}
-        adding = self._insert(jobs).values(**row, deadline_at=now + time).on_conflict_do_nothing()
-        await self.database.autocommit(lambda connection: connection.execute(adding))
+        values = {"state": "waiting", "due_at": self.now() + pause, "owner": None, "problem": problem[:300]}
+        return await self.change(claimed, **values, attempt=claimed.attempt if is_attempt else claimed.attempt - 1)
 
     async def park(self, claimed: Claimed, problem: str, then: Order | None = None) -> bool:
         """Give a job up until somebody looks after it, and write down another one with that.
 
         Returns False if the run was taken over: then neither is written.
         """
-        return await self._update(claimed, then, **self._ended("parked"), problem=problem[:300])
+        return await self._end(claimed, {**self._ended("parked"), "problem": problem[:300]}, then)
 
-    async def cancelled(self, claimed: Claimed) -> bool:
-        """Write down that a run ended because it was cancelled. Returns False if it was taken over."""
-        return await self._update(claimed, **self._ended("cancelled"))
+    async def cancelled(self, claimed: Claimed, *, forget: bool = False) -> bool:
+        """Write down that a run ended because it was cancelled; with ``forget`` as when it is done.
+
+        Returns False if it was taken over.
+        """
+        return await self._end(claimed, {**self._ended("cancelled"), **(_FORGOTTEN if forget else {})})
 
     async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
         """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
-        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
-        return await self._update(claimed, **values)
+        values = {"state": "waiting", "due_at": self.now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
+        return await self.change(claimed, **values)
 
-    async def _update(self, claimed: Claimed, then: Order | None = None, /, **values: Any) -> bool:
+    async def change(self, claimed: Claimed, **values: Any) -> bool:
+        """Write these values into the row of a run. Returns False if it was taken over."""
+
+        async def write(connection: AsyncConnection) -> bool:
+            return await self._update_in(connection, claimed, values)
+
+        return await self.database.autocommit(write)
+
+    async def _end(
+        self, claimed: Claimed, values: Mapping[str, Any], then: Order | None = None, *, is_over: bool = False
+    ) -> bool:
+        """Write how a run ended, and what is to happen with that: another order, and the next one of its line."""
+        if claimed.line is None and then is None:
+            return await self.change(claimed, **values)
+
+        async def write(connection: AsyncConnection) -> bool:
+            if claimed.line is not None:
+                await self._lines.hold(connection, claimed.line)
+            if not await self._update_in(connection, claimed, values):
+                return False
+            if then is not None:
+                await self._write(connection, then)
+            if claimed.line is not None:
+                place = (claimed.line, claimed.id, self._clock_given())
+                if await self._lines.leave(connection, *place, is_over=is_over):
+                    self.database.after_commit(connection, self.wake)
+            return True
+
+        return await self.database.write(write)
+
+    async def _update_in(self, connection: AsyncConnection, claimed: Claimed, values: Mapping[str, Any]) -> bool:
         mine = and_(
             jobs.c.id == claimed.id,
             jobs.c.owner == self.owner,
             jobs.c.fence == claimed.fence,
             jobs.c.state == "running",
         )
-
-        async def write(connection: AsyncConnection) -> bool:
-            count: int = (await connection.execute(update(jobs).where(mine).values(**values))).rowcount
-            if count and then is not None:
-                await self._write(connection, then)
-            return count > 0
-
-        return await (self.database.autocommit(write) if then is None else self.database.write(write))
+        count: int = (await connection.execute(update(jobs).where(mine).values(**values))).rowcount
+        return count > 0
 
     async def cancel(self, job_id: str) -> str | None:
         """Cancel a job: one that waits at once, one that runs as soon as its worker sees it.
@@ -340,13 +371,10 @@ class JobQueue:
         return await forsaken(self.database, names, self._times, self._clock_given())
 
     def _ended(self, state: str) -> dict[str, Any]:
-        return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
+        return {"state": state, "due_at": null(), "ended_at": self.now(), "owner": None}
 
     def now(self) -> ColumnElement[float]:
         """Return the time of the queue, as statements take it."""
-        return self._now()
-
-    def _now(self) -> ColumnElement[float]:
         return time_of(self._clock)
 
     def _started(self) -> ColumnElement[float]:

@@ -1,11 +1,11 @@
-"""The tables behind jobs: a row for each, and a row for each key that somebody asked for one with.
+"""The tables behind jobs: a row for each, for each key that one was asked for with, and for each that has an order.
 
 docs/howto/answer-later.md has them as SQL, for whoever creates tables by hand.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -20,7 +20,8 @@ jobs = Table(
     Column("arguments", Text, nullable=False),
     # waiting, running, done, parked, cancelled
     Column("state", String(9), nullable=False),
-    # When somebody has to look at it: a waiting one begins, the lease of a running one is over. Null when it has ended.
+    # When somebody has to look at it: a waiting one begins, the lease of a running one is over. Null when it has ended,
+    # and while it waits behind another one with the same ordering key.
     Column("due_at", Double),
     # How often it was tried; not counted are runs that a shutdown or a death cut off. Deaths are in `losses`.
     Column("attempt", Integer, nullable=False, default=0),
@@ -59,4 +60,37 @@ keys = Table(
     # A digest of the job's name and the author's key.
     Column("key", String(64), primary_key=True),
     Column("job_id", String(32), nullable=False, index=True),
+)
+
+job_order = Table(
+    "action_server_job_order",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    # A digest of the job's name and the author's ordering key: what a line is called.
+    Column("ordering_key", String(64), nullable=False),
+    # In its line, which begins anew when it was empty; null when the job is parked or cancelled and may come again.
+    Column("position", BigInteger),
+    # It waits behind another one, and has no time at which it is due.
+    Column("blocked", Boolean, nullable=False),
+    # When it may begin, whenever its turn comes.
+    Column("not_before", Double, nullable=False),
+)
+_is_in_line = job_order.c.position.is_not(None)
+# Unique: who did not see the one before does not come beside it.
+Index(
+    "action_server_job_order_line",
+    job_order.c.ordering_key,
+    job_order.c.position,
+    unique=True,
+    sqlite_where=_is_in_line,
+    postgresql_where=_is_in_line,
+)
+is_blocked = text("blocked")
+Index(
+    "action_server_job_order_blocked",
+    job_order.c.name,
+    job_order.c.ordering_key,
+    sqlite_where=is_blocked,
+    postgresql_where=is_blocked,
 )

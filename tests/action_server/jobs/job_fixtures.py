@@ -54,9 +54,16 @@ async def queue(opened: Opening) -> JobQueue:
     return await opened()
 
 
-def order(name: str = "work", *, delay: float = 0.0, deadline: float = 3600.0, key: str | None = None) -> Order:
+def order(
+    name: str = "work",
+    *,
+    delay: float = 0.0,
+    deadline: float = 3600.0,
+    key: str | None = None,
+    ordering_key: str | None = None,
+) -> Order:
     """A job without arguments."""
-    return Order(name, "{}", delay, deadline, key)
+    return Order(name, "{}", delay, deadline, key, ordering_key=ordering_key)
 
 
 async def claim_one(queue: JobQueue, name: str = "work") -> Claimed:
