@@ -11,7 +11,7 @@ from action_server.errors import DeliveryError, GiveUp, RetryLater
 from action_server.jobs.asking import JobRun
 from action_server.jobs.definitions import Job
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
-from action_server.jobs.periodic import is_periodic
+from action_server.jobs.periodic import is_periodic, run_again
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.runtime.threads import is_async
 from action_server.source import place_of_failure
@@ -126,7 +126,7 @@ class Outcomes:
             await self._queue.enqueue(said.as_order(claimed, self._deadline_of_deliveries))
         rules = self._jobs[claimed.name].rules
         if is_periodic(claimed) and rules.every is not None:
-            return await self._queue.again(claimed, rules.every, rules.deadline)
+            return await run_again(self._queue, claimed, rules.every, rules.deadline)
         return await self._queue.done(claimed, result, forget=rules.forgets)
 
     async def _park(self, claimed: Claimed, problem: str) -> bool:

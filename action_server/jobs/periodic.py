@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.jobs.definitions import Job
@@ -25,49 +26,71 @@ def is_periodic(claimed: Claimed) -> bool:
     return claimed.id.startswith(PERIODIC)
 
 
+async def run_again(queue: JobQueue, claimed: Claimed, every: float, deadline: float) -> bool:
+    """Let a periodic job that ended well begin anew in ``every`` seconds, as if it were asked for now.
+
+    ``deadline`` seconds after that somebody may say that no worker knows it. Returns False if the run was taken over.
+    """
+    due_at = queue.now() + every
+    values = {"state": "waiting", "due_at": due_at, "deadline_at": due_at + deadline, "created_at": queue.now()}
+    anew = {"attempt": 0, "losses": 0, "problem": None, "progress": None, "said": None, "owner": None}
+    return await queue.change(claimed, **values, **anew)
+
+
+class _Seen(NamedTuple):
+    state: str
+    due_in: float | None
+    problem: str | None
+
+
 class PeriodicJobs:
     """Keeps the rows of those of these jobs that are periodic, in one queue."""
 
     def __init__(self, queue: JobQueue, jobs: Mapping[str, Job[..., Any]]) -> None:
         self._queue = queue
-        self._every = {name: job.rules.every for name, job in jobs.items() if job.rules.every is not None}
-        self._deadlines = {name: jobs[name].rules.deadline for name in self._every}
-        self._is_first = True
+        self._rules = {id_of(name): job.rules for name, job in jobs.items() if job.rules.every is not None}
+        self._names = {id_of(name): name for name in jobs}
+        self._insert = sqlite.insert if queue.database.dialect == "sqlite" else postgresql.insert
 
     async def look(self) -> None:
-        """Make the rows that are not there; the first time, let no job wait longer than it says now.
+        """Make the rows that are not there, and let none wait longer for its next turn than its job says now.
 
         One that was cancelled stays so. Raises `DatabaseError`.
         """
-        if not self._every:
-            return
-        found = await self._states()
-        for name in self._every:
-            state = found.get(id_of(name))
-            if state is None:
-                await self._queue.add_periodic(name, id_of(name), self._deadlines[name])
-            elif state in ("done", "parked"):
+        found = await self._find() if self._rules else {}
+        for job_id, rules in self._rules.items():
+            every, seen, now = rules.every or 0.0, found.get(job_id), self._queue.now()
+            if seen is None:
+                await self._add(job_id, rules.deadline)
+            elif seen.state in ("done", "parked"):
                 # Of a version in which it was not periodic.
-                await self._change(name, jobs.c.state == state, due_at=self._queue.now())
-        if self._is_first:
-            await self._shorten()
-        self._is_first = False
+                await self._change(job_id, jobs.c.state == seen.state, state="waiting", due_at=now, ended_at=None)
+            elif seen.state == "waiting" and seen.problem is None and (seen.due_in or 0.0) > every:
+                # It has another `every` now, or the database's clock was set back.
+                waits = and_(jobs.c.state == "waiting", jobs.c.problem.is_(None), jobs.c.due_at > now + every)
+                await self._change(job_id, waits, due_at=now + every)
 
-    async def _states(self) -> Mapping[str, str]:
-        query = select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_([id_of(name) for name in self._every]))
+    async def _find(self) -> Mapping[str, _Seen]:
+        due_in = (jobs.c.due_at - self._queue.now()).label("due_in")
+        query = select(jobs.c.id, jobs.c.state, due_in, jobs.c.problem).where(jobs.c.id.in_(self._rules))
 
-        async def read(connection: AsyncConnection) -> Mapping[str, str]:
-            return {row.id: row.state for row in await connection.execute(query)}
+        async def read(connection: AsyncConnection) -> Mapping[str, _Seen]:
+            return {job_id: _Seen(*seen) for job_id, *seen in await connection.execute(query)}
 
         return await self._queue.database.read(read)
 
-    async def _shorten(self) -> None:
-        """Have what waits for its next turn, and for nothing else, do so no longer than it says now."""
-        for name, every in self._every.items():
-            latest = self._queue.now() + every
-            waits = and_(jobs.c.state == "waiting", jobs.c.problem.is_(None), jobs.c.due_at > latest)
-            await self._change(name, waits, due_at=latest)
+    async def _add(self, job_id: str, deadline: float) -> None:
+        now = self._queue.now()
+        values = {
+            "arguments": "{}",
+            "state": "waiting",
+            "due_at": now,
+            "created_at": now,
+            "deadline_at": now + deadline,
+        }
+        adding = self._insert(jobs).values(id=job_id, name=self._names[job_id], **values).on_conflict_do_nothing()
+        await self._queue.database.autocommit(lambda connection: connection.execute(adding))
 
-    async def _change(self, name: str, where: ColumnElement[bool], **values: Any) -> None:
-        changing = update(jobs).where(jobs.c.id == id_of(name), where).values(state="waiting", ended_at=None, **values)
+    async def _change(self, job_id: str, where: ColumnElement[bool], **values: Any) -> None:
+        changing = update(jobs).where(jobs.c.id == job_id, where).values(**values)
         await self._queue.database.autocommit(lambda connection: connection.execute(changing))

@@ -131,8 +131,8 @@ class JobQueue:
             return await self.database.write(write)
         if not self.database.is_that_of(connection):
             raise JobError(
-                f"job {order.name}: the connection is one to another database than the server's `database`, which is "
-                "where jobs are looked for"
+                f"job {order.name}: the connection is one to another database than that of the job: the server's "
+                "`database`, or the one that was given to keep_jobs"
             )
         try:
             return await write(connection)
@@ -214,7 +214,7 @@ class JobQueue:
         ids = [one.id for one in claimed]
         fences = {one.id: one.fence for one in claimed}
         mine = and_(jobs.c.id.in_(ids), jobs.c.owner == self.owner, jobs.c.state == "running")
-        renewing = update(jobs).where(mine).values(due_at=self._now() + self.lease)
+        renewing = update(jobs).where(mine).values(due_at=self.now() + self.lease)
 
         async def renew(connection: AsyncConnection) -> tuple[set[str], set[str]]:
             rows = (await connection.execute(renewing.returning(jobs.c.id, jobs.c.fence, jobs.c.cancel_asked))).all()
@@ -227,7 +227,7 @@ class JobQueue:
     async def report(self, claimed: Claimed, progress: float | None, said: str) -> bool:
         """Write down how far a run has come. Returns False if it is somebody else's by now."""
         given = {} if progress is None else {"progress": progress}
-        return await self._update(claimed, said=said[:_MOST_WORDS], **given)
+        return await self.change(claimed, said=said[:_MOST_WORDS], **given)
 
     async def done(self, claimed: Claimed, result: str, *, forget: bool = False) -> bool:
         """Write down that a job is done; with ``forget`` its arguments and its conversation are deleted with that.
@@ -256,25 +256,8 @@ class JobQueue:
 
     async def retry(self, claimed: Claimed, pause: float, problem: str, *, is_attempt: bool = True) -> bool:
         """Let a job that failed be run again in ``pause`` seconds. Returns False if the run was taken over."""
-        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "problem": problem[:300]}
-        return await self._update(claimed, **values, attempt=claimed.attempt if is_attempt else claimed.attempt - 1)
-
-    async def again(self, claimed: Claimed, pause: float, time: float) -> bool:
-        """Let a periodic job that ended well begin anew in ``pause`` seconds, as if it were asked for now.
-
-        ``time`` is for how many seconds it may be due. Returns False if the run was taken over.
-        """
-        due_at = self._now() + pause
-        values = {"state": "waiting", "due_at": due_at, "deadline_at": due_at + time, "created_at": self._now()}
-        anew = {"attempt": 0, "losses": 0, "problem": None, "progress": None, "owner": None}
-        return await self._update(claimed, **values, **anew)
-
-    async def add_periodic(self, name: str, job_id: str, time: float) -> None:
-        """Write down a periodic job, due now, unless it is there. Raises `DatabaseError`."""
-        now = self._now()
-        row = {"id": job_id, "name": name, "arguments": "{}", "state": "waiting", "due_at": now, "created_at": now}
-        adding = self._insert(jobs).values(**row, deadline_at=now + time).on_conflict_do_nothing()
-        await self.database.autocommit(lambda connection: connection.execute(adding))
+        values = {"state": "waiting", "due_at": self.now() + pause, "owner": None, "problem": problem[:300]}
+        return await self.change(claimed, **values, attempt=claimed.attempt if is_attempt else claimed.attempt - 1)
 
     async def park(self, claimed: Claimed, problem: str, then: Order | None = None) -> bool:
         """Give a job up until somebody looks after it, and write down another one with that.
@@ -292,10 +275,12 @@ class JobQueue:
 
     async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
         """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
-        values = {"state": "waiting", "due_at": self._now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
-        return await self._update(claimed, **values)
+        values = {"state": "waiting", "due_at": self.now() + pause, "owner": None, "attempt": jobs.c.attempt - 1}
+        return await self.change(claimed, **values)
 
-    async def _update(self, claimed: Claimed, **values: Any) -> bool:
+    async def change(self, claimed: Claimed, **values: Any) -> bool:
+        """Write these values into the row of a run. Returns False if it was taken over."""
+
         async def write(connection: AsyncConnection) -> bool:
             return await self._update_in(connection, claimed, values)
 
@@ -306,7 +291,7 @@ class JobQueue:
     ) -> bool:
         """Write how a run ended, and what is to happen with that: another order, and the next one of its line."""
         if claimed.line is None and then is None:
-            return await self._update(claimed, **values)
+            return await self.change(claimed, **values)
 
         async def write(connection: AsyncConnection) -> bool:
             if claimed.line is not None:
@@ -386,13 +371,10 @@ class JobQueue:
         return await forsaken(self.database, names, self._times, self._clock_given())
 
     def _ended(self, state: str) -> dict[str, Any]:
-        return {"state": state, "due_at": null(), "ended_at": self._now(), "owner": None}
+        return {"state": state, "due_at": null(), "ended_at": self.now(), "owner": None}
 
     def now(self) -> ColumnElement[float]:
         """Return the time of the queue, as statements take it."""
-        return self._now()
-
-    def _now(self) -> ColumnElement[float]:
         return time_of(self._clock)
 
     def _started(self) -> ColumnElement[float]:

@@ -202,7 +202,7 @@ async def test_another_database_is_refused(queue: JobQueue, tmp_path: Path) -> N
         return await queue.enqueue(order(), connection)
 
     try:
-        with pytest.raises(JobError, match="another database than the server's `database`"):
+        with pytest.raises(JobError, match="another database than that of the job"):
             await other.write(book)
     finally:
         await other.close()
