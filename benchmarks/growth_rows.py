@@ -17,10 +17,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from action_server import Database
 from action_server.errors import ActionServerError
 from actions.crm.embedded import EmbeddedCrm
 from actions.crm.models import Activity
-from actions.crm.queue import Queue
 from actions.database import open_database
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import BookingKey, Change, Patient, Slot, Window
@@ -69,15 +69,7 @@ async def failed(folder: Path, rows: int) -> float:
 async def delivery(folder: Path, rows: int) -> float:
     """CPU of delivering one change of so many that wait."""
     database = await open_database(folder / "clinic.sqlite3")
-    await database.write(lambda connection: history.fill_outbox(connection, rows + 2 * _REPEATS))
-    queue = Queue(database, "holder", _clock)
-    settle: Any = getattr(queue, "mark_delivered", None) or queue.delivered  # type: ignore[attr-defined]
-
-    async def deliver(_: int) -> None:
-        [due] = await queue.claim(1, timedelta(seconds=30))
-        await settle(due)
-
-    cost = await _cost(deliver)
+    cost = await _cost(await _jobs_delivery(database, rows) or await _outbox_delivery(database, rows))
     await database.close()
     return cost
 
@@ -136,6 +128,28 @@ MEASURES: dict[str, Callable[[Path, int], Coroutine[Any, Any, float]]] = {
     "activity": activity,
     "cleaning": cleaning,
 }
+
+
+async def _jobs_delivery(database: Database, rows: int) -> Callable[[int], Awaitable[object]] | None:
+    """Return what delivers one change, and fill the queue; None where changes are no jobs."""
+    try:
+        importlib.import_module("action_server.jobs.ordering")
+    except ModuleNotFoundError:
+        return None
+    return await history.delivery_among(database, rows + 2 * _REPEATS)
+
+
+async def _outbox_delivery(database: Database, rows: int) -> Callable[[int], Awaitable[object]]:
+    """Do the same with the outbox of earlier commits."""
+    await database.write(lambda connection: history.fill_outbox(connection, rows + 2 * _REPEATS))
+    queue = importlib.import_module("actions.crm.queue").Queue(database, "holder", _clock)
+    settle = getattr(queue, "mark_delivered", None) or queue.delivered
+
+    async def deliver(_: int) -> None:
+        [due] = await queue.claim(1, timedelta(seconds=30))
+        await settle(due)
+
+    return deliver
 
 
 def _key(number: int) -> BookingKey:

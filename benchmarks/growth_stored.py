@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from action_server.flows.commands.offline import OfflineCommandGenerator
 from action_server.flows.player.player import Player
 from action_server.idempotency.store import IdempotencyStore
 from action_server.project.project_reader import read_project
-from actions.crm.queue import Queue
 from actions.database import open_database
 from actions.scheduling.ledger import Ledger
 from actions.scheduling.models import Patient
@@ -37,7 +35,6 @@ from tests.actions.clinic import FixedClock
 from tests.actions.scheduling.scheduling_contract import TEN, key_of
 
 _REPEATS = 200
-_LEASE = timedelta(seconds=30)
 
 
 async def idempotency(folder: Path, rows: int, url: str = "") -> float:
@@ -67,14 +64,7 @@ async def bookings(folder: Path, rows: int, url: str = "") -> float:
 async def waiting_jobs(folder: Path, rows: int) -> float:
     """Deliver what waits in the outbox, among so many that wait."""
     database = await open_database(folder / "clinic.sqlite3")
-    await database.write(lambda connection: history.fill_outbox(connection, rows + 4 * _REPEATS))
-    queue = Queue(database, "holder", FixedClock())
-
-    async def deliver(_: int) -> None:
-        [due] = await queue.claim(1, _LEASE)
-        await queue.mark_delivered(due)
-
-    cost = await _cost(deliver)
+    cost = await _cost(await history.delivery_among(database, rows + 4 * _REPEATS))
     await database.close()
     return cost
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+if TYPE_CHECKING:
+    from action_server import Database
 
 # The moment that everything here lies before: the tests' clinic has it as its clock.
 NOW = "2026-11-22 16:20:00"
 # Over an index, as real keys are; of a million, the product is larger than an INTEGER of PostgreSQL.
 _SPREAD = "((CAST(i AS BIGINT) * 7919) % 1000003)"
 _NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :count)"
+# The job that tells the CRM of a change.
+_TELL = "crm.tell"
 # What the two databases write differently: `NOW`, so many five minutes earlier.
 _EARLIER = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', '{now}', (-5 * ({steps})) || ' minutes')",
@@ -53,26 +59,24 @@ async def fill_contacts(connection: AsyncConnection, count: int) -> None:
     )
 
 
-async def fill_outbox(connection: AsyncConnection, count: int, *, state: str = "waiting", each: int = 1) -> None:
-    """Add so many rows to the outbox, `each` for one contact; those that wait have waited for long."""
+async def fill_outbox(connection: AsyncConnection, count: int) -> None:
+    """Add so many rows that have waited for long to the outbox of earlier commits, each for another contact."""
     then = _earlier(connection, "20000")
-    settled = "NULL" if state == "waiting" else then
-    columns = "id, contact, state, not_before, failures, refusals, written_at, settled_at, change, reference, "
+    columns = "id, contact, state, not_before, failures, refusals, written_at, change, reference, "
     await _insert(
         connection,
         f'crm_outbox ({columns} appointment_type, start, "end", at)',
-        f"'{state}-' || i, '{state}-' || (i / {each}), '{state}', {then}, 0, 0, {then}, {settled}, 'booked', 'OLD', "
-        f"'general', {then}, {then}, {then}",
+        f"'waiting-' || i, 'waiting-' || i, 'waiting', {then}, 0, 0, {then}, 'booked', 'OLD', 'general', {then}, "
+        f"{then}, {then}",
         count,
     )
     # What an earlier version's tables are brought to by their migration. A table without it has nobody to ask.
-    if state == "waiting":
-        await connection.execute(
-            text(
-                "INSERT INTO crm_leases (contact, holder, until) SELECT contact, '', MIN(not_before) FROM crm_outbox"
-                " WHERE state = 'waiting' GROUP BY contact ON CONFLICT (contact) DO NOTHING"
-            )
+    await connection.execute(
+        text(
+            "INSERT INTO crm_leases (contact, holder, until) SELECT contact, '', MIN(not_before) FROM crm_outbox"
+            " WHERE state = 'waiting' GROUP BY contact ON CONFLICT (contact) DO NOTHING"
         )
+    )
 
 
 async def fill_store(connection: AsyncConnection, count: int, expires_at: float) -> None:
@@ -97,6 +101,37 @@ async def fill_jobs(connection: AsyncConnection, count: int, name: str, state: s
         f"{now}, {now + 86400}, {'NULL' if due_at else now}, '', '', ''",
         count,
     )
+
+
+async def fill_changes(connection: AsyncConnection, count: int) -> None:
+    """Add so many jobs that tell the CRM of a change, each of another contact, and all of them due for a day."""
+    await fill_jobs(connection, count, _TELL, "waiting", time.time() - 86_400)
+    # A line's name is a digest, as digits.
+    await connection.execute(
+        text(
+            "INSERT INTO action_server_job_order (job_id, name, ordering_key, position, blocked, not_before) SELECT id,"
+            " name, CAST(1000000000000000 + row_number() OVER (ORDER BY id) AS VARCHAR(64)), 1, false, due_at"
+            " FROM action_server_jobs WHERE name = :name"
+        ),
+        {"name": _TELL},
+    )
+
+
+async def delivery_among(database: Database, rows: int) -> Callable[[int], Awaitable[object]]:
+    """Fill a database with so many changes that wait, and return what runs one of them, without a CRM."""
+    # Here, as this file is of use with commits that have none.
+    from action_server.jobs.queue import JobQueue
+    from action_server.jobs.table import metadata
+
+    await database.create(metadata.create_all)
+    await database.write(lambda connection: fill_changes(connection, rows))
+    queue = JobQueue(database)
+
+    async def deliver(_: int) -> None:
+        [due] = await queue.claim([_TELL], 1)
+        await queue.done(due, "null", forget=True)
+
+    return deliver
 
 
 def _earlier(connection: AsyncConnection, steps: str) -> str:

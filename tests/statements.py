@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,8 +48,9 @@ def large_reads(connection: Connection, statement: str, parameters: Any, most: i
     """
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        # "SCAN (subquery-1)" and "SCAN page" read what another line has found.
-        return [detail for *_, detail in plan if detail.startswith("SCAN ") and not _is_of_the_plan(detail)]
+        # "SCAN (subquery-1)" and that of a part with a name read what another line has found.
+        parts = {name for names in re.findall(r"(\w+) AS\s+\(SELECT|\)\s+AS (\w+)", statement) for name in names if name}
+        return [detail for *_, detail in plan if detail.startswith("SCAN ") and not _is_of_the_plan(detail, parts)]
     [plan] = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalars()
     return list(_large_nodes(plan[0]["Plan"], most))
 
@@ -65,9 +67,9 @@ def analyse(connection: Connection) -> None:
         connection.execute(text("ANALYZE"))
 
 
-def _is_of_the_plan(detail: str) -> bool:
+def _is_of_the_plan(detail: str, parts: Collection[str]) -> bool:
     name = detail.removeprefix("SCAN ").split()[0]
-    return name.startswith(("(", "anon_", "CONSTANT"))
+    return name in parts or name.startswith(("(", "anon_", "CONSTANT"))
 
 
 def _large_nodes(node: dict[str, Any], most: int) -> Iterator[str]:

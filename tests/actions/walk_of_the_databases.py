@@ -6,24 +6,31 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeAlias
 
-from action_server import Database
+import svcs
+
+from action_server import Database, keep_jobs
 from action_server.idempotency.store import IdempotencyStore
+from action_server.jobs.keeping import kept_in
+from action_server.runtime import services
+from actions.crm.delivery import OutboxSettings, Postman, tell_crm
+from actions.crm.earlier import adopt
 from actions.crm.embedded import EmbeddedCrm
+from actions.crm.models import Activity, Contact
 from actions.crm.outbox import Outbox
-from actions.crm.queue import Queue
 from actions.scheduling.ledger import Ledger
-from actions.scheduling.models import Patient, Window
+from actions.scheduling.models import Change, Patient, Window
 from actions.scheduling.references import References
 from actions.scheduling.remote import Seen, Written
 from tests.action_server.idempotency.store_fixtures import Job, call
 from tests.actions.clinic import NOW, FixedClock, slot_at
-from tests.actions.crm.memory_crm import MemoryCrm, change, tell
+from tests.actions.crm.earlier_server import EarlierServer
+from tests.actions.crm.memory_crm import MemoryCrm, change
+from tests.actions.crm.outbox_kit import tell
 from tests.actions.scheduling.scheduling_contract import BOTH_DAYS, ELEVEN, TEN, TUESDAY, WEDNESDAY_TEN, key_of
 
 Steps: TypeAlias = dict[str, Callable[[], Awaitable[object]]]
 
 _SYSTEM = "calendar"
-_LEASE = timedelta(seconds=30)
 WEDNESDAY_ELEVEN = slot_at("2026-11-25T11:00")
 _ERIKA = Patient("c", "Erika Mustermann")
 
@@ -92,35 +99,35 @@ def ledger_steps(database: Database) -> Steps:
     }
 
 
-def crm_steps(database: Database) -> Steps:
-    """Return what is done with the outbox and in the embedded CRM, by name."""
-    clock = FixedClock()
-    queue = Queue(database, "holder", clock)
-    outbox = Outbox(database, MemoryCrm(), clock=clock)
-    crm = EmbeddedCrm(database)
+async def crm_steps(database: Database) -> Steps:
+    """Return what is done with the outbox and in the embedded CRM, by name; the tables of jobs are there afterwards."""
+    registry, settings, crm = svcs.Registry(), OutboxSettings(), EmbeddedCrm(database)
+    await keep_jobs(registry, database, [tell_crm])
+    [kept] = kept_in(registry)
+    outbox, queue = await Outbox.open(database, settings), kept.queue
+    earlier = EarlierServer(database, MemoryCrm())
 
     async def told() -> None:
-        await tell(database, outbox, change(), change(2, Patient("another")))
+        with services.activate(registry):
+            await tell(database, outbox, change(), change(2, Patient("another")), change(3))
 
     async def delivered() -> None:
-        [first, second, third] = await queue.claim(3, _LEASE)
-        await crm.log_activity(await crm.upsert_contact(first.contact), first.activity)
-        await queue.mark_delivered(first)
-        await queue.note_refusal(second, timedelta(seconds=1), "no")
-        await queue.postpone(third, timedelta(seconds=1), "no")
-        [parked] = await queue.claim(1, _LEASE)
-        await queue.park(parked, "no")
-        await queue.claim(1, _LEASE)
-        await queue.give_back_all()
-        await queue.unpark(0)
+        first, second, third = await queue.claim([tell_crm.name], 3)
+        activity = Activity("1", Change.BOOKED, "APT-1", "general", TEN.start, TEN.end, NOW)
+        await Postman(database, crm, settings).deliver(Contact("contact"), activity)
+        assert await queue.done(first, "null", forget=True)
+        assert await queue.retry(second, 1, "no", is_attempt=False)
+        assert await queue.park(third, "no")
+
+    async def moved() -> None:
+        await earlier.write(change(4, Patient("a third")))
+        with services.activate(registry):
+            await adopt(database)
 
     return {
-        "two changes": told,
-        "four deliveries": delivered,
-        "what is to be forgotten": lambda: queue.forget(NOW - timedelta(hours=1), NOW - timedelta(days=30)),
-        "what is not queued": queue.adopt,
-        "what waits": queue.pending,
-        "a ping": outbox.ping,
+        "three changes": told,
+        "three deliveries": delivered,
+        "a change of an earlier server": moved,
         "a ping of the CRM": crm.ping,
     }
 

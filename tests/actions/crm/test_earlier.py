@@ -160,7 +160,7 @@ async def test_servers_of_both_versions_tell_each_change_in_order(database: Data
         await adopt(database)
         await until_told(database)
 
-    told = defaultdict(list)
+    told: dict[str | None, list[str]] = defaultdict(list)
     for contact, activity in crm.told:
         name = crm.contacts[contact].name
         if activity not in told[name]:  # a delivery that was cut off is repeated
