@@ -49,7 +49,7 @@ def large_reads(connection: Connection, statement: str, parameters: Any, most: i
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         # "SCAN (subquery-1)" and that of a part with a name read what another line has found.
-        parts = {name for names in re.findall(r"(\w+) AS\s+\(SELECT|\)\s+AS (\w+)", statement) for name in names if name}
+        parts = {name for names in re.findall(r"(\w+) AS\s+\(SELECT|\)\s+AS (\w+)", statement) for name in names}
         return [detail for *_, detail in plan if detail.startswith("SCAN ") and not _is_of_the_plan(detail, parts)]
     [plan] = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalars()
     return list(_large_nodes(plan[0]["Plan"], most))

@@ -16,6 +16,7 @@ import svcs
 from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.errors import NoCallError
+from action_server.jobs.keeping import kept_here
 from action_server.runtime import services
 from action_server.runtime.health import Readiness
 from action_server.telemetry.logs import CallContext, calling
@@ -158,6 +159,21 @@ async def test_a_crm_that_is_down_costs_no_booking_and_no_readiness(database: Pa
     assert [text.partition(" fails")[0] for text in cast(list[str], body["degraded"])] == [
         "service actions.crm.port.CrmBackend"
     ]
+
+
+@pytest.mark.parametrize("crm", ["embedded", "none"])
+@pytest.mark.parametrize("scheduling", ["embedded", "caldav"])
+async def test_jobs_are_kept_where_there_is_something_for_them(crm: str, scheduling: str, database: Path) -> None:
+    """What tells the CRM needs one, and what sweeps a calendar elsewhere."""
+    calendars = {"practice": "/practice/", "specialist": "/specialist/"}
+    remote = {"type": "caldav", "url": "http://127.0.0.1:9/", "calendars": calendars}
+    chosen: Mapping[str, object] = remote if scheduling == "caldav" else {"type": "embedded"}
+
+    async with services.open(lifespan, clinic(database, crm={"type": crm}, scheduling=chosen)) as opened:
+        kept = {name for one in kept_here(opened) for name in one.jobs}
+
+    telling = {"crm.tell", "crm.adopt"} if crm == "embedded" else set()
+    assert kept == telling | ({"clinic.sweep"} if scheduling == "caldav" else set())
 
 
 async def test_without_a_crm_nothing_is_kept_for_one(database: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database, DatabaseError
+from action_server.jobs.overview import retry_parked
 from actions.crm import tables
 from actions.crm.delivery import OutboxSettings
 from actions.crm.models import Activity, Contact
@@ -83,6 +84,23 @@ async def test_a_refused_change_is_parked_and_those_after_it_are_delivered(
     assert [event["attempt"] for event in events(caplog, "job.failed")] == [1, 2]
     (parked,) = events(caplog, "job.parked")
     assert (parked["levelname"], parked["problem"], parked["attempt"]) == ("ERROR", "no such field", 3)
+
+
+async def test_what_is_parked_is_told_when_somebody_has_it_tried_again(database: Database, crm: MemoryCrm) -> None:
+    """All of it; what is refused again is parked again."""
+    crm.failing = lambda _: InvalidRequestError("no such field")
+    async with telling(database, crm, QUICK.model_copy(update={"refusals": 2})) as outbox:
+        await tell(database, outbox, change(1), change(2, Patient("another")))
+        await until_told(database)
+        assert await states(database) == ["parked", "parked"]
+        assert await retry_parked(database, "crm.tell") == 2
+        await until_told(database)
+        assert await states(database) == ["parked", "parked"]
+        crm.failing = lambda _: None
+        assert await retry_parked(database, "crm.tell") == 2
+        await until_told(database)
+
+    assert sorted(crm.activities) == ["change-1", "change-2"]
 
 
 async def test_a_defect_in_a_backend_loses_nothing_and_shows_nothing(
