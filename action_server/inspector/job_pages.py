@@ -41,6 +41,8 @@ class JobView:
     def note(self) -> str:
         """What there is to know of it at a glance."""
         job, parts = self.job, []
+        if job.is_behind:
+            parts.append("after another one of the same ordering key")
         if job.state == "waiting" and job.due_in is not None:
             parts.append("due" if job.due_in <= 0 else f"in {length(job.due_in)}")
         if job.state == "running":

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import time_of
-from action_server.jobs.table import jobs
+from action_server.jobs.claiming import times_of
+from action_server.jobs.ordering import Lines
+from action_server.jobs.table import job_order, jobs
+
+# So many jobs are let run again by one statement.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class JobShown:
     Attributes:
         age: seconds since it was asked for.
         due_in: seconds until a waiting job is run, 0 if it is due; until a running one is taken for dead, below 0 if it
-            is. None if it has ended.
+            is. None if it has ended, and while it waits for another one of the same ordering key.
         deadline_in: seconds until it is given up, below 0 if that is over.
         losses: how often its process died.
         problem: what went wrong last: the error's type and place.
@@ -42,6 +48,11 @@ class JobShown:
     conversation: str
     request_id: str
     traceparent: str
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it waits for another one of the same ordering key to end."""
+        return self.state == "waiting" and self.due_in is None
 
 
 async def list_jobs(database: Database, states: Sequence[str], name: str | None, limit: int) -> Sequence[JobShown]:
@@ -84,10 +95,50 @@ async def contents_of_job(database: Database, job_id: str) -> tuple[str, str | N
 async def retry_job(database: Database, job_id: str) -> bool:
     """Let a job that is parked or cancelled be run again, as if it were asked for now: for as long as it had then.
 
-    Returns False if it is in another state. Raises `DatabaseError`.
+    One with an ordering key is behind all others that have the same one. Returns False if it is in another state.
+    Raises `DatabaseError`.
     """
-    now = time_of(await host_clock_as_agreed(database))
-    again = {
+    clock = await host_clock_as_agreed(database)
+    known = {} if clock is None else {"clock": clock()}
+    lines = Lines(database.dialect, times_of(is_given=clock is not None))
+    ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
+    again = update(jobs).where(ended).values(_again(time_of(clock)))
+
+    async def retry(connection: AsyncConnection) -> bool:
+        line = await lines.hold_that_of(connection, job_id)
+        count: int = (await connection.execute(again)).rowcount
+        if count and line is not None and await lines.join_again(connection, line, job_id, known):
+            await connection.execute(update(jobs).where(jobs.c.id == job_id).values(due_at=None))
+        return count > 0
+
+    return await database.write(retry)
+
+
+async def retry_parked(database: Database, name: str) -> int:
+    """Do the same with all parked jobs of a name, those first that were asked for first; return how many they were.
+
+    Raises:
+        DatabaseError: the database does not answer; those that were done by then are run again.
+    """
+    parked = and_(jobs.c.name == name, jobs.c.state == "parked")
+    found = select(jobs.c.id, job_order.c.ordering_key).outerjoin(job_order, job_order.c.job_id == jobs.c.id)
+    found = found.where(parked).order_by(jobs.c.created_at, jobs.c.id)
+    rows = await database.read(partial(_all_of, found))
+    plain = [row.id for row in rows if row.ordering_key is None]
+    clock = await host_clock_as_agreed(database)
+    count = 0
+    for start in range(0, len(plain), _AT_ONCE):
+        those = jobs.c.id.in_(plain[start : start + _AT_ONCE])
+        again = update(jobs).where(those, jobs.c.state == "parked").values(_again(time_of(clock)))
+        count += await database.write(partial(_count_of, again))
+    # Each by itself: who held several lines could wait for somebody who waits for one of them.
+    for job_id in [row.id for row in rows if row.ordering_key is not None]:
+        count += await retry_job(database, job_id)
+    return count
+
+
+def _again(now: ColumnElement[float]) -> dict[str, Any]:
+    return {
         "state": "waiting",
         "due_at": now,
         "ended_at": None,
@@ -98,13 +149,16 @@ async def retry_job(database: Database, job_id: str) -> bool:
         "deadline_at": now + jobs.c.deadline_at - jobs.c.created_at,
         "created_at": now,
     }
-    ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
 
-    async def retry(connection: AsyncConnection) -> bool:
-        count: int = (await connection.execute(update(jobs).where(ended).values(**again))).rowcount
-        return count > 0
 
-    return await database.write(retry)
+async def _all_of(query: Select[Any], connection: AsyncConnection) -> Sequence[Any]:
+    rows: Sequence[Any] = (await connection.execute(query)).all()
+    return rows
+
+
+async def _count_of(changing: Update, connection: AsyncConnection) -> int:
+    count: int = (await connection.execute(changing)).rowcount
+    return count
 
 
 async def _read(

@@ -28,11 +28,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from action_server.database import Database
 from action_server.errors import DatabaseError, JobError
 from action_server.idempotency.host_clock import plain_clock
-from action_server.idempotency.table import started_of, time_of
+from action_server.idempotency.table import time_of
 from action_server.jobs.claiming import BESIDE, Looking, adding, looking_for, times_of
 from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, forsaken, measure
 from action_server.jobs.ordering import Lines, line_of
+from action_server.jobs.sweeping import Sweeper
 from action_server.jobs.table import jobs, keys
 
 # Seconds. A run whose process did not renew its lease for so long is taken over.
@@ -110,6 +111,7 @@ class JobQueue:
         self._insert = sqlite.insert if database.dialect == "sqlite" else postgresql.insert
         self._adding = adding(self._times)
         self._lines = Lines(database.dialect, self._times)
+        self._sweeper = Sweeper(database, self._times, self._lines, self._clock_given)
 
     async def enqueue(self, order: Order, connection: AsyncConnection | None = None) -> Ordered:
         """Write a job down, in the transaction of ``connection`` if one is given, in one of its own otherwise.
@@ -301,12 +303,14 @@ class JobQueue:
             if then is not None:
                 await self._write(connection, then)
             if claimed.line is not None:
-                place = (claimed.line, claimed.id, self._clock_given())
-                if await self._lines.leave(connection, *place, is_over=is_over):
-                    self.database.after_commit(connection, self.wake)
+                await self._leave(connection, claimed.line, claimed.id, is_over=is_over)
             return True
 
         return await self.database.write(write)
+
+    async def _leave(self, connection: AsyncConnection, line: str, job_id: str, *, is_over: bool = False) -> None:
+        if await self._lines.leave(connection, line, job_id, self._clock_given(), is_over=is_over):
+            self.database.after_commit(connection, self.wake)
 
     async def _update_in(self, connection: AsyncConnection, claimed: Claimed, values: Mapping[str, Any]) -> bool:
         mine = and_(
@@ -328,36 +332,24 @@ class JobQueue:
         running = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(cancel_asked=True)
 
         async def cancel(connection: AsyncConnection) -> str | None:
+            line = await self._lines.hold_that_of(connection, job_id)
             before: str | None = (await connection.execute(state)).scalar()
             await connection.execute(waiting.values(**self._ended("cancelled")))
             await connection.execute(running)
+            if line is not None and before == "waiting":
+                await self._leave(connection, line, job_id)
             return before
 
         return await self.database.write(cancel)
 
     async def sweep(self, keep: float, keep_parked: float, limit: int = 500) -> int:
-        """Delete jobs that ended so many seconds ago, with their keys, a batch of them; return how many."""
-        from sqlalchemy import delete
+        """Delete jobs that ended so many seconds ago, with their keys, a batch of them; return how many.
 
-        now = self._started()
-        is_old = or_(
-            and_(jobs.c.state != "parked", jobs.c.ended_at <= now - keep), jobs.c.ended_at <= now - keep_parked
-        )
-        # The first part is for the index: what may be old at all.
-        old = (
-            select(jobs.c.id)
-            .where(jobs.c.ended_at <= now - min(keep, keep_parked), is_old)
-            .order_by(jobs.c.ended_at)
-            .limit(limit)
-        )
-
-        async def sweep(connection: AsyncConnection) -> int:
-            ids = (await connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
-            await connection.execute(delete(keys).where(keys.c.job_id.in_(ids)))
-            await connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
-            return len(ids)
-
-        return await self.database.write(sweep)
+        A line that stands still, as its first job ended without its knowing, goes on.
+        """
+        if await self._sweeper.move_lines_on():
+            self.wake()
+        return await self._sweeper.delete_old(keep, keep_parked, limit)
 
     async def measure(self, names: Collection[str]) -> Mapping[str, Depth]:
         """Return how many jobs of each of these and of other names that wait there are, and how late the oldest is."""
@@ -376,9 +368,6 @@ class JobQueue:
     def now(self) -> ColumnElement[float]:
         """Return the time of the queue, as statements take it."""
         return time_of(self._clock)
-
-    def _started(self) -> ColumnElement[float]:
-        return started_of(self._clock)
 
 
 def _nothing() -> None:

@@ -81,6 +81,8 @@ def show_jobs(console: Console, jobs: Sequence[JobShown]) -> None:
 
 
 def _note(one: JobShown) -> str:
+    if one.is_behind:
+        return "after another one"
     if one.state == "waiting":
         if one.deadline_in <= 0:
             # A worker that knows it would have given it up.

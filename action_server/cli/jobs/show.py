@@ -44,6 +44,8 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     for name, value in asdict(one).items():
         if value not in (None, ""):
             table.add_row(name, length(value) if name in ("age", "due_in", "deadline_in") else str(value))
+    if one.is_behind:
+        table.add_row("due", "after another one of the same ordering key")
     make_console().print(table)
     return 0
 

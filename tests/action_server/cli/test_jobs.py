@@ -121,6 +121,36 @@ def test_retry_lets_a_parked_one_run_again(database: Path, capsys: pytest.Captur
     assert "is running; only what is parked" in capsys.readouterr().err
 
 
+def test_retry_lets_all_parked_ones_of_a_name_run_again(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And says how many; which ones has to be said, in one way."""
+    at = ["--database", str(database)]
+    assert main(["jobs", "retry", "--job", "send_summary", *at]) == 0
+    assert state(database, "parked") == ("waiting", 0, 0)
+    assert state(database, "done")[0] == "done"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE action_server_jobs SET state = 'parked' WHERE state != 'running'")
+        connection.commit()
+    assert main(["jobs", "retry", "--job", "send_summary", *at]) == 0
+    assert capsys.readouterr().out == "1 job send_summary is run again\n3 jobs send_summary are run again\n"
+
+    assert main(["jobs", "retry", "--job", "send_summary", *at]) == 1
+    assert "no job send_summary is parked" in capsys.readouterr().err
+    for words in ([], ["bb", "--job", "send_summary"]):
+        assert main(["jobs", "retry", *words, *at]) == 2
+        assert "for one job give its ID, and not both" in capsys.readouterr().err
+
+
+def test_what_waits_for_another_one_says_so(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the same ordering key: it is not due, and no worker may take it."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE action_server_jobs SET due_at = NULL WHERE state = 'waiting'")
+        connection.commit()
+    assert main(["jobs", "show", "aa11", "--database", str(database)]) == 0
+    assert "after another one of the same ordering key" in capsys.readouterr().out
+    main(["jobs", "list", "--state", "waiting", "--database", str(database)])
+    assert "after another one" in capsys.readouterr().out
+
+
 def test_cancel_ends_what_waits_and_tells_what_runs(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What has ended is left."""
     assert main(["jobs", "cancel", "aa11", "--database", str(database)]) == 0

@@ -135,20 +135,20 @@ async def test_forgotten_with_the_end(queue: JobQueue) -> None:
 
 async def test_lines_of_many_processes_at_once(queue: JobQueue, opened: Opening) -> None:
     """Asked for and run by several at the same time: each key's jobs in their order, one at a time, all of them."""
-    queues = [queue, *[await opened() for _ in range(3)]]
-    keys = [f"key {number}" for number in range(5)]
+    queues, each = [queue, await opened()], 6
+    keys = [f"key {number}" for number in range(3)]
     asked: dict[str, list[str]] = {key: [] for key in keys}
     ran: dict[str, list[str]] = {key: [] for key in keys}
     running: set[str] = set()
     names = {line_of("work", key): key for key in keys}
 
     async def ask_for(key: str) -> None:
-        for number in range(12):
+        for number in range(each):
             ordered = await queues[number % len(queues)].enqueue(of(key))
             asked[key].append(ordered.id)
 
     async def work(own: JobQueue) -> None:
-        while sum(map(len, ran.values())) < 12 * len(keys):
+        while sum(map(len, ran.values())) < each * len(keys):
             for one in await own.claim(["work"], 3):
                 key = names[one.line]
                 assert key not in running
