@@ -10,12 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from action_server.database import Database
     from action_server.deadlines import time_left
-    from action_server.errors import ActionServerError, DatabaseError, GiveUp, JobError, RetryLater
+    from action_server.errors import ActionServerError, DatabaseError, JobError
     from action_server.idempotency.rules import idempotent
     from action_server.jobs.asking import current_job, later
     from action_server.jobs.definitions import Job, job
     from action_server.jobs.keeping import keep_jobs
     from action_server.jobs.pick_up import ActionJobResult
+    from action_server.jobs.signals import GiveUp, RetryLater
     from action_server.protocol.answers import Answer
     from action_server.protocol.calls import Call
     from action_server.runtime import services
@@ -71,12 +72,12 @@ _HOMES = {
     "CallContext": "telemetry.logs",
     "Database": "database",
     "DatabaseError": "errors",
-    "GiveUp": "errors",
+    "GiveUp": "jobs.signals",
     "Job": "jobs.definitions",
     "JobError": "errors",
     "Next": "runtime.middleware",
     "Registry": "runtime.registry",
-    "RetryLater": "errors",
+    "RetryLater": "jobs.signals",
     "Slots": "runtime.slots",
     "action": "runtime.functions",
     "action_options": "runtime.options",

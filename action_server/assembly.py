@@ -22,7 +22,6 @@ from action_server.config import unread
 from action_server.config.settings import Settings
 from action_server.delivery.opening import open_delivery
 from action_server.errors import CallError, InternalError, LifespanError, RequestError, SettingsError, StartupError
-from action_server.jobs.keeping import kept_here
 from action_server.jobs.opening import open_queue
 from action_server.protocol.answers import Answer
 from action_server.protocol.calls import Call, encode_error, encode_plain_reply, encode_reply
@@ -375,8 +374,7 @@ async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Regis
 
 
 async def _open_jobs(stack: AsyncExitStack, settings: Settings, opened: services.Services) -> JobQueue | None:
-    kept = {name for one in kept_here(opened) for name in one.jobs}
-    queue = await open_queue(stack, settings.actions, kept, settings.find_store, settings.password_reader)
+    queue = await open_queue(stack, settings.actions, opened, settings.find_store, settings.password_reader)
     await open_delivery(stack, opened, queue, settings.delivery)
     return queue
 

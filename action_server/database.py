@@ -152,11 +152,11 @@ class Database:
 
     def is_that_of(self, connection: AsyncConnection) -> bool:
         """Tell whether a connection, which anybody may have opened, is one to this very database."""
-        ours, theirs = self._engine.url, connection.engine.url
-        if self.dialect == "sqlite" and theirs.get_backend_name() == "sqlite":
-            return os.path.realpath(str(ours.database)) == os.path.realpath(str(theirs.database))
-        same = ("host", "port", "database", "query")
-        return self.dialect == theirs.get_backend_name() and all(getattr(ours, n) == getattr(theirs, n) for n in same)
+        return _are_one(self._engine.url, connection.engine.url)
+
+    def is_same_as(self, other: Database) -> bool:
+        """Tell whether another object is the same database."""
+        return _are_one(self._engine.url, other._engine.url)
 
     async def _to_its_end(self, transaction: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(transaction)
@@ -210,6 +210,14 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         raise DatabaseError(_problem(exc), is_down=_is_down(exc)) from exc
     finally:
         await connection.close()
+
+
+def _are_one(url: URL, other: URL) -> bool:
+    kind = url.get_backend_name()
+    if kind == "sqlite" == other.get_backend_name():
+        return os.path.realpath(str(url.database)) == os.path.realpath(str(other.database))
+    same = ("host", "port", "database", "query")
+    return kind == other.get_backend_name() and all(getattr(url, name) == getattr(other, name) for name in same)
 
 
 def _is_down(error: BaseException) -> bool:

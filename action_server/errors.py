@@ -31,8 +31,6 @@ elsewhere: ``UnsupportedError``, a CommandLineError, holds a place of a project 
     │   ├── LifespanError              the package's services cannot be opened
     │   └── RegistrationError          a class or function cannot be an action
     │       └── DuplicateActionError   two actions share a name (``--strict``)
-    ├── RetryLater                     a job says that it is to be run again
-    ├── GiveUp                         a job says that no further run would help
     ├── ServiceError                   an action asked for something that is not there
     │   ├── NoCallError                there is no running call to speak of
     │   ├── DegradedError              a service does not work that calls can do without
@@ -341,29 +339,6 @@ class DeliveryError(JobError):
     def __init__(self, problem: str, *, is_final: bool = False, is_unknown: bool = False, status: int = 0) -> None:
         super().__init__(problem)
         self.is_final, self.is_unknown, self.status = is_final, is_unknown, status
-
-
-class RetryLater(ActionServerError):  # noqa: N818 - what a job wants
-    """Raised by a job: run it again ``after`` seconds. No traceback is logged, and the words are kept in its row.
-
-    ``problem`` is therefore to hold no personal data. ``is_attempt`` counts the run against the job's ``retries``, as
-    any failure; otherwise there may be any number of them until the deadline. ``hold``: whatever system jobs of this
-    name speak to is down, so that this worker begins none of them for as long (or for so many seconds as are given
-    here), and then one at a time until one got through.
-    """
-
-    def __init__(self, problem: str, after: float, *, hold: bool | float = False, is_attempt: bool = False) -> None:
-        super().__init__(problem)
-        self.problem, self.after, self.is_attempt = problem, max(0.0, after), is_attempt
-        self.hold = self.after if hold is True else float(hold)
-
-
-class GiveUp(ActionServerError):  # noqa: N818 - what a job wants
-    """Raised by a job: no further run would help, park it. ``problem`` is kept in its row, as for `RetryLater`."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
 
 
 class SlotValueError(ServiceError, ValueError):

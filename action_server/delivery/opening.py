@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
 from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.keeping import kept_here
 from action_server.runtime.services import Services
 from action_server.source import one_line
 from action_server.telemetry.outbound import aiohttp_trace_config
@@ -26,12 +27,14 @@ async def open_delivery(
 ) -> None:
     """Give the services what delivers, closed with the stack: the job that does it, and what is kept.
 
-    Without a queue there is nothing to deliver.
+    What is kept is in the server's own ``queue``, or in the first of those that the package keeps. Without any there is
+    nothing to deliver.
 
     Raises:
         SettingsError: the database does not answer, or aiohttp is not installed and there is an engine.
     """
-    if queue is None:
+    queues = [*([] if queue is None else [queue]), *(one.queue for one in kept_here(opened))]
+    if not queues:
         if settings.model_fields_set:
             problem = "the actions package has no function marked @job, so there is nothing to deliver"
             logger.warning("settings.unread", extra={"setting": "delivery", "problem": problem})
@@ -40,7 +43,7 @@ async def open_delivery(
     from action_server.delivery.store import DeliveryStore
 
     try:
-        store = await DeliveryStore.open(queue.database)
+        store = await DeliveryStore.open(queues[0].database)
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
     engine = None if settings.engine is None else await stack.enter_async_context(open_engine(settings))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
 
 _STATES = ("parked", "running", "waiting", "cancelled", "done")
+_URGENCY = {"parked": 0, "running": 1, "waiting": 2}
 _JOBS, _RUNS, _OF_A_CALL = 100, 50, 20
 _LONGEST_ID = 32
 
@@ -79,7 +80,7 @@ class JobPages:
             problem = one_line(exc)
         shown = {
             "problem": problem,
-            "has_jobs": self._inspector.queue is not None,
+            "has_jobs": bool(self._inspector.queues),
             "states": ("", *_STATES),
             "state": state,
         }
@@ -93,7 +94,7 @@ class JobPages:
         """Let a job that was given up be run again, and show it."""
         from action_server.jobs.overview import retry_job
 
-        queue, job = self._queue, await self._find(id)
+        queue, job = await self._find(id)
         if not await retry_job(queue.database, job.id):
             return await self._shown(id, f"It is {job.state}: only what is parked or cancelled can be run again.")
         queue.wake()
@@ -101,39 +102,34 @@ class JobPages:
 
     async def cancel(self, request: Request, id: str) -> HTTPResponse:
         """Cancel a job, and show it."""
-        job = await self._find(id)
-        before = await self._queue.cancel(job.id)
+        queue, job = await self._find(id)
+        before = await queue.cancel(job.id)
         if before not in ("waiting", "running", "parked"):
             return await self._shown(id, f"It is {before}: there is nothing to cancel.")
         return redirect(f"/inspector/jobs/{job.id}", status=303)
 
-    @property
-    def _queue(self) -> JobQueue:
-        if self._inspector.queue is None:
-            raise NotFound("this server has no jobs")
-        return self._inspector.queue
-
-    async def _find(self, id: str) -> JobShown:
+    async def _find(self, id: str) -> tuple[JobQueue, JobShown]:
         from action_server.jobs.overview import find_jobs_by_start
 
-        found = await find_jobs_by_start(self._queue.database, id) if len(id) == _LONGEST_ID else []
-        if not found:
-            raise NotFound("there is no such job any more")
-        return found[0]
+        for queue in self._inspector.queues if len(id) == _LONGEST_ID else ():
+            for job in await find_jobs_by_start(queue.database, id):
+                return queue, job
+        raise NotFound("there is no such job any more")
 
     async def _listed(self, states: Sequence[str]) -> Sequence[JobShown]:
         from action_server.jobs.overview import list_jobs
 
-        queue = self._inspector.queue
-        return [] if queue is None else await list_jobs(queue.database, states, None, _JOBS)
+        found = [job for one in self._inspector.queues for job in await list_jobs(one.database, states, None, _JOBS)]
+        # Each database gives its own in this order.
+        return sorted(found, key=lambda job: (_URGENCY.get(job.state, len(_URGENCY)), job.age))
 
     async def _shown(self, id: str, problem: str = "") -> HTTPResponse:
         from action_server.jobs.overview import contents_of_job
 
-        job = await self._find(id)
+        queue, job = await self._find(id)
         contents = None
         if not self._inspector.hides_values:
-            contents = await contents_of_job(self._queue.database, job.id)
+            contents = await contents_of_job(queue.database, job.id)
         values = {"problem": problem, "contents": contents, "newest": None}
         return await self._inspector.page("job.html", lambda: {**values, **self._about(job)}, 409 if problem else 200)
 
@@ -149,11 +145,13 @@ class JobPages:
 
 async def jobs_of(inspector: Inspector, request_id: str) -> Sequence[JobShown]:
     """Return the jobs that a call asked for; none if nobody can say."""
-    if inspector.queue is None or not request_id:
+    if not inspector.queues or not request_id:
         return []
     from action_server.jobs.overview import jobs_of_request
 
+    asking = [jobs_of_request(queue.database, request_id, _OF_A_CALL) for queue in inspector.queues]
     try:
-        return await asyncio.wait_for(jobs_of_request(inspector.queue.database, request_id, _OF_A_CALL), 2.0)
+        answers = await asyncio.wait_for(asyncio.gather(*asking), 2.0)
     except (DatabaseError, JobError, asyncio.TimeoutError):
         return []
+    return sorted((job for answer in answers for job in answer), key=lambda job: job.age)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 # How a call may end that is no failure of anybody; the last ones are those of runs of jobs.
-_FINE = frozenset({"ok", "rejected", "needs_domain", "cancelled", "", "done", "given_back"})
+_FINE = frozenset({"ok", "rejected", "needs_domain", "cancelled", "", "done", "given_back", "postponed"})
 
 
 class Notes(msgspec.Struct):

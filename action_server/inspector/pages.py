@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from action_server.inspector.guard import HEADERS, Guard
 from action_server.inspector.project_view import ProjectView
 from action_server.inspector.rendering import Pages
 from action_server.inspector.running import Runs
+from action_server.jobs.keeping import one_for_each_database, queues_of
 from action_server.serving.http.app import SanicApp
 
 if TYPE_CHECKING:
@@ -48,16 +49,13 @@ class Inspector:
     runs: Runs = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pages", Pages(may_run=self.may_run, has_jobs=self.queue is not None))
+        object.__setattr__(self, "pages", Pages(may_run=self.may_run, has_jobs=bool(self.queues)))
         object.__setattr__(self, "runs", Runs(self.assembly))
 
     @property
-    def queue(self) -> JobQueue | None:
-        """The queue of jobs, if the actions have any."""
-        services = self.assembly.readiness.services
-        queue: Any = None if services is None else services.jobs
-        found: JobQueue | None = queue
-        return found
+    def queues(self) -> Sequence[JobQueue]:
+        """The queues of jobs, if the actions have any: one for each database."""
+        return one_for_each_database(queues_of(self.assembly.readiness.services))
 
     @property
     def is_stopping(self) -> bool:

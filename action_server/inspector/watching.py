@@ -102,11 +102,20 @@ class WatchedCall(CallNotes, kw_only=True):
             self.other.leave()
         self._finish(_GONE, b"")
 
-    def _finish(self, status: int, reply: bytes) -> None:
+    def dismiss(self) -> None:
+        """Keep nothing of it."""
+        if self.other is not None:
+            self.other.dismiss()
+        self._look_away()
+
+    def _look_away(self) -> None:
         if self.token is not None:
             noted_call.reset(self.token)
             # It holds all of the call's context.
             self.token = None
+
+    def _finish(self, status: int, reply: bytes) -> None:
+        self._look_away()
         self.at, self.status, self.reply = time.time(), status, reply
         self.size = len(self.body) + len(reply)
         self.watch.end(self)

@@ -13,8 +13,9 @@ from action_server.deadlines import time_left
 from action_server.errors import JobError
 from action_server.idempotency.rules import running_key
 from action_server.jobs.definitions import Job, Wish
-from action_server.jobs.keeping import kept_here
+from action_server.jobs.keeping import kept_here, queues_of
 from action_server.jobs.origin import Origin, add_origin
+from action_server.jobs.values import storable
 from action_server.runtime import services
 from action_server.telemetry.logs import running_call
 from action_server.telemetry.tracing import outbound_headers
@@ -65,7 +66,7 @@ class JobRun:
         """
         if part is not None and not 0 <= part <= 1:
             raise JobError("a job's progress is a number from 0 to 1")
-        if not await self._report(part, _storable(said)):
+        if not await self._report(part, storable(said)):
             raise JobError("this run was taken over by another process, or the job has ended")
 
     def delivers(
@@ -127,8 +128,8 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),
         ordering_key=wish.ordering_key,
-        conversation=_storable(call.sender_id) if call else "",
-        request_id=_storable(call.request_id) if call else "",
+        conversation=storable(call.sender_id) if call else "",
+        request_id=storable(call.request_id) if call else "",
         traceparent=outbound_headers().get("traceparent", ""),
     )
     ordered = await queue.enqueue(order, wish.connection)
@@ -142,7 +143,10 @@ async def cancel(job_id: str) -> bool:
     Raises:
         DatabaseError: the database does not answer.
     """
-    for queue in _queues():
+    queues = queues_of(services.current())
+    if not queues:
+        raise JobError(f"jobs: {_NO_QUEUE}")
+    for queue in queues:
         before = await queue.cancel(job_id)
         if before is not None:
             return before in ("waiting", "running", "parked")
@@ -161,11 +165,6 @@ def _key_of(wish: Wish, text: str) -> str | None:
     return f"once {once} {hashlib.sha256(text.encode()).hexdigest()}" if once else None
 
 
-def _storable(text: str) -> str:
-    """Return a text that came from outside without what no database keeps: NUL and lone surrogates."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
-
-
 def _queue(name: str) -> JobQueue:
     opened = services.current()
     kept = next((one.queue for one in kept_here(opened) if name in one.jobs), None)
@@ -173,14 +172,4 @@ def _queue(name: str) -> JobQueue:
     if queue is None:
         raise JobError(f"job {name}: {_NO_QUEUE}")
     found: JobQueue = queue
-    return found
-
-
-def _queues() -> Sequence[JobQueue]:
-    """Return all queues there are here, the server's first."""
-    opened = services.current()
-    own: Any = opened.jobs if opened is not None else None
-    found = [*([] if own is None else [own]), *(one.queue for one in kept_here(opened))]
-    if not found:
-        raise JobError(f"jobs: {_NO_QUEUE}")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from action_server.errors import JobError
@@ -20,20 +20,16 @@ if TYPE_CHECKING:
 CONCURRENCY = 4
 
 
-@dataclass
-class Kept:
-    """Jobs by name, the queue they are in, and how many of them a worker runs at once.
-
-    ``own_jobs`` are those that the platform runs beside them, by name.
-    """
+@dataclass(frozen=True)
+class QueuedJobs:
+    """Jobs by name, the queue they are in, and how many of them a worker runs at once."""
 
     queue: JobQueue
     jobs: Mapping[str, Job[..., Any]]
     concurrency: int
-    own_jobs: Mapping[str, Job[..., Any]] = field(default_factory=dict)
 
 
-class KeptJobs(list[Kept]):
+class KeptJobs(list[QueuedJobs]):
     """All that a package keeps, as its registry holds it."""
 
 
@@ -46,6 +42,8 @@ async def keep_jobs(
     The tables of jobs are made there. Each worker that runs jobs runs ``concurrency`` of these at once, beside those of
     the server's ``database``. The database has to stay open until the lifespan ends.
 
+    A job that is to run only where it is kept need not be one of a module: a function of the lifespan can be marked.
+
     Raises:
         JobError: a job of this name is kept already, or ``concurrency`` is below 1.
         RegistrationError: a job takes or returns what cannot be JSON.
@@ -57,18 +55,19 @@ async def keep_jobs(
 
     if concurrency < 1:
         raise JobError("keep_jobs: concurrency is 1 or more")
+    before = kept_in(registry)
+    taken = {name for one in before for name in one.jobs}
     by_name: dict[str, Job[..., Any]] = {}
-    taken = {name for one in kept_in(registry) for name in one.jobs}
     for job in jobs:
         if job.name in taken or by_name.setdefault(job.name, job) is not job:
-            raise JobError(f"keep_jobs: there is a job {job.name} already")
+            raise JobError(f"keep_jobs: a job {job.name} is kept already")
         job.prepare()
     await database.create(metadata.create_all)
     queue = JobQueue(database, clock=await host_clock(database))
-    registry.register_value(KeptJobs, KeptJobs([*kept_in(registry), Kept(queue, by_name, concurrency)]))
+    registry.register_value(KeptJobs, KeptJobs([*before, QueuedJobs(queue, by_name, concurrency)]))
 
 
-def kept_in(registry: svcs.Registry | None) -> Sequence[Kept]:
+def kept_in(registry: svcs.Registry | None) -> Sequence[QueuedJobs]:
     """Return what a package keeps by itself, in the order in which it said so."""
     if registry is None or KeptJobs not in registry:
         return ()
@@ -77,6 +76,21 @@ def kept_in(registry: svcs.Registry | None) -> Sequence[Kept]:
     return svcs.Container(registry).get(KeptJobs)
 
 
-def kept_here(services: Services | None) -> Sequence[Kept]:
+def kept_here(services: Services | None) -> Sequence[QueuedJobs]:
     """Return what the package of these services keeps by itself."""
     return () if services is None else kept_in(services.registry)
+
+
+def queues_of(services: Services | None) -> Sequence[JobQueue]:
+    """Return the queues there are, the server's own first."""
+    own: Any = None if services is None else services.jobs
+    return [*([] if own is None else [own]), *(one.queue for one in kept_here(services))]
+
+
+def one_for_each_database(queues: Iterable[JobQueue]) -> Sequence[JobQueue]:
+    """Return these without those whose database is that of an earlier one."""
+    found: list[JobQueue] = []
+    for queue in queues:
+        if not any(queue.database.is_same_as(other.database) for other in found):
+            found.append(queue)
+    return found

@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from action_server.errors import DeliveryError, GiveUp, RetryLater
+from action_server.errors import DeliveryError
 from action_server.jobs.asking import JobRun
 from action_server.jobs.definitions import Job
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
-from action_server.jobs.periodic import is_periodic, run_again
+from action_server.jobs.periodic import is_periodic, rest, run_again
 from action_server.jobs.queue import Claimed, JobQueue
+from action_server.jobs.signals import GiveUp, RetryLater
 from action_server.runtime.threads import is_async
 from action_server.source import place_of_failure
 
@@ -56,11 +57,18 @@ class Outcomes:
 
     def without_run(self, claimed: Claimed) -> Outcome | None:
         """Return the end of a job that is given up without another run; None if it is to be run."""
-        if claimed.losses > MOST_LOSSES and not is_periodic(claimed):
-            return self.parked(claimed, f"its process died {claimed.losses} times")
+        if claimed.losses > MOST_LOSSES:
+            problem = f"its process died {claimed.losses} times"
+            return self._after_deaths(claimed, problem) if is_periodic(claimed) else self.parked(claimed, problem)
         if claimed.left <= 0 and not is_periodic(claimed):
             return self.parked(claimed, "its deadline passed")
         return None
+
+    def _after_deaths(self, claimed: Claimed, problem: str) -> Outcome:
+        """Return the end of a periodic job that may be what its processes die of: the longest pause, and again."""
+        pause = self._jobs[claimed.name].rules.longest_backoff
+        facts = {"problem": problem, "retry_in": round(pause, 3)}
+        return Outcome(partial(rest, self._queue, claimed, pause, problem), "failed", facts)
 
     def returned(self, claimed: Claimed, run: JobRun, result: str) -> Outcome:
         """Return the end of a run that came to a result, as JSON text."""

@@ -37,6 +37,15 @@ async def run_again(queue: JobQueue, claimed: Claimed, every: float, deadline: f
     return await queue.change(claimed, **values, **anew)
 
 
+async def rest(queue: JobQueue, claimed: Claimed, pause: float, problem: str) -> bool:
+    """Let a periodic job whose processes died wait for ``pause`` seconds, and forget that they did.
+
+    Returns False if the run was taken over.
+    """
+    due_at = queue.now() + pause
+    return await queue.change(claimed, state="waiting", due_at=due_at, owner=None, losses=0, problem=problem)
+
+
 class _Seen(NamedTuple):
     state: str
     due_in: float | None

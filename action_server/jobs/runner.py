@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol
 
 from action_server.deadlines import DeadlinePassed, within
-from action_server.errors import DatabaseError, GiveUp, JobError, RetryLater
+from action_server.errors import DatabaseError, JobError
 from action_server.jobs.asking import JobRun, running_job
 from action_server.jobs.definitions import Job
 from action_server.jobs.forsaken import Forsaken
@@ -25,6 +25,7 @@ from action_server.jobs.origin import read_origin
 from action_server.jobs.outcomes import LINES, End, Outcome, Outcomes
 from action_server.jobs.periodic import PeriodicJobs, is_periodic
 from action_server.jobs.queue import Claimed, JobQueue
+from action_server.jobs.signals import GiveUp, RetryLater
 from action_server.runtime.services import Services, use_services
 from action_server.runtime.threads import Threads
 from action_server.source import one_line
@@ -269,7 +270,7 @@ class JobRunner:
             if seen is not None:
                 # A periodic job that has nothing to say would fill the list.
                 if is_periodic(claimed) and running.word == "done":
-                    seen.leave()
+                    seen.dismiss()
                 else:
                     seen.end(_WITHOUT_STATUS, b"")
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, or_, select
+from sqlalchemy import Select, and_, delete, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.jobs.claiming import Times
 from action_server.jobs.measuring import MOST_NAMES, distinct
 from action_server.jobs.ordering import Lines, first_in_line
-from action_server.jobs.table import is_blocked, job_order, jobs, keys
+from action_server.jobs.table import PERIODIC, is_blocked, job_order, jobs, keys
 
 logger = logging.getLogger("action_server.jobs")
 
@@ -84,7 +84,9 @@ def _old(times: Times, keep: float, keep_parked: float, limit: int) -> Select[An
     is_old = or_(and_(jobs.c.state != "parked", jobs.c.ended_at <= now - keep), jobs.c.ended_at <= now - keep_parked)
     # The first part is for the index: what may be old at all.
     may_be_old = jobs.c.ended_at <= now - min(keep, keep_parked)
-    old = select(jobs.c.id, jobs.c.name, jobs.c.state).where(may_be_old, is_old)
+    # A periodic job that was cancelled would begin anew: its worker makes the row again.
+    is_cancelled_for_good = and_(jobs.c.state == "cancelled", jobs.c.id.startswith(PERIODIC))
+    old = select(jobs.c.id, jobs.c.name, jobs.c.state).where(may_be_old, is_old, not_(is_cancelled_for_good))
     return old.order_by(jobs.c.ended_at).limit(limit).with_for_update(skip_locked=True)
 
 

@@ -47,6 +47,11 @@ def decode(adapter: TypeAdapter[Any], text: str, what: str) -> Any:
         raise JobError(f"{what}: {problem}") from None
 
 
+def storable(text: str) -> str:
+    """Return a text that came from outside without what no database keeps: NUL and lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+
+
 def _problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])

@@ -39,6 +39,10 @@ class Witness(Protocol):
         """Take note that nobody waits for an answer any more."""
         ...
 
+    def dismiss(self) -> None:
+        """Look away: there is nothing to be seen."""
+        ...
+
 
 class Witnesses(Protocol):
     """Who sees the calls of one worker."""

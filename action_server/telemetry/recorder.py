@@ -91,6 +91,9 @@ class Recording:
     def leave(self) -> None:
         """Let it be: a call without an answer cannot be compared with another one."""
 
+    def dismiss(self) -> None:
+        """Let it be."""
+
 
 class _Ended(NamedTuple):
     seen: Recording

@@ -48,7 +48,7 @@ class _Overlay(Services):
         super().__init__(opened.registry, opened.loop)
         self._opened = opened
         self._values = values
-        self.jobs = opened.jobs
+        self.jobs, self.deliveries = opened.jobs, opened.deliveries
 
     @property
     def container(self) -> Any:

@@ -72,12 +72,12 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 async def _work(read: Settings, concurrency: int, sock: socket.socket | None, stopping: StopSignal) -> Executor:
     from action_server.assembly import assemble, prepare
-    from action_server.jobs.keeping import kept_here
+    from action_server.jobs.keeping import queues_of
     from action_server.jobs.opening import running_jobs
 
     async with assemble(read, prepared=prepare(read), patience=read.start_timeout) as assembly:
         opened = assembly.readiness.services
-        if opened is None or (opened.jobs is None and not kept_here(opened)):
+        if not queues_of(opened):
             raise SettingsError("actions", f"the package {read.actions} has no function marked @job")
         # Until now a signal ends the process: nothing runs yet, and a database that is down may be waited for.
         stopping.arm()

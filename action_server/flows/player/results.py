@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from action_server.assembly import Assembly
 from action_server.jobs.definitions import Rules
-from action_server.jobs.finding import find_jobs
 from action_server.jobs.handover import DELIVER, Delivery, delivering
-from action_server.jobs.opening import running_jobs
+from action_server.jobs.keeping import QueuedJobs, queues_of
+from action_server.jobs.opening import queued_jobs, running_jobs
 
 # Seconds: how long somebody waits for a job, and how often its state is looked at.
 PATIENCE, _LOOK = 60.0, 0.1
@@ -67,16 +68,15 @@ class Results:
     @asynccontextmanager
     async def running(self, assembly: Assembly) -> AsyncIterator[None]:
         """Run the jobs of a package within the block, if it has any."""
-        opened = assembly.readiness.services
-        if opened is None or opened.jobs is None:
+        opened, package = assembly.readiness.services, assembly.settings.actions
+        if not queues_of(opened):
             yield
             return
-        queue: Any = opened.jobs
+        assert opened is not None  # noqa: S101 - for mypy: there is a queue
         opened.own_jobs = {DELIVER: delivering(self._deliver, Rules(retries=0))}
-        package = assembly.settings.actions
-        names = [*find_jobs(package), DELIVER]
-        async with running_jobs(package, opened, assembly.executor.threads, max(assembly.settings.jobs, 1)):
-            self._next_due = lambda: queue.next_due(names)
+        concurrency = max(assembly.settings.jobs, 1)
+        async with running_jobs(package, opened, assembly.executor.threads, concurrency):
+            self._next_due = partial(_next_due, queued_jobs(package, opened, concurrency))
             yield
             self._next_due = _never
 
@@ -85,6 +85,13 @@ class Results:
         texts = tuple(delivery.texts)
         self._results.append(Result(delivery.job_id, delivery.conversation, texts, dict(delivery.slots)))
         self._arrived.set()
+
+
+async def _next_due(every: Sequence[QueuedJobs]) -> float | None:
+    """Return in how many seconds the next job is due that somebody asked for: periodic ones always are."""
+    asked_for = [(one.queue, [name for name, job in one.jobs.items() if job.rules.every is None]) for one in every]
+    found = [await queue.next_due(names) for queue, names in asked_for]
+    return min((due for due in found if due is not None), default=None)
 
 
 async def _never() -> float | None:
