@@ -134,6 +134,32 @@ async def delivery_among(database: Database, rows: int) -> Callable[[int], Await
     return deliver
 
 
+async def fill_lines(connection: AsyncConnection, count: int, name: str, ordering_key: str, due_at: float) -> None:
+    """Add so many jobs of a name with one ordering key, and a job behind another one for each of so many other keys.
+
+    The first one of the line is due then; those of the other keys are due two days later.
+    """
+    from action_server.jobs.ordering import line_of  # as in `delivery_among`
+
+    long = line_of(name, ordering_key)
+    columns = "job_id, name, ordering_key, position, blocked, not_before"
+    for kind, line, position, is_first, due in (
+        ("long", f"'{long}'", "i", "i = 1", due_at),
+        ("first", f"'{name}-' || i", "1", "true", due_at + 172_800),
+        ("behind", f"'{name}-' || i", "2", "false", due_at),
+    ):
+        await _insert(
+            connection,
+            "action_server_jobs (id, name, arguments, state, due_at, attempt, losses, fence, cancel_asked, created_at, "
+            "deadline_at, conversation, request_id, traceparent)",
+            f"'{name}-{kind}-' || i, '{name}', '{{}}', 'waiting', CASE WHEN {is_first} THEN {due} END, 0, 0, 0, false, "
+            f"{due}, {due + 864_000}, '', '', ''",
+            count,
+        )
+        values = f"'{name}-{kind}-' || i, '{name}', {line}, {position}, NOT ({is_first}), {due}"
+        await _insert(connection, f"action_server_job_order ({columns})", values, count)
+
+
 def _earlier(connection: AsyncConnection, steps: str) -> str:
     return _EARLIER[connection.dialect.name].format(now=NOW, steps=steps)
 
