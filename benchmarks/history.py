@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from action_server.jobs.ordering import line_of
+
 # The moment that everything here lies before: the tests' clinic has it as its clock.
 NOW = "2026-11-22 16:20:00"
 # Over an index, as real keys are; of a million, the product is larger than an INTEGER of PostgreSQL.
@@ -97,6 +99,30 @@ async def fill_jobs(connection: AsyncConnection, count: int, name: str, state: s
         f"{now}, {now + 86400}, {'NULL' if due_at else now}, '', '', ''",
         count,
     )
+
+
+async def fill_lines(connection: AsyncConnection, count: int, name: str, ordering_key: str, due_at: float) -> None:
+    """Add so many jobs of a name with one ordering key, and a job behind another one for each of so many other keys.
+
+    The first one of the line is due then; those of the other keys are due two days later.
+    """
+    long = line_of(name, ordering_key)
+    columns = "job_id, name, ordering_key, position, blocked, not_before"
+    for kind, line, position, is_first, due in (
+        ("long", f"'{long}'", "i", "i = 1", due_at),
+        ("first", f"'{name}-' || i", "1", "true", due_at + 172_800),
+        ("behind", f"'{name}-' || i", "2", "false", due_at),
+    ):
+        await _insert(
+            connection,
+            "action_server_jobs (id, name, arguments, state, due_at, attempt, losses, fence, cancel_asked, created_at, "
+            "deadline_at, conversation, request_id, traceparent)",
+            f"'{name}-{kind}-' || i, '{name}', '{{}}', 'waiting', CASE WHEN {is_first} THEN {due} END, 0, 0, 0, false, "
+            f"{due}, {due + 864_000}, '', '', ''",
+            count,
+        )
+        values = f"'{name}-{kind}-' || i, '{name}', {line}, {position}, NOT ({is_first}), {due}"
+        await _insert(connection, f"action_server_job_order ({columns})", values, count)
 
 
 def _earlier(connection: AsyncConnection, steps: str) -> str:

@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Double,
     Executable,
-    ScalarSelect,
     String,
     and_,
     bindparam,
@@ -98,11 +96,14 @@ class Lines:
         One that is not over, as it is parked or cancelled, may join again: its line is remembered.
         """
         await connection.execute(_FORGETTING if is_over else _LEAVING, {"of_job": job_id})
-        return await self._go_on(connection, (await connection.execute(_FIRST, {"line": line})).first(), known)
+        first = (await connection.execute(_FIRST, {"line": line})).first()
+        if first is not None and first.state not in _LIVE:
+            return await self.move_on(connection, line, known)
+        return await self._go_on(connection, first, known)
 
     async def move_on(self, connection: AsyncConnection, line: str, known: Mapping[str, float]) -> bool:
         """Let the line go on without those that ended and did not leave; return whether another one is due by that."""
-        first = (await connection.execute(_FIRST, {"line": line})).first()
+        first = (await connection.execute(_FIRST_LIVE, {"line": line})).first()
         ended = {"line": line, "before": _BEHIND_ALL if first is None else first.position}
         for clearing in (_FORGETTING_ENDED, _LEAVING_ENDED):
             await connection.execute(clearing, ended)
@@ -123,13 +124,6 @@ class _Statements(NamedTuple):
     join: Executable
     join_again: Executable
     make_due: Executable
-
-
-def first_in_line(line: ColumnElement[str]) -> ScalarSelect[str]:
-    """Return the query for the id of the job that is the first one of a line, whether it has ended or not."""
-    first = job_order.alias("first")
-    in_line = and_(first.c.ordering_key == line, first.c.position.is_not(None))
-    return select(first.c.job_id).where(in_line).order_by(first.c.position).limit(1).scalar_subquery()
 
 
 def _statements_of(times: Times) -> _Statements:
@@ -166,14 +160,16 @@ _LINE_OF = select(job_order.c.ordering_key).where(_THIS)
 _FORGETTING = delete(job_order).where(_THIS)
 _LEAVING = update(job_order).where(_THIS).values(_OUT_OF_LINE)
 _UNBLOCKING = update(job_order).where(_THIS).values(blocked=False)
-# Of those that have not ended: whoever ended without the line's knowing holds nobody up.
+_LIVE = ("waiting", "running")
 _FIRST = (
-    select(job_order.c.job_id, job_order.c.position, job_order.c.not_before, jobs.c.due_at)
-    .join(jobs, jobs.c.id == job_order.c.job_id)
-    .where(_IN_LINE, jobs.c.state.in_(("waiting", "running")))
+    select(job_order.c.job_id, job_order.c.position, job_order.c.not_before, jobs.c.due_at, jobs.c.state)
+    .outerjoin(jobs, jobs.c.id == job_order.c.job_id)
+    .where(_IN_LINE)
     .order_by(job_order.c.position)
     .limit(1)
 )
+# Of all that stand in front of it, which may be many, none has left. By itself, as PostgreSQL might read a whole line.
+_FIRST_LIVE = _FIRST.where(jobs.c.state.in_(_LIVE))
 _ENDED = and_(_IN_LINE, job_order.c.position < bindparam("before", type_=BigInteger))
 _MAY_COME_AGAIN = select(jobs.c.id).where(jobs.c.id == job_order.c.job_id, jobs.c.state.in_(("parked", "cancelled")))
 _FORGETTING_ENDED = delete(job_order).where(_ENDED, ~_MAY_COME_AGAIN.exists())

@@ -343,13 +343,14 @@ class JobQueue:
         return await self.database.write(cancel)
 
     async def sweep(self, keep: float, keep_parked: float, limit: int = 500) -> int:
-        """Delete jobs that ended so many seconds ago, with their keys, a batch of them; return how many.
+        """Delete jobs that ended so many seconds ago, with their keys, and let lines go on that stand still.
 
-        A line that stands still, as its first job ended without its knowing, goes on.
+        Of both a batch, and more of it the next time. Returns how many jobs and lines these were.
         """
-        if await self._sweeper.move_lines_on():
+        moved = await self._sweeper.move_lines_on()
+        if moved:
             self.wake()
-        return await self._sweeper.delete_old(keep, keep_parked, limit)
+        return moved + await self._sweeper.delete_old(keep, keep_parked, limit)
 
     async def measure(self, names: Collection[str]) -> Mapping[str, Depth]:
         """Return how many jobs of each of these and of other names that wait there are, and how late the oldest is."""

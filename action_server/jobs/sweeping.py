@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from action_server.database import Database
 from action_server.jobs.claiming import Times
 from action_server.jobs.measuring import MOST_NAMES, distinct
-from action_server.jobs.ordering import Lines, first_in_line
+from action_server.jobs.ordering import Lines
 from action_server.jobs.table import PERIODIC, is_blocked, job_order, jobs, keys
 
 logger = logging.getLogger("action_server.jobs")
@@ -98,5 +98,7 @@ async def _lines_after(name: str, seen: str, connection: AsyncConnection) -> Seq
     """Return lines in which somebody waits behind another one, with when the first one is due: never, if it ended."""
     of_name = and_(job_order.c.name == name, is_blocked)
     lines = distinct(job_order.c.ordering_key, of_name, after=seen).limit(LINES).subquery("lines")
-    due_at = select(jobs.c.due_at).where(jobs.c.id == first_in_line(lines.c.value)).scalar_subquery()
+    in_line = and_(job_order.c.ordering_key == lines.c.value, job_order.c.position.is_not(None))
+    first = select(job_order.c.job_id).where(in_line).order_by(job_order.c.position).limit(1).correlate(lines)
+    due_at = select(jobs.c.due_at).where(jobs.c.id == first.scalar_subquery()).scalar_subquery()
     return (await connection.execute(select(lines.c.value, due_at.label("due_at")).order_by(lines.c.value))).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from action_server.database import Database
 from action_server.jobs.table import jobs, keys, metadata
 from tests.action_server.delivery.engine_stand_in import engine_stand_in
-from tests.action_server.jobs.job_host import CONVERSATION, STEPS, Ledger
+from tests.action_server.jobs.job_host import CONVERSATION, STEPS, Ledger, is_ordered
 from tests.processes import PATIENCE, ROOT
 
 # For each host, for each of its workers: where its lives end.
@@ -105,11 +106,23 @@ def _checked(rows: Sequence[Any], ledgers: Sequence[Ledger], schedule: Schedule)
     assert {row.state for row in rows} == {"done"}
     # The result is the fence of the run that wrote it: no run that was taken over has written over the last one.
     assert [row for row in rows if row.result != str(row.fence)] == []
+    _check_order(rows, ledgers)
     return Deaths(len(rows), deaths, sum(runs.values()) - len(runs))
 
 
+def _check_order(rows: Sequence[Any], ledgers: Sequence[Ledger]) -> None:
+    """No run began before the job had ended that was asked for before it with the same ordering key."""
+    ended = {json.loads(row.arguments)["key"]: row.ended_at for row in rows}
+    for _, key, began in (words for ledger in ledgers for words in ledger.read("run")):
+        worker, number = key.rsplit(".", 1)
+        before = f"{worker}.{int(number) - 2}"
+        if is_ordered(int(number)) and before in ended:
+            assert ended[before] <= float(began), f"{key} began before {before} had ended"
+
+
 async def _read(connection: AsyncConnection) -> Sequence[Any]:
-    wanted = select(keys.c.job_id, jobs.c.state, jobs.c.fence, jobs.c.result).join(jobs, jobs.c.id == keys.c.job_id)
+    columns = (jobs.c.state, jobs.c.fence, jobs.c.result, jobs.c.arguments, jobs.c.ended_at)
+    wanted = select(keys.c.job_id, *columns).join(jobs, jobs.c.id == keys.c.job_id)
     return (await connection.execute(wanted.where(jobs.c.name == "work"))).all()
 
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.jobs.queue import Claimed, JobQueue, Order
-from action_server.jobs.table import jobs, metadata
+from action_server.jobs.table import job_order, jobs, metadata
 from action_server.runtime import services
 from action_server.runtime.services import Services, use_services
 
@@ -66,10 +66,38 @@ def order(
     return Order(name, "{}", delay, deadline, key, ordering_key=ordering_key)
 
 
+def of(key: str, name: str = "work", *, delay: float = 0.0) -> Order:
+    """A job with an ordering key."""
+    return order(name, ordering_key=key, delay=delay)
+
+
 async def claim_one(queue: JobQueue, name: str = "work") -> Claimed:
     """Claim the one job that is due."""
     (claimed,) = await queue.claim([name], 10)
     return claimed
+
+
+async def ask(queue: JobQueue, *orders: Order) -> list[str]:
+    """Ask for jobs one after the other; return their ids."""
+    return [(await queue.enqueue(one)).id for one in orders]
+
+
+async def run_all(queue: JobQueue) -> list[str]:
+    """Run what there is, one at a time; return the ids in the order in which they ran."""
+    ran = []
+    while claimed := await queue.claim(["work"], 1):
+        assert await queue.done(claimed[0], "1")
+        ran.append(claimed[0].id)
+    return ran
+
+
+async def rows_left(queue: JobQueue) -> int:
+    """How many rows the table of the order has."""
+
+    async def count(connection: AsyncConnection) -> int:
+        return int((await connection.execute(select(func.count()).select_from(job_order))).scalar_one())
+
+    return await queue.database.read(count)
 
 
 async def state_of(queue: JobQueue, job_id: str) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 ``python -m tests.action_server.jobs.job_host URL ENGINE LEDGER NAME STEPS STEPS...`` has a worker for each ``STEPS``:
 where its first life ends, its second one, and so on, with commas between. The life after that goes on until the host is
-killed. When all have come to that it prints a line. The ledger has a line for what was asked for, run or killed.
+killed. When all have come to that it prints a line. The ledger has a line for what was asked for, run (and when) or
+killed. Every second job of a worker has the worker's name as its ordering key.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -36,11 +38,12 @@ from action_server.runtime.threads import ThreadPool
 
 T = TypeVar("T")
 
-# Before and after the commit of each of the three writes, and in between; and on the way of a result to the engine:
-# when it is handed over, before the engine is asked to say it, and when it has answered.
+# Before and after the commit of each of the three writes, and in between, with that of a job that others wait behind;
+# and on the way of a result to the engine: when it is handed over, before the engine is asked to say it, and when it
+# has answered.
 STEPS = (
     *("enqueue", "enqueued", "claim", "claimed", "running", "ran", "handed_over", "done", "done_written"),
-    *("asking", "said"),
+    *("ordered_done", "ordered_done_written", "asking", "said"),
 )
 LEASE = 1.0
 # The conversation in which results are said.
@@ -118,6 +121,14 @@ class DyingQueue(JobQueue):
             die()
         return claimed
 
+    async def done(self, claimed: Claimed, result: str, *, forget: bool = False) -> bool:
+        if claimed.line is None:
+            return await super().done(claimed, result, forget=forget)
+        written = await self._at("ordered_done", super().done(claimed, result, forget=forget))
+        if written and self.dies_at == "ordered_done_written":
+            die()
+        return written
+
     async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
         if self.dies_at == "ran":
             die()
@@ -155,7 +166,7 @@ async def work_on(
 
     @job
     async def work(key: str) -> int:
-        ledger.note("run", key)
+        ledger.note("run", key, time.time())
         if step == "running":
             die()
         current_job().delivers(key, to=CONVERSATION)
@@ -176,7 +187,7 @@ async def work_on(
                 number = sum(words[1].startswith(f"{worker}.") for words in ledger.read("asked"))
                 last = sys.maxsize if step else number + _LAST
                 while number < last:
-                    if await _ask(work, ledger, f"{worker}.{number}"):
+                    if await _ask(work, ledger, worker, number):
                         number += 1
                     await asyncio.sleep(_PAUSE)
                 say_idle()
@@ -194,10 +205,16 @@ async def _open(url: str) -> DyingDatabase:
             return database
 
 
-async def _ask(work: Any, ledger: Ledger, key: str) -> bool:
+def is_ordered(number: int) -> bool:
+    """Tell whether the job of a worker with this number is behind its other ones with such a number."""
+    return number % 2 == 1
+
+
+async def _ask(work: Any, ledger: Ledger, worker: str, number: int) -> bool:
     """Ask for a job, as an action does that is repeated until it is answered."""
+    key = f"{worker}.{number}"
     try:
-        await later(work.having(key=key), key=key)
+        await later(work.having(key=key, ordering_key=worker if is_ordered(number) else None), key=key)
     except DatabaseError:
         return False
     ledger.note("asked", key)

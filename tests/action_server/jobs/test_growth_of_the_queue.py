@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.jobs import sweeping
 from action_server.jobs.claiming import BESIDE
+from action_server.jobs.overview import retry_job
 from action_server.jobs.queue import JobQueue
 from action_server.jobs.table import metadata
 from benchmarks import history
@@ -37,6 +39,8 @@ async def fill(database: Database, rows: int) -> None:
             ("work", "done", None),
         ):
             await history.fill_jobs(connection, rows, name, state, due)
+        for name in ("work", "ordered"):
+            await history.fill_lines(connection, rows, name, "long", now + (DAY if name == "work" else -DAY))
 
     await database.write(write)
 
@@ -62,13 +66,22 @@ def steps_of(queue: JobQueue) -> Mapping[str, Callable[[], Awaitable[object]]]:
         await queue.cancel(ordered.id)
         assert await queue.cancelled(one)
 
+    async def run_ordered() -> None:
+        behind = await queue.enqueue(order("ordered", ordering_key="long"))
+        assert await queue.done(await claim_one(queue, "ordered"), "null")
+        assert await queue.park(await claim_one(queue, "ordered"), "no")
+        assert await queue.retry(await claim_one(queue, "ordered"), 0, "no")
+        assert await queue.cancel(behind.id) == "waiting"
+        assert await retry_job(queue.database, behind.id)
+
     return {
         "an idle look": lambda: queue.next_due(["work", "other"]),
         "an idle claim": lambda: queue.claim(["work", "other"], 4),
         "four jobs of many": run_busy,
         "the life of one": run_one,
+        "those of a long line": run_ordered,
         "names nobody knows": lambda: queue.forsaken(["work"]),
-        "nothing is old": lambda: queue.sweep(10 * DAY, 30 * DAY),
+        "nothing is old and no line stands still": lambda: queue.sweep(10 * DAY, 30 * DAY),
     }
 
 
@@ -82,6 +95,12 @@ async def counted(path: Path, rows: int) -> dict[str, int]:
         found[name] = await steps.of(operation)
     await database.close()
     return found
+
+
+@pytest.fixture(autouse=True)
+def _few_lines_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer than there are in either queue: a sweep looks at so many, and no more."""
+    monkeypatch.setattr(sweeping, "LINES", BESIDE)
 
 
 async def test_an_operation_takes_no_more_steps_among_many_jobs(tmp_path: Path) -> None:
@@ -105,7 +124,7 @@ async def test_no_statement_reads_what_waits(empty_postgresql: str, is_analysed:
         await database.write(lambda connection: connection.run_sync(analyse))
     with statements_of_this_process() as statements:
         for name, step in steps_of(JobQueue(database)).items():
-            if is_analysed or name != "nothing is old":
+            if is_analysed or not name.startswith("nothing is old"):
                 await step()
 
     assert len(statements.found) > 10
@@ -136,7 +155,9 @@ async def test_the_queue_is_measured_by_name(database_url: str) -> None:
     await database.close()
 
     assert {name: depth[:3] for name, depth in measured.items()} == {
-        "work": (20, 20, 0),
+        # With the first ones of 21 lines and the 39 behind them.
+        "work": (80, 20, 0),
+        "ordered": (60, 0, 0),
         "busy": (17, 2, 1),
         "none": (0, 0, 0),
         # Nobody here knows it.

@@ -20,7 +20,7 @@ async def test_a_kill_at_any_step_loses_nothing(database_url: str, tmp_path: Pat
     """Before and after the commit of each write, and in a run: two workers on SQLite, two hosts with two on PostgreSQL.
 
     PostgreSQL is restarted as well. Each job that was asked for is run, and is done; a key makes one job, though it is
-    asked for again.
+    asked for again; those with an ordering key run in their order.
     """
     is_sqlite = database_url.startswith("sqlite")
     restart = None if is_sqlite else partial(asyncio.to_thread, restart_postgresql, database_url)

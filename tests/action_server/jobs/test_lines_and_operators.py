@@ -1,61 +1,25 @@
-"""What operators, authors' transactions, older versions and time do to jobs with an ordering key, on each database."""
+"""What operators, older versions and time do to jobs with an ordering key, on each database."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import text
 
-from action_server.errors import JobError
 from action_server.jobs import sweeping
 from action_server.jobs.overview import list_jobs, retry_job, retry_parked
-from action_server.jobs.queue import Claimed, JobQueue, Order
-from action_server.jobs.table import job_order
-from tests.action_server.jobs.job_fixtures import Clock, Opening, claim_one, order
+from action_server.jobs.queue import Claimed, JobQueue
+from tests.action_server.jobs.job_fixtures import Clock, ask, claim_one, of, order, rows_left, run_all
 
 pytest_plugins = ["tests.databases", "tests.action_server.jobs.job_fixtures"]
 
 DAY = 86_400.0
-on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-
-
-def of(key: str, name: str = "work") -> Order:
-    """A job with an ordering key."""
-    return order(name, ordering_key=key)
-
-
-async def ask(queue: JobQueue, *orders: Order) -> list[str]:
-    """Ask for jobs one after the other; return their ids."""
-    return [(await queue.enqueue(one)).id for one in orders]
-
-
-async def run_all(queue: JobQueue) -> list[str]:
-    """Run what there is, one at a time; return the ids in the order in which they ran."""
-    ran = []
-    while claimed := await queue.claim(["work"], 1):
-        assert await queue.done(claimed[0], "1")
-        ran.append(claimed[0].id)
-    return ran
 
 
 async def by_hand(queue: JobQueue, statement: str, **values: object) -> None:
     """Change the database as somebody with its password does."""
     await queue.database.write(lambda connection: connection.execute(text(statement), values))
-
-
-async def rows_left(queue: JobQueue) -> int:
-    """How many rows the table of the order has."""
-
-    async def count(connection: AsyncConnection) -> int:
-        return int((await connection.execute(select(func.count()).select_from(job_order))).scalar_one())
-
-    return await queue.database.read(count)
 
 
 async def test_a_cancelled_one_holds_nobody_up(queue: JobQueue) -> None:
@@ -71,6 +35,18 @@ async def test_a_cancelled_one_holds_nobody_up(queue: JobQueue) -> None:
 
     assert await run_all(queue) == [ids[1], ids[3]]
     assert await queue.cancel(ids[0]) == "cancelled"
+
+
+async def test_one_that_a_hand_cancelled_is_passed_by(queue: JobQueue) -> None:
+    """It stands in its line as if it waited; nobody has to wait for a sweep."""
+    first, cancelled, gone, last = await ask(queue, *[of("a")] * 4)
+    ended = "UPDATE action_server_jobs SET state = 'cancelled', ended_at = 2e9 WHERE id = :id"
+    await by_hand(queue, ended, id=cancelled)
+    await by_hand(queue, "DELETE FROM action_server_jobs WHERE id = :id", id=gone)
+
+    assert await run_all(queue) == [first, last]
+    # What was cancelled may be run again.
+    assert await rows_left(queue) == 1
 
 
 async def test_cancelled_while_it_runs_the_next_waits_for_its_end(queue: JobQueue) -> None:
@@ -137,7 +113,7 @@ async def test_a_line_that_stands_still_goes_on(
     monkeypatch.setattr(sweeping, "LINES", 2)
     lines = {key: await ask(queue, *[of(key)] * 4) for key in "abcdef"}
     done, cancelled = (
-        "UPDATE action_server_jobs SET state = 'done', due_at = NULL, ended_at = 0 WHERE id = :id",
+        "UPDATE action_server_jobs SET state = 'done', due_at = NULL, ended_at = 2e9 WHERE id = :id",
         "UPDATE action_server_jobs SET state = 'cancelled', due_at = NULL, ended_at = 2e9 WHERE id = :id",
     )
     for key in "abcdef":
@@ -145,12 +121,13 @@ async def test_a_line_that_stands_still_goes_on(
     await by_hand(queue, "DELETE FROM action_server_jobs WHERE id = :id", id=lines["a"][1])
     await by_hand(queue, cancelled, id=lines["b"][1])
     assert await run_all(queue) == []
+    for key in "ghij":
+        await ask(queue, *[of(key)] * 2)
 
     with caplog.at_level(logging.WARNING):
-        for _ in range(4):
-            await queue.sweep(10 * DAY, 10 * DAY)
+        moved = sum([await queue.sweep(10 * DAY, 10 * DAY) for _ in range(2 * 6)])
     told = [one.__dict__["count"] for one in caplog.records if one.message == "job.order_repaired"]
-    assert told == [2, 2, 2]
+    assert sum(told) == moved == 6
     ran = await run_all(queue)
     for key in "abcdef":
         left = lines[key][2:] if key < "c" else lines[key][1:]
@@ -186,113 +163,3 @@ async def test_those_behind_count_as_waiting(queue: JobQueue, clock: Clock) -> N
 
     (depth,) = (await queue.measure(["work"])).values()
     assert depth == (2, 3, 0, 0.0)
-
-
-async def test_what_comes_to_nothing_takes_no_place(queue: JobQueue) -> None:
-    """Of two transactions the one that fails leaves nothing; the jobs of the other one are in their order."""
-
-    async def book(connection: AsyncConnection) -> list[str]:
-        return [(await queue.enqueue(of("a"), connection)).id for _ in range(3)]
-
-    async def fail(connection: AsyncConnection) -> None:
-        await book(connection)
-        raise LookupError
-
-    with pytest.raises(LookupError):
-        await queue.database.write(fail)
-    booked = await queue.database.write(book)
-
-    assert await run_all(queue) == booked
-    assert await rows_left(queue) == 0
-
-
-async def test_of_two_with_one_key_there_is_one_place(queue: JobQueue) -> None:
-    """The repeat of an idempotent call does not stand in the line."""
-    first, second = [await queue.enqueue(order(key="k", ordering_key="a")) for _ in range(2)]
-
-    assert first.id == second.id
-    assert await rows_left(queue) == 1
-
-
-@on_postgresql
-async def test_in_the_order_of_commits(queue: JobQueue, opened: Opening) -> None:
-    """Who asks while another transaction is open comes behind what that one asked for, or in its place if it fails."""
-    other, expected = await opened(), []
-    for fails in (False, True):
-        async with transaction_with_a_job(queue, fails=fails) as booking:
-            asking = asyncio.create_task(other.enqueue(of("a")))
-            await waits_for_a_line(queue)
-        expected += [booking.job_id] * (not fails) + [(await asking).id]
-
-    assert await run_all(queue) == expected
-
-
-@on_postgresql
-async def test_a_long_transaction_holds_its_own_line_alone(queue: JobQueue, opened: Opening) -> None:
-    """Other keys, and jobs without one, are asked for, run and ended meanwhile; then its own go on."""
-    other = await opened()
-    held, *_ = await ask(queue, of("a"), of("b"), order())
-    claimed = {one.id: one for one in await other.claim(["work"], 10)}
-    async with transaction_with_a_job(queue) as booking:
-        ending = asyncio.create_task(other.done(claimed.pop(held), "1"))
-        await waits_for_a_line(queue)
-        for one in claimed.values():
-            assert await other.done(one, "1")
-        more = await ask(other, of("b"), order())
-        assert sorted(await run_all(other)) == sorted(more)
-        assert not ending.done()
-
-    assert await ending
-    assert await run_all(other) == [booking.job_id]
-
-
-@on_postgresql
-async def test_a_snapshot_of_before_is_refused(queue: JobQueue) -> None:
-    """Such a transaction would put a job behind one that has ended, or beside one that runs."""
-    engine = create_async_engine(queue.database._engine.url, isolation_level="REPEATABLE READ")
-    try:
-        async with engine.begin() as connection:
-            with pytest.raises(JobError, match="READ COMMITTED, and this one has REPEATABLE READ"):
-                await queue.enqueue(of("a"), connection)
-            await queue.enqueue(order(), connection)
-    finally:
-        await engine.dispose()
-
-
-@dataclass
-class Booking:
-    """A transaction that is open, and the job that it has asked for."""
-
-    job_id: str = ""
-
-
-@asynccontextmanager
-async def transaction_with_a_job(queue: JobQueue, *, fails: bool = False) -> AsyncIterator[Booking]:
-    """Ask for a job in a transaction that ends with the block."""
-    booking, asked, may_end = Booking(), asyncio.Event(), asyncio.Event()
-
-    async def book(connection: AsyncConnection) -> None:
-        booking.job_id = (await queue.enqueue(of("a"), connection)).id
-        asked.set()
-        await may_end.wait()
-        if fails:
-            raise LookupError
-
-    task = asyncio.create_task(queue.database.write(book))
-    await asyncio.wait_for(asked.wait(), 20)
-    try:
-        yield booking
-    finally:
-        may_end.set()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def waits_for_a_line(queue: JobQueue) -> None:
-    """Return when somebody waits for a line that somebody else holds."""
-
-    async def waits(connection: AsyncConnection) -> bool:
-        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return bool((await connection.execute(waiting)).scalar())
-
-    while not await queue.database.read(waits):  # noqa: ASYNC110 - locks set no event
-        await asyncio.sleep(0.01)

@@ -6,39 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.jobs.ordering import line_of
 from action_server.jobs.queue import LEASE, Claimed, JobQueue, Order
-from action_server.jobs.table import job_order
-from tests.action_server.jobs.job_fixtures import Clock, Opening, claim_one, order, state_of
+from tests.action_server.jobs.job_fixtures import Clock, Opening, ask, claim_one, of, order, rows_left, state_of
 
 pytest_plugins = ["tests.databases", "tests.action_server.jobs.job_fixtures"]
-
-
-def of(key: str, name: str = "work", *, delay: float = 0.0) -> Order:
-    """A job with an ordering key."""
-    return order(name, ordering_key=key, delay=delay)
-
-
-async def ask(queue: JobQueue, *orders: Order) -> list[str]:
-    """Ask for jobs one after the other; return their ids."""
-    return [(await queue.enqueue(one)).id for one in orders]
 
 
 async def claimed_ids(queue: JobQueue, name: str = "work") -> list[str]:
     """The ids of all jobs that can be had now."""
     return [one.id for one in await queue.claim([name], 20)]
-
-
-async def in_line(queue: JobQueue) -> int:
-    """How many rows the table of the order has."""
-
-    async def count(connection: AsyncConnection) -> int:
-        return int((await connection.execute(select(func.count()).select_from(job_order))).scalar_one())
-
-    return await queue.database.read(count)
 
 
 async def test_one_after_the_other_as_they_were_asked_for(queue: JobQueue) -> None:
@@ -79,7 +57,7 @@ async def test_the_next_one_goes_on_at_once_however_one_ended(queue: JobQueue) -
         *("done", "done", "parked", "cancelled", "done")
     ]
     # Of what is done nothing is left; what may come again is remembered, and `then` waits.
-    assert await in_line(queue) == 3
+    assert await rows_left(queue) == 3
 
 
 async def test_a_retry_a_shutdown_and_a_death_hold_the_line(queue: JobQueue, opened: Opening, clock: Clock) -> None:
@@ -161,4 +139,4 @@ async def test_lines_of_many_processes_at_once(queue: JobQueue, opened: Opening)
     await asyncio.wait_for(asyncio.gather(*map(ask_for, keys), *map(work, queues)), 60)
 
     assert ran == asked
-    assert await in_line(queue) == 0
+    assert await rows_left(queue) == 0
