@@ -119,6 +119,11 @@ class Database:
             raise
         return database
 
+    @property
+    def file(self) -> Path | None:
+        """The path of a SQLite file; None for a database that is no file."""
+        return Path(str(self._engine.url.database)) if self.dialect == "sqlite" else None
+
     async def close(self) -> None:
         """Close every connection, as soon as what is running has ended."""
         await asyncio.gather(*self._running, return_exceptions=True)

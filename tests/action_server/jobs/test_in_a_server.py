@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sqlite3
-import subprocess
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 import aiohttp
 import pytest
@@ -20,8 +15,9 @@ import pytest
 from action_server.database import Database
 from action_server.jobs.table import metadata
 from benchmarks import history
+from tests.action_server.jobs.work_process import page_of_work_until, work_until
 from tests.action_server.serving.server_calls import call
-from tests.processes import PATIENCE, command, environment, run, server
+from tests.processes import run, server
 
 ACTIONS = """
 from pathlib import Path
@@ -67,47 +63,6 @@ def folder(tmp_path: Path) -> Path:
     """A project whose actions ask for jobs."""
     (tmp_path / "actions.py").write_text(ACTIONS)
     return tmp_path
-
-
-@contextmanager
-def working(folder: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """Run `jobs work` within the block; gives its process and its log."""
-    worker = subprocess.Popen(
-        command(
-            *("jobs", "work", "--database", "jobs.sqlite3", "--log-format", "json"),
-            *("--host", "127.0.0.1", "--metrics-port", "0"),
-        ),
-        cwd=folder,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stderr is not None
-    try:
-        yield worker, worker.stderr
-    finally:
-        worker.kill()
-        worker.stderr.close()
-        worker.wait(PATIENCE)
-
-
-def work_until(folder: Path, text: str) -> int:
-    """Run `jobs work` until its log has this text; return its exit code."""
-    with working(folder) as (worker, log):
-        assert any(text in line for line in log)
-        worker.send_signal(signal.SIGTERM)
-        return worker.wait(PATIENCE)
-
-
-def page_of_work_until(folder: Path, text: str) -> tuple[int, str]:
-    """Run `jobs work` until its log has this text; return its exit code, and its page of metrics."""
-    with working(folder) as (worker, log):
-        port = next(json.loads(line)["metrics_port"] for line in log if '"jobs.working"' in line)
-        assert any(text in line for line in log)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
-            page = answer.read().decode()
-        worker.send_signal(signal.SIGTERM)
-        return worker.wait(PATIENCE), page
 
 
 def test_work_that_is_told_to_stop_waits_for_no_start(folder: Path) -> None:

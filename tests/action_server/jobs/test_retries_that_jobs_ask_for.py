@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from action_server import GiveUp, RetryLater, current_job, job, later
+from action_server.jobs.asking import cancel
 from action_server.jobs.queue import JobQueue
+from action_server.telemetry.logs import CallContext, calling
+from tests.action_server.jobs.job_fixtures import state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
 
 pytest_plugins = ["tests.databases"]
@@ -108,3 +111,133 @@ async def test_jobs_of_a_system_that_is_down_are_held(queue: JobQueue, caplog: p
 
     assert lines(caplog, "job.held", "job.resumed") == ["job.held", "job.held", "job.resumed"]
     assert len(asked) == 7
+
+
+async def test_a_hold_may_be_shorter_than_the_pause_of_its_job(queue: JobQueue) -> None:
+    """One that fails while others get through need not hold them up for as long as it waits itself."""
+    told: list[int] = []
+
+    @job
+    async def tell(number: int) -> None:
+        if number == 0:
+            raise RetryLater("the CRM answers with 500", 3600, hold=0.01)
+        told.append(number)
+
+    async with running(queue, tell, concurrency=1):
+        first, *rest = [await later(tell, number=number) for number in range(4)]
+        for one in rest:
+            await ended(queue, one.id)
+        assert (await state_of(queue, first.id))["problem"] == "the CRM answers with 500"
+
+    assert told == [1, 2, 3]
+
+
+async def test_what_is_put_off_ends_with_its_deadline(queue: JobQueue) -> None:
+    """And never before."""
+
+    @job(retries=0)
+    async def work() -> None:
+        raise RetryLater("not yet", 60)
+
+    async with running(queue, work):
+        row = await ended(queue, (await later(work.having(deadline=50))).id, "parked")
+
+    assert row["problem"] == "not yet; a retry would be after its deadline"
+
+
+async def test_each_worker_holds_by_itself_and_a_held_one_stops_at_once(queue: JobQueue) -> None:
+    """What one holds another may run; what waits when it stops is in the database."""
+    is_down = True
+
+    @job
+    async def tell() -> int:
+        if is_down:
+            raise RetryLater("the CRM does not answer", 0.01, hold=3600)
+        return 1
+
+    other = JobQueue(queue.database, lease=1.0)
+    async with running(queue, tell):
+        ordered = await later(tell)
+        while not (await state_of(queue, ordered.id))["problem"]:  # noqa: ASYNC110 - a row sets no event
+            await asyncio.sleep(0.01)
+        is_down = False
+        begun = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begun < 10
+    async with running(other, tell):
+        assert (await ended(queue, ordered.id))["result"] == "1"
+
+
+@pytest.mark.parametrize("error", [RetryLater("An\0na \ud800", 0.01, is_attempt=True), GiveUp("An\0na \ud800")])
+async def test_words_are_kept_as_databases_can(queue: JobQueue, error: Exception) -> None:
+    """NUL and lone surrogates, which no database keeps."""
+
+    @job(retries=0)
+    async def work() -> None:
+        raise error
+
+    async with running(queue, work):
+        assert (await ended(queue, (await later(work)).id, "parked"))["problem"] == "An?na ?"
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+def test_a_pause_is_a_number_of_seconds(seconds: float) -> None:
+    """What is none would never come, and is refused where it is made."""
+    with pytest.raises(ValueError, match="are numbers of seconds"):
+        RetryLater("not yet", seconds)
+    with pytest.raises(ValueError, match="are numbers of seconds"):
+        RetryLater("not yet", 1, hold=seconds)
+    assert RetryLater("not yet", -1).after == 0
+
+
+async def test_no_more_of_a_name_run_at_once_than_it_says(queue: JobQueue) -> None:
+    """Others have the places that are left."""
+    now = most = 0
+    released, came = asyncio.Event(), asyncio.Event()
+
+    @job(at_once=2)
+    async def slow() -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await released.wait()
+        now -= 1
+
+    @job
+    async def quick() -> None:
+        came.set()
+
+    async with running(queue, slow, quick, concurrency=4, poll=30.0):
+        ordered = [await later(slow) for _ in range(6)]
+        await later(quick)
+        await asyncio.wait_for(came.wait(), 20)
+        released.set()
+        for one in ordered:
+            await ended(queue, one.id)
+
+    assert most == 2
+
+
+async def test_a_job_that_forgets_keeps_nothing_when_it_is_over(queue: JobQueue) -> None:
+    """Done, or cancelled in its run; one that is parked keeps what another try needs."""
+    started = asyncio.Event()
+
+    @job(forgets=True, retries=0)
+    async def tell(name: str) -> None:
+        if name == "hang":
+            started.set()
+            await asyncio.Event().wait()
+        if name == "fail":
+            raise ValueError
+
+    async with running(queue, tell):
+        with calling(CallContext("action_ask", "anna", request_id="r-1")):
+            done, hanging, failing = [await later(tell, name=name) for name in ("Anna", "hang", "fail")]
+        rows = [await ended(queue, done.id)]
+        await started.wait()
+        assert await cancel(hanging.id)
+        rows.append(await ended(queue, hanging.id, "cancelled"))
+        kept = await ended(queue, failing.id, "parked")
+
+    assert [(row["arguments"], row["conversation"], row["request_id"]) for row in rows] == [("{}", "", "r-1")] * 2
+    assert kept["conversation"] == "anna"
+    assert "fail" in str(kept["arguments"])
