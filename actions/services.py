@@ -141,7 +141,9 @@ def _jobs(database: Database, outbox: Outbox | None, backend: SchedulingBackend)
     """Return the jobs that are kept with the bookings: each is written with them, or of use where they are alone."""
     found: list[Job[..., Any]] = []
     if outbox is not None:
-        found += [tell_crm, adopting(database)]
+        found.append(tell_crm)
+        if outbox.has_earlier:
+            found.append(adopting(database))
     if isinstance(backend, SyncedBackend):
         found.append(sweeping(backend))
     return found

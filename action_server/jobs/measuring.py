@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, ScalarSelect, Select, TextClause, func, select
+from sqlalchemy import Column, ColumnElement, ScalarSelect, Select, TextClause, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.jobs.claiming import Times
-from action_server.jobs.table import is_blocked, is_counted, job_order, jobs
+from action_server.jobs.table import is_blocked, is_counted, is_periodic_row, job_order, jobs
 
 # Of one name and state; where there are more, this is what is said.
 MOST_COUNTED = 10_000
@@ -73,7 +73,9 @@ async def forsaken(
         for name in sorted({*await _names_that_wait(connection)} - {*names}):
             # Of the one that is due longest, which two steps in the index find.
             late = times.started - jobs.c.deadline_at
-            first = select(late).where(jobs.c.name == name, jobs.c.due_at == _first_due(name)).limit(1)
+            # The row of a periodic one may be of a version that had it: nobody waits for that.
+            first = select(late).where(jobs.c.name == name, jobs.c.due_at == _first_due(name), not_(is_periodic_row))
+            first = first.limit(1)
             late_by = await connection.scalar(first, known)
             if late_by is not None and late_by > 0:
                 found[name] = float(late_by)

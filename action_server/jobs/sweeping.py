@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, not_, or_, select
+from sqlalchemy import Delete, Select, and_, delete, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
 from action_server.jobs.claiming import Times
 from action_server.jobs.measuring import MOST_NAMES, distinct
 from action_server.jobs.ordering import Lines
-from action_server.jobs.table import PERIODIC, is_blocked, job_order, jobs, keys
+from action_server.jobs.table import PERIODIC, is_blocked, is_periodic_row, job_order, jobs, keys
 
 logger = logging.getLogger("action_server.jobs")
 
@@ -39,7 +39,8 @@ class Sweeper:
     async def delete_old(self, keep: float, keep_parked: float, limit: int) -> int:
         """Delete jobs that ended so many seconds ago, with all that belongs to them, a batch; return how many.
 
-        Of a parked one nobody has taken care by now: that is said. Raises `DatabaseError`.
+        Of a parked one nobody has taken care by now: that is said. Not counted are rows of periodic jobs that no worker
+        has had for so long. Raises `DatabaseError`.
         """
         old = _old(self._times, keep, keep_parked, limit)
 
@@ -50,6 +51,9 @@ class Sweeper:
                 await connection.execute(delete(of_job.table).where(of_job.in_(ids)))
             return Counter((row.name, row.state) for row in rows)
 
+        await self._database.autocommit(
+            lambda connection: connection.execute(_of_nobody(self._times, keep), self._known())
+        )
         deleted = await self._database.write(sweep)
         for (name, state), count in deleted.items():
             if state == "parked":
@@ -85,9 +89,16 @@ def _old(times: Times, keep: float, keep_parked: float, limit: int) -> Select[An
     # The first part is for the index: what may be old at all.
     may_be_old = jobs.c.ended_at <= now - min(keep, keep_parked)
     # A periodic job that was cancelled would begin anew: its worker makes the row again.
-    is_cancelled_for_good = and_(jobs.c.state == "cancelled", jobs.c.id.startswith(PERIODIC))
+    is_cancelled_for_good = and_(jobs.c.state == "cancelled", is_periodic_row)
     old = select(jobs.c.id, jobs.c.name, jobs.c.state).where(may_be_old, is_old, not_(is_cancelled_for_good))
     return old.order_by(jobs.c.ended_at).limit(limit).with_for_update(skip_locked=True)
+
+
+def _of_nobody(times: Times, keep: float) -> Delete:
+    """Delete periodic jobs that have been due for so long: no version runs any more that has them."""
+    # By a range of the primary key: beside it there may be millions of rows. No hexadecimal digit comes after "f".
+    rows = and_(jobs.c.id >= PERIODIC, jobs.c.id < f"{PERIODIC}g")
+    return delete(jobs).where(rows, jobs.c.state == "waiting", jobs.c.due_at <= times.started - keep)
 
 
 async def _names(connection: AsyncConnection) -> Sequence[Any]:

@@ -45,6 +45,7 @@ jobs = Table(
     Column("request_id", String(200), nullable=False, default=""),
     Column("traceparent", String(200), nullable=False, default=""),
 )
+is_periodic_row = jobs.c.id.startswith(PERIODIC)
 _is_due = jobs.c.due_at.is_not(None)
 # By name: a worker that does not know a name passes by all of its jobs at once.
 Index("action_server_jobs_due", jobs.c.name, jobs.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)

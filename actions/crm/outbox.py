@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database, DatabaseError
 from actions.crm.delivery import OutboxSettings
-from actions.crm.earlier import hand_over
+from actions.crm.earlier import are_there, ask_for, comes_behind
 from actions.crm.identity import Detail, contact_of, key_secret
 from actions.crm.models import Activity
 from actions.database import translate_errors
@@ -32,15 +32,18 @@ class Outbox:
     ledger = Ledger(database, on_change=(await Outbox.open(database, settings)).on_change)
     """
 
-    def __init__(self, secret: str, tell: Collection[Detail]) -> None:
+    def __init__(self, secret: str, tell: Collection[Detail], *, has_earlier: bool) -> None:
         self._secret = secret
         self._tell = tell
+        # Whether the outbox of earlier versions was in the database when it was opened.
+        self.has_earlier = has_earlier
 
     @classmethod
     async def open(cls, database: Database, settings: OutboxSettings) -> Outbox:
         """Return the outbox of a database that has the clinic's tables. Raises `UnavailableError` if it is gone."""
         with translate_errors():
-            return cls(await database.write(key_secret), settings.tell)
+            secret, has_earlier = await database.write(key_secret), await database.read(are_there)
+        return cls(secret, settings.tell, has_earlier=has_earlier)
 
     async def on_change(self, connection: AsyncConnection, change: BookingChange) -> None:
         """Write the change down within the transaction that made it final; it never raises.
@@ -49,8 +52,9 @@ class Outbox:
         """
         try:
             async with connection.begin_nested():
-                contact = contact_of(change.patient, self._secret, self._tell)
-                await hand_over(connection, contact, self._activity(change))
+                contact, activity = contact_of(change.patient, self._secret, self._tell), self._activity(change)
+                if not (self.has_earlier and await comes_behind(connection, contact, activity)):
+                    await ask_for(connection, contact, activity)
         except (SQLAlchemyError, DatabaseError, ValueError) as exc:
             facts = {"change": change.id, "error": type(exc).__name__}
             # If the booking comes to nothing as well, nothing is lost: a database that is gone fails both.

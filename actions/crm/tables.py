@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table
 
 from actions.tables import UtcDateTime, metadata
 
-# What waited to be delivered before there were jobs; see `actions.crm.earlier`. A row that was delivered keeps its id
-# for a while, and nothing about the patient.
+# What waited to be delivered before there were jobs, of no use to anybody else than `actions.crm.earlier`, which drops
+# it. A row that was delivered keeps its id for a while, and nothing about the patient.
+of_earlier_versions = MetaData()
 outbox = Table(
     "crm_outbox",
-    metadata,
+    of_earlier_versions,
     Column("seq", Integer, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("contact", String(64), nullable=False),
@@ -38,7 +39,7 @@ Index("crm_outbox_of_a_contact", outbox.c.state, outbox.c.contact, outbox.c.seq)
 # `until`; without a holder (an empty text) nobody does.
 leases = Table(
     "crm_leases",
-    metadata,
+    of_earlier_versions,
     Column("contact", String(64), primary_key=True),
     Column("holder", String(32), nullable=False),
     Column("until", UtcDateTime, nullable=False),

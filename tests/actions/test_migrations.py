@@ -8,18 +8,20 @@ import io
 import logging
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, select, text
 
 from action_server import Database
-from actions.crm.tables import outbox
+from actions.crm.tables import leases, outbox
 from actions.database import open_database
 from actions.errors import UnavailableError
 from actions.migrations import VERSION_TABLE, upgrade
 from actions.tables import metadata
+from actions.wallclock import utc_now
 from tests.actions.clinic import open_backend, slot_at
 from tests.actions.scheduling.scheduling_contract import ELEVEN, TEN, key_of, try_to_book
 
@@ -71,7 +73,6 @@ async def seen(url: str, look: Callable[[Connection], object]) -> object:
 
 
 def differences(connection: Connection) -> list[object]:
-    assert outbox.metadata is metadata
     assert {*metadata.tables, VERSION_TABLE} == set(inspect(connection).get_table_names())
     context = MigrationContext.configure(connection, opts={"compare_server_default": True})
     return [found for found in compare_metadata(context, metadata) if VERSION_TABLE not in str(found)]
@@ -105,6 +106,38 @@ async def test_the_tables_are_those_of_the_metadata(prepare: Callable[[Connectio
         "one_live_booking_per_key ['key'] partial",
         "one_booking_per_reference ['reference'] partial",
     } <= await seen(database_url, guards)  # type: ignore[operator]
+
+
+def outbox_of_earlier_versions(connection: Connection) -> list[str]:
+    """The holders of its leases; empty where it is not there."""
+    tables = {outbox.name, leases.name} & set(inspect(connection).get_table_names())
+    assert len(tables) in (0, 2)
+    return list(connection.scalars(select(leases.c.holder))) if tables else []
+
+
+@pytest.mark.parametrize("had_a_crm", [False, True])
+async def test_the_outbox_of_earlier_versions_stays_where_one_of_them_may_still_run(
+    had_a_crm: bool, database_url: str
+) -> None:
+    """For a day, and not where no CRM was ever told of anything."""
+    secret = "INSERT INTO crm_secrets (name, value) VALUES ('contact keys', 'x')"
+
+    def make(connection: Connection) -> None:
+        upgrade(connection, "0007")
+        if had_a_crm:
+            connection.execute(text(secret))
+
+    await prepared(database_url, make)
+    await (await open_database(database_url)).close()
+
+    assert await seen(database_url, outbox_of_earlier_versions) == (["jobs"] if had_a_crm else [])
+
+    def is_for_a_day(connection: Connection) -> bool:
+        until = connection.scalar(select(leases.c.until))
+        return until is not None and timedelta(hours=23) < until - utc_now() < timedelta(hours=25)
+
+    if had_a_crm:
+        assert await seen(database_url, is_for_a_day)
 
 
 LATE = {"bookings_asked_for", "bookings_of_a_resource"}

@@ -15,7 +15,7 @@ from action_server.errors import JobError, RegistrationError
 from action_server.jobs.definitions import Job
 from action_server.jobs.overview import retry_job
 from action_server.jobs.periodic import PeriodicJobs, id_of, run_again
-from action_server.jobs.queue import JobQueue
+from action_server.jobs.queue import JobQueue, Order
 from action_server.jobs.table import jobs
 from tests.action_server.jobs.job_fixtures import Clock, Opening, claim_one, state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
@@ -300,3 +300,19 @@ def test_what_nobody_could_give_it_is_refused() -> None:
     for options in ({"every": 0}, {"at_once": 0}):
         with pytest.raises(JobError, match="more than 0 seconds, its `at_once` 1 or more"):
             job(**options)  # type: ignore[call-overload]
+
+
+async def test_one_that_no_version_has_any_more_is_forgotten(opened: Opening, clock: Clock) -> None:
+    """Nobody waits for it: it is not said, and its row goes when it was due for as long as others are kept."""
+    queue = await opened()
+    await PeriodicJobs(queue, sweep_every(10, deadline=60)).look()
+    await queue.enqueue(Order("other", "{}", delay=0, deadline=60))
+
+    clock.time += 100
+    assert set(await queue.forsaken([])) == {"other"}
+    await queue.sweep(keep=101, keep_parked=101)
+    assert (await state_of(queue, ROW))["state"] == "waiting"
+    await queue.sweep(keep=99, keep_parked=101)
+
+    assert await queue.next_due(["sweep"]) is None
+    assert await queue.next_due(["other"]) == -100

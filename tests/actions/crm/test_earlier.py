@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
-from actions.crm.earlier import adopt, adopting
-from actions.crm.tables import leases, outbox
+from actions.crm.earlier import adopt, adopting, are_there
+from actions.crm.tables import leases, of_earlier_versions, outbox
 from actions.scheduling.models import Patient
 from actions.wallclock import utc_now
 from tests.actions.crm.earlier_server import EarlierServer
@@ -22,6 +22,18 @@ from tests.actions.crm.memory_crm import MemoryCrm, change, events, eventually
 from tests.actions.crm.outbox_kit import rows, tell, telling, until_told, writing
 
 pytest_plugins = ["tests.databases"]
+
+
+@pytest.fixture(autouse=True)
+async def used_before(database: Database) -> None:
+    """The tables, as the migration leaves them where a server of the version before may still run."""
+
+    async def make(connection: AsyncConnection) -> None:
+        await connection.run_sync(of_earlier_versions.create_all)
+        day = {"contact": "", "holder": "jobs", "until": utc_now() + timedelta(days=1)}
+        await connection.execute(insert(leases).values(**day))
+
+    await database.write(make)
 
 
 @pytest.fixture
@@ -117,17 +129,48 @@ async def test_an_earlier_server_does_not_overtake_a_job(
     assert [activity for _, activity in crm.told] == ["change-1", "change-2", "change-3"]
 
 
-async def test_a_contact_is_free_again_after_a_day(database: Database, earlier: EarlierServer) -> None:
-    """And nothing is left of it."""
+async def test_the_tables_are_dropped_after_a_day(
+    database: Database, crm: MemoryCrm, earlier: EarlierServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not while something waits there; a server that began before goes on without them."""
+    caplog.set_level("INFO")
     async with writing(database) as outbox_:
         await tell(database, outbox_, change(1))
-        await end_leases(database, leases.c.holder == "jobs")
+        await adopt(database)
+        assert await database.read(are_there)
+        await earlier.write(change(2, Patient("another")))
+        await earlier.claim()
+        await end_leases(database, leases.c.contact == "")
+        await adopt(database)
+        assert await database.read(are_there)
+        await end_leases(database, leases.c.holder != "jobs")
+        await adopt(database)
+        assert not await database.read(are_there)
+        await tell(database, outbox_, change(3))
+        await adopt(database)
+    async with telling(database, crm) as anew:
+        await until_told(database)
+
+    assert sorted(activity for _, activity in crm.told) == ["change-1", "change-2", "change-3"]
+    assert [bool(events(caplog, event)) for event in ("crm.outbox_dropped", "crm.change_lost")] == [True, False]
+    assert (outbox_.has_earlier, anew.has_earlier) == (True, False)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_tables_that_a_booking_uses_just_now_stay(database: Database) -> None:
+    """Nobody waits for them to go."""
+    await end_leases(database, true())
+    async with writing(database) as outbox_:
+
+        async def book(connection: AsyncConnection) -> None:
+            await outbox_.on_change(connection, change(1))
+            await adopt(database)
+
+        await database.write(book)
+        assert await database.read(are_there)
         await adopt(database)
 
-    async def look(connection: AsyncConnection) -> int:
-        return len((await connection.execute(select(leases))).all())
-
-    assert await database.read(look) == 0
+    assert not await database.read(are_there)
 
 
 async def test_servers_of_both_versions_tell_each_change_in_order(database: Database, crm: MemoryCrm) -> None:
