@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from action_server.delivery.credentials import Credentials
 from action_server.delivery.routes import Conversation, can_be_named
 from action_server.errors import DeliveryError
-from action_server.extras import packages_for
-from action_server.jobs.engine_settings import DeliverySettings
-from action_server.security.secrets import one_text
+from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 
 if TYPE_CHECKING:
     import aiohttp
 
-# Seconds that a signed token is good for, and that connecting may take.
-_TOKEN_LIFE, _CONNECTING = 60, 10
+# Seconds that connecting may take.
+_CONNECTING = 10
 # Of a tracker: events of years, and no more.
 _MOST_BYTES = 64 * 1024 * 1024
 _LATEST = {"output_channel": "latest"}
@@ -32,10 +31,12 @@ _LATEST = {"output_channel": "latest"}
 class Engine:
     """One engine. Every method raises `DeliveryError`, with what to do about it, and `SettingsError` for a secret."""
 
-    def __init__(self, settings: DeliverySettings, session: aiohttp.ClientSession) -> None:
-        self._settings = settings
+    def __init__(self, settings: EngineSettings, session: aiohttp.ClientSession, name: str = "") -> None:
+        self.settings = settings
+        self.credentials = Credentials(settings, name)
         self._session = session
         self._url = settings.engine or ""
+        self._place = partial(DeliverySettings.place, name)
 
     async def conversation(self, conversation: str) -> Conversation:
         """Return what the engine has of a conversation, with all of its events."""
@@ -76,19 +77,18 @@ class Engine:
         import aiohttp
         from yarl import URL
 
-        settings, headers = self._settings, {}
-        if settings.token:
-            query = {**query, "token": one_text(settings.token, "delivery.token")}
-        if settings.jwt_secret:
-            headers["Authorization"] = f"Bearer {self._sign()}"
-        url = URL(f"{self._url}{path}", encoded=True).with_query(query)
-        limit = aiohttp.ClientTimeout(total=settings.timeout, connect=_CONNECTING)
+        shown = self.credentials.show()
+        url = URL(f"{self._url}{path}", encoded=True).with_query({**query, **shown.query})
+        headers = shown.headers
+        limit = aiohttp.ClientTimeout(total=self.settings.timeout, connect=_CONNECTING)
         asking = self._session.request(method, url, json=body, headers=headers, timeout=limit, allow_redirects=False)
         try:
             async with asking as response:
                 text = await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
-            problem = f"the engine at {self._url} does not answer: is it up, and is `delivery.engine` its address?"
+            problem = (
+                f"the engine at {self._url} does not answer: is it up, and is `{self._place('engine')}` its address?"
+            )
             raise DeliveryError(problem) from exc
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as exc:
             problem = f"the engine at {self._url} took a request and did not answer ({type(exc).__name__})"
@@ -101,19 +101,11 @@ class Engine:
             # The channel `callback` answers a word.
             return text
 
-    def _sign(self) -> str:
-        with packages_for("delivery.jwt_secret"):
-            import jwt
-        secret = one_text(self._settings.jwt_secret, "delivery.jwt_secret")
-        # https://rasa.com/docs/rasa/http-api#jwt-based-auth: an admin may speak in every conversation.
-        payload = {"user": {"username": "action-server", "role": "admin"}, "exp": int(time.time()) + _TOKEN_LIFE}
-        return jwt.encode(payload, secret, algorithm=self._settings.jwt_method)
-
     def _refusal(self, status: int, path: str, text: str) -> DeliveryError:
         page = path.rpartition("/")[2]
         said = f"the engine at {self._url} answered {status} to {page}"
         if status in (401, 403):
-            problem = f"{said}: set `delivery.token` to its --auth-token, or `delivery.jwt_secret`"
+            problem = f"{said}: set `{self._place('token')}` to its --auth-token, or `{self._place('jwt_secret')}`"
             return DeliveryError(problem, status=status)
         if status == 404 and "intent" in text:
             return DeliveryError(f"{said}: its domain has no such intent", is_final=True)
