@@ -17,14 +17,17 @@ from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 from action_server.jobs.finding import find_jobs
 from action_server.nearest import did_you_mean
 from action_server.protocol.which_engine import HEADER, UNFIT, engine_named
+from action_server.runtime.loader import LoadedPackage
 
 # The engine makes its tracker up for the answer, and keeps none [run, Rasa Open Source 3.6.21].
 _NOBODY = "action-server-doctor"
 _REFUSALS = (401, 403)
+# To a token that is signed by another method than its own [run, Rasa Open Source 3.6.21].
+_OF_ANOTHER_METHOD = 500
 
 
-def check_engine_name(settings: Settings, file: EndpointsFile) -> Iterator[Finding]:
-    """Check the name by which the engine of this endpoints file would tell itself."""
+def check_engine_name(settings: Settings, file: EndpointsFile, package: LoadedPackage | None) -> Iterator[Finding]:
+    """Check the name by which the engine of this endpoints file would tell itself, if there is a job in the package."""
     endpoint = file.action_endpoint
     headers = endpoint.get("headers")
     told = headers if isinstance(headers, Mapping) else {}
@@ -33,7 +36,7 @@ def check_engine_name(settings: Settings, file: EndpointsFile) -> Iterator[Findi
     engines = settings.delivery.engines
     # A variable is the engine's to read.
     is_known = not name or name in engines or (key is not None and "${" in str(told[key]))
-    if is_known or not find_jobs(settings.actions):
+    if is_known or package is None or not find_jobs(settings.actions):
         return
     place = "action_endpoint.url" if key is None else f"action_endpoint.headers.{key}"
     hint = "" if name == UNFIT else did_you_mean(name, engines)
@@ -56,7 +59,10 @@ async def _ask(settings: EngineSettings, name: str, file: EndpointsFile, patienc
         async with open_engine(settings.model_copy(update={"timeout": patience}), name) as engine:
             await engine.conversation(_NOBODY)
     except DeliveryError as exc:
-        if exc.status in _REFUSALS:
+        if exc.status == _OF_ANOTHER_METHOD and settings.signs:
+            what = "it is answered with 500, as by an engine with another --jwt-method; its log says whether that is it"
+            yield Finding.of(rules.DELIVERY_REFUSED, secret, reason=what)
+        elif exc.status in _REFUSALS:
             what = "it is not the engine's" if settings.token or settings.signs else "none is set, and it asks for one"
             yield Finding.of(rules.DELIVERY_REFUSED, secret, reason=what)
         else:

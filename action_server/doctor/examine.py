@@ -57,9 +57,8 @@ def examine(
     findings += server_checks.check_timeouts(settings, file, package)
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
     findings += mcp_checks.check_mcp_servers(settings, file, endpoint)
-    findings += mcp_checks.check_tools(settings, package)
+    findings += [*mcp_checks.check_tools(settings, package), *check_engine_name(settings, file, package)]
     findings += storage_checks.check_storage(settings, file, package, environment)
-    findings += check_engine_name(settings, file) if package is not None else ()
     opened = probes.OpenedServices()
     if online and package is not None:
         opened = asyncio.run(probes.open_services(settings, package))

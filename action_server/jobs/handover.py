@@ -63,7 +63,8 @@ class Delivery:
     ) -> Delivery:
         """Return it with what one call of ``delivers`` adds. Raises :class:`JobError`, which repeats no value."""
         what = f"job {self.job}: what it delivers"
-        more = [texts] if isinstance(texts, str) else list(texts)
+        # Of a mapping, a list would be of its keys.
+        more = [texts] if isinstance(texts, (str, Mapping)) else list(texts)
         added = json.loads(encode(_TEXTS, more, f"{what}: a text"))
         if not all(text.strip() for text in added):
             raise JobError(f"{what}: a text is empty")

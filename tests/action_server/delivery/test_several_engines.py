@@ -223,6 +223,19 @@ async def test_two_engines_beside_each_other(
     assert 'action_server_deliveries_total{engine="calm",outcome="tracker-events"} 1.0' in metrics
 
 
+def test_a_wrong_key_is_said_at_start(tmp_path: Path) -> None:
+    """Not when the first result is due; by the name of the setting, of whichever engine it is."""
+    (tmp_path / "actions.py").write_text(ACTIONS)
+    (tmp_path / "key.pem").write_text("S3CR3T")
+    settings = {"ENGINE": "http://127.0.0.1:9", "JWT_METHOD": "RS256", "JWT_PRIVATE_KEY": str(tmp_path / "key.pem")}
+    variables = {f"ACTION_SERVER__DELIVERY__ENGINES__CALM__{name}": value for name, value in settings.items()}
+    ended = run(tmp_path, ["run", "--port", "0", "--database", "jobs.sqlite3"], **variables)
+
+    assert ended.returncode != 0
+    assert "delivery.engines.calm.jwt_private_key: holds no key of PEM" in ended.stdout + ended.stderr
+    assert "S3CR3T" not in ended.stdout + ended.stderr
+
+
 async def test_every_face_takes_the_name(tmp_path: Path) -> None:
     """gRPC by its metadata, a tool by its URL, which is all that `mcp_servers` of an engine can set."""
     (tmp_path / "actions.py").write_text(ACTIONS)

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from action_server import job
 from action_server.config import settings
 from action_server.doctor.delivery_checks import ask_delivery_engines
 from action_server.doctor.endpoints_file import endpoints_file_of
 from tests.action_server.delivery.engine_stand_in import EngineStandIn, engine_stand_in
+from tests.action_server.delivery.peers import Peer
+from tests.action_server.delivery.test_credentials import private
 from tests.action_server.doctor.bots import BOT, OPEN, examine_bot, ids
 from tests.projects import GREET, project
+
+pytest_plugins = ["tests.action_server.delivery.peers"]
 
 UNREACHABLE, REFUSED = "delivery-unreachable", "delivery-refused"
 
@@ -84,6 +89,18 @@ async def test_a_key_that_cannot_sign_is_found(bot_with_a_job: Path, engine: Eng
         )
     ]
     assert not engine.asked
+
+
+async def test_a_key_that_is_not_the_engines_is_found(bot_with_a_job: Path, peer: Peer, tmp_path: Path) -> None:
+    """Asked of the engines themselves; the right one is fine."""
+    at, signed = "action_server.delivery.jwt_private_key", {"engine": peer.url, "jwt_method": "RS256"}
+    other = tmp_path / "other.pem"
+    other.write_bytes(private(rsa.generate_private_key(65537, 2048)))
+
+    assert await found(bot_with_a_job, {**signed, "jwt_private_key": str(peer.key)}) == []
+    assert await found(bot_with_a_job, {**signed, "jwt_private_key": str(other)}) == [
+        (REFUSED, at, "it is not the engine's")
+    ]
 
 
 NAMES: list[tuple[dict[str, Any], str | None]] = [
