@@ -83,19 +83,20 @@ class CallHandler:
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
         client: str = "",
+        engine: str = "",
         decompress: Decompress | None = None,
     ) -> tuple[int, bytes, CallError | None]:
         """Run the call and return the answer: its status, its body, and the error it tells of unless it is a 200.
 
-        ``headers`` may hold the caller's trace; the log has ``request_id`` and ``client``, the caller's address.
-        Raises no ``Exception``: what goes wrong is answered. A cancellation passes, as nobody waits for an answer then.
+        ``headers`` may hold the caller's trace; the log has ``request_id`` and ``client``, the caller's address;
+        ``engine`` is its name, or "". Raises no ``Exception``: what goes wrong is answered. A cancellation passes.
         """
         executor = self.executor
         seen = executor.recorder.begin("http", request_id) if executor.recorder is not None else None
         answered: tuple[int, bytes, CallError | None]
         try:
             if executor.tracing.is_on:
-                caller: Any = {"request_id": request_id, "client": client}
+                caller: Any = {"request_id": request_id, "client": client, "engine": engine}
                 answered = 200, await self._answer_traced(body, decompress, headers, seen, **caller), None
             else:
                 raw = body if isinstance(body, (bytes, memoryview)) else await body
@@ -103,7 +104,7 @@ class CallHandler:
                 if seen is not None:
                     seen.take(plain)
                 call = read_call(plain, self._max_json_depth)
-                answer = await executor.run(call, request_id=request_id, size=len(raw), client=client)
+                answer = await executor.run(call, request_id=request_id, size=len(raw), client=client, engine=engine)
                 answered = 200, self._encode(answer.events, answer.responses), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             error = self.note_error(exc, request_id, client)
@@ -124,6 +125,7 @@ class CallHandler:
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
         client: str = "",
+        engine: str = "",
         size: int = 0,
         patience: float | None = None,
         dispatcher: Dispatcher | None = None,
@@ -143,7 +145,7 @@ class CallHandler:
         try:
             with executor.tracing.call(headers) as span:
                 span.about(call)
-                how: dict[str, Any] = {"transport": transport, "patience": patience, "dispatcher": dispatcher}
+                how: Any = {"transport": transport, "engine": engine, "patience": patience, "dispatcher": dispatcher}
                 answered = await executor.run(call, request_id=request_id, size=size, client=client, **how), None
         except Exception as exc:  # noqa: BLE001 - logged with its traceback, answered without it
             answered = None, self.note_error(exc, request_id, client)
@@ -210,8 +212,7 @@ class Assembly:
 
 def _make_tools(settings: Settings, registry: Registry, calls: CallHandler) -> ToolCaller | None:
     """Make the tools of the actions that are offered. Raises :class:`StartupError` if one can be none."""
-    is_offering = bool(settings.mcp.actions or settings.mcp.tools)
-    if not is_offering and all(mark_of(action.run) is None for action in registry):
+    if not (settings.mcp.actions or settings.mcp.tools) and all(mark_of(action.run) is None for action in registry):
         unread.say(unread.unread_without_tools(settings))
         return None
     if settings.grpc:
@@ -288,7 +289,7 @@ async def assemble(
         databases = Patience(patience)
         opened = await databases.wait_for(partial(_open_given_services, stack, package, settings))
         store = await databases.wait_for(partial(_open_store, stack, settings, package.registry))
-        opened.jobs = await databases.wait_for(partial(_open_jobs, stack, settings, opened))
+        opened.jobs = await databases.wait_for(partial(_open_jobs, stack, settings, metrics, opened))
         executor = Executor(
             package.registry,
             limits=settings.limits,
@@ -361,8 +362,7 @@ async def open_services(
     for one in watched.unread():
         if one.is_in(given or {}):
             raise SettingsError(f"--set {one}", f"no service reads it{one.hint}")
-        said = {"setting": str(one), "problem": f"nobody reads it{one.hint}"}
-        logger.warning("services.setting_unread", extra=said)
+        logger.warning("services.setting_unread", extra={"setting": str(one), "problem": f"nobody reads it{one.hint}"})
     return opened
 
 
@@ -373,9 +373,9 @@ async def _open_store(stack: AsyncExitStack, settings: Settings, registry: Regis
     return await open_store(stack, settings.find_store(), settings.password_reader)
 
 
-async def _open_jobs(stack: AsyncExitStack, settings: Settings, opened: services.Services) -> JobQueue | None:
+async def _open_jobs(stack: AsyncExitStack, settings: Settings, metrics: Metrics, opened: Any) -> JobQueue | None:
     queue = await open_queue(stack, settings.actions, opened, settings.find_store, settings.password_reader)
-    await open_delivery(stack, opened, queue, settings.delivery)
+    await open_delivery(stack, opened, queue, settings.delivery, metrics)
     return queue
 
 

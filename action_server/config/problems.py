@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from action_server.config.sources import file_exists, no_such_setting
 from action_server.errors import SettingsError
-from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 from action_server.runtime.limits import SyncThread
 from action_server.runtime.options import ActionOptions
 from action_server.security.auth import AuthSettings, BasicSettings, JwtSettings
@@ -177,6 +177,7 @@ def _known_in_group(name: str, below: Sequence[str]) -> Collection[str]:
         "jwt": JwtSettings,
         "basic": BasicSettings,
         "delivery": DeliverySettings,
+        "engines": EngineSettings,
     }
     inner = next((groups[part] for part in reversed([name, *below[:-1]]) if part in groups), ActionOptions)
     return inner.model_fields

@@ -8,19 +8,21 @@ lost, waiting for the conversation's lock, nothing is repeated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from action_server.delivery.engine import Engine
 from action_server.delivery.routes import Choice, Conversation, choose, choose_unseen, payload_of
-from action_server.delivery.store import DeliveryStore
+from action_server.delivery.store import DeliveryStore, Kept
 from action_server.errors import DeliveryError, SettingsError
 from action_server.jobs.asking import running_job
 from action_server.jobs.definitions import Job, Rules
-from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 from action_server.jobs.handover import Delivery, delivering
 from action_server.jobs.marks import MARK, is_marked
+from action_server.nearest import did_you_mean
+from action_server.protocol.which_engine import HEADER, PARAMETER, UNFIT
 
 logger = logging.getLogger(__name__)
 
@@ -32,56 +34,84 @@ _REQUESTS = 3
 
 
 class Deliverer:
-    """Brings results to their conversations; one for each worker."""
+    """Brings results to their conversations; one for each worker.
 
-    def __init__(self, settings: DeliverySettings, store: DeliveryStore, engine: Engine | None) -> None:
+    ``engines`` are those of the settings that have an address, by name. ``tally`` is told of each try: the engine's
+    name, and the route or what else came of it.
+    """
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        store: DeliveryStore,
+        engines: Mapping[str, Engine],
+        tally: Callable[[str, str], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._store = store
-        self._engine = engine
+        self._engines = engines
+        self._tally = tally
 
     @property
     def job(self) -> Job[..., Any]:
         """The job that a worker runs beside those of the package."""
-        settings = self._settings
-        rules = Rules(_MANY, _BACKOFF, _LONGEST_BACKOFF, _REQUESTS * settings.timeout, settings.deadline)
+        timeout = max(one.timeout for one in (self._settings, *self._settings.engines.values()))
+        rules = Rules(_MANY, _BACKOFF, _LONGEST_BACKOFF, _REQUESTS * timeout, self._settings.deadline)
         return delivering(self.deliver, rules)
 
     async def deliver(self, delivery: Delivery) -> str:
         """Deliver the result of a job, unless it is there; return the route. Raises :class:`DeliveryError`."""
-        choice = choose_unseen(delivery, self._settings)
+        name, outcome = delivery.origin.engine, "failed"
+        settings = self._settings.of(name)
         try:
+            if settings is None:
+                raise DeliveryError(self._unknown(name))
+            choice = choose_unseen(delivery, settings)
             if choice is None:
-                choice = await self._through_engine(delivery)
+                choice = await self._through_engine(delivery, settings)
             else:
                 await self._keep(delivery)
+            outcome = choice.route
         except SettingsError as exc:
             # A file of a secret that cannot be read.
             raise DeliveryError(str(exc)) from exc
+        finally:
+            if self._tally is not None:
+                # Whatever else a caller writes must not become a series.
+                self._tally("?" if settings is None else name, outcome)
         facts = {"job_id": delivery.job_id, "of": delivery.job, "route": choice.route, "why": choice.why}
-        logger.info("delivery.done", extra=facts)
+        logger.info("delivery.done", extra={**facts, **({"engine": name} if name else {})})
         return choice.route
 
-    async def _through_engine(self, delivery: Delivery) -> Choice:
-        if self._engine is None:
-            problem = f"the route {delivery.route or self._settings.route} needs the engine: set `delivery.engine`"
-            raise DeliveryError(problem)
+    def _unknown(self, name: str) -> str:
+        if name == UNFIT:
+            told = f"the call told what is no name of an engine, or two ({HEADER}, or `?{PARAMETER}=` of the URL)"
+            return f"{told}: it has to be one of `delivery.engines`"
+        hint = did_you_mean(name, self._settings.engines)
+        return f"`delivery.engines` has no {name}, which the call named as its engine{hint}: set it, with its address"
+
+    async def _through_engine(self, delivery: Delivery, settings: EngineSettings) -> Choice:
+        engine = self._engines.get(delivery.origin.engine)
+        place = DeliverySettings.place(delivery.origin.engine, "engine")
+        if engine is None:
+            raise DeliveryError(f"the route {delivery.route or settings.route} needs the engine: set `{place}`")
         asked = await self._store.asked_for(delivery.job_id)
-        conversation = await self._engine.conversation(delivery.conversation)
+        conversation = await engine.conversation(delivery.conversation)
         if is_marked(conversation.events, delivery.job_id):
             await self._store.forget([delivery.job_id])
             return Choice("tracker-events", "the conversation has it already")
         if delivery.origin.has_user and not conversation.has_user:
             raise DeliveryError(
-                f"the engine at {self._settings.engine} does not know the conversation any more: was its tracker store "
-                "emptied, or is `delivery.engine` another engine?"
+                f"the engine at {settings.engine} does not know the conversation any more: was its tracker store "
+                f"emptied, or is `{place}` another engine?"
             )
-        choice = choose(delivery, conversation, self._settings)
-        if choice.route != "pick-up" and asked is not None and asked < self._settings.lock_life:
+        choice = choose(delivery, conversation, settings)
+        if choice.route != "pick-up" and asked is not None and asked < settings.lock_life:
             raise DeliveryError(
                 "the engine may still be at work on a request whose reply was lost: nothing is repeated for "
-                f"{self._settings.lock_life:g} s (`delivery.lock_life`)"
+                f"{settings.lock_life:g} s (`{DeliverySettings.place(delivery.origin.engine, 'lock_life')}`)"
             )
-        await self._take(choice, delivery, conversation, self._engine)
+        await self._take(choice, delivery, conversation, engine)
         return choice
 
     async def _take(self, choice: Choice, delivery: Delivery, conversation: Conversation, engine: Engine) -> None:
@@ -148,7 +178,8 @@ class Deliverer:
         return await engine.say(channel, delivery.conversation, message)
 
     async def _keep(self, delivery: Delivery) -> None:
-        await self._store.keep(delivery.job_id, delivery.conversation, delivery.texts, delivery.slots)
+        kept = Kept(delivery.job_id, delivery.texts, delivery.slots, delivery.origin.engine)
+        await self._store.keep(kept, delivery.conversation)
 
 
 def _texts_of(job_id: str) -> str:

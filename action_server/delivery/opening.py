@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
-from action_server.jobs.engine_settings import DeliverySettings
+from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 from action_server.jobs.keeping import kept_here
 from action_server.runtime.services import Services
 from action_server.source import one_line
+from action_server.telemetry.metrics import Metrics
 from action_server.telemetry.outbound import aiohttp_trace_config
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 async def open_delivery(
-    stack: AsyncExitStack, opened: Services, queue: JobQueue | None, settings: DeliverySettings
+    stack: AsyncExitStack,
+    opened: Services,
+    queue: JobQueue | None,
+    settings: DeliverySettings,
+    metrics: Metrics | None = None,
 ) -> None:
     """Give the services what delivers, closed with the stack: the job that does it, and what is kept.
 
@@ -31,7 +36,8 @@ async def open_delivery(
     nothing to deliver.
 
     Raises:
-        SettingsError: the database does not answer, or aiohttp is not installed and there is an engine.
+        SettingsError: the database does not answer, a secret or a key cannot be used, or aiohttp is not installed and
+            there is an engine.
     """
     queues = [*([] if queue is None else [queue]), *(one.queue for one in kept_here(opened))]
     if not queues:
@@ -46,16 +52,19 @@ async def open_delivery(
         store = await DeliveryStore.open(queues[0].database)
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
-    engine = None if settings.engine is None else await stack.enter_async_context(open_engine(settings))
-    deliverer = Deliverer(settings, store, engine)
+    engines = {name: await stack.enter_async_context(open_engine(one, name)) for name, one in settings.reached()}
+    for engine in engines.values():
+        # Now, and not when the first result is due.
+        engine.credentials.show()
+    deliverer = Deliverer(settings, store, engines, None if metrics is None else metrics.delivered)
     opened.deliveries = store
     job = deliverer.job
     opened.own_jobs = {job.name: job}
 
 
 @asynccontextmanager
-async def open_engine(settings: DeliverySettings) -> AsyncIterator[Engine]:
-    """Open what speaks with the engine that is set, for the length of the block.
+async def open_engine(settings: EngineSettings, name: str = "") -> AsyncIterator[Engine]:
+    """Open what speaks with an engine, whose name in the settings is ``name``, for the length of the block.
 
     Raises:
         SettingsError: aiohttp is not installed.
@@ -67,4 +76,4 @@ async def open_engine(settings: DeliverySettings) -> AsyncIterator[Engine]:
     # A connection for each request: of one that was open already nobody knows what became of a request.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, trace_configs=[aiohttp_trace_config()]) as session:
-        yield Engine(settings, session)
+        yield Engine(settings, session, name)

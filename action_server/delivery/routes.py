@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from action_server.jobs.engine_settings import DeliverySettings, Route
+from action_server.jobs.engine_settings import DeliverySettings, EngineSettings, Route
 from action_server.jobs.handover import Delivery
 from action_server.jobs.origin import TOOLS
 
@@ -70,11 +70,11 @@ def can_be_named(conversation: str) -> bool:
     return bool(_IN_A_PATH.fullmatch(conversation)) and not {"?", "#"} & set(conversation)
 
 
-def choose_unseen(delivery: Delivery, settings: DeliverySettings) -> Choice | None:
+def choose_unseen(delivery: Delivery, settings: EngineSettings) -> Choice | None:
     """Return the route that can be told without asking the engine; None if it has to be asked for the conversation."""
     set_here = _set_route(delivery, settings, delivery.origin.channel)
     if settings.engine is None and set_here is None:
-        return Choice("pick-up", "no engine is set (`delivery.engine`)")
+        return Choice("pick-up", f"no engine is set (`{DeliverySettings.place(delivery.origin.engine, 'engine')}`)")
     if set_here is not None and set_here.route == "pick-up":
         return set_here
     if set_here is None and not can_be_named(delivery.conversation):
@@ -84,7 +84,7 @@ def choose_unseen(delivery: Delivery, settings: DeliverySettings) -> Choice | No
     return None
 
 
-def choose(delivery: Delivery, conversation: Conversation, settings: DeliverySettings) -> Choice:
+def choose(delivery: Delivery, conversation: Conversation, settings: EngineSettings) -> Choice:
     """Return the route for a conversation as it is now."""
     origin, channel = delivery.origin, conversation.channel or delivery.origin.channel
     set_here = _set_route(delivery, settings, channel)
@@ -114,7 +114,7 @@ def payload_of(slots: Mapping[str, Any]) -> str | None:
     return f"/SetSlots({', '.join(f'{name}={text}' for name, text in texts.items())})"
 
 
-def _set_route(delivery: Delivery, settings: DeliverySettings, channel: str) -> Choice | None:
+def _set_route(delivery: Delivery, settings: EngineSettings, channel: str) -> Choice | None:
     if delivery.route is not None:
         return Choice(delivery.route, "the job says so")
     if channel in settings.channels:

@@ -22,11 +22,12 @@ _KEEP, _KEEP_PICKED_UP = 7 * 86_400.0, 3600.0
 
 @dataclass(frozen=True)
 class Kept:
-    """A result that waits to be picked up."""
+    """A result that waits to be picked up, by calls of the engine of this name."""
 
     job_id: str
     texts: Sequence[str]
     slots: Mapping[str, Any]
+    engine: str = ""
 
 
 class DeliveryStore:
@@ -65,9 +66,9 @@ class DeliveryStore:
 
         await self._database.write(write)
 
-    async def keep(self, job_id: str, conversation: str, texts: Sequence[str], slots: Mapping[str, Any]) -> None:
+    async def keep(self, kept: Kept, conversation: str) -> None:
         """Keep a result until it is picked up; with this, what is old is deleted."""
-        content = json.dumps({"texts": list(texts), "slots": dict(slots)})
+        content = json.dumps({"texts": list(kept.texts), "slots": dict(kept.slots), "engine": kept.engine})
         values = {"content": content, "kept_at": self._now(), "asked_at": None}
         now = self._now()
         old = or_(
@@ -77,13 +78,14 @@ class DeliveryStore:
 
         async def write(connection: AsyncConnection) -> None:
             await connection.execute(delete(deliveries).where(old))
-            await self._put_into(connection, job_id, conversation, values)
+            await self._put_into(connection, kept.job_id, conversation, values)
 
         await self._database.write(write)
 
-    async def pick_up(self, conversation: str, said: Collection[str]) -> Sequence[Kept]:
+    async def pick_up(self, conversation: str, said: Collection[str], engine: str = "") -> Sequence[Kept]:
         """Return what is kept for a conversation, oldest first, but for what was ``said`` there, which is forgotten.
 
+        ``engine`` is the name of that whose conversation it is: another one may have one with the same id.
         A result is handed out again until the conversation shows that it was said, for an hour at most: whoever asked
         may have been killed before it was.
         """
@@ -97,8 +99,11 @@ class DeliveryStore:
         async def write(connection: AsyncConnection) -> list[Kept]:
             await connection.execute(delete(deliveries).where(of_it, or_(deliveries.c.job_id.in_(said), old)))
             rows = (await connection.execute(kept)).all()
-            await connection.execute(update(deliveries).where(first).values(picked_up_at=now))
-            return [Kept(row.job_id, **json.loads(row.content)) for row in rows]
+            found = [Kept(row.job_id, **json.loads(row.content)) for row in rows]
+            found = [one for one in found if one.engine == engine]
+            handed_out = and_(first, deliveries.c.job_id.in_([one.job_id for one in found]))
+            await connection.execute(update(deliveries).where(handed_out).values(picked_up_at=now))
+            return found
 
         return await self._database.write(write)
 

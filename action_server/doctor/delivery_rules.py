@@ -21,4 +21,12 @@ DELIVERY_REFUSED = Rule(
     section=DELIVERY,
 )
 
+DELIVERY_UNKNOWN_ENGINE = Rule(
+    "delivery-unknown-engine",
+    "error",
+    "the engine tells a name that `delivery: engines` does not have, so no result of a job reaches it<hint>",
+    fix="add it to `delivery: engines`, or write one of the names there",
+    section=DELIVERY,
+)
+
 RULES = rules_in(globals())

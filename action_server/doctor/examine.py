@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from action_server.config.settings import Settings
 from action_server.doctor import endpoint_checks, mcp_checks, probes, server_checks, storage_checks, tls
-from action_server.doctor.delivery_checks import ask_delivery_engine
+from action_server.doctor.delivery_checks import ask_delivery_engines, check_engine_name
 from action_server.doctor.endpoint import Endpoint
 from action_server.doctor.endpoints_file import endpoints_file_of
 from action_server.doctor.proxy_probes import Expected, expected_of
@@ -57,7 +57,7 @@ def examine(
     findings += server_checks.check_timeouts(settings, file, package)
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
     findings += mcp_checks.check_mcp_servers(settings, file, endpoint)
-    findings += mcp_checks.check_tools(settings, package)
+    findings += [*mcp_checks.check_tools(settings, package), *check_engine_name(settings, file, package)]
     findings += storage_checks.check_storage(settings, file, package, environment)
     opened = probes.OpenedServices()
     if online and package is not None:
@@ -66,7 +66,7 @@ def examine(
     expected = expected_of(settings, package) if online else None
     findings += asyncio.run(_ask(endpoint, engine, expected, online=online, patience=patience))
     if online and package is not None:
-        findings += asyncio.run(_all(ask_delivery_engine(settings, file, patience)))
+        findings += asyncio.run(_all(ask_delivery_engines(settings, file, patience)))
     return Examination(by_severity(findings), opened.descriptions)
 
 

@@ -77,17 +77,19 @@ class JobRun:
         to: str | None = None,
         intent: str | None = None,
         route: Route | None = None,
+        engine: str | None = None,
     ) -> None:
         """Have texts said and slots set in the conversation once the run has returned; one that raises says nothing.
 
         Several calls add up to one delivery, in their order. ``to`` is the conversation's id, by default that of the
         call which asked for the job. ``intent`` is what a classic assistant answers with its own rules; slots reach it
         as entities. ``route`` is chosen by engine and channel if it is None; docs/howto/answer-later.md has the table.
+        ``engine`` is a name of the setting `delivery.engines`, by default that of the call.
 
         Raises:
             JobError: a text is empty, a value is no JSON, or nobody knows for which conversation it is.
         """
-        self._delivery = self._delivery.with_more(texts, slots, to, intent, route)
+        self._delivery = self._delivery.with_more(texts, slots, to, intent, route, engine)
         if not self._delivery.conversation:
             raise JobError(f"job {self._delivery.job}: it was asked for outside of a conversation: say which, with to=")
 

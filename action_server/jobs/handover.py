@@ -59,22 +59,25 @@ class Delivery:
         to: str | None,
         intent: str | None,
         route: Route | None,
+        engine: str | None = None,
     ) -> Delivery:
         """Return it with what one call of ``delivers`` adds. Raises :class:`JobError`, which repeats no value."""
         what = f"job {self.job}: what it delivers"
-        more = [texts] if isinstance(texts, str) else list(texts)
+        # Of a mapping, a list would be of its keys.
+        more = [texts] if isinstance(texts, (str, Mapping)) else list(texts)
         added = json.loads(encode(_TEXTS, more, f"{what}: a text"))
         if not all(text.strip() for text in added):
             raise JobError(f"{what}: a text is empty")
         values = json.loads(encode(_SLOTS, dict(slots or {}), f"{what}: a slot"))
-        moved = to is not None and to != self.conversation
+        there = self.origin.engine if engine is None else engine
+        moved = to not in (None, self.conversation) or there != self.origin.engine
         return replace(
             self,
             texts=[*self.texts, *added],
             slots={**self.slots, **values},
             conversation=self.conversation if to is None else to,
-            # Nothing is known of the engine and channel of another conversation.
-            origin=Origin() if moved else self.origin,
+            # Nothing is known of another conversation's channel.
+            origin=Origin(engine=there) if moved else self.origin,
             intent=intent or self.intent,
             route=route or self.route,
         )
@@ -109,6 +112,12 @@ class Delivery:
             request_id=claimed.request_id,
             traceparent=claimed.traceparent,
         )
+
+
+def engine_of(name: str, arguments: str) -> str:
+    """Return the name of the engine whose call asked for a job of this name, or whose conversation a result is for."""
+    origin = Origin.read(json.loads(arguments).get("origin")) if name == DELIVER else read_origin(arguments)
+    return origin.engine
 
 
 def last_words(job: Job[..., Any], claimed: Claimed, deadline: float) -> Order | None:

@@ -12,6 +12,7 @@ from typing import Any
 from action_server.protocol.calls import Call
 from action_server.protocol.tool_calls import ToolCall
 from action_server.runtime.engine_call import engine_call
+from action_server.telemetry.logs import running_call
 
 ORIGIN = ""
 # What stands for the channel of a call that came as a tool's.
@@ -27,32 +28,36 @@ class Origin:
         version: the engine's own.
         has_flows: a flow was running.
         has_user: the user had said something, so that a conversation without a message is another one.
+        engine: the name by which the call told its engine, where one server works for several.
     """
 
     channel: str = ""
     version: str = ""
     has_flows: bool = False
     has_user: bool = False
+    engine: str = ""
 
     @classmethod
-    def of(cls, call: Call | None) -> Origin:
-        """Return what a call tells."""
+    def of(cls, call: Call | None, engine: str = "") -> Origin:
+        """Return what a call tells, which came from the engine of this name."""
         if call is None:
-            return cls()
+            return cls(engine=engine)
         if isinstance(call, ToolCall):
-            return cls(channel=TOOLS)
+            return cls(channel=TOOLS, engine=engine)
         latest = call.part("latest_message") or {}
         return cls(
             channel=str(call.part("latest_input_channel") or ""),
             version=str(call.version or ""),
             has_flows=bool(call.part("stack")),
             has_user=latest.get("text") is not None,
+            engine=engine,
         )
 
     @classmethod
     def here(cls) -> Origin:
         """Return that of the action that is running."""
-        return cls.of(engine_call.get())
+        context = running_call.get(None)
+        return cls.of(engine_call.get(), context.engine if context else "")
 
     @classmethod
     def read(cls, written: Any) -> Origin:

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from action_server.errors import JobError
 from action_server.jobs.marks import MARK, marks_of
+from action_server.jobs.origin import Origin
 from action_server.protocol.tool_calls import ToolCall
 from action_server.runtime import services
 from action_server.runtime.engine_call import engine_call
@@ -38,8 +39,8 @@ class KeptResult(Protocol):
 class KeptResults(Protocol):
     """Where they are kept."""
 
-    async def pick_up(self, conversation: str, said: Collection[str]) -> Sequence[KeptResult]:
-        """Return those of a conversation, and forget those that were said there."""
+    async def pick_up(self, conversation: str, said: Collection[str], engine: str = "") -> Sequence[KeptResult]:
+        """Return those of a conversation of the engine of this name, and forget those that were said there."""
         ...
 
 
@@ -74,7 +75,7 @@ class ActionJobResult(Action):
         store: KeptResults = found
         # A tool's call has no events, and says so to whoever looks for them.
         events_so_far = [] if isinstance(engine_call.get(), ToolCall) else tracker.events or []
-        kept = await store.pick_up(tracker.sender_id, marks_of(events_so_far))
+        kept = await store.pick_up(tracker.sender_id, marks_of(events_so_far), Origin.here().engine)
         if not kept:
             return await self.nothing_yet(dispatcher, tracker, domain)
         events: list[EventType] = []

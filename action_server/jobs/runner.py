@@ -248,7 +248,8 @@ class JobRunner:
     async def _see_to(self, running: _Running) -> None:
         claimed = running.claimed
         # A name of the job's own; what is logged and asked of others on the way belongs to the call that wanted it.
-        context = CallContext(claimed.name, claimed.conversation, "job", claimed.request_id)
+        told: Any = {"request_id": claimed.request_id, "engine": running.run._origin.engine}
+        context = CallContext(claimed.name, claimed.conversation, "job", **told)
         witnesses = self._witnesses()
         seen = None if witnesses is None else witnesses.begin("job", claimed.request_id)
         try:

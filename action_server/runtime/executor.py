@@ -135,11 +135,13 @@ class Executor:
         request_id: str = "",
         size: int = 0,
         client: str = "",
+        engine: str = "",
         patience: float | None = None,
     ) -> Coroutine[Any, Any, Answer]:
         """Run the action a call names, once it is awaited. A transport that streams passes its own ``dispatcher``.
 
-        ``request_id``, ``client`` (the caller's address) and ``size`` (bytes of the request's body) are for the log.
+        ``request_id``, ``client`` (the caller's address) and ``size`` (bytes of the request's body) are for the log,
+        ``engine`` is the name of the engine that calls, "" if it tells none.
         ``patience`` is how long the caller waits, in seconds, where that may be less than the action's options allow.
 
         Raises:
@@ -151,9 +153,9 @@ class Executor:
             ActionFailedError: the action raised anything else; the details are in the log.
         """
         if isinstance(call, ToolCall):
-            context = _context_of_tool(call, transport, request_id, size, client)
+            context = _context_of_tool(call, (transport, request_id, size, client, engine))
         else:
-            context = CallContext(call.action, call.sender_id, transport, request_id, size, client)
+            context = CallContext(call.action, call.sender_id, transport, request_id, size, client, engine)
         masker = None if self._privacy is None else self._privacy.masker_of(call)
         seen = Observation(context, self._metrics, self.tracing)
         told = self._new_dispatcher() if dispatcher is None else dispatcher
@@ -338,10 +340,10 @@ def _measure(call: Call, answer: Answer, seen: Observation) -> Answer:
     return answer
 
 
-def _context_of_tool(call: ToolCall, transport: str, request_id: str, size: int, client: str) -> CallContext:
+def _context_of_tool(call: ToolCall, how: tuple[str, str, int, str, str]) -> CallContext:
     if not call.sender_id:
-        return NobodysContext(call.action, "", transport, request_id, size, client, call.ask_for_conversation)
-    return CallContext(call.action, call.sender_id, transport, request_id, size, client)
+        return NobodysContext(call.action, "", *how, call.ask_for_conversation)
+    return CallContext(call.action, call.sender_id, *how)
 
 
 def _events_after(policy: FailurePolicy, running: _Running) -> list[dict[str, Any]] | None:

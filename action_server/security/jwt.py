@@ -88,18 +88,41 @@ class Verifier:
 
 def hmac_keys(secrets: Sequence[str], algorithms: Sequence[Algorithm], where: str) -> list[Key]:
     """Make keys of shared secrets. Raises :class:`SettingsError` on weak ones and on what is no secret."""
-    from jwt import InvalidKeyError, get_algorithm_by_name
-
     # RFC 7518, 3.2: as long as the hash.
     needed = max(int(algorithm[2:]) // 8 for algorithm in algorithms)
     for secret in secrets:
         if len(secret.encode()) < needed:
             raise SettingsError(where, f"has a secret shorter than {needed} bytes, the least for {max(algorithms)}")
-        try:
-            get_algorithm_by_name("HS256").prepare_key(secret)
-        except InvalidKeyError:
-            raise SettingsError(where, "is a public key; it belongs into a file") from None
-    return [Key(secret, algorithms) for secret in secrets]
+    return [Key(shared_secret(secret, where), algorithms) for secret in secrets]
+
+
+def shared_secret(secret: str, where: str) -> str:
+    """Return a secret that others have as well. Raises :class:`SettingsError` on a public key, which is none."""
+    from jwt import InvalidKeyError, get_algorithm_by_name
+
+    try:
+        get_algorithm_by_name("HS256").prepare_key(secret)
+    except InvalidKeyError:
+        raise SettingsError(where, "is a public key; it belongs into a file") from None
+    return secret
+
+
+def signing_key(content: bytes, algorithm: Algorithm, where: str) -> Any:
+    """Read the private key of a PEM file, to sign with. Raises :class:`SettingsError`."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    if b"PRIVATE KEY" not in content:
+        what = "a public key" if b"PUBLIC KEY" in content else "no key of PEM"
+        raise SettingsError(where, f"holds {what}; the private one is needed, to sign with")
+    try:
+        key: Any = load_pem_private_key(content, None)
+    except TypeError:
+        raise SettingsError(where, "is encrypted; a key without a passphrase is needed") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingsError(where, "holds a private key that cannot be read") from None
+    _require_usable([Key(key, _algorithms_for(key.public_key(), [algorithm]))], [algorithm], where)
+    return key
 
 
 def pem_keys(content: bytes, algorithms: Sequence[Algorithm], where: str) -> list[Key]:

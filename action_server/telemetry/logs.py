@@ -64,7 +64,7 @@ class CallContext(msgspec.Struct, frozen=True):
     """Which call is running: the action's name, the conversation (``sender_id``) and how the call came in.
 
     ``request_id`` is the caller's ``X-Request-ID``, or one made here; ``size`` counts the bytes of the request's body;
-    ``client`` is the address the request came from.
+    ``client`` is the address the request came from, ``engine`` the name by which it tells its engine, if it does.
     """
 
     action: str
@@ -73,6 +73,7 @@ class CallContext(msgspec.Struct, frozen=True):
     request_id: str = ""
     size: int = 0
     client: str = ""
+    engine: str = ""
 
     def for_authors(self) -> CallContext:
         """Return what an action gets to see of this."""
@@ -86,7 +87,8 @@ class NobodysContext(CallContext, frozen=True):
 
     def for_authors(self) -> CallContext:
         """Return the same with a ``sender_id`` that cannot be read: two people would be taken for one."""
-        return _ForAuthors(self.action, "", self.transport, self.request_id, self.size, self.client, self.ask)
+        how = (self.transport, self.request_id, self.size, self.client, self.engine)
+        return _ForAuthors(self.action, "", *how, ask=self.ask)
 
 
 class _ForAuthors(NobodysContext, frozen=True):

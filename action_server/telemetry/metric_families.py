@@ -125,6 +125,12 @@ class Families:
         Series,
         Family("action_server_job_running_seconds", "histogram", ("job_name",), "How long runs of jobs took", _RUNNING),
     ]
+    deliveries: Annotated[
+        Series,
+        Family(
+            "action_server_deliveries_total", "counter", ("engine", "outcome"), "Tries to deliver a result, by route"
+        ),
+    ]
     recordings: Annotated[
         Series,
         Family("action_server_recordings_total", "counter", ("result",), "Calls that were to be recorded, by outcome"),

@@ -171,6 +171,10 @@ class Metrics:
         self._families.job_runs.labels(_text(job), outcome).inc()
         self._families.job_running.labels(_text(job)).observe(ran)
 
+    def delivered(self, engine: str, outcome: str) -> None:
+        """Count a try to deliver a result: the engine's name in the settings, and the route, or ``failed``."""
+        self._families.deliveries.labels(engine, outcome).inc()
+
     def queue_measured(self, job: str, waiting: int, running: int, parked: int, late: float) -> None:
         """Record how many jobs of a name there are, of all processes, and for how many seconds the oldest is due."""
         for state, count in (("waiting", waiting), ("running", running), ("parked", parked)):

@@ -38,6 +38,7 @@ class RunCall(Protocol):
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
         client: str = "",
+        engine: str = "",
         size: int = 0,
         patience: float | None = None,
     ) -> tuple[Answer | None, CallError | None]:
@@ -47,12 +48,13 @@ class RunCall(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, for the log and the trace: headers, the request's id and size, the address."""
+    """Who calls, for the log and the trace: headers, the request's id and size, the address, the engine's name."""
 
     headers: Mapping[str, str] | None = None
     request_id: str = ""
     client: str = ""
     size: int = 0
+    engine: str = ""
 
 
 _NOBODY = Caller()
@@ -99,6 +101,7 @@ class ToolCaller:
             headers=caller.headers,
             request_id=caller.request_id,
             client=caller.client,
+            engine=caller.engine,
             size=caller.size,
             patience=tool.patience,
         )

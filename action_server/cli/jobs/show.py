@@ -36,12 +36,13 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         JobError: there is no such job.
         DatabaseError: the database does not answer.
     """
-    one = asyncio.run(_find(args, environment))
+    one, engine = asyncio.run(_find(args, environment))
+    shown = {**asdict(one), "engine": engine}
     if args.json:
-        print_json(asdict(one))
+        print_json(shown)
         return 0
     table = make_table("", "")
-    for name, value in asdict(one).items():
+    for name, value in shown.items():
         if value not in (None, ""):
             table.add_row(name, length(value) if name in ("age", "due_in", "deadline_in") else str(value))
     if one.is_behind:
@@ -50,6 +51,12 @@ def run(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-async def _find(args: argparse.Namespace, environment: Mapping[str, str]) -> JobShown:
+async def _find(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[JobShown, str]:
+    """Return the job, and the name of its engine."""
+    from action_server.jobs.handover import engine_of
+    from action_server.jobs.overview import contents_of_job
+
     async with open_queue(args, environment) as queue:
-        return await find_job(queue, args.job_id)
+        one = await find_job(queue, args.job_id)
+        contents = None if queue is None else await contents_of_job(queue.database, one.id)
+        return one, engine_of(one.name, contents[0]) if contents else ""

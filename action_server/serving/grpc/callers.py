@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 from multidict import CIMultiDict
 
+from action_server.protocol.which_engine import HEADER as ENGINE
+from action_server.protocol.which_engine import engine_named
 from action_server.serving.http.client_addresses import ClientAddresses
 from action_server.serving.http.request_ids import HEADER, request_id_of
 
@@ -29,7 +31,8 @@ class Context(Protocol):
 class Caller(NamedTuple):
     """One RPC: the caller's address, the id for the log, the metadata, the size of the request in bytes.
 
-    ``patience`` is how many seconds are left of the caller's deadline, None if there is none.
+    ``patience`` is how many seconds are left of the caller's deadline, None if there is none; ``engine`` is the name of
+    the engine that calls, "" if it tells none.
     """
 
     client: str
@@ -37,6 +40,7 @@ class Caller(NamedTuple):
     metadata: Any
     size: int
     patience: float | None
+    engine: str = ""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -47,9 +51,10 @@ class Caller(NamedTuple):
 def read_caller(context: Any, size: int, addresses: ClientAddresses) -> Caller:
     """Return what an RPC tells of itself."""
     metadata = context.invocation_metadata()
-    given = next((value for name, value in metadata or () if name == _REQUEST_ID), "")
-    request_id = request_id_of(given if isinstance(given, str) else "")
-    return Caller(caller_of(context, addresses), request_id, metadata, size, context.time_remaining())
+    texts = [(name, value) for name, value in metadata or () if isinstance(value, str)]
+    request_id = request_id_of(next((value for name, value in texts if name == _REQUEST_ID), ""))
+    engine = engine_named(value for name, value in texts if name == ENGINE)
+    return Caller(caller_of(context, addresses), request_id, metadata, size, context.time_remaining(), engine)
 
 
 def caller_of(context: Context, addresses: ClientAddresses) -> str:

@@ -210,6 +210,7 @@ class ActionService(grpc.GenericRpcHandler):
             headers=caller.headers if self._executor.tracing.is_on else None,
             request_id=caller.request_id,
             client=caller.client,
+            engine=caller.engine,
             size=caller.size,
             patience=caller.patience,
             dispatcher=dispatcher,

@@ -19,6 +19,8 @@ from action_server.assembly import Assembly
 from action_server.errors import BodyTooLargeError, CallError, RequestError, SlowBodyError
 from action_server.protocol.calls import encode_error
 from action_server.protocol.openapi import openapi
+from action_server.protocol.which_engine import HEADER as ENGINE
+from action_server.protocol.which_engine import engine_named
 from action_server.runtime.limits import RequestLimits
 from action_server.security.auth import Authenticator
 from action_server.serving.http.byte_budget import ByteBudget, Share
@@ -107,6 +109,7 @@ def _add_webhook(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> No
                 headers=request.headers,
                 request_id=id_of(request),
                 client=client_of(request, addresses),
+                engine=_engine_of(request),
                 decompress=decompress if encoding else None,
             )
         finally:
@@ -137,9 +140,13 @@ def _add_tools(app: SanicApp, assembly: Assembly, limits: RequestLimits) -> None
             share.release()
 
     def caller_of(request: Request, size: int) -> Caller:
-        return Caller(request.headers, id_of(request), client_of(request, addresses), size)
+        return Caller(request.headers, id_of(request), client_of(request, addresses), size, _engine_of(request))
 
     add_mcp(app, assembly, assembly.tools, with_body, caller_of)
+
+
+def _engine_of(request: Request) -> str:
+    return engine_named(request.headers.getall(ENGINE, []), request.query_string)
 
 
 def _add_pages(app: SanicApp, assembly: Assembly) -> None:

@@ -108,7 +108,12 @@ class Webhook:
         request_id = request_id_of(head.headers.get("x-request-id", ""))
         try:
             status, reply, error = await self.calls.answer(
-                body, headers=head.headers, request_id=request_id, client=client, decompress=decompress
+                body,
+                headers=head.headers,
+                request_id=request_id,
+                client=client,
+                engine=head.engine,
+                decompress=decompress,
             )
             is_gone = has_left()
         except asyncio.CancelledError:

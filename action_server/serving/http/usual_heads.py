@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from action_server.errors import EncodingError, RequestError
+from action_server.protocol.which_engine import HEADER, engine_named
 from action_server.serving.http.compression import known_encoding
 from action_server.serving.http.heads import RequestHead, parse_head
 
@@ -31,12 +32,14 @@ class Head(NamedTuple):
     """What the headers of a usual request say.
 
     ``headers`` are by lower-case name, ``query`` is the URL's, ``encoding`` how the body travels: empty for as it is.
+    ``engine`` is the name of the engine that calls, empty if it tells none.
     """
 
     headers: dict[str, str]
     keep_alive: bool
     query: str = ""
     encoding: str = ""
+    engine: str = ""
 
 
 class Heads:
@@ -104,7 +107,9 @@ def _usual(parsed: RequestHead) -> Head | None:
         # Sanic's route tells the client, before it has read the body.
         return None
     # HTTP/1.0 closes unless somebody asks for more.
-    return Head(headers, connection == "keep-alive" or (parsed.minor == 1 and not connection), query, encoding)
+    keep_alive = connection == "keep-alive" or (parsed.minor == 1 and not connection)
+    engine = engine_named([headers[HEADER]] if HEADER in headers else (), query)
+    return Head(headers, keep_alive, query, encoding, engine)
 
 
 def _start_of_length(data: bytes, end: int) -> int:

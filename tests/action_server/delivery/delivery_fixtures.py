@@ -27,6 +27,8 @@ class Postbox:
 
     deliverer: Deliverer
     store: DeliveryStore
+    # The names of engines, and what became of each try.
+    tried: list[tuple[str, str]]
 
     async def send(self, job_id: str = "a1", conversation: str = "ann", **delivery: Any) -> str:
         """Run the delivery of a job's result once, and return the route."""
@@ -65,8 +67,9 @@ async def opened(database_url: str, engine: EngineStandIn) -> AsyncIterator[Open
 
         def open_one(**settings: Any) -> Postbox:
             given = delivery_settings({"engine": engine.url, **settings})
-            store = DeliveryStore(database, clock)
-            return Postbox(Deliverer(given, store, Engine(given, session) if given.engine else None), store)
+            store, tried = DeliveryStore(database, clock), []
+            engines = {name: Engine(one, session, name) for name, one in given.reached()}
+            return Postbox(Deliverer(given, store, engines, lambda *one: tried.append(one)), store, tried)
 
         open_one.clock = clock  # type: ignore[attr-defined]
         yield open_one

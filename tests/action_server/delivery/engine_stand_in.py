@@ -12,10 +12,11 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jwt
 from aiohttp import web
 
 from action_server.jobs.marks import MARK
@@ -47,6 +48,9 @@ class EngineStandIn:
 
     url: str = ""
     token: str | None = None
+    # The public key or the secret, besides the token.
+    jwt_key: bytes | None = None
+    jwt_method: str = "RS256"
     slots: dict[str, Any] = field(default_factory=lambda: {"summary": None, "count": None})
     intents: tuple[str, ...] = ("ask", "EXTERNAL_ready")
     trackers: dict[str, Tracker] = field(default_factory=lambda: defaultdict(Tracker))
@@ -111,10 +115,18 @@ class EngineStandIn:
 
     def _check(self, request: web.Request) -> None:
         self.asked[request.path.rpartition("/")[2]] += 1
-        if self.token is not None and request.query.get("token") != self.token:
+        if not self._is_admitted(request):
             raise _refusal(401, "User is not authenticated.")
         if not self.model:
             raise _refusal(409, "No agent loaded.")
+
+    def _is_admitted(self, request: web.Request) -> bool:
+        if self.jwt_key is not None:
+            signed = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            with suppress(jwt.DecodeError):
+                user = jwt.decode(signed, self.jwt_key, algorithms=[self.jwt_method])["user"]
+                return bool(user["role"] == "admin")
+        return self.token is None or request.query.get("token") == self.token
 
     async def _tracker(self, request: web.Request) -> web.Response:
         self._check(request)
@@ -164,7 +176,8 @@ class EngineStandIn:
                 continue
             if fault == "sending fails":
                 raise _refusal(500, "An unexpected error occurred. Error: the channel")
-            self.said.append((conversation, event["text"]))
+            # As the channel `callback` of the real one does.
+            self.said += [(conversation, part) for part in event["text"].strip().split("\n\n")]
             self.marked[str((event.get("metadata") or {}).get(MARK))] += 1
 
     async def _trigger(self, request: web.Request) -> web.Response:
@@ -234,7 +247,7 @@ def _cut(request: web.Request) -> None:
 
 
 @asynccontextmanager
-async def engine_stand_in(port: int = 0, **options: Any) -> AsyncIterator[EngineStandIn]:
+async def engine_stand_in(port: int = 0, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[EngineStandIn]:
     """Run an engine for the length of the block."""
     engine = EngineStandIn(**options)
     app = web.Application()
@@ -245,10 +258,11 @@ async def engine_stand_in(port: int = 0, **options: Any) -> AsyncIterator[Engine
     # As Sanic does: who hangs up has their request cancelled.
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     assert site._server is not None
-    engine.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
+    name = f"[{host}]" if ":" in host else host
+    engine.url = f"http://{name}:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
     try:
         yield engine
     finally:

@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.action_server.delivery import rasa_36
 from tests.action_server.delivery.engine_stand_in import engine_stand_in
@@ -28,6 +30,8 @@ class Peer:
 
     url: str
     token: str
+    # A file with the private key to the public one that the engine has.
+    key: Path
     said: Said
     session: aiohttp.ClientSession
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,16 +78,36 @@ async def callbacks(said: Said, release: asyncio.Event, waits: asyncio.Event, po
 
 
 @pytest.fixture(scope="session")
-def real_engine(tmp_path_factory: pytest.TempPathFactory, unused_ports: tuple[int, int]) -> Iterator[str]:
-    """The address of a Rasa Open Source 3.6.21; one for all tests, as it takes a minute to start."""
+def real_engine(rasa_folder: Path, keys: Path, unused_ports: tuple[int, int]) -> Iterator[str]:
+    """The address of a Rasa Open Source 3.6.21; one for all tests, as it takes a minute to start.
+
+    It takes its token, and tokens that are signed by the key.
+    """
     if not rasa_36.is_here():
         pytest.skip("RASA_36 names no Python with Rasa Open Source 3.6.21")
-    folder: Path = tmp_path_factory.mktemp("rasa")
-    rasa_36.train(folder)
+    rasa_36.train(rasa_folder)
     callback, actions = unused_ports
+    flags = ("--jwt-method", "RS256", "--jwt-secret", str(keys.with_suffix(".pub")), "--jwt-private-key", str(keys))
     with ExitStack() as stack:
         urls = f"http://127.0.0.1:{callback}/callback", f"http://127.0.0.1:{actions}/webhook"
-        yield stack.enter_context(rasa_36.running(folder, *urls))
+        yield stack.enter_context(rasa_36.running(rasa_folder, *urls, flags))
+
+
+@pytest.fixture(scope="session")
+def rasa_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where its bot is."""
+    return tmp_path_factory.mktemp("rasa")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a private key, beside one with its public key, which ends in `.pub`."""
+    file = tmp_path_factory.mktemp("keys") / "key"
+    key, pem = rsa.generate_private_key(65537, 2048), serialization.Encoding.PEM
+    private, public = serialization.PrivateFormat.PKCS8, serialization.PublicFormat.SubjectPublicKeyInfo
+    file.write_bytes(key.private_bytes(pem, private, serialization.NoEncryption()))
+    file.with_suffix(".pub").write_bytes(key.public_key().public_bytes(pem, public))
+    return file
 
 
 @pytest.fixture(scope="session")
@@ -98,18 +122,19 @@ def unused_ports() -> tuple[int, int]:
 
 
 @pytest.fixture(params=["stand-in", "rasa"])
-async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
+async def peer(request: pytest.FixtureRequest, keys: Path) -> AsyncIterator[Peer]:
     """Each of the engines."""
     async with aiohttp.ClientSession() as session:
         if request.param == "stand-in":
-            async with engine_stand_in(token=rasa_36.TOKEN) as engine:
-                peer = Peer(engine.url, rasa_36.TOKEN, engine.said, session, engine.release, engine.waits)
+            public = keys.with_suffix(".pub").read_bytes()
+            async with engine_stand_in(token=rasa_36.TOKEN, jwt_key=public) as engine:
+                peer = Peer(engine.url, rasa_36.TOKEN, keys, engine.said, session, engine.release, engine.waits)
                 yield peer
                 peer.release.set()
             return
         url = request.getfixturevalue("real_engine")
         callback, actions = request.getfixturevalue("unused_ports")
-        peer = Peer(url, rasa_36.TOKEN, [], session)
+        peer = Peer(url, rasa_36.TOKEN, keys, [], session)
         async with (
             callbacks(peer.said, peer.release, peer.waits, callback),
             callbacks(peer.said, peer.release, peer.waits, actions),

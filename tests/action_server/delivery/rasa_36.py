@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def train(folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path, callback: str, actions: str) -> Iterator[str]:
-    """Run the bot on a free port of this machine, and yield its address."""
+def running(folder: Path, callback: str, actions: str, auth: Sequence[str] = ()) -> Iterator[str]:
+    """Run the bot on a free port of this machine, and yield its address. ``auth`` are flags for other credentials."""
     (folder / "credentials.yml").write_text(f'rest:\ncallback:\n  url: "{callback}"\n')
     (folder / "endpoints.yml").write_text(f'action_endpoint:\n  url: "{actions}"\n')
     with socket.socket() as found:
@@ -89,7 +89,7 @@ def running(folder: Path, callback: str, actions: str) -> Iterator[str]:
         port = found.getsockname()[1]
     flags = ("--enable-api", "--auth-token", TOKEN, "-i", "127.0.0.1", "-p", str(port))
     process = subprocess.Popen(
-        [PYTHON, "-m", "rasa", "run", *flags],
+        [PYTHON, "-m", "rasa", "run", *flags, *auth],
         cwd=folder,
         env=_environment(),
         stdout=subprocess.PIPE,

@@ -145,6 +145,21 @@ async def test_the_token_of_a_file_is_shown(opened: Opening, engine: EngineStand
         await post.send(job_id="a2")
 
 
+async def test_a_token_that_is_replaced_is_taken_with_the_next_try(
+    opened: Opening, engine: EngineStandIn, tmp_path: Path
+) -> None:
+    """The engine has the new one first: refused, tried again, and said once."""
+    engine.token = "new-one"
+    post = opened(token=in_file(tmp_path, "old-one"))
+    with pytest.raises(DeliveryError, match="answered 401") as refused:
+        await post.send()
+    assert not refused.value.is_final
+    in_file(tmp_path, "new-one")
+    await post.send()
+
+    assert engine.said == [("ann", "It is ready.")]
+
+
 async def test_a_json_web_token_is_signed_for_each_request(opened: Opening, engine: EngineStandIn) -> None:
     """As Rasa asks for it: an admin, for a minute."""
     seen: list[str] = []

@@ -6,15 +6,18 @@ The real one is asked where `RASA_36` names the Python that has it; docs/howto/a
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from action_server.delivery.engine import Engine
 from action_server.errors import DeliveryError
 from action_server.jobs.engine_settings import DeliverySettings
 from action_server.jobs.marks import MARK, is_marked
 from tests.action_server.delivery.peers import Peer
+from tests.action_server.delivery.test_credentials import private
 
 pytest_plugins = ["tests.action_server.delivery.peers"]
 
@@ -25,7 +28,8 @@ EVENTS = [
 
 
 def engine_of(peer: Peer, **settings: Any) -> Engine:
-    return Engine(DeliverySettings(**{"engine": peer.url, "token": peer.token, **settings}), peer.session)
+    credential = {} if "jwt_method" in settings else {"token": peer.token}
+    return Engine(DeliverySettings(**{"engine": peer.url, **credential, **settings}), peer.session)
 
 
 async def test_events_are_said_set_and_saved(peer: Peer) -> None:
@@ -96,6 +100,33 @@ async def test_a_wrong_token_is_refused(peer: Peer) -> None:
         await engine_of(peer, token="another-one").conversation("ann")
 
 
+async def test_a_token_signed_by_a_key_is_taken(peer: Peer) -> None:
+    """As the engine has the public one: what is said with it is said."""
+    await peer.user_says("signed", "hello")
+    peer.said.clear()
+    engine = engine_of(peer, jwt_private_key=peer.key, jwt_method="RS256")
+    await engine.append("signed", EVENTS)
+
+    assert peer.said == [("signed", "It is ready.")]
+    assert (await engine.conversation("signed")).has_user
+
+
+async def test_a_token_signed_by_another_key_is_refused(peer: Peer, tmp_path: Path) -> None:
+    """401, with the setting it stands in."""
+    other = tmp_path / "other.pem"
+    other.write_bytes(private(rsa.generate_private_key(65537, 2048)))
+    with pytest.raises(DeliveryError, match="answered 401"):
+        await engine_of(peer, jwt_private_key=other, jwt_method="RS256").conversation("signed")
+
+
+@pytest.mark.parametrize("method", ["PS256", "HS256"])
+async def test_a_token_signed_by_another_method_is_refused(peer: Peer, method: str) -> None:
+    """With 500, of which the words say what it may be: the engine does not foresee it."""
+    key = {"jwt_secret": "a-secret-of-thirty-two-characters"} if method == "HS256" else {"jwt_private_key": peer.key}
+    with pytest.raises(DeliveryError, match=r"500 to tracker.*`delivery\.jwt_method` is not its --jwt-method"):
+        await engine_of(peer, jwt_method=method, **key).conversation("signed")
+
+
 @pytest.mark.parametrize(
     "events", [[{"event": "slot", "name": "summary"}], [{"event": "nonsense"}], [{"text": "x"}]], ids=str
 )
@@ -107,9 +138,11 @@ async def test_events_that_are_none_are_refused(peer: Peer, events: list[dict[st
     assert status == 400
 
 
-@pytest.mark.parametrize(
-    "name", ["whatsapp:+49170", "a/b", "a@b.example", "a=b&c", "a,b;c", "a'b", "100%", "a%20b", 'a"<{[|^`]}>\\']
-)
+IDS = ["whatsapp:+49170", "a/b", "a@b.example", "a=b&c", "a,b;c", "a'b", "100%", "a%20b", 'a"<{[|^`]}>\\']
+IDS += ["J%C3%B6rg", "%", "..", "a/../b", "a//b", "/a", "a/", "a/tracker", "a/tracker/events", "https://a.example"]
+
+
+@pytest.mark.parametrize("name", IDS)
 async def test_ids_with_signs_are_one_conversation(peer: Peer, name: str) -> None:
     """What comes in through a channel is found under the same id, and only there; also by what is written."""
     await peer.user_says(name, "hello")
@@ -127,6 +160,39 @@ async def test_ids_that_no_path_has_are_not_made_another_conversation(peer: Peer
         with pytest.raises(DeliveryError, match="cannot name this conversation") as caught:
             await asking
         assert caught.value.is_final
+
+
+TEXTS = ["Grüße, 你好 👋🏽", "a\u2028b \u202e \x01 \x7f", "<b>'\"</b> {slot} \\ %s", "x" * 50_000]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=["letters", "signs", "markup", "long"])
+async def test_texts_arrive_as_they_are(peer: Peer, text: str) -> None:
+    """Whatever signs they have."""
+    await peer.user_says("texts", "hello")
+    peer.said.clear()
+    await engine_of(peer).append("texts", [{"event": "bot", "text": text, "metadata": {MARK: "a1"}}])
+
+    assert peer.said == [("texts", text)]
+
+
+async def test_a_text_with_an_empty_line_is_two_messages(peer: Peer) -> None:
+    """The engine parts it, and takes white space from its ends; the tracker has it as it was."""
+    await peer.user_says("parted", "hello")
+    peer.said.clear()
+    await engine_of(peer).append("parted", [{"event": "bot", "text": " one\ntwo\n\nthree ", "metadata": {MARK: "a1"}}])
+
+    assert peer.said == [("parted", "one\ntwo"), ("parted", "three")]
+
+
+async def test_slots_arrive_as_they_are(peer: Peer) -> None:
+    """Nested, null, and large numbers."""
+    await peer.user_says("nested", "hello")
+    value = {"a": [1, {"ü": None}], "b": 2**60, "c": 0.1, "d": True}
+    slots = await engine_of(peer).append("nested", [{"event": "slot", "name": "count", "value": value}])
+    await engine_of(peer).trigger("nested", "EXTERNAL_ready", {"summary": "two", "count": value, MARK: "a2"})
+
+    assert slots["count"] == value
+    assert is_marked((await engine_of(peer).conversation("nested")).events, "a2")
 
 
 async def test_a_request_waits_for_its_turn(peer: Peer) -> None:

@@ -151,6 +151,8 @@ async def claimed(queue: JobQueue) -> Any:
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("no text", {"texts": "  "}),
     ("NUL", {"texts": "secret\0word"}),
+    ("a message", {"texts": {"text": "secretword", "buttons": []}}),
+    ("messages", {"texts": [{"text": "secretword", "image": "x"}]}),
     ("a lone surrogate", {"texts": "secret\ud800word"}),
     ("no JSON", {"slots": {"a": object()}}),
     ("not a number", {"slots": {"a": float("nan")}}),

@@ -10,6 +10,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from action_server import ActionJobResult
+from action_server.delivery.store import Kept
 from action_server.errors import JobError
 from action_server.protocol.tool_calls import ToolCall
 from action_server.protocol.tracker import tracker_of
@@ -48,7 +49,7 @@ async def test_a_tool_hears_it_on_every_call(opened: Opening) -> None:
     token = engine_call.set(call)
     try:
         assert await answered(store, tracker_of(call)) == ["Not yet."]
-        await store.keep("a1", "ann", ["Two."], {})
+        await store.keep(Kept("a1", ["Two."], {}), "ann")
         assert await answered(store, tracker_of(call)) == ["Two."]
         assert await answered(store, tracker_of(call)) == ["Two."]
     finally:

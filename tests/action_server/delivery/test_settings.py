@@ -15,6 +15,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("a query", {"engine": "http://host/?token=secret-word"}, "delivery.engine: must be the engine's address"),
     ("a credential", {"engine": "http://me:secret-word@host"}, "delivery.engine: must hold no credential"),
     ("two credentials", {"engine": "http://host", "token": "secret-word", "jwt_secret": "x"}, "token and jwt_secret"),
+    (
+        "a secret and a method of keys",
+        {"engine": "http://host", "jwt_secret": "secret-word", "jwt_method": "RS256"},
+        "RS256 does not go with jwt_secret",
+    ),
+    (
+        "a key and a method of secrets",
+        {"engine": "http://host", "jwt_private_key": "key.pem"},
+        "HS256 does not go with jwt_private_key",
+    ),
+    ("no method", {"engine": "http://host", "jwt_secret": "secret-word", "jwt_method": "none"}, "delivery.jwt_method"),
     ("a credential for nobody", {"token": "secret-word"}, "a credential and no engine"),
     ("no engine", {"engine": "''"}, "delivery.engine: must be the engine's address"),
     ("an engine of nothing", {"engine": "null"}, "delivery.engine: is empty"),
@@ -27,6 +38,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("no route of a channel", {"channels": {"rest": "auto"}}, "delivery.channels.rest"),
     ("a name that is none", {"engin": "http://host"}, "did you mean 'engine'?"),
     ("no time", {"timeout": 0}, "delivery.timeout"),
+    ("an engine's name that is none", {"engines": "{'my engine': {}}"}, "delivery.engines: the name of an engine has"),
+    ("a name in an engine that is none", {"engines": "{calm: {engin: x}}"}, "did you mean 'engine'?"),
+    ("no address of an engine", {"engines": "{calm: {engine: x}}"}, "delivery.engines.calm.engine: must be"),
+    ("a credential of nobody", {"engines": "{calm: {token: secret-word}}"}, "delivery.engines.calm: has a credential"),
+    ("a deadline of one engine", {"engines": "{calm: {deadline: 3}}"}, "delivery.engines.calm.deadline: there is no"),
+    ("engines in engines", {"engines": "{calm: {engines: {}}}"}, "delivery.engines.calm.engines: there is no"),
+    ("a route without an engine", {"engines": "{calm: {}}", "route": "set-slots"}, "route does nothing without"),
 ]
 
 

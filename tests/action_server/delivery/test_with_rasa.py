@@ -12,6 +12,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from action_server.delivery.opening import open_engine
+from action_server.delivery.routes import Conversation
+from action_server.errors import DeliveryError
+from action_server.jobs.engine_settings import DeliverySettings
 from tests.action_server.delivery import rasa_36
 from tests.action_server.delivery.peers import Peer, callbacks
 from tests.processes import PATIENCE, ServerProcess, server
@@ -45,7 +49,7 @@ class ActionResult(ActionJobResult):
 
 @pytest.fixture
 async def beside(
-    real_engine: str, unused_ports: tuple[int, int], tmp_path: Path
+    real_engine: str, unused_ports: tuple[int, int], keys: Path, tmp_path: Path
 ) -> AsyncIterator[tuple[Peer, ServerProcess]]:
     """The engine, and our server where it looks for its actions."""
     (tmp_path / "actions.py").write_text(ACTIONS)
@@ -54,10 +58,26 @@ async def beside(
     variables = {f"ACTION_SERVER__DELIVERY__{name}": value for name, value in settings.items()}
     flags = ("--port", str(actions), "--database", "jobs.sqlite3")
     async with aiohttp.ClientSession() as session:
-        peer = Peer(real_engine, rasa_36.TOKEN, [], session)
+        peer = Peer(real_engine, rasa_36.TOKEN, keys, [], session)
         async with callbacks(peer.said, peer.release, peer.waits, callback):
             with server(tmp_path, *flags, variables=variables) as running:
                 yield peer, running
+
+
+def test_a_token_signed_by_a_secret_is_taken(real_engine: str, rasa_folder: Path) -> None:
+    """By an engine that was started with it, beside the one with a key; with another one it is refused."""
+    secret = "a-secret-of-thirty-two-characters"
+
+    async def ask(url: str, shown: str) -> Conversation:
+        settings = DeliverySettings.model_validate({"engine": url, "jwt_secret": shown})
+        async with open_engine(settings) as engine:
+            return await engine.conversation("nobody")
+
+    elsewhere = "http://127.0.0.1:9/"
+    with rasa_36.running(rasa_folder, elsewhere, elsewhere, ("--jwt-secret", secret)) as url:
+        assert not asyncio.run(ask(url, secret)).has_user
+        with pytest.raises(DeliveryError, match="answered 401"):
+            asyncio.run(ask(url, secret.upper()))
 
 
 async def said(peer: Peer, text: str) -> None:

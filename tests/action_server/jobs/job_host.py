@@ -181,7 +181,7 @@ async def work_on(
     DyingEngine.dies_at = step
     settings = DeliverySettings(engine=engine, lock_life=0.1, timeout=5)
     async with aiohttp.ClientSession() as session:
-        deliver = Deliverer(settings, await DeliveryStore.open(database), DyingEngine(settings, session)).job
+        deliver = Deliverer(settings, await DeliveryStore.open(database), {"": DyingEngine(settings, session)}).job
         with use_services(opened):
             async with runner.JobRunner(queue, {"work": work, DELIVER: deliver}, ThreadPool(1), opened, poll=0.05):
                 number = sum(words[1].startswith(f"{worker}.") for words in ledger.read("asked"))
