@@ -58,10 +58,10 @@ def examine(
     findings += server_checks.check_tool_timeouts(settings, file, endpoint, package)
     findings += mcp_checks.check_mcp_servers(settings, file, endpoint)
     findings += [*mcp_checks.check_tools(settings, package), *check_engine_name(settings, file, package)]
-    findings += storage_checks.check_storage(settings, file, package, environment)
     opened = probes.OpenedServices()
     if online and package is not None:
         opened = asyncio.run(probes.open_services(settings, package))
+    findings += storage_checks.check_storage(settings, file, package, environment, opened.kept)
     findings += opened.findings
     expected = expected_of(settings, package) if online else None
     findings += asyncio.run(_ask(endpoint, engine, expected, online=online, patience=patience))

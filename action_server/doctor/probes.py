@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -25,6 +25,7 @@ from action_server.doctor.proxy_probes import Expected, ask_way
 from action_server.doctor.server_checks import place_in_code
 from action_server.errors import StartupError
 from action_server.findings.finding import Finding
+from action_server.jobs.keeping import QueuedJobs, kept_here
 from action_server.runtime import loader, services
 from action_server.runtime.health import Readiness, describe_all
 from action_server.runtime.service_settings import ServiceSettings
@@ -43,10 +44,21 @@ _OLDEST, _NEWEST = (3, 6), (3, 21)
 
 @dataclass
 class OpenedServices:
-    """What is wrong with the services of a package, and what each of them says that it understood, by name."""
+    """What is wrong with the services of a package, and what each of them says that it understood, by name.
+
+    ``kept`` is what it keeps in databases of its own: names of jobs, and the files of those that are files.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     descriptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kept: KeptJobsSeen | None = None
+
+
+class KeptJobsSeen(NamedTuple):
+    """Names of jobs, and the SQLite files that they are in."""
+
+    names: frozenset[str]
+    files: frozenset[Path]
 
 
 async def open_services(settings: Settings, package: loader.LoadedPackage) -> OpenedServices:
@@ -57,6 +69,7 @@ async def open_services(settings: Settings, package: loader.LoadedPackage) -> Op
         async with services.open(package.lifespan, watched) as opened:
             _, answer = await Readiness(opened, state="ready").check()
             found.descriptions = await describe_all(opened, _DESCRIBED_WITHIN, _class_of)
+            found.kept = _seen(kept_here(opened))
     except Exception as exc:  # noqa: BLE001 - of a lifespan, which may raise anything
         place = place_of_failure(exc) or place_of(package.lifespan)
         is_ours = isinstance(exc, StartupError)
@@ -70,6 +83,12 @@ async def open_services(settings: Settings, package: loader.LoadedPackage) -> Op
     for reason in reasons if isinstance(reasons, list) else ():
         found.findings.append(Finding.of(rules.SERVICES_FAIL, Place(key=settings.actions), problem=reason))
     return found
+
+
+def _seen(kept: Sequence[QueuedJobs]) -> KeptJobsSeen:
+    files = (one.queue.database.file for one in kept)
+    names = frozenset(name for one in kept for name in one.jobs)
+    return KeptJobsSeen(names, frozenset(file.resolve() for file in files if file is not None))
 
 
 def _class_of(exc: BaseException) -> str:

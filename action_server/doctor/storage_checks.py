@@ -12,8 +12,9 @@ from platformdirs import user_data_dir
 from action_server.config.settings import Settings
 from action_server.doctor import storage_rules as rules
 from action_server.doctor.endpoints_file import EndpointsFile
+from action_server.doctor.probes import KeptJobsSeen
 from action_server.findings.finding import Finding
-from action_server.jobs.finding import find_jobs
+from action_server.jobs.finding import find_jobs, may_keep_jobs
 from action_server.runtime.loader import LoadedPackage
 from action_server.security.auth import is_public
 from action_server.source import Place
@@ -33,11 +34,19 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 def check_storage(
-    settings: Settings, file: EndpointsFile, package: LoadedPackage | None, environment: Mapping[str, str]
+    settings: Settings,
+    file: EndpointsFile,
+    package: LoadedPackage | None,
+    environment: Mapping[str, str],
+    kept: KeptJobsSeen | None,
 ) -> Iterator[Finding]:
-    """Check each SQLite file that the settings name, or that jobs and actions which run once need."""
+    """Check each SQLite file that the settings name, or that jobs and actions which run once need.
+
+    ``kept`` are the jobs that the package keeps in databases of its own; None if nobody knows, as it was not opened.
+    """
     in_container = _CONTAINER_VARIABLE in environment or any(mark.exists() for mark in _CONTAINER_FILES)
-    for place, path in _sqlite_files(settings, file, package):
+    in_server = package is not None and bool(find_jobs(settings.actions).keys() - (kept.names if kept else ()))
+    for place, path in _sqlite_files(settings, file, package, has_jobs=in_server):
         folder = _nearest_folder(path)
         reason = _why_not_writable(folder)
         kind = kind_of_file_system(folder)
@@ -47,17 +56,17 @@ def check_storage(
             yield Finding.of(rules.SQLITE_NETWORK, place, kind=kind)
         elif in_container and is_public(settings.host):
             yield Finding.of(rules.SQLITE_CONTAINER, place)
-            # Of its databases only the server's own has jobs.
-            if place == file.setting("database") and _has_jobs(settings, package):
+            is_servers = place == file.setting("database")
+            if in_server if is_servers else _may_hold_jobs(settings, package, path, kept):
                 yield Finding.of(rules.JOBS_SQLITE, place)
 
 
 def _sqlite_files(
-    settings: Settings, file: EndpointsFile, package: LoadedPackage | None
+    settings: Settings, file: EndpointsFile, package: LoadedPackage | None, *, has_jobs: bool
 ) -> Iterator[tuple[Place, Path]]:
     options = settings.options
     once = any(options.of(a.name, a.run).idempotent for a in package.registry) if package else False
-    if settings.database is not None or once or _has_jobs(settings, package):
+    if settings.database is not None or once or has_jobs:
         default = str(Path(user_data_dir("action-server", appauthor=False)) / "server.sqlite3")
         found = _sqlite_file(settings.database or default)
         if found is not None:
@@ -68,8 +77,11 @@ def _sqlite_files(
             yield file.at(key), found
 
 
-def _has_jobs(settings: Settings, package: LoadedPackage | None) -> bool:
-    return package is not None and bool(find_jobs(settings.actions))
+def _may_hold_jobs(settings: Settings, package: LoadedPackage | None, path: Path, kept: KeptJobsSeen | None) -> bool:
+    """Tell whether a database of the package's own has jobs, as far as that is known."""
+    if kept is None:
+        return package is not None and may_keep_jobs(settings.actions)
+    return path.resolve() in kept.files
 
 
 def _databases_in(tree: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:

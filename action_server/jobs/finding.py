@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from action_server.errors import RegistrationError
 from action_server.jobs.definitions import Job
+from action_server.jobs.keeping import keep_jobs
 from action_server.source import place_of
 
 
@@ -18,9 +19,7 @@ def find_jobs(package: str) -> Mapping[str, Job[..., Any]]:
         RegistrationError: two share a name, or one takes or returns what cannot be JSON.
     """
     found: dict[str, Job[..., Any]] = {}
-    below = f"{package}."
-    modules = [m for name, m in list(sys.modules.items()) if name == package or name.startswith(below)]
-    for value in (value for module in modules for value in list(vars(module).values())):
+    for value in _values_in(package):
         # By its type alone: whoever asks a lazy object what it is makes it.
         if not issubclass(type(value), Job):
             continue
@@ -30,3 +29,14 @@ def find_jobs(package: str) -> Mapping[str, Job[..., Any]]:
             raise RegistrationError(f"job {value.name!r}", place, f"has the name of the one at {other}")
         value.prepare()
     return found
+
+
+def may_keep_jobs(package: str) -> bool:
+    """Tell whether an imported package knows what keeps jobs in its own database; if it does so, who opens it knows."""
+    return any(value is keep_jobs for value in _values_in(package))
+
+
+def _values_in(package: str) -> Iterator[Any]:
+    below = f"{package}."
+    modules = [m for name, m in list(sys.modules.items()) if name == package or name.startswith(below)]
+    return (value for module in modules for value in list(vars(module).values()))

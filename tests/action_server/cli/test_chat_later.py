@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from action_server.flows.player.results import PATIENCE
 from tests.action_server.cli.test_chat_terminal import Terminal
 from tests.action_server.flows.cafe import ACTIONS, DOMAIN, Cafe, open_cafe
 
@@ -64,6 +66,35 @@ def test_through_a_pipe_the_later_message_comes_before_the_next_line(
     assert asked < lines.index("bot: Your tea is ready.")
     assert '  guest = "Ann"' in lines
     assert not any("unknown" in line for line in lines)
+
+
+# The package keeps its jobs itself, and one runs by itself: nobody waits for that.
+KEPT = """
+from contextlib import asynccontextmanager
+from action_server import Database, keep_jobs
+
+@job(every=0.05)
+async def sweep() -> None:
+    pass
+
+@asynccontextmanager
+async def lifespan(registry, config):
+    database = await Database.open("own.sqlite3", lambda connection: None)
+    await keep_jobs(registry, database, [brew, sweep])
+    yield
+    await database.close()
+"""
+
+
+def test_jobs_that_the_package_keeps_are_run_as_well(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its own database; a periodic one keeps nobody waiting."""
+    cafe.write(f"{cafe.actions}.py", LATER + KEPT)
+    begun = time.monotonic()
+    assert cafe.chat("order a drink\ntea\n/slots\n") == 0
+
+    assert "bot: Your tea is ready." in capsys.readouterr().out.splitlines()
+    assert time.monotonic() - begun < PATIENCE
+    assert (cafe.folder / "own.sqlite3").exists()
 
 
 def test_as_json_it_is_a_turn_without_a_message(cafe: Cafe, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import svcs
 
-from action_server import job
+from action_server import Database, job, keep_jobs
 from action_server.doctor import storage_checks
 from tests.action_server.doctor.bots import BOT, CLOSED, OPEN, examine_bot, ids
 
@@ -23,11 +25,15 @@ def _no_container(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(
-    bot: Path, settings: Mapping[str, Any], environment: Mapping[str, str] | None = None, host: str = "127.0.0.1"
+    bot: Path,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    host: str = "127.0.0.1",
+    **options: Any,
 ) -> list[tuple[str, str | None]]:
     """The rules that find something with these settings, and the entries they name."""
     content = {"action_endpoint": {**OPEN, "token": "right"}, "action_server": {**CLOSED, **settings}}
-    findings = examine_bot(bot, content, environment, flags={"host": host})
+    findings = examine_bot(bot, content, environment, flags={"host": host}, **options)
     return [(finding.rule.id, finding.place.key) for finding in findings]
 
 
@@ -93,6 +99,34 @@ def test_jobs_on_sqlite_in_a_container_are_found(bot: Path, tmp_path: Path, monk
     assert [rule for rule, _ in found(bot, {}, KUBERNETES, "0.0.0.0")] == ["sqlite-container", "jobs-sqlite"]  # noqa: S104
     assert found(bot, {}, KUBERNETES) == []
     assert found(bot, {"database": "postgresql://db/jobs"}, KUBERNETES, "0.0.0.0") == []  # noqa: S104
+
+
+def test_jobs_that_a_package_keeps_are_found_in_its_own_database(
+    bot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not in the server's if all are there; unopened, it is known that it could keep some."""
+    monkeypatch.setattr(storage_checks, "user_data_dir", lambda *_, **__: str(tmp_path))
+    file = tmp_path / "own.sqlite3"
+    settings = {"services": {"clinic": {"database": str(file)}}}
+    own = "action_server.services.clinic.database"
+    work = job(_work)
+    for name, value in {"work": work, "keep_jobs": keep_jobs}.items():
+        monkeypatch.setattr(sys.modules[BOT], name, value, raising=False)
+    assert found(bot, settings, KUBERNETES, "0.0.0.0") == [  # noqa: S104
+        *(("sqlite-container", "setting database"), ("jobs-sqlite", "setting database")),
+        *(("sqlite-container", own), ("jobs-sqlite", own)),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(registry: svcs.Registry, config: Mapping[str, Any]) -> AsyncIterator[None]:
+        database = await Database.open(config["clinic"]["database"], lambda _: None)
+        await keep_jobs(registry, database, [work])
+        yield
+        await database.close()
+
+    monkeypatch.setattr(sys.modules[BOT], "lifespan", lifespan, raising=False)
+    seen = found(bot, settings, KUBERNETES, "0.0.0.0", online=True)  # noqa: S104
+    assert [one for one in seen if "sqlite" in one[0]] == [("sqlite-container", own), ("jobs-sqlite", own)]
 
 
 async def _work() -> None:
