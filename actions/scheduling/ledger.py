@@ -290,15 +290,15 @@ class Ledger:
 
     async def tell_cancelled(self, conversation: str, now: datetime) -> list[Record]:
         """Return the bookings to come that were cancelled without their patient's knowledge, each time once."""
-        mine = (bookings.c.conversation == conversation) & (bookings.c.end > now)
+        untold = (bookings.c.conversation == conversation) & (bookings.c.end > now) & records.is_untold()
 
         async def look(connection: AsyncConnection) -> bool:
-            untold = await records.find(connection, mine, bookings.c.untold)
-            return bool(untold or await self._edits.ended(connection, conversation, now))
+            found = await records.find(connection, untold)
+            return bool(found or await self._edits.ended(connection, conversation, now))
 
         async def work(connection: AsyncConnection) -> list[Record]:
             await self._edits.follow_ends(connection, conversation, now)
-            found = await records.find(connection, mine, bookings.c.untold)
+            found = await records.find(connection, untold)
             for record in found:
                 await records.advance(connection, record, record.state, self.clock(), untold=False)
             return found

@@ -91,6 +91,11 @@ def is_live() -> ColumnElement[bool]:
     return confirmed | ((bookings.c.state == State.PENDING.value) & bookings.c.replaces.is_(None))
 
 
+def is_untold() -> ColumnElement[bool]:
+    """Return the condition that people ended a row's booking, and have not taken that back before it was told."""
+    return bookings.c.untold & ~is_live()
+
+
 def is_replaced() -> ColumnElement[bool]:
     """Return the condition that a row's booking has moved on to another row."""
     newer = bookings.alias("newer")
@@ -201,6 +206,8 @@ async def add(
     if old is None:
         await _leave_key(connection, key)
     record_id = (await connection.execute(insert(bookings).returning(bookings.c.id), row)).scalar_one()
+    # SQLite gives the id of a row that people deleted to the next one, and leaves the claims of that.
+    await forget_claims(connection, record_id)
     claimed = await claimed_cells(connection, entry.slot) if old else {}
     try:
         await _claim(connection, record_id, entry.slot, [cell for cell in claimed if claimed[cell] == old])

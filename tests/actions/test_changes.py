@@ -128,6 +128,32 @@ async def test_one_of_several_is_cancelled_only_if_it_is_clear_which(
     assert len(await starts(desk)) == left
 
 
+async def test_a_day_with_a_number_in_it_names_no_place_among_two(registry: svcs.Registry, desk: BookingDesk) -> None:
+    """ "1 December" is that day, on which there are two; neither of them is guessed."""
+    await book(desk, "2026-12-01 09:00")
+    await book(desk, "2026-12-01 10:00")
+
+    messages, _ = await play(
+        registry,
+        ActionCancelAppointment(),
+        **SLOTS | {"appointment_choice": "the one on 1 December", "cancellation_confirmed": True},
+    )
+
+    assert texts(messages) == ["More than one of your appointments fits that."]
+    assert len(await starts(desk)) == 2
+
+
+async def test_an_appointment_that_is_where_it_is_wished_stays(registry: svcs.Registry, desk: BookingDesk) -> None:
+    """Also if an earlier time of that day is free: a repeat of a move moves nothing."""
+    await book(desk, "Tuesday at 9")
+    before = await starts(desk)
+
+    for _ in range(2):
+        await play(registry, ActionRescheduleAppointment(), **SLOTS | {"preferred_date": "Tuesday"})
+
+    assert await starts(desk) == before
+
+
 async def test_who_has_no_appointment_is_told_so(registry: svcs.Registry, desk: BookingDesk) -> None:
     """Another conversation's appointment is not theirs, even by its reference."""
     other = await book(desk, "Tuesday at 9", conversation="another")

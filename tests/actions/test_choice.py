@@ -24,6 +24,8 @@ ALL = [TUESDAY, THURSDAY, FRIDAY]
         ("the one on Tuesday", [TUESDAY]),
         ("the second", [THURSDAY]),
         ("my last appointment", [FRIDAY]),
+        ("the latest one", [FRIDAY]),
+        ("my earliest appointment", [TUESDAY]),
         ("the first general one", [TUESDAY]),
         ("the last general one", [FRIDAY]),
         ("general", [TUESDAY, FRIDAY]),

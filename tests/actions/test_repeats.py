@@ -237,17 +237,40 @@ async def test_a_repeated_cancellation_leaves_a_booking_that_was_made_since(
     assert await desk.upcoming("c") == [second]
 
 
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        pytest.param("2026-11-23T17:19", CANCELLED.replace("Tuesday, 24", "Friday, 27"), id="within a day"),
+        pytest.param("2026-11-23T17:21", "You have no appointments.", id="after a day"),
+    ],
+)
 async def test_a_day_later_there_is_nothing_to_repeat(
-    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+    later: str, said: str, registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
 ) -> None:
-    """Who asks then has no appointments."""
+    """Who asks then has no appointments; until then it is said what was done."""
     await book(desk, "Friday at 9")
     await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
-    clock.now = at("2026-11-23T17:21")
+    clock.now = at(later)
 
     messages, _ = await play(registry, ActionCancelAppointment(), **SLOTS | {"cancellation_confirmed": True})
 
-    assert texts(messages) == ["You have no appointments."]
+    assert texts(messages) == [said]
+
+
+async def test_of_several_that_fit_the_last_cancellation_is_the_repeated_one(
+    registry: svcs.Registry, desk: BookingDesk, clock: FixedClock
+) -> None:
+    """Appointments on Tuesday were cancelled one after the other, an earlier one and a later one after the first."""
+    slots = SLOTS | {"cancellation_confirmed": True, "appointment_choice": "the one on Tuesday"}
+    for wish in ("Tuesday at 10", "Tuesday at 9", "Tuesday at 11"):
+        booking = await book(desk, wish)
+        first, _ = await play(registry, ActionCancelAppointment(), **slots)
+
+        again, _ = await play(registry, ActionCancelAppointment(), **slots)
+
+        assert booking.reference not in [one.reference for one in await desk.upcoming("c")]
+        assert texts(again) == texts(first)
+        clock.now += timedelta(minutes=1)
 
 
 async def test_a_repeated_move_says_what_was_done(registry: svcs.Registry, desk: BookingDesk) -> None:

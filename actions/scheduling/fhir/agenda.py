@@ -23,6 +23,7 @@ from actions.scheduling.fhir.resources import (
     has_identifier,
     takes_time,
     text,
+    type_and_id,
     updated,
 )
 from actions.scheduling.fhir.settings import FhirSettings
@@ -32,7 +33,7 @@ _log = getLogger(__name__)
 
 # How long it is believed that a Schedule is in use, and whose.
 _SCHEDULE_AGE = timedelta(minutes=1)
-# How long the appointments of others may be; R4 finds them by their start alone.
+# How long the appointments of others may be at least, as `longest_slot_hours`; R4 finds them by their start alone.
 _LONGEST_APPOINTMENT = timedelta(hours=8)
 # What a search may miss that was changed just before another one.
 _MARGIN = timedelta(minutes=2)
@@ -204,7 +205,7 @@ class AgendaReader:
         schedule = self.reference(wanted.resource)
         for slot in self._of_schedule(schedule, self._client.recent("Slot")):
             if slot.id not in found and slot.overlaps(wanted):
-                now = await self._as_it_is(slot)
+                now = await self.as_it_is(slot)
                 if now is not None and now.overlaps(wanted) and not now.is_void:
                     found[now.id] = now
         return sorted(found.values(), key=_order)
@@ -222,6 +223,12 @@ class AgendaReader:
     async def appointments(self, wanted: Slot) -> Sequence[Resource]:
         """Return the Appointments that take the time, as far as a search knows."""
         return await self._appointments(await self.schedule(wanted.resource), wanted)
+
+    async def as_it_is(self, slot: FhirSlot) -> FhirSlot | None:
+        """Return a Slot as it is now; None if it is gone, or was put into another Schedule."""
+        found = await self._client.read("Slot", slot.id)
+        now = FhirSlot.read(found) if found is not None else None
+        return now if now and now.schedule == slot.schedule else None
 
     async def _between(
         self, kind: str, start: datetime, end: datetime, *parameters: tuple[str, str]
@@ -277,7 +284,7 @@ class AgendaReader:
         """Return those closures at the time that are known from before, as they are now."""
         known = self._closures.setdefault(schedule, {})
         remembered = [slot for slot in known.values() if slot.overlaps(wanted)]
-        checked = await asyncio.gather(*(self._as_it_is(slot) for slot in remembered))
+        checked = await asyncio.gather(*(self.as_it_is(slot) for slot in remembered))
         for old, now in zip(remembered, checked, strict=True):
             known.pop(old.id, None)
             if now is not None and now.is_closed:
@@ -295,16 +302,14 @@ class AgendaReader:
             now = self._clock()
             return await self._between("Slot", now - _LONG_AGO, now + _LONG_AGO, *parameters)
 
-    async def _as_it_is(self, slot: FhirSlot) -> FhirSlot | None:
-        found = await self._client.read("Slot", slot.id)
-        return FhirSlot.read(found) if found is not None else None
-
     async def _appointments(self, schedule: Schedule, wanted: Slot) -> Sequence[Resource]:
         actors = schedule.main_actors
         if not actors:
             return []
-        start = wanted.start - _LONGEST_APPOINTMENT
-        found = await self._between("Appointment", start, wanted.end, ("actor", ",".join(actors)))
+        start = wanted.start - max(_LONGEST_APPOINTMENT, self._back)
+        # A Schedule may name them by whole addresses, or by a version.
+        names = dict.fromkeys((*map(type_and_id, actors), *actors))
+        found = await self._between("Appointment", start, wanted.end, ("actor", ",".join(names)))
         return [one for one in found if takes_time(one, wanted) and _takes_part(one, actors)]
 
 
@@ -318,8 +323,4 @@ def _takes_part(appointment: Resource, actors: Iterable[str]) -> bool:
         for one in appointment.get("participant") or ()
         if isinstance(one, dict) and isinstance(one.get("actor"), dict) and one.get("status") != "declined"
     ]
-    return any(_same(one, actor) for one in references for actor in actors)
-
-
-def _same(one: str, other: str) -> bool:
-    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    return not {type_and_id(one) for one in references}.isdisjoint(map(type_and_id, actors))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 from actions.errors import OutcomeUnknownError, UnavailableError
 from actions.scheduling.fhir.client import FhirClient
-from actions.scheduling.fhir.resources import Resource, has_begun, has_identifier, is_live
+from actions.scheduling.fhir.resources import Resource, has_begun, has_identifier, is_live, is_of
 from actions.scheduling.fhir.settings import FhirSettings
 from actions.scheduling.remote import Entry
 
@@ -59,9 +59,10 @@ class Appointments:
         return sorted((one for one in found.values() if one is not None), key=lambda one: not is_live(one))
 
     async def _by_id(self, entry: Entry) -> dict[str, Resource | None]:
-        """Return the Appointments whose ids are known, as they are now; None for those that were deleted."""
+        """Return the Appointments whose ids are known, as they are now; None for those that are there no more."""
         ids = {*ids_in(entry, _KIND), *([self._made[entry.uid]] if entry.uid in self._made else [])}
-        return {one: await self._client.read(_KIND, one) for one in sorted(ids)}
+        found = {one: await self._client.read(_KIND, one) for one in sorted(ids)}
+        return {name: one if one and is_of(one, self._system, entry) else None for name, one in found.items()}
 
     async def search(self, entry: Entry, known: Collection[str] = ()) -> list[Resource]:
         """Return what a search for the entry's uid finds, which may not know what was just written.

@@ -39,12 +39,12 @@ from actions.scheduling.fhir.resources import (
     FhirSlot,
     Resource,
     appointment,
+    booked_again,
     has_begun,
     has_identifier,
     is_asked_for,
     is_live,
     patient_reference,
-    slot_references,
     slots_of,
     starts_with,
     time_of,
@@ -263,7 +263,7 @@ class FhirCalendar:
             work.created = True
             stored = known[0] if known else await self._create(work, self._new(entry, filled, actors))
             if stored is not None and not is_live(stored):
-                stored = await self._client.update({**stored, "status": "booked", "slot": slot_references(filled)})
+                stored = await self._client.update(booked_again(stored, filled))
             known = [stored] if stored is not None else await self._appointments.every(entry)
             if not known:
                 raise LostError

@@ -11,7 +11,7 @@ from actions.scheduling.fhir.agenda import Agenda, AgendaReader
 from actions.scheduling.fhir.appointments import TRIES
 from actions.scheduling.fhir.client import FhirClient
 from actions.scheduling.fhir.fitness import Fitness
-from actions.scheduling.fhir.resources import FhirSlot, Resource, has_identifier, takes_time
+from actions.scheduling.fhir.resources import FhirSlot, Resource, has_identifier, takes_time, uid_of
 from actions.scheduling.models import Slot
 from actions.scheduling.remote import Entry
 
@@ -125,8 +125,9 @@ class Claims:
         for _ in range(TRIES):
             if entry.uid in slot.claims(self._system):
                 free = slot.released(self._system, entry.uid, entry.slot)
-                if by_people and not await self._is_nobody_elses(slot, entry):
-                    free = {**free, "status": slot.resource.get("status")}
+                others = await self._others(slot, entry) if by_people else []
+                if others:
+                    free = self._left_to(others, slot, free)
             elif is_left and await self._is_left(slot, entry):
                 # People moved the Appointment here, and theirs is the Slot's state; with it that ends, too.
                 free = {**slot.resource, "status": "free"}
@@ -143,11 +144,18 @@ class Claims:
         )
 
     async def _is_left(self, slot: FhirSlot, entry: Entry) -> bool:
-        return slot.is_busy and not slot.claims(self._system) and await self._is_nobody_elses(slot, entry)
+        return slot.is_busy and not slot.claims(self._system) and not await self._others(slot, entry)
 
-    async def _is_nobody_elses(self, slot: FhirSlot, entry: Entry) -> bool:
-        others = await self._reader.appointments(Slot(entry.slot.resource, slot.start, slot.end))
-        return all(has_identifier(one, self._system, entry.uid) for one in others)
+    async def _others(self, slot: FhirSlot, entry: Entry) -> list[Resource]:
+        there = await self._reader.appointments(Slot(entry.slot.resource, slot.start, slot.end))
+        return [one for one in there if not has_identifier(one, self._system, entry.uid)]
+
+    def _left_to(self, others: Sequence[Resource], slot: FhirSlot, freed: Resource) -> Resource:
+        """Return a Slot as an entry leaves it in which people put others: what is busy for one of ours goes with it."""
+        uid = next((uid for uid in (uid_of(one, self._system) for one in others) if uid), None)
+        if uid and slot.is_busy:
+            return slot.passed_on(self._system, uid)
+        return {**freed, "status": slot.resource.get("status")}
 
     async def _claim(self, slot: FhirSlot, work: Writing) -> Sequence[FhirSlot]:
         """Claim a Slot; it is not returned if another entry came first that touches it and is not in the way."""
@@ -165,7 +173,7 @@ class Claims:
             if stored is not None:
                 return [await self._kept(stored, slot, entry)]
             seen = await self.read(slot.id)
-            if seen is None or (seen.start, seen.end) != (slot.start, slot.end):
+            if seen is None or not seen.is_at_the_place_of(slot) or not seen.is_understood:
                 # A search still has it; what took its place may be free, and is not known yet.
                 _log.info("fhir.refused_without_slots", extra={"system": self._client.system})
                 raise LostError
@@ -191,7 +199,7 @@ class Claims:
         appointments = agenda.others(self._system, entry.uid if entry else None)
         if len(slots) + len(appointments) > _MOST_LOOKED_AT:
             return agenda
-        current = [await self.read(slot.id) for slot in slots]
+        current = [await self._reader.as_it_is(slot) for slot in slots]
         read = [await self._client.read("Appointment", str(one.get("id"))) for one in appointments]
         return Agenda(
             agenda.schedule,

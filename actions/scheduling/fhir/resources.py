@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _BEGUN = frozenset({"arrived", "checked-in", "fulfilled", "noshow"})
 _TAKES_NO_TIME = _GONE | {"proposed", "noshow"}
 # Some systems end a Slot a second early, so that it does not touch the next one.
 _TOLERANCE = timedelta(seconds=1)
+# What is longer is no appointment's length: a week.
+_MOST_MINUTES = 7 * 24 * 60
 
 
 def instant(value: object) -> datetime | None:
@@ -73,6 +76,16 @@ def _identifiers(resource: Resource, system: str) -> set[str]:
     return {
         one["value"] for one in _objects(resource.get("identifier")) if one.get("system") == system and "value" in one
     }
+
+
+def uid_of(resource: Resource, system: str) -> str | None:
+    """Return which entry a resource says it belongs to; None if it is none of the assistant's."""
+    return next(iter(_identifiers(resource, system)), None)
+
+
+def type_and_id(reference: str) -> str:
+    """Return what a reference names, whatever its base and its version."""
+    return "/".join(re.sub(r"/_history/[^/]+$", "", reference).split("/")[-2:])
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
@@ -125,6 +138,10 @@ class FhirSlot:
         """Say whether it takes up any of the time; a second is none."""
         return self.start + _TOLERANCE < slot.end and slot.start + _TOLERANCE < self.end
 
+    def is_at_the_place_of(self, other: FhirSlot) -> bool:
+        """Say whether it has the same time of the same Schedule."""
+        return (self.schedule, self.start, self.end) == (other.schedule, other.start, other.end)
+
     def is_inside(self, wanted: Slot) -> bool:
         """Say whether an appointment at that time fills it."""
         return wanted.start <= self.start + _TOLERANCE and self.end <= wanted.end + _TOLERANCE
@@ -170,12 +187,7 @@ class FhirSlot:
 
     def claimed(self, system: str, uid: str, wanted: Slot) -> Resource:
         """Return the resource as it is while the entry has it; what entry had it before is no longer of interest."""
-        kept = [one for one in _objects(self.resource.get("identifier")) if one.get("system") != system]
-        return {
-            **self.resource,
-            "status": self._status_for(wanted),
-            "identifier": [*kept, {"system": system, "value": uid}],
-        }
+        return {**self.passed_on(system, uid), "status": self._status_for(wanted)}
 
     def released(self, system: str, uid: str, wanted: Slot) -> Resource:
         """Return the resource as it was before; a state that people gave it meanwhile stays."""
@@ -185,6 +197,11 @@ class FhirSlot:
         if self.claims(system) == {uid} and (self.is_busy or self.is_held(system, uid, wanted)):
             rest["status"] = "free"
         return {**rest, "identifier": kept} if kept else rest
+
+    def passed_on(self, system: str, uid: str) -> Resource:
+        """Return the resource as it is once another entry has it; its state stays."""
+        kept = [one for one in _objects(self.resource.get("identifier")) if one.get("system") != system]
+        return {**self.resource, "identifier": [*kept, {"system": system, "value": uid}]}
 
     def _status_for(self, wanted: Slot) -> str:
         return _BUSY if self.is_inside(wanted) else _TOUCHED
@@ -229,10 +246,18 @@ def has_begun(appointment: Resource) -> bool:
 
 def takes_time(appointment: Resource, slot: Slot) -> bool:
     """Say whether nobody else can have the time because of the Appointment."""
-    start, end = instant(appointment.get("start")), instant(appointment.get("end"))
+    start = instant(appointment.get("start"))
     if appointment.get("status") in _TAKES_NO_TIME or start is None:
         return False
-    return start < slot.end and slot.start < (end or start + _TOLERANCE)
+    return start < slot.end and slot.start < (_end(appointment, start) or start + _TOLERANCE)
+
+
+def _end(appointment: Resource, start: datetime) -> datetime | None:
+    """Return when an Appointment ends; R4 wants that to be said, and some servers say how long it is instead."""
+    end, minutes = instant(appointment.get("end")), appointment.get("minutesDuration")
+    if end is None and isinstance(minutes, int) and 0 < minutes <= _MOST_MINUTES:
+        return start + timedelta(minutes=minutes)
+    return end
 
 
 def starts_with(appointment: Resource, slot: Slot) -> bool:
@@ -242,15 +267,30 @@ def starts_with(appointment: Resource, slot: Slot) -> bool:
 
 def time_of(appointment: Resource, slot: Slot) -> Slot:
     """Return when the Appointment is, in the resource of `slot`, and as long as that if it does not say."""
-    start, end = instant(appointment.get("start")), instant(appointment.get("end"))
+    start = instant(appointment.get("start"))
     if start is None:
         return slot
+    end = _end(appointment, start)
     return Slot(slot.resource, start, end if end and end > start else start + (slot.end - slot.start))
 
 
 def has_identifier(resource: Resource, system: str, value: str) -> bool:
     """Say whether the resource is known by this identifier."""
     return value in _identifiers(resource, system)
+
+
+def is_of(appointment: Resource, system: str, entry: Entry) -> bool:
+    """Say whether an Appointment that has the id of an entry's is that one still.
+
+    A server that was restored from a backup may have given the id to another one since. People may have taken the
+    identifiers off, moved it, or changed its text; hardly all at once.
+    """
+    uids = _identifiers(appointment, system)
+    if uids:
+        return entry.uid in uids
+    known = {name.partition("/")[2] for name in entry.names}
+    mentioned = entry.reference in json.dumps(appointment, ensure_ascii=False)
+    return starts_with(appointment, entry.slot) or mentioned or not known.isdisjoint(slots_of(appointment))
 
 
 def patient_reference(patient: Resource) -> str | None:
@@ -264,7 +304,7 @@ def patient_reference(patient: Resource) -> str | None:
 
 def written_as(appointment: Resource, system: str, slot: Slot) -> Written | None:
     """Return the entry that the Appointment is, in the resource of `slot`; None if it is none of the assistant's."""
-    uid = next(iter(_identifiers(appointment, system)), None)
+    uid = uid_of(appointment, system)
     if uid is None:
         return None
     reference = next(iter(_identifiers(appointment, _references(system))), None)
@@ -291,6 +331,12 @@ def actors_of(schedule: Resource) -> list[Mapping[str, Any]]:
 def slot_references(slots: Iterable[FhirSlot]) -> list[dict[str, str]]:
     """Return references to Slots."""
     return [{"reference": f"Slot/{slot.id}"} for slot in slots]
+
+
+def booked_again(appointment: Resource, slots: Iterable[FhirSlot]) -> dict[str, Any]:
+    """Return a cancelled Appointment as it is once it is booked again; R4 has no reason for its end then."""
+    kept = {name: value for name, value in appointment.items() if name != "cancelationReason"}
+    return {**kept, "status": "booked", "slot": slot_references(slots)}
 
 
 def appointment(

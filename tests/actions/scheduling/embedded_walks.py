@@ -35,6 +35,7 @@ from tests.databases import postgresql_server
 
 VARIANTS = ("sqlite", "postgresql")
 _DESK = "desk"
+_SPELLINGS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M")
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _EMPTY = "TRUNCATE bookings, claims RESTART IDENTITY CASCADE"
 
@@ -46,7 +47,7 @@ class Connected:
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
-        self._is_sqlite = parsed.drivername == "sqlite"
+        self.is_sqlite = parsed.drivername == "sqlite"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -81,7 +82,7 @@ class Connected:
     def _bound(self, value: object) -> object:
         if not isinstance(value, datetime):
             return value
-        return f"{value:%Y-%m-%d %H:%M:%S.%f}" if self._is_sqlite else value.replace(tzinfo=None)
+        return f"{value:%Y-%m-%d %H:%M:%S.%f}" if self.is_sqlite else value.replace(tzinfo=None)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -137,7 +138,10 @@ class WalkedDatabase:
             self.make_longer,
             self.make_shorter,
             self.move,
+            self.move_with_other_spellings,
+            self.change_places,
             self.cancel,
+            self.delete,
         ]
 
     def book_at_the_desk(self) -> str:
@@ -186,13 +190,46 @@ class WalkedDatabase:
         slot = self.random.choice(free)
         return self._give_time(f"{slot.start:%H:%M}", lambda one: (slot.start, slot.start + (one.end - one.start)))
 
+    def move_with_other_spellings(self) -> str:
+        """Somebody types the new start alone, as they are used to write times; the end would be before it."""
+        name, kept = self._any_booking()
+        later = [slot for slot in TIMES if self.truth().is_free(slot) and kept and slot.start >= kept.end]
+        if kept is None or not later or kept.end - kept.start > later[0].end - later[0].start:
+            return ""
+        slot, spelled = self.random.choice(later), self.random.choice(_SPELLINGS)
+        self._edited.add(name)
+        statement = f"UPDATE bookings SET start = '{slot.start:{spelled}}' WHERE id = :id"  # noqa: S608 (a time of ours)
+        self.database.write((statement, {"id": name}))
+        return f"moved {kept.start:%H:%M} to {slot.start:{spelled}}"
+
+    def change_places(self) -> str:
+        """Two patients change places, in one transaction."""
+        (one, first), (other, second) = self._any_booking(), self._any_booking()
+        if first is None or second is None or one == other or first.end - first.start != second.end - second.start:
+            return ""
+        self._edited |= {one, other}
+        statement = 'UPDATE bookings SET start = :start, "end" = :end WHERE id = :id'
+        times = ((one, second), (other, first))
+        self.database.write(*((statement, {"id": name, "start": at.start, "end": at.end}) for name, at in times))
+        return f"had {first.start:%H:%M} and {second.start:%H:%M} change places"
+
     def cancel(self) -> str:
+        return self._end("cancelled", "UPDATE bookings SET state = ' Canceled' WHERE id = :id")
+
+    def delete(self) -> str:
+        """SQLite asks for no claims and gives the id to the next one; PostgreSQL wants the claims to go first."""
+        claims = "DELETE FROM claims WHERE booking_id = :id"
+        newer = "UPDATE bookings SET replaces = NULL WHERE replaces = :id"
+        before = () if self.database.is_sqlite else (claims, newer)
+        return self._end("deleted", *before, "DELETE FROM bookings WHERE id = :id")
+
+    def _end(self, done: str, *statements: str) -> str:
         name, kept = self._any_booking()
         if kept is None:
             return ""
         self._edited.add(name)
-        self.database.write(("UPDATE bookings SET state = 'cancelled' WHERE id = :id", {"id": name}))
-        return f"cancelled {kept.start:%H:%M}"
+        self.database.write(*((statement, {"id": name}) for statement in statements))
+        return f"{done} {kept.start:%H:%M}"
 
     def _give_time(self, words: str, change: Callable[[Kept], tuple[datetime, datetime]]) -> str:
         name, kept = self._any_booking()

@@ -31,6 +31,11 @@ def overlap(one: Json, slot: Slot) -> bool:
     return start < slot.end and slot.start < end
 
 
+def _length(resource: Json) -> timedelta:
+    start, end = moments(resource)
+    return end - start
+
+
 def is_live(appointment: Json) -> bool:
     return appointment["status"] in _LIVE
 
@@ -107,6 +112,8 @@ class People:
             self.cancel_alone,
             self.move,
             self.move_alone,
+            self.change_places,
+            self.begin_late,
             self.make_longer,
             self.move_to_a_slot_that_stays_free,
             self.book_by_hand,
@@ -189,6 +196,28 @@ class People:
     def move_alone(self) -> str:
         """Somebody writes another time into the Appointment, and thinks of no Slot that is not theirs."""
         return self._write_another_time(frees=False)
+
+    def change_places(self) -> str:
+        """Two patients change places; the Slots stay as they are."""
+        one, other = self._appointment(), self._appointment()
+        if one is None or other is None or one["id"] == other["id"] or _length(one) != _length(other):
+            return ""
+        for changed, place in ((one, other), (other, one)):
+            self.server.put({**changed, "start": place["start"], "end": place["end"]})
+        return f"had {one['start']} and {other['start']} change places"
+
+    def begin_late(self) -> str:
+        """All that is to come that day is half an hour later; nobody thinks of Slots."""
+        ours = [one for one in Truth.of(self.server).appointments if uids_of(one)]
+        theirs = [one for one in Truth.of(self.server).appointments if not uids_of(one)]
+        later = [tuple(time + HALF_AN_HOUR for time in moments(one)) for one in ours]
+        if any(one["status"] == "arrived" for one in ours) or any(
+            overlap(one, Slot("", *times)) for one in theirs for times in later
+        ):
+            return ""
+        for one, (start, end) in zip(ours, later, strict=True):
+            self.server.put({**one, "start": start.isoformat(), "end": end.isoformat()})
+        return "made everybody half an hour late"
 
     def make_longer(self) -> str:
         one, truth = self._appointment(), Truth.of(self.server)
