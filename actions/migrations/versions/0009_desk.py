@@ -1,6 +1,6 @@
 """What people write into the table of bookings is kept as it is read, whatever program they use.
 
-Revision: 0008
+Revision: 0009
 
 SQLite keeps any text as a time, and compares times as texts: one that is spelled in another way would be found by
 nobody who asks for its hour. So triggers spell times and states as this program does, and refuse what cannot be meant.
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 _TIMES = ("start", "end", "changed", "confirmed_at", "moved_from")
 _SPELLED = "????-??-?? ??:??:??.??????"
