@@ -45,7 +45,7 @@ class Road:
 async def test_a_call_takes_along_who_calls_and_how_long_it_may_take() -> None:
     """The caller's headers too: its trace is in them. Slots are as at the start, and those that it sets are empty."""
     road = Road(Answer([], []))
-    tools, who = road.caller(), Caller({"traceparent": "00-1-2-01"}, "r-1", "10.0.0.7", 17)
+    tools, who = road.caller(), Caller({"traceparent": "00-1-2-01"}, "r-1", "10.0.0.7", 17, "calm")
 
     await tools.call(tools.offer.tools["action_a"], {"city": "Ulm", "party_size": "2"}, {"sender": "c-1"}, who)
 
@@ -55,6 +55,7 @@ async def test_a_call_takes_along_who_calls_and_how_long_it_may_take() -> None:
         "headers": {"traceparent": "00-1-2-01"},
         "request_id": "r-1",
         "client": "10.0.0.7",
+        "engine": "calm",
         "size": 17,
         "patience": 3,
     }
