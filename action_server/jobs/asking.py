@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from action_server.deadlines import time_left
-from action_server.errors import JobError
+from action_server.errors import DatabaseError, JobError
 from action_server.idempotency.rules import running_key
 from action_server.jobs.definitions import Job, Wish
 from action_server.jobs.keeping import kept_here, queues_of
@@ -143,15 +143,23 @@ async def cancel(job_id: str) -> bool:
     """Cancel a job: one that waits never runs, one that runs is told. Returns False if it has ended, or is not known.
 
     Raises:
-        DatabaseError: the database does not answer.
+        DatabaseError: a database does not answer, and no other one knows the job.
     """
     queues = queues_of(services.current())
     if not queues:
         raise JobError(f"jobs: {_NO_QUEUE}")
+    problem: DatabaseError | None = None
     for queue in queues:
-        before = await queue.cancel(job_id)
+        try:
+            before = await queue.cancel(job_id)
+        except DatabaseError as exc:
+            # It may be in another one.
+            problem = exc
+            continue
         if before is not None:
             return before in ("waiting", "running", "parked")
+    if problem is not None:
+        raise problem
     return False
 
 

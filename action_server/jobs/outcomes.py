@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from action_server.errors import DeliveryError
 from action_server.jobs.asking import JobRun
-from action_server.jobs.definitions import Job
+from action_server.jobs.definitions import Job, Rules
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
 from action_server.jobs.periodic import is_periodic, rest, run_again
 from action_server.jobs.queue import Claimed, JobQueue
@@ -66,7 +66,7 @@ class Outcomes:
 
     def _after_deaths(self, claimed: Claimed, problem: str) -> Outcome:
         """Return the end of a periodic job that may be what its processes die of: the longest pause, and again."""
-        pause = self._jobs[claimed.name].rules.longest_backoff
+        pause = self._rules_of(claimed).longest_backoff
         facts = {"problem": problem, "retry_in": round(pause, 3)}
         return Outcome(partial(rest, self._queue, claimed, pause, problem), "failed", facts)
 
@@ -91,7 +91,7 @@ class Outcomes:
 
     def failed(self, claimed: Claimed, error: BaseException, problem: str, pause: float | None = None) -> Outcome:
         """Return the end of a run that failed: another one after a pause, the rules' if None, if there may be one."""
-        rules = self._jobs[claimed.name].rules
+        rules = self._rules_of(claimed)
         pause = rules.pause(claimed.attempt) if pause is None else pause
         if claimed.attempt > rules.retries and not is_periodic(claimed):
             return self.parked(claimed, problem, error)
@@ -102,7 +102,7 @@ class Outcomes:
             return self.failed(claimed, error, str(error), error.after)
         return self._after(claimed, "postponed", error.after, error, str(error))
 
-    def _after(self, claimed: Claimed, word: str, pause: float, error: BaseException, problem: str) -> Outcome:
+    def _after(self, claimed: Claimed, word: str, pause: float, error: BaseException | None, problem: str) -> Outcome:
         if pause >= claimed.left and not is_periodic(claimed):
             return self.parked(claimed, f"{problem}; a retry would be after its deadline", error)
         facts = {"problem": problem, "retry_in": round(pause, 3)}
@@ -110,12 +110,14 @@ class Outcomes:
         return Outcome(end, word, facts, error)
 
     def parked(self, claimed: Claimed, problem: str, error: BaseException | None = None) -> Outcome:
-        """Return the end of a job that is given up."""
+        """Return the end of a job that is given up; a periodic one never is, and pauses as after any failure."""
+        if is_periodic(claimed):
+            return self._after(claimed, "failed", self._rules_of(claimed).pause(claimed.attempt), error, problem)
         return Outcome(partial(self._park, claimed, problem), "parked", {"problem": problem}, error)
 
     def cancelled(self, claimed: Claimed) -> Outcome:
         """Return the end of a run that somebody cancelled."""
-        forget = self._jobs[claimed.name].rules.forgets
+        forget = self._rules_of(claimed).forgets
         return Outcome(partial(self._queue.cancelled, claimed, forget=forget), "cancelled")
 
     def given_back(self, claimed: Claimed) -> Outcome:
@@ -132,7 +134,7 @@ class Outcomes:
         said = run._delivery
         if not said.is_empty:
             await self._queue.enqueue(said.as_order(claimed, self._deadline_of_deliveries))
-        rules = self._jobs[claimed.name].rules
+        rules = self._rules_of(claimed)
         if is_periodic(claimed) and rules.every is not None:
             return await run_again(self._queue, claimed, rules.every, rules.deadline)
         return await self._queue.done(claimed, result, forget=rules.forgets)
@@ -145,3 +147,6 @@ class Outcomes:
     def _deadline_of_deliveries(self) -> float:
         deliver = self._jobs.get(DELIVER)
         return DEADLINE if deliver is None else deliver.rules.deadline
+
+    def _rules_of(self, claimed: Claimed) -> Rules:
+        return self._jobs[claimed.name].rules

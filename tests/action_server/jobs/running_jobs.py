@@ -14,6 +14,7 @@ from action_server.jobs.runner import JobRunner
 from action_server.jobs.table import metadata
 from action_server.runtime.threads import ThreadPool
 from tests.action_server.jobs.job_fixtures import asking, state_of
+from tests.processes import PATIENCE
 
 
 @asynccontextmanager
@@ -45,4 +46,4 @@ async def ended(queue: JobQueue, job_id: str, state: str = "done") -> dict[str, 
             await asyncio.sleep(0.01)
         return row
 
-    return await asyncio.wait_for(look(), 20)
+    return await asyncio.wait_for(look(), PATIENCE)

@@ -28,6 +28,7 @@ from action_server.runtime.services import Services
 from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.running_jobs import ended
+from tests.processes import PATIENCE
 
 pytest_plugins = ["tests.databases"]
 
@@ -187,11 +188,18 @@ async def test_the_same_database_may_be_that_of_both(opened: Opened, caplog: pyt
 async def test_a_job_is_cancelled_wherever_it_is(opened: Opened) -> None:
     """By its id alone."""
     await opened.keep(tell)
-    await opened.open_servers()
+    servers = await opened.open_servers()
     for ordered in (await later(tell, number=1), await later(ask, number=1)):
         assert await cancel(ordered.id)
         assert await cancel(ordered.id) is False
     assert await cancel("ab") is False
+
+    told = await later(tell, number=2)
+    assert servers.database.file is not None
+    servers.database.file.unlink()
+    assert await cancel(told.id)
+    with pytest.raises(DatabaseError):
+        await cancel("ab")
 
 
 async def test_a_connection_to_another_database_is_refused(opened: Opened) -> None:
@@ -254,7 +262,7 @@ class Measured:
             while self._waiting.get("tell") != waiting:  # noqa: ASYNC110 - nobody sets an event
                 await asyncio.sleep(0.01)
 
-        await asyncio.wait_for(wait(), 20)
+        await asyncio.wait_for(wait(), PATIENCE)
 
 
 async def test_one_database_that_goes_away_keeps_no_other_from_its_jobs(opened: Opened) -> None:

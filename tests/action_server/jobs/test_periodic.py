@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from action_server import RetryLater, current_job, job, later
+from action_server import GiveUp, RetryLater, current_job, job, later
 from action_server.errors import JobError, RegistrationError
 from action_server.jobs.definitions import Job
 from action_server.jobs.overview import retry_job
@@ -19,6 +19,7 @@ from action_server.jobs.queue import JobQueue, Order
 from action_server.jobs.table import jobs
 from tests.action_server.jobs.job_fixtures import Clock, Opening, claim_one, state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
+from tests.processes import PATIENCE
 
 pytest_plugins = ["tests.databases", "tests.action_server.jobs.job_fixtures"]
 
@@ -27,9 +28,9 @@ ROW = id_of("sweep")
 
 @pytest.fixture
 async def live(database_url: str) -> AsyncIterator[JobQueue]:
-    """A queue by the real clock, whose leases are short."""
+    """A queue by the real clock, whose leases no busy machine lets run out."""
     async with opened_queue(database_url) as found:
-        yield found
+        yield JobQueue(found.database)
 
 
 def sweep_every(seconds: float, **options: Any) -> Mapping[str, Job[..., Any]]:
@@ -49,7 +50,7 @@ async def until(look: Callable[[], Awaitable[object]]) -> None:
         while not await look():  # noqa: ASYNC110 - a row sets no event
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(wait(), 20)
+    await asyncio.wait_for(wait(), PATIENCE)
 
 
 async def set_row(queue: JobQueue, **values: Any) -> None:
@@ -82,13 +83,32 @@ async def test_it_runs_by_itself_again_and_again(
     sweep = job(name="sweep", every=0.01, backoff=0.01, retries=0)(work_on_loop if is_async else work)
     caplog.set_level(logging.DEBUG, "action_server.jobs")
     async with running(live, sweep):
-        await asyncio.wait_for(came.wait(), 20)
+        await asyncio.wait_for(came.wait(), PATIENCE)
 
     assert attempts[:6] == [1, 1, 2, 3, 3, 1]
     levels = {record.getMessage(): record.levelname for record in caplog.records}
     assert levels == {"job.done": "DEBUG", "job.failed": "WARNING", "job.postponed": "INFO"}
     row = await state_of(live, ROW)
     assert (row["state"], row["problem"], row["name"]) == ("waiting", None, "sweep")
+
+
+@pytest.mark.parametrize("how", ["gives up", "returns no number"])
+async def test_it_is_never_given_up(live: JobQueue, how: str) -> None:
+    """Whatever would park another job: it pauses, and is tried again."""
+    runs: asyncio.Queue[int] = asyncio.Queue()
+
+    @job(every=3600, backoff=0.01, retries=0)
+    async def sweep() -> int:
+        runs.put_nowait(1)
+        if how == "gives up":
+            raise GiveUp("there is nothing to sweep")
+        return "no number"  # type: ignore[return-value]
+
+    async with running(live, sweep):
+        for _ in range(3):
+            await asyncio.wait_for(runs.get(), PATIENCE)
+
+    assert (await state_of(live, ROW))["state"] in ("waiting", "running")
 
 
 async def test_runs_without_news_are_seen_by_nobody(live: JobQueue) -> None:
@@ -120,7 +140,7 @@ async def test_runs_without_news_are_seen_by_nobody(live: JobQueue) -> None:
             raise ValueError
 
     async with running(live, sweep, witnesses=Seeing):
-        await asyncio.wait_for(came.wait(), 20)
+        await asyncio.wait_for(came.wait(), PATIENCE)
 
     assert seen[:3] == ["let be", "kept", "let be"]
 
@@ -137,11 +157,11 @@ async def test_one_worker_runs_it_at_a_time(live: JobQueue) -> None:
         most, runs = max(most, now), runs + 1
         await asyncio.sleep(0.002)
         now -= 1
-        if runs == 20:
+        if runs == 10:
             came.set()
 
-    async with running(live, sweep), running(JobQueue(live.database, lease=1.0), sweep):
-        await asyncio.wait_for(came.wait(), 20)
+    async with running(live, sweep), running(JobQueue(live.database), sweep):
+        await asyncio.wait_for(came.wait(), PATIENCE)
 
     assert most == 1
 
@@ -220,7 +240,7 @@ async def test_one_that_is_cancelled_in_its_run_stays_so(live: JobQueue) -> None
         await asyncio.Event().wait()
 
     async with running(live, sweep):
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), PATIENCE)
         await live.cancel(ROW)
         await ended(live, ROW, "cancelled")
 
