@@ -45,7 +45,7 @@ from actions.scheduling.caldav.content import TENTATIVE, confirm_text, entry_uid
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.listed import reference_in, written_as
 from actions.scheduling.caldav.search import LAG_PAUSES, EventSearch, as_known, names_of
-from actions.scheduling.caldav.series import is_cancelled
+from actions.scheduling.caldav.series import is_cancelled, own_time
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -172,7 +172,8 @@ class CalDavCalendar:
             return Seen(entry.slot, self._known_names(entry)) if await self.find(entry) else None
         names = self._known_names(entry, found.stored.name)
         try:
-            if is_cancelled(event := events_in(found.stored.content)[0]):
+            event = own_time(events_in(found.stored.content), self._zone)
+            if event is None or is_cancelled(event):
                 return None
             span = span_of(event, self._zone)
         except UNREADABLE:
@@ -349,7 +350,11 @@ class CalDavCalendar:
 
     def _is_at(self, stored: StoredObject, slot: Slot) -> bool:
         try:
-            event = events_in(stored.content)[0]
-            return not is_cancelled(event) and span_of(event, self._zone) == Span(slot.start, slot.end)
+            event = own_time(events_in(stored.content), self._zone)
+            return (
+                event is not None
+                and not is_cancelled(event)
+                and span_of(event, self._zone) == Span(slot.start, slot.end)
+            )
         except UNREADABLE:
             return False

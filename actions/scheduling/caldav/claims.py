@@ -17,10 +17,10 @@ from actions.errors import (
 from actions.scheduling.caldav.busy import span_of, stamp_of
 from actions.scheduling.caldav.cells import Grid, cell_of, name_of, names_of_cell
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
-from actions.scheduling.caldav.content import Part, cells_to_go, content, entry_uid
+from actions.scheduling.caldav.content import Part, cells_to_go, content, entry_uid, leave_out_text
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.search import EventSearch, is_own
-from actions.scheduling.caldav.series import is_cancelled
+from actions.scheduling.caldav.series import is_cancelled, is_series, own_time
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -106,10 +106,22 @@ class Claims:
         for _ in range(TRIES):
             if own is None or not is_own(own, entry):
                 return False
-            if await collection.delete(own):
+            if await self._remove(collection, own):
                 return True
             own = await collection.get(stored.name)
         raise UnavailableError(f"{collection.words}: an entry changes all the time and was not removed")
+
+    async def _remove(self, collection: Collection, own: StoredObject) -> bool:
+        """Delete an object, or the first time of a series that people made of it; return False if it has changed."""
+        try:
+            events = events_in(own.content)
+            rest = is_series(events)
+            is_out = rest and own_time(events, self._zone) is None
+        except UNREADABLE:
+            rest = is_out = False
+        if not rest:
+            return await collection.delete(own)
+        return is_out or await collection.replace(own, leave_out_text(own.content))
 
     async def _take(self, collection: Collection, entry: Entry, part: Part, name: str, text: bytes) -> str | None:
         """Return the name under which the entry has the part; None if whoever has this one has left the cell."""
@@ -181,13 +193,11 @@ class Claims:
         """Say whether an event is at a time that has a part of the cell, however people show it."""
         within = Span(cell, cell + self._grid.length)
         try:
-            event = events_in(stored.content)[0]
-            if is_cancelled(event):
-                return False
-            span = span_of(event, self._zone)
+            event = own_time(events_in(stored.content), self._zone)
+            span = None if event is None or is_cancelled(event) else span_of(event, self._zone)
         except UNREADABLE:
             return True
-        if Span(span.start, max(span.end, span.start + _LEAST)).overlaps(within):
+        if span is not None and Span(span.start, max(span.end, span.start + _LEAST)).overlaps(within):
             return True
         # People may have made a series of it.
         return bool(self._expanded.busy(stored.content, within, {"resource": resource, "object": stored.name}))

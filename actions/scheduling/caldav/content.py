@@ -27,6 +27,9 @@ YEARS_BACK = 28
 _BACK = timedelta(days=YEARS_BACK * 365 + YEARS_BACK // 4)
 
 _STATUS = re.compile(r"STATUS[;:]", re.IGNORECASE)
+_EVENT = re.compile(r"BEGIN:VEVENT.*?END:VEVENT", re.IGNORECASE | re.DOTALL)
+_CHANGE = re.compile(r"^RECURRENCE-ID[;:]", re.IGNORECASE | re.MULTILINE)
+_START = re.compile(r"^DTSTART(?P<value>[;:][^\n]*\n(?:[ \t][^\n]*\n)*)", re.IGNORECASE | re.MULTILINE)
 _CLAIM = re.compile(r"(?P<uid>.+)-claim-(?P<number>\d{1,4})-of-(?P<count>\d{1,4})", re.DOTALL)
 
 
@@ -105,6 +108,15 @@ def confirm_text(text: str) -> bytes:
         if not skips:
             lines.append(line)
     return "\r\n".join([*lines, ""]).encode()
+
+
+def leave_out_text(text: str) -> bytes:
+    """Return the text of a series without its first time, and with whatever else people wrote into it."""
+
+    def left_out(event: re.Match[str]) -> str:
+        return event[0] if _CHANGE.search(event[0]) else _START.sub(r"\g<0>EXDATE\g<value>", event[0], count=1)
+
+    return _EVENT.sub(left_out, text).encode()
 
 
 def mentions(text: str, entry: Entry) -> bool:

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from actions.scheduling.caldav.busy import span_of
 from actions.scheduling.caldav.collection import StoredObject
 from actions.scheduling.caldav.content import TENTATIVE
-from actions.scheduling.caldav.series import is_cancelled
+from actions.scheduling.caldav.series import is_cancelled, own_time
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
@@ -36,8 +36,8 @@ def written_as(stored: StoredObject, within: Slot, zone: tzinfo) -> Written | No
     if reference is None or uid is None:
         return None
     try:
-        event = events_in(stored.content)[0]
-        if is_cancelled(event):
+        event = own_time(events_in(stored.content), zone)
+        if event is None or is_cancelled(event):
             return None
         span = span_of(event, zone)
     except UNREADABLE:

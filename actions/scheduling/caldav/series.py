@@ -12,7 +12,7 @@ from icalendar import Event
 
 from actions.scheduling.caldav.rules import has_no_gap, starts_of
 from actions.scheduling.caldav.spans import Span
-from actions.scheduling.caldav.times import Length, Times, instant_of, length_of, many, wall_of
+from actions.scheduling.caldav.times import Length, Times, instant_of, length_of, many, value_of, wall_of
 from actions.scheduling.caldav.zones import UNREADABLE
 
 _log = logging.getLogger(__name__)
@@ -33,6 +33,25 @@ def counts(event: Event) -> bool:
 def is_cancelled(event: Event) -> bool:
     """Say whether an event stands there as one that does not take place."""
     return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def is_series(events: Sequence[Event]) -> bool:
+    """Say whether an object has more than one time."""
+    return any(name in event for event in events for name in ("RRULE", "RDATE"))
+
+
+def own_time(events: Sequence[Event], zone: tzinfo) -> Event | None:
+    """Return the event that says when the first time of an object is; None if that is left out of its series.
+
+    An appointment is that time, also if people have made a series of it.
+    """
+    first = next((event for event in events if "RECURRENCE-ID" not in event), events[0])
+    start = value_of(first, "DTSTART")
+    for change in _newest_changes(events):
+        if _is_among(start, [change.instead_of], zone):
+            return change.event
+    left_out = [value.dt for values in many(first, "EXDATE") for value in values.dts]
+    return None if _is_among(start, left_out, zone) else first
 
 
 def spans_of(events: Sequence[Event], zone: tzinfo, within: Span, place: Place) -> Iterator[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from random import Random
@@ -31,6 +31,10 @@ class Event:
         return value_of("STATUS", self.text)
 
     @property
+    def is_kept(self) -> bool:
+        return self.status != "CANCELLED" and f"EXDATE:{value_of('DTSTART', self.text)}" not in self.text
+
+    @property
     def kept(self) -> Kept:
         start, end = (_instant(value_of(name, self.text)) for name in ("DTSTART", "DTEND"))
         patient = re.search(r"^SUMMARY[^:]*:general: (\w+) \(", self.text, re.MULTILINE)
@@ -48,6 +52,10 @@ class Event:
 
 def _instant(text: str) -> datetime:
     return datetime.strptime(text, UTC).replace(tzinfo=timezone.utc)
+
+
+def _length(kept: Kept) -> timedelta:
+    return kept.end - kept.start
 
 
 def _claimed_for(text: str) -> str:
@@ -74,8 +82,8 @@ class Truth:
 
     @property
     def kept(self) -> Sequence[Kept]:
-        """All appointments that nobody has cancelled."""
-        return [*(one.kept for one in self.events if one.status != "CANCELLED"), *self.by_hand]
+        """All appointments that nobody has cancelled; of a series the first time."""
+        return [*(one.kept for one in self.events if one.is_kept), *self.by_hand]
 
     def is_closed(self, slot: Slot) -> bool:
         return any(one.overlaps(slot) for one in self.closed)
@@ -122,6 +130,9 @@ class People:
         return [
             self.drag,
             self.drag_to_next_week,
+            self.change_places,
+            self.begin_late,
+            self.make_a_series,
             self.make_longer,
             self.make_shorter,
             self.delete,
@@ -145,6 +156,33 @@ class People:
     def drag_to_next_week(self) -> str:
         later = [Slot("practice", one.start + _A_WEEK, one.end + _A_WEEK) for one in TIMES]
         return self._drag([slot for slot in later if self.truth().is_free(slot)])
+
+    def change_places(self) -> str:
+        one, other = self._ours(self.practice), self._ours(self.practice)
+        if one is None or other is None or one.path == other.path or _length(one.kept) != _length(other.kept):
+            return ""
+        for changed, place in ((one, other.kept), (other, one.kept)):
+            changed.put(_with(changed.text, DTSTART=f"{place.start:{UTC}}", DTEND=f"{place.end:{UTC}}"))
+        return f"had {one.kept.start:%H:%M} and {other.kept.start:%H:%M} change places"
+
+    def begin_late(self) -> str:
+        """All that is to come in the practice is half an hour later."""
+        ours = [one for one in self.truth().events if one.system is self.practice and one.is_kept]
+        others = [one for one in self.truth().kept if one not in [each.kept for each in ours]]
+        later = [replace(one.kept, start=one.kept.start + HALF_HOUR, end=one.kept.end + HALF_HOUR) for one in ours]
+        if any(one.overlaps(other) for one in later for other in others):
+            return ""
+        for one, at in zip(ours, later, strict=True):
+            one.put(_with(one.text, DTSTART=f"{at.start:{UTC}}", DTEND=f"{at.end:{UTC}}"))
+        return "made everybody half an hour late"
+
+    def make_a_series(self) -> str:
+        """A second time, four weeks later; what the patient gives up is the first one."""
+        one = self._ours()
+        if one is None or "RRULE" in one.text:
+            return ""
+        one.put(_with(one.text, RRULE="FREQ=WEEKLY;INTERVAL=4;COUNT=2"))
+        return f"made a series of {one.kept.start:%H:%M}"
 
     def make_longer(self) -> str:
         one = self._ours()
@@ -268,7 +306,7 @@ class People:
 
     def _ours(self, system: CalDavSystem | None = None) -> Event | None:
         """Return an event of ours that nobody has cancelled."""
-        events = [one for one in self.truth().events if one.status != "CANCELLED"]
+        events = [one for one in self.truth().events if one.is_kept]
         found = [one for one in events if system is None or one.system is system]
         return self.random.choice(found) if found else None
 
