@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from action_server.config.settings import Settings
 from action_server.delivery.opening import open_engine
@@ -32,7 +31,9 @@ def check_engine_name(settings: Settings, file: EndpointsFile, package: LoadedPa
     headers = endpoint.get("headers")
     told = headers if isinstance(headers, Mapping) else {}
     key = next((key for key in told if str(key).lower() == HEADER), None)
-    name = engine_named([str(told[key])] if key is not None else [], urlsplit(str(endpoint.get("url") or "")).query)
+    # By its mark alone: whether the URL can be read is another rule's to say.
+    query = str(endpoint.get("url") or "").partition("#")[0].partition("?")[2]
+    name = engine_named([str(told[key])] if key is not None else [], query)
     engines = settings.delivery.engines
     # A variable is the engine's to read.
     is_known = not name or name in engines or (key is not None and "${" in str(told[key]))

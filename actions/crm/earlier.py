@@ -164,7 +164,7 @@ async def _is_dropped(connection: AsyncConnection) -> bool:
             if connection.dialect.name == "postgresql":
                 # Nobody writes between the look and the end. Without waiting: bookings would wait behind it.
                 await connection.execute(text("LOCK TABLE crm_outbox, crm_leases IN ACCESS EXCLUSIVE MODE NOWAIT"))
-            waits = select(outbox.c.seq).where(outbox.c.state != _DELIVERED).limit(1)
+            waits = select(outbox.c.seq).where(outbox.c.state.in_((_WAITING, _PARKED))).limit(1)
             # That of nobody, which the migration wrote for a day, and those of servers that tell the CRM just now.
             of_others = or_(leases.c.contact == "", leases.c.holder != _JOBS)
             is_held = select(leases.c.contact).where(leases.c.until > utc_now(), of_others).limit(1)

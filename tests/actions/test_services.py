@@ -172,7 +172,7 @@ async def test_jobs_are_kept_where_there_is_something_for_them(crm: str, schedul
     async with services.open(lifespan, clinic(database, crm={"type": crm}, scheduling=chosen)) as opened:
         kept = {name for one in kept_here(opened) for name in one.jobs}
 
-    telling = {"crm.tell", "crm.adopt"} if crm == "embedded" else set()
+    telling = {"crm.tell"} if crm == "embedded" else set()
     assert kept == telling | ({"clinic.sweep"} if scheduling == "caldav" else set())
 
 

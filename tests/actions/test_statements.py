@@ -25,6 +25,7 @@ MOST = 600
 EXCEPTIONS = {
     # Twice a minute, what a day has left there.
     "DELETE FROM crm_leases WHERE crm_leases.holder": "a day's contacts",
+    "FROM crm_leases \nWHERE crm_leases.until >": "a day's contacts",
     # The first row there is.
     "SELECT crm_contacts.id \nFROM crm_contacts\n LIMIT": "reads one row",
     "SELECT crm_activities.id \nFROM crm_activities\n LIMIT": "reads one row",

@@ -23,7 +23,7 @@ from actions.scheduling.references import References
 from actions.scheduling.remote import Seen, Written
 from tests.action_server.idempotency.store_fixtures import Job, call
 from tests.actions.clinic import NOW, FixedClock, slot_at
-from tests.actions.crm.earlier_server import EarlierServer
+from tests.actions.crm.earlier_server import EarlierServer, make_tables
 from tests.actions.crm.memory_crm import MemoryCrm, change
 from tests.actions.crm.outbox_kit import tell
 from tests.actions.scheduling.scheduling_contract import BOTH_DAYS, ELEVEN, TEN, TUESDAY, WEDNESDAY_TEN, key_of
@@ -104,6 +104,7 @@ async def crm_steps(database: Database) -> Steps:
     registry, settings, crm = svcs.Registry(), OutboxSettings(), EmbeddedCrm(database)
     await keep_jobs(registry, database, [tell_crm])
     [kept] = kept_in(registry)
+    await make_tables(database)
     outbox, queue = await Outbox.open(database, settings), kept.queue
     earlier = EarlierServer(database, MemoryCrm())
 

@@ -8,19 +8,30 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
 from actions.crm.identity import contact_of, key_secret
 from actions.crm.models import Activity, Contact
-from actions.crm.tables import leases, outbox
+from actions.crm.tables import leases, of_earlier_versions, outbox
 from actions.crm.upsert import insert_into
 from actions.scheduling.models import BookingChange, Change
 from actions.wallclock import utc_now
 from tests.actions.crm.memory_crm import MemoryCrm
 
 _LEASE = timedelta(seconds=30)
+
+
+async def make_tables(database: Database) -> None:
+    """Make the tables, as the migration leaves them where a server of the version before may still run."""
+
+    async def make(connection: AsyncConnection) -> None:
+        await connection.run_sync(of_earlier_versions.create_all)
+        day = {"contact": "", "holder": "jobs", "until": utc_now() + timedelta(days=1)}
+        await connection.execute(insert(leases).values(**day))
+
+    await database.write(make)
 
 
 class EarlierServer:

@@ -9,15 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, true, update
+from sqlalchemy import select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server import Database
 from actions.crm.earlier import adopt, adopting, are_there
-from actions.crm.tables import leases, of_earlier_versions, outbox
+from actions.crm.tables import leases, outbox
 from actions.scheduling.models import Patient
 from actions.wallclock import utc_now
-from tests.actions.crm.earlier_server import EarlierServer
+from tests.actions.crm.earlier_server import EarlierServer, make_tables
 from tests.actions.crm.memory_crm import MemoryCrm, change, events, eventually
 from tests.actions.crm.outbox_kit import rows, tell, telling, until_told, writing
 
@@ -27,13 +27,7 @@ pytest_plugins = ["tests.databases"]
 @pytest.fixture(autouse=True)
 async def used_before(database: Database) -> None:
     """The tables, as the migration leaves them where a server of the version before may still run."""
-
-    async def make(connection: AsyncConnection) -> None:
-        await connection.run_sync(of_earlier_versions.create_all)
-        day = {"contact": "", "holder": "jobs", "until": utc_now() + timedelta(days=1)}
-        await connection.execute(insert(leases).values(**day))
-
-    await database.write(make)
+    await make_tables(database)
 
 
 @pytest.fixture
