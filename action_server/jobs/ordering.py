@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     Double,
     Executable,
     String,
@@ -57,16 +58,18 @@ class Lines:
         """Let nobody else change the line until the transaction has ended.
 
         Raises:
-            JobError: the transaction does not see what others have written since it began.
+            JobError: the transaction does not see what others have written since it began, or there is none.
         """
         if not self._is_held_by_name:
             return
-        number = int.from_bytes(bytes.fromhex(line)[:8], "big", signed=True)
-        isolation = (await connection.execute(_HOLDING, {"number": number})).one().isolation
-        if isolation != "read committed":
+        isolation = (await connection.run_sync(Connection.get_execution_options)).get("isolation_level")
+        if isolation != "AUTOCOMMIT":
+            number = int.from_bytes(bytes.fromhex(line)[:8], "big", signed=True)
+            isolation = (await connection.execute(_HOLDING, {"number": number})).one().isolation.upper()
+        if isolation != "READ COMMITTED":
             raise JobError(
-                "an ordering key needs a transaction with the isolation READ COMMITTED, and this one has "
-                f"{isolation.upper()}: it does not see which jobs have ended since it began"
+                "an ordering key needs a transaction with the isolation READ COMMITTED, and this connection has "
+                f"{isolation}: the place of the job in its line would be a wrong one"
             )
 
     async def hold_that_of(self, connection: AsyncConnection, job_id: str) -> str | None:

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+import svcs
 
 from action_server.assembly import Assembly
 from action_server.config.settings import Settings
 from action_server.database import Database
 from action_server.inspector.calls_file import CallsFile
 from action_server.inspector.serving import inspect
+from action_server.jobs.keeping import keep_jobs, kept_in
 from action_server.jobs.queue import JobQueue, Order
 from action_server.jobs.table import metadata
 from action_server.runtime.executor import Executor
@@ -44,9 +46,11 @@ async def queue(tmp_path: Path) -> AsyncIterator[JobQueue]:
 
 
 @asynccontextmanager
-async def pages(settings: Settings, folder: Path, queue: JobQueue | None = None) -> AsyncIterator[Ask]:
+async def pages(
+    settings: Settings, folder: Path, queue: JobQueue | None = None, registry: svcs.Registry | None = None
+) -> AsyncIterator[Ask]:
     """Serve the pages of production, without a credential: that is the server's business."""
-    services = Services(None)
+    services = Services(registry)
     services.jobs = queue
     executor = Executor(Registry())
     assembly, sock = Assembly(settings, executor, Readiness(services)), listen("127.0.0.1", 0)
@@ -109,3 +113,27 @@ async def test_rules_hide_what_a_job_was_given_and_production_runs_none(
     assert 'href="/inspector/calls/1"' in page
     assert f'href="/inspector/jobs/{ordered.id}"' in listed
     assert 'href="/inspector/calls/1"' in listed
+
+
+async def test_jobs_of_all_databases_are_on_one_page(tmp_path: Path, queue: JobQueue) -> None:
+    """Those that need somebody first; each has its page, and its call shows those of both."""
+    file = CallsFile(tmp_path / "inspector", 1000, 1 << 20, 1)
+    file.write([ended(7)])
+    database = await Database.open(tmp_path / "own.sqlite3", lambda _: None)
+    async with svcs.Registry() as registry:
+        await keep_jobs(registry, database, [])
+        await keep_jobs(registry, queue.database, [])
+        own = kept_in(registry)[0].queue
+        servers, given_up = [await one.enqueue(Order("send", "{}", 0.0, 60.0, request_id="r7")) for one in (queue, own)]
+        [claimed] = await own.claim(["send"], 1)
+        await own.park(claimed, "it is refused")
+        async with pages(Settings(), tmp_path, queue, registry) as ask:
+            _, listed = await ask("/inspector/jobs")
+            _, call = await ask("/inspector/calls/1")
+            found = [await ask(f"/inspector/jobs/{one.id}") for one in (servers, given_up)]
+    await database.close()
+
+    for page in (listed, call):
+        assert [page.count(f'"/inspector/jobs/{one.id}"') for one in (given_up, servers)] == [1, 1]
+    assert listed.index(given_up.id) < listed.index(servers.id)
+    assert [status for status, _ in found] == [200, 200]

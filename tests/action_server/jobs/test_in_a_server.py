@@ -9,14 +9,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from action_server.database import Database
 from action_server.jobs.table import metadata
 from benchmarks import history
 from tests.action_server.jobs.work_process import page_of_work_until, work_until
-from tests.action_server.serving.server_calls import call
+from tests.action_server.serving.server_calls import call, fetch, metrics_with
 from tests.processes import run, server
 
 ACTIONS = """
@@ -141,15 +140,3 @@ async def test_jobs_of_a_server_that_runs_none_are_run_by_work(folder: Path) -> 
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:
         rows = connection.execute("SELECT ended_at FROM action_server_jobs WHERE state = 'done'").fetchall()
     assert [ended <= time.time() for (ended,) in rows] == [True]
-
-
-async def fetch(url: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return response.status, await response.text()
-
-
-async def metrics_with(url: str, series: str) -> str:
-    """The page of metrics, as soon as it has this series: the queue is measured when the server has started."""
-    while series not in (page := (await fetch(f"{url}/metrics"))[1]):  # noqa: ASYNC110 - a page sets no event
-        await asyncio.sleep(0.02)
-    return page

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.action_server.jobs.work_process import work_until
-from tests.action_server.serving.server_calls import call
+from tests.action_server.serving.server_calls import call, fetch, metrics_with
 from tests.processes import run, server
 
 pytest_plugins = ["tests.databases"]
@@ -92,6 +92,9 @@ async def test_a_server_runs_what_its_package_keeps(folder: Path, own: Mapping[s
         assert (await call(running.url, "action_book", booking="fails"))[0] == 500
         assert (await call(running.url, "action_book", booking="refused"))[0] == 200
         assert running.wait_for("job.parked")["problem"] == "the CRM refuses it"
+        page = await metrics_with(running.url, 'action_server_jobs{job_name="tell",state="parked"} 1.0')
+        assert 'action_server_job_runs_total{job_name="sweep",outcome="done"}' in page
+        assert (await fetch(f"{running.url}/ready"))[0] == 200
         assert running.stop() == 0
     assert (folder / "told.txt").read_text() == "first\n"
     assert has(folder, "swept.txt", str(running.process.pid))

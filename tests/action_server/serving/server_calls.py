@@ -20,6 +20,19 @@ async def call(url: str, action: str, **slots: Any) -> tuple[int, Any]:
         return response.status, await response.json()
 
 
+async def fetch(url: str) -> tuple[int, str]:
+    """The status and the text of a page."""
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def metrics_with(url: str, series: str) -> str:
+    """The page of metrics, as soon as it has this series: the queue is measured when the server has started."""
+    while series not in (page := (await fetch(f"{url}/metrics"))[1]):  # noqa: ASYNC110 - a page sets no event
+        await asyncio.sleep(0.02)
+    return page
+
+
 async def worker_of(url: str) -> int:
     """The process that answered a greeting."""
     _, body = await call(url, "action_greet")
