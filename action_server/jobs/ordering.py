@@ -60,10 +60,10 @@ class Lines:
         Raises:
             JobError: the transaction does not see what others have written since it began, or there is none.
         """
-        if not self._is_held_by_name:
-            return
         isolation = (await connection.run_sync(Connection.get_execution_options)).get("isolation_level")
         if isolation != "AUTOCOMMIT":
+            if not self._is_held_by_name:
+                return
             number = int.from_bytes(bytes.fromhex(line)[:8], "big", signed=True)
             isolation = (await connection.execute(_HOLDING, {"number": number})).one().isolation.upper()
         if isolation != "READ COMMITTED":

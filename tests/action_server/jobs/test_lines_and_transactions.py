@@ -165,8 +165,11 @@ async def test_a_long_transaction_holds_its_own_line_alone(queue: JobQueue, open
     assert await run_all(other) == [booking.job_id]
 
 
-@on_postgresql
-@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "AUTOCOMMIT"])
+@pytest.mark.parametrize(
+    ("database_url", "isolation"),
+    [("postgresql", "REPEATABLE READ"), ("postgresql", "AUTOCOMMIT"), ("sqlite", "AUTOCOMMIT")],
+    indirect=["database_url"],
+)
 async def test_who_does_not_see_the_line_is_refused(queue: JobQueue, isolation: str) -> None:
     """A snapshot of before puts a job behind one that has ended, or beside one that runs; so does no transaction."""
     engine = create_async_engine(queue.database._engine.url, execution_options={"isolation_level": isolation})
