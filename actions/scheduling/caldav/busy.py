@@ -8,7 +8,7 @@ from datetime import datetime, timezone, tzinfo
 
 from icalendar import Event
 
-from actions.scheduling.caldav.series import Place, spans_of
+from actions.scheduling.caldav.series import Place, is_cancelled, own_time, spans_of
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.times import Times, instant_of, value_of
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -38,8 +38,14 @@ def busy(content: str, zone: tzinfo, within: Span, place: Place = None) -> Seque
     return [span for group in by_uid.values() for span in spans_of(group, zone, within, place) if span.overlaps(within)]
 
 
-def span_of(event: Event, zone: tzinfo) -> Span:
-    """Return the time of an event, the first one of a series; raises one of `UNREADABLE` if it has none."""
+def own_span(content: str, zone: tzinfo) -> Span | None:
+    """Return the first time of a calendar object, which is that of an appointment, also if people made a series of it.
+
+    None if it is cancelled, or left out of its series. Raises one of `UNREADABLE` if it has none.
+    """
+    event = own_time(events_in(content), zone)
+    if event is None or is_cancelled(event):
+        return None
     times = Times.of(event, zone)
     return times.at(times.start)
 

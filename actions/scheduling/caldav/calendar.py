@@ -37,7 +37,7 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import span_of
+from actions.scheduling.caldav.busy import own_span
 from actions.scheduling.caldav.cells import Grid, cell_of
 from actions.scheduling.caldav.claims import TRIES, Claims
 from actions.scheduling.caldav.collection import Collection, StoredObject
@@ -45,10 +45,9 @@ from actions.scheduling.caldav.content import TENTATIVE, confirm_text, entry_uid
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.listed import reference_in, written_as
 from actions.scheduling.caldav.search import LAG_PAUSES, EventSearch, as_known, names_of
-from actions.scheduling.caldav.series import is_cancelled, own_time
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span, Spans
-from actions.scheduling.caldav.zones import UNREADABLE, events_in
+from actions.scheduling.caldav.zones import UNREADABLE
 from actions.scheduling.models import AppointmentType, Slot, Window
 from actions.scheduling.remote import FREE, TAKEN, Check, Entry, Seen, Written, unchecked
 from actions.transport import Transport
@@ -172,13 +171,12 @@ class CalDavCalendar:
             return Seen(entry.slot, self._known_names(entry)) if await self.find(entry) else None
         names = self._known_names(entry, found.stored.name)
         try:
-            event = own_time(events_in(found.stored.content), self._zone)
-            if event is None or is_cancelled(event):
-                return None
-            span = span_of(event, self._zone)
+            span = own_span(found.stored.content, self._zone)
         except UNREADABLE:
             # It is there, whatever some program has made of it.
             return Seen(entry.slot, names)
+        if span is None:
+            return None
         at = Slot(found.resource, span.start, max(span.end, span.start + self._grid.length / 2))
         if at != entry.slot:
             await self._leave(entry, at)
@@ -350,11 +348,6 @@ class CalDavCalendar:
 
     def _is_at(self, stored: StoredObject, slot: Slot) -> bool:
         try:
-            event = own_time(events_in(stored.content), self._zone)
-            return (
-                event is not None
-                and not is_cancelled(event)
-                and span_of(event, self._zone) == Span(slot.start, slot.end)
-            )
+            return own_span(stored.content, self._zone) == Span(slot.start, slot.end)
         except UNREADABLE:
             return False

@@ -14,13 +14,13 @@ from actions.errors import (
     SlotTakenError,
     UnavailableError,
 )
-from actions.scheduling.caldav.busy import span_of, stamp_of
+from actions.scheduling.caldav.busy import own_span, stamp_of
 from actions.scheduling.caldav.cells import Grid, cell_of, name_of, names_of_cell
 from actions.scheduling.caldav.collection import Collection, Created, StoredObject
 from actions.scheduling.caldav.content import Part, cells_to_go, content, entry_uid, leave_out_text
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.search import EventSearch, is_own
-from actions.scheduling.caldav.series import is_cancelled, is_series, own_time
+from actions.scheduling.caldav.series import is_series, own_time
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -193,8 +193,7 @@ class Claims:
         """Say whether an event is at a time that has a part of the cell, however people show it."""
         within = Span(cell, cell + self._grid.length)
         try:
-            event = own_time(events_in(stored.content), self._zone)
-            span = None if event is None or is_cancelled(event) else span_of(event, self._zone)
+            span = own_span(stored.content, self._zone)
         except UNREADABLE:
             return True
         if span is not None and Span(span.start, max(span.end, span.start + _LEAST)).overlaps(within):

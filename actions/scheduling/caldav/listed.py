@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from datetime import tzinfo
 
-from actions.scheduling.caldav.busy import span_of
+from actions.scheduling.caldav.busy import own_span
 from actions.scheduling.caldav.collection import StoredObject
 from actions.scheduling.caldav.content import TENTATIVE
-from actions.scheduling.caldav.series import is_cancelled, own_time
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
 from actions.scheduling.models import Slot
@@ -36,12 +35,9 @@ def written_as(stored: StoredObject, within: Slot, zone: tzinfo) -> Written | No
     if reference is None or uid is None:
         return None
     try:
-        event = own_time(events_in(stored.content), zone)
-        if event is None or is_cancelled(event):
-            return None
-        span = span_of(event, zone)
+        span = own_span(stored.content, zone)
     except UNREADABLE:
         return None
-    if span.start >= span.end or not span.overlaps(Span(within.start, within.end)):
+    if span is None or span.start >= span.end or not span.overlaps(Span(within.start, within.end)):
         return None
     return Written(uid, Slot(within.resource, span.start, span.end), reference, is_whole=stored.status != TENTATIVE)
