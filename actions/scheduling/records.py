@@ -206,8 +206,9 @@ async def add(
     if old is None:
         await _leave_key(connection, key)
     record_id = (await connection.execute(insert(bookings).returning(bookings.c.id), row)).scalar_one()
-    # SQLite gives the id of a row that people deleted to the next one, and leaves the claims of that.
-    await forget_claims(connection, record_id)
+    if connection.dialect.name == "sqlite":
+        # It gives the id of a row that people deleted to the next one, and leaves the claims of that.
+        await forget_claims(connection, record_id)
     claimed = await claimed_cells(connection, entry.slot) if old else {}
     try:
         await _claim(connection, record_id, entry.slot, [cell for cell in claimed if claimed[cell] == old])
