@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from action_server.jobs.queue import JobQueue
 
 _STATES = ("parked", "running", "waiting", "cancelled", "done")
-_URGENCY = {"parked": 0, "running": 1, "waiting": 2}
 _JOBS, _RUNS, _OF_A_CALL = 100, 50, 20
 _LONGEST_ID = 32
 
@@ -117,11 +116,11 @@ class JobPages:
         raise NotFound("there is no such job any more")
 
     async def _listed(self, states: Sequence[str]) -> Sequence[JobShown]:
-        from action_server.jobs.overview import list_jobs
+        from action_server.jobs.overview import URGENCY, list_jobs
 
         found = [job for one in self._inspector.queues for job in await list_jobs(one.database, states, None, _JOBS)]
         # Each database gives its own in this order.
-        return sorted(found, key=lambda job: (_URGENCY.get(job.state, len(_URGENCY)), job.age))
+        return sorted(found, key=lambda job: (URGENCY.get(job.state, len(URGENCY)), job.age))
 
     async def _shown(self, id: str, problem: str = "") -> HTTPResponse:
         from action_server.jobs.overview import contents_of_job

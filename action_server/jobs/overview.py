@@ -17,6 +17,8 @@ from action_server.jobs.claiming import times_of
 from action_server.jobs.ordering import Lines
 from action_server.jobs.table import job_order, jobs
 
+# The states of jobs that need somebody, those first that need it most; all others come after them.
+URGENCY = {"parked": 0, "running": 1, "waiting": 2}
 # So many jobs are let run again by one statement.
 _AT_ONCE = 500
 
@@ -64,7 +66,7 @@ async def list_jobs(database: Database, states: Sequence[str], name: str | None,
     wanted: ColumnElement[bool] = jobs.c.state.in_(states)
     if name is not None:
         wanted = and_(wanted, jobs.c.name == name)
-    urgency = case({"parked": 0, "running": 1, "waiting": 2}, value=jobs.c.state, else_=3)
+    urgency = case(URGENCY, value=jobs.c.state, else_=len(URGENCY))
     return await _read(database, wanted, urgency, jobs.c.created_at.desc(), limit=limit)
 
 
