@@ -42,6 +42,8 @@ _MANY, _CROWD, _CROWD_BYTES = 20, 500, 16 * 1024 * 1024
 # a second.
 _SHARE = 0.03
 _LAST_WORDS = 5.0
+# How soon the file is tried once more where the disk refused, if no call comes before.
+_TRY_AGAIN = 5.0
 # The status of a call that nobody waited for any more.
 _GONE = 499
 
@@ -173,7 +175,8 @@ class CallWatch:
 
     def _write_batches(self) -> None:
         while not self._closing.is_set() or self._waiting:
-            self._wake.wait()
+            # What could not be written is counted there, also if no call comes any more.
+            self._wake.wait(_TRY_AGAIN if self._missed else None)
             self._wake.clear()
             self._hurry.clear()
             begun = time.thread_time()

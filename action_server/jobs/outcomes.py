@@ -33,18 +33,22 @@ MOST_LOSSES = 5
 
 
 class Outcome(NamedTuple):
-    """How a run is written down (None: not at all), the word for it, facts for the log, and the error behind it."""
+    """How a run is written down (None: not at all), the word for it, facts for the log, and the error behind it.
+
+    ``hold``: for how many seconds the system that the job speaks to is taken to be down; 0 if it answered.
+    """
 
     end: End | None
     word: str
     facts: Mapping[str, object] = {}
     error: BaseException | None = None
+    hold: float = 0.0
 
     @property
     def got_through(self) -> bool:
         """Whether whatever system the job speaks to did answer, as far as its run tells."""
         if isinstance(self.error, RetryLater):
-            return not self.error.hold
+            return not self.hold
         return self.word == "done" or isinstance(self.error, GiveUp)
 
 
@@ -98,9 +102,14 @@ class Outcomes:
         return self._after(claimed, "failed", pause, error, problem)
 
     def _later(self, claimed: Claimed, error: RetryLater) -> Outcome:
+        pause = error.after
+        if pause is None:
+            pause = self._rules_of(claimed).pause(claimed.attempt if error.is_attempt else claimed.fence)
         if error.is_attempt:
-            return self.failed(claimed, error, str(error), error.after)
-        return self._after(claimed, "postponed", error.after, error, str(error))
+            outcome = self.failed(claimed, error, str(error), pause)
+        else:
+            outcome = self._after(claimed, "postponed", pause, error, str(error))
+        return outcome._replace(hold=error.hold_for(pause))
 
     def _after(self, claimed: Claimed, word: str, pause: float, error: BaseException | None, problem: str) -> Outcome:
         if pause >= claimed.left and not is_periodic(claimed):

@@ -320,8 +320,8 @@ class JobRunner:
 
     def _note_system(self, name: str, outcome: Outcome) -> None:
         """Take note of whether the system answers that jobs of this name speak to."""
-        if isinstance(outcome.error, RetryLater) and outcome.error.hold:
-            self._places.hold(name, outcome.error.hold, outcome.error.problem)
+        if outcome.hold:
+            self._places.hold(name, outcome.hold, str(outcome.error))
         elif outcome.got_through:
             self._places.got_through(name)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from action_server import Job, RetryLater, current_job, job
+from action_server import Job, RetryLater, job
 from actions.errors import BackendError
 from actions.scheduling.records import Record, State
 from actions.scheduling.synced import SyncedBackend
@@ -48,12 +48,9 @@ def sweeping(backend: SyncedBackend) -> Job[[], Coroutine[Any, Any, None]]:
         try:
             left = (await settle(backend)).left
         except BackendError as exc:
-            raise failed(str(exc)) from None
+            raise RetryLater(str(exc), is_attempt=True) from None
         if left:
-            raise failed(f"{left} appointments could not be settled")
-
-    def failed(problem: str) -> RetryLater:
-        return RetryLater(problem, sweep.rules.pause(current_job().attempt), is_attempt=True)
+            raise RetryLater(f"{left} appointments could not be settled", is_attempt=True)
 
     return sweep
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from action_server.telemetry.masking import Rule
 from action_server.testing import webhook_request
 from tests.counting import Entered
 from tests.engine_calls import call_body
+from tests.processes import PATIENCE
 
 REPLY = b'{"events": [], "responses": []}'
 
@@ -169,6 +172,32 @@ def test_an_odd_call_takes_no_other_one_along(tmp_path: Path) -> None:
     watch.close()
 
     assert [row.request_id for row in file.find(Wanted(), 10)] == ["fine"]
+    assert file.newest.missed == 1
+
+
+def test_calls_that_the_disk_refused_are_counted_though_no_other_one_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("action_server.inspector.watching._TRY_AGAIN", 0.01)
+    file = opened(tmp_path)
+    write, counted = file.write, threading.Event()
+    tries = iter(["refused", "refused"])
+
+    def refuse_twice(calls: Sequence[Leaving], missed: int = 0) -> list[int]:
+        if next(tries, None) is not None:
+            raise OSError("the disk is full")
+        numbers = write(calls, missed)
+        counted.set()
+        return numbers
+
+    monkeypatch.setattr(file, "write", refuse_twice)
+    watch = CallWatch(file, [], None)
+    watch.begin("http", "lost").end(200, b"{}")
+    try:
+        assert counted.wait(PATIENCE)
+    finally:
+        watch.close()
+
     assert file.newest.missed == 1
 
 

@@ -66,6 +66,28 @@ async def test_what_is_put_off_as_an_attempt_is_parked_in_the_end(queue: JobQueu
     assert row["problem"] == "it refuses the record"
 
 
+@pytest.mark.parametrize("is_attempt", [False, True])
+async def test_without_a_pause_of_its_own_the_pause_is_that_of_the_job(
+    queue: JobQueue, caplog: pytest.LogCaptureFixture, is_attempt: bool
+) -> None:
+    """It doubles with each run, up to the longest; a hold is as long."""
+    runs: list[int] = []
+
+    @job(retries=4, backoff=0.01, longest_backoff=0.04)
+    async def work() -> None:
+        runs.append(1)
+        if len(runs) < 5:
+            raise RetryLater("the calendar is busy", is_attempt=is_attempt, hold=True)
+
+    caplog.set_level(logging.INFO)
+    async with running(queue, work):
+        await ended(queue, (await later(work)).id)
+
+    said = [vars(one) for one in caplog.records]
+    assert [one["retry_in"] for one in said if "retry_in" in one] == [0.01, 0.02, 0.04, 0.04]
+    assert [one["pause"] for one in said if "pause" in one] == [0.01, 0.02, 0.04, 0.04]
+
+
 async def test_what_no_run_would_help_is_parked_at_once(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
     """In the author's words, and without a traceback."""
 

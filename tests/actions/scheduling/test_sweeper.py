@@ -134,8 +134,8 @@ async def test_a_sweep_that_leaves_something_comes_again_more_and_more_slowly(
         clock.now += LATER
         with run_of_a_job(attempt), pytest.raises(RetryLater, match="1 appointments could not be settled") as caught:
             await sweep()
-        pauses.append(caught.value.after)
-        assert (caught.value.is_attempt, caught.value.hold) == (True, 0)
+        assert (caught.value.is_attempt, caught.value.after, caught.value.hold) == (True, None, False)
+        pauses.append(sweep.rules.pause(attempt))
     clock.now += LATER
     with run_of_a_job(7):
         await sweep()
