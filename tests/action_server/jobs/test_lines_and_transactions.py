@@ -137,7 +137,9 @@ async def work(queue: JobQueue) -> None:
 async def look_after(queue: JobQueue, doomed: list[str]) -> None:
     """Cancel some jobs and let them be run again, and those that are parked; sweep."""
     running = [one.id for one in await list_jobs(queue.database, ["running"], None, 50)]
-    await asyncio.gather(*map(queue.cancel, running))
+    found = await asyncio.gather(*map(queue.cancel, running))
+    # Those whose run ended meanwhile are cancelled for good.
+    doomed.extend(job_id for job_id, state in zip(running, found, strict=True) if state in ("waiting", "parked"))
     while doomed:
         job_id = doomed.pop()
         await queue.cancel(job_id)
