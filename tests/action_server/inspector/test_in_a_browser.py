@@ -151,9 +151,10 @@ def test_every_page_is_readable(chrome: Browser, dev: Inspected, width: int, sch
 
 def counted(dev: Inspected) -> int:
     """How many calls the list knows of: those that it kept, and those that it says came too fast."""
-    newest = re.search(r"/inspector/calls/(\d+)", dev.rows().text)
+    # In the order in which they ended, which is not that in which two workers write them down.
+    numbers = [int(number) for number in re.findall(r"/inspector/calls/(\d+)", dev.rows().text)]
     missed = re.search(r"([\d,]+) calls came faster", dev.rows().shown)
-    return int(newest[1] if newest else 0) + int(missed[1].replace(",", "") if missed else 0)
+    return max(numbers, default=0) + int(missed[1].replace(",", "") if missed else 0)
 
 
 def engine(dev: Inspected, sender: str, answers: list[int], ended: threading.Event) -> None:
