@@ -207,7 +207,7 @@ class People:
         return f"had {one['start']} and {other['start']} change places"
 
     def begin_late(self) -> str:
-        """All that is to come that day is half an hour later; nobody thinks of Slots."""
+        """All that is to come that day is half an hour later; nobody thinks of Slots that are not theirs."""
         ours = [one for one in Truth.of(self.server).appointments if uids_of(one)]
         theirs = [one for one in Truth.of(self.server).appointments if not uids_of(one)]
         later = [tuple(time + HALF_AN_HOUR for time in moments(one)) for one in ours]
@@ -215,6 +215,8 @@ class People:
             overlap(one, Slot("", *times)) for one in theirs for times in later
         ):
             return ""
+        for one in ours:
+            self._set(one, "free", only_theirs=True)
         for one, (start, end) in zip(ours, later, strict=True):
             self.server.put({**one, "start": start.isoformat(), "end": end.isoformat()})
         return "made everybody half an hour late"
