@@ -47,6 +47,8 @@ KEEP, KEEP_PARKED = 7 * 86_400.0, 30 * 86_400.0
 _SWEEP_EVERY = 600.0
 # How often the rows of periodic jobs are looked for: somebody may have deleted one.
 _LOOK_EVERY = 60.0
+# How soon it looks again when it has begun all that was due: most jobs take less, and their end is a reason to look.
+_SOON = 0.01
 # How soon it looks again when others were about to take all that is due.
 _BUSY = 0.05
 _END_PAUSES = (0.0, 0.2, 1.0, 3.0)
@@ -124,7 +126,7 @@ class JobRunner:
 
     async def __aenter__(self) -> JobRunner:
         """Begin to run jobs."""
-        self._queue.wake = self._wake.set
+        self._queue.wake = self._wake_for_more
         steps = (self._claim_and_wait, self._renew, self._sweep, self._look_after_periodic)
         # In a context of their own: nothing of whoever enters the block belongs to the jobs.
         empty = contextvars.Context()
@@ -136,6 +138,11 @@ class JobRunner:
     ) -> None:
         """Claim nothing more, let jobs end for the grace, and give back what is left."""
         await self.stop()
+
+    def _wake_for_more(self) -> None:
+        # Somebody here knows of one: no need to look first.
+        self._has_more = True
+        self._wake.set()
 
     def claim_no_more(self) -> None:
         """Let what runs go on, and leave what is new to others: this process is about to stop."""
@@ -194,8 +201,9 @@ class JobRunner:
                 self._start(one)
             self._has_more = len(shares) == 1 and len(claimed) == free
             began = began or bool(claimed)
-        if not began and not self._is_stopping:
-            await self._wait_for(min(map(_or_never, due.values()), default=math.inf))
+        if not self._is_stopping and not (began and self._has_more):
+            soonest = min(map(_or_never, due.values()), default=math.inf)
+            await self._wait_for(_SOON if began else soonest)
 
     async def _wait_for(self, due: float) -> None:
         """Wait until something is due, in so many seconds, a hold is over, or there is a reason to look before."""
