@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from action_server.errors import JobError
-from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.definitions import Job
 from action_server.jobs.engine_settings import Route
 from action_server.jobs.origin import Origin, read_origin
+from action_server.jobs.rules import Rules
 from action_server.jobs.values import encode
 
 if TYPE_CHECKING:

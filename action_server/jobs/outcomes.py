@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from action_server.errors import DeliveryError
 from action_server.jobs.asking import JobRun
-from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.definitions import Job
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
 from action_server.jobs.periodic import is_periodic, rest, run_again
 from action_server.jobs.queue import Claimed, JobQueue
+from action_server.jobs.rules import Rules
 from action_server.jobs.signals import GiveUp, RetryLater
 from action_server.runtime.threads import is_async
 from action_server.source import place_of_failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,8 @@ from action_server.jobs.table import job_order, jobs
 URGENCY = {"parked": 0, "running": 1, "waiting": 2}
 # So many jobs are let run again by one statement.
 _AT_ONCE = 500
+# The problem of a job that raised. The words of one that says itself what is wrong may hold an "at" as well.
+_RAISED = re.compile(r"(?P<kind>\w+) at (?P<place>\S[^;]*:\d+)(?P<rest>(; .*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class JobShown:
     def is_behind(self) -> bool:
         """Whether it waits for another one of the same ordering key to end."""
         return self.state == "waiting" and self.due_in is None
+
+    @property
+    def problem_parts(self) -> tuple[str, str, str]:
+        """What went wrong last, the line where it was raised, and what there is to add; each may be empty."""
+        raised = _RAISED.fullmatch(self.problem or "")
+        return (self.problem or "", "", "") if raised is None else (raised["kind"], raised["place"], raised["rest"])
 
 
 async def list_jobs(database: Database, states: Sequence[str], name: str | None, limit: int) -> Sequence[JobShown]:

@@ -15,11 +15,10 @@ import svcs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server import Database, job, keep_jobs, later, services
+from action_server import Database, cancel, current_job, job, keep_jobs, later, services
 from action_server.delivery.opening import open_delivery
 from action_server.errors import DatabaseError, JobError, RegistrationError
 from action_server.jobs import opening
-from action_server.jobs.asking import cancel, current_job
 from action_server.jobs.engine_settings import DeliverySettings
 from action_server.jobs.keeping import kept_here, one_for_each_database, queues_of
 from action_server.jobs.opening import open_queue, queued_jobs, running_jobs
@@ -219,13 +218,29 @@ async def test_a_name_is_kept_once(opened: Opened) -> None:
     other = job(name="tell")(ask.function)
     with pytest.raises(JobError, match="a job tell is kept already"):
         await opened.keep(tell, other)
-    with pytest.raises(JobError, match="concurrency is 1 or more"):
-        await opened.keep(tell, concurrency=0)
     await opened.keep(other)
     with pytest.raises(JobError, match="a job tell is kept already"):
         await opened.keep(tell)
     with pytest.raises(RegistrationError, match="job 'tell' has the name of the one at tests/"):
         await opened.open_servers()
+
+
+async def test_what_is_kept_is_checked(opened: Opened) -> None:
+    """Otherwise the start would end with words of Python's own."""
+    registry = opened.services.registry
+    assert registry is not None
+    with pytest.raises(JobError, match="`concurrency` is a whole number, 1 or more, and not 0"):
+        await opened.keep(tell, concurrency=0)
+    with pytest.raises(JobError, match="unmarked is no function that is marked @job"):
+        await opened.keep(unmarked)
+    with pytest.raises(JobError, match="and not the job tell"):
+        await keep_jobs(registry, opened.database, tell)  # type: ignore[arg-type]
+    with pytest.raises(JobError, match=r"what `await Database\.open"):
+        await keep_jobs(registry, "own.sqlite3", [tell])  # type: ignore[arg-type]
+
+
+async def unmarked() -> None:
+    """Do something that is no job."""
 
 
 async def test_its_jobs_are_measured_wherever_they_are(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from action_server import GiveUp, RetryLater, current_job, job, later
-from action_server.errors import JobError, RegistrationError
+from action_server.errors import RegistrationError
 from action_server.jobs.definitions import Job
 from action_server.jobs.overview import retry_job
 from action_server.jobs.periodic import PeriodicJobs, id_of, run_again
@@ -316,10 +316,6 @@ def test_what_nobody_could_give_it_is_refused() -> None:
 
     @job(every=10)
     async def of_all(most: int = 100) -> None: ...
-
-    for options in ({"every": 0}, {"at_once": 0}):
-        with pytest.raises(JobError, match="more than 0 seconds, its `at_once` 1 or more"):
-            job(**options)  # type: ignore[call-overload]
 
 
 async def test_one_that_no_version_has_any_more_is_forgotten(opened: Opening, clock: Clock) -> None:

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from action_server import GiveUp, RetryLater, current_job, job, later
-from action_server.jobs.asking import cancel
+from action_server import GiveUp, RetryLater, cancel, current_job, job, later
 from action_server.jobs.queue import JobQueue
 from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.job_fixtures import state_of
