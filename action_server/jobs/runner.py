@@ -163,7 +163,8 @@ class JobRunner:
                 await step()
             except DatabaseError as exc:
                 if not self._is_down:
-                    logger.warning("job.database_unavailable", extra={"problem": one_line(exc)})
+                    told = {"database": self._queue.database.place, "problem": one_line(exc)}
+                    logger.warning("job.database_unavailable", extra=told)
                 self._is_down = True
                 await asyncio.sleep(self._poll)
             except Exception:
