@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ from action_server.runtime.services import Services
 from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.running_jobs import ended
+from tests.databases import restart_postgresql
 from tests.processes import PATIENCE
 
 pytest_plugins = ["tests.databases"]
@@ -346,3 +348,31 @@ async def test_what_kept_jobs_say_is_delivered(opened: Opened) -> None:
             await asyncio.sleep(0.01)
 
     assert [one.texts for one in kept] == [["It is done."]]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("how", ["fast", "immediate"])
+async def test_its_server_is_restarted_while_one_runs(opened: Opened, database_url: str, how: str) -> None:
+    """The run goes on or is taken over; those that wait behind it, and new ones, are run after it."""
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @job(name="tell")
+    async def hang(number: int) -> int:
+        began.set()
+        await may_end.wait()
+        return number
+
+    queue = await opened.keep(hang)
+
+    async def write(number: int, connection: AsyncConnection) -> str:
+        return (await later(hang.having(connection=connection, ordering_key="ann"), number=number)).id
+
+    async with opened.working():
+        asked = [await opened.database.write(partial(write, number)) for number in range(3)]
+        await asyncio.wait_for(began.wait(), PATIENCE)
+        await asyncio.to_thread(restart_postgresql, database_url, how)
+        may_end.set()
+        while len(asked) < 4:
+            with suppress(DatabaseError):
+                asked.append(await opened.database.write(partial(write, 3)))
+        assert [(await ended(queue, one))["result"] for one in asked] == ["0", "1", "2", "3"]
