@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from action_server.errors import JobError, RegistrationError
-from action_server.jobs.origin import ORIGIN
+from action_server.jobs.origin import ORIGIN, stored_arguments
 from action_server.jobs.rules import Rules, check_seconds
 from action_server.jobs.values import MOST_BYTES, decode, encode
 from action_server.source import place_of
@@ -108,7 +108,9 @@ class Job(Generic[P, R]):
     def decode_arguments(self, text: str) -> dict[str, Any]:
         """Return the arguments of a stored call. Raises :class:`JobError` if they fit the function no longer."""
         types = self.types
-        stored = json.loads(text)
+        stored = stored_arguments(text)
+        if not stored and text.strip() != "{}":
+            raise JobError(f"job {self.name}: what it was given is no JSON object any more")
         stored.pop(ORIGIN, None)
         try:
             types.signature.bind(**stored)

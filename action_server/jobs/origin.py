@@ -81,5 +81,13 @@ def add_origin(arguments: str, origin: Origin) -> str:
 
 def read_origin(arguments: str) -> Origin:
     """Return where the job of these arguments was asked for."""
-    stored = json.loads(arguments)
-    return Origin.read(stored.get(ORIGIN) if isinstance(stored, dict) else None)
+    return Origin.read(stored_arguments(arguments).get(ORIGIN))
+
+
+def stored_arguments(text: str) -> dict[str, Any]:
+    """Return what the JSON text of a job's arguments holds; nothing if it is none, as a hand may have left it."""
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return stored if isinstance(stored, dict) else {}

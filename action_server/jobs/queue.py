@@ -239,7 +239,7 @@ class JobQueue:
         if claimed.line is None and not forget:
             return await self._endings.add(claimed.id, claimed.fence, result)
         values = {**self._ended("done"), "result": result, "problem": None, **(_FORGOTTEN if forget else {})}
-        return await self._end(claimed, values, is_over=True)
+        return await self.end(claimed, values, is_over=True)
 
     async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
         known: dict[str, Any] = {"by": self.owner, **self._clock_given()}
@@ -266,14 +266,14 @@ class JobQueue:
 
         Returns False if the run was taken over: then neither is written.
         """
-        return await self._end(claimed, {**self._ended("parked"), "problem": problem[:300]}, then)
+        return await self.end(claimed, {**self._ended("parked"), "problem": problem[:300]}, then)
 
     async def cancelled(self, claimed: Claimed, *, forget: bool = False) -> bool:
         """Write down that a run ended because it was cancelled; with ``forget`` as when it is done.
 
         Returns False if it was taken over.
         """
-        return await self._end(claimed, {**self._ended("cancelled"), **(_FORGOTTEN if forget else {})})
+        return await self.end(claimed, {**self._ended("cancelled"), **(_FORGOTTEN if forget else {})})
 
     async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
         """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
@@ -288,7 +288,7 @@ class JobQueue:
 
         return await self.database.autocommit(write)
 
-    async def _end(
+    async def end(
         self, claimed: Claimed, values: Mapping[str, Any], then: Order | None = None, *, is_over: bool = False
     ) -> bool:
         """Write how a run ended, and what is to happen with that: another order, and the next one of its line."""
