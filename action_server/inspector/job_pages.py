@@ -13,7 +13,7 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import NotFound
 from sanic.response import redirect
 
-from action_server.errors import DatabaseError
+from action_server.errors import DatabaseError, JobError
 from action_server.inspector.calls_file import Wanted
 from action_server.inspector.kept import CallRow
 from action_server.inspector.pages import Handler, Inspector, Routes
@@ -88,7 +88,11 @@ class JobPages:
         from action_server.jobs.overview import retry_job
 
         queue, job = await self._find(id)
-        if not await retry_job(queue.database, job.id):
+        try:
+            is_run_again = await retry_job(queue.database, job.id)
+        except JobError as exc:
+            return await self._shown(id, str(exc))
+        if not is_run_again:
             return await self._shown(id, f"It is {job.state}: only what is parked or cancelled can be run again.")
         queue.wake()
         return redirect(f"/inspector/jobs/{job.id}", status=303)

@@ -125,7 +125,7 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
     call = running_call.get(None)
     order = Order(
         wish.job.name,
-        add_origin(text, _origin_here()),
+        add_origin(text, _origin_here(), forgets=wish.job.rules.forgets),
         wish.delay,
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),

@@ -12,10 +12,12 @@ from sqlalchemy import ColumnElement, Select, Update, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.errors import JobError
 from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import time_of
 from action_server.jobs.claiming import times_of
 from action_server.jobs.ordering import Lines
+from action_server.jobs.origin import FORGOTTEN
 from action_server.jobs.table import job_order, jobs
 
 # The states of jobs that need somebody, those first that need it most; all others come after them.
@@ -107,15 +109,23 @@ async def retry_job(database: Database, job_id: str) -> bool:
     """Let a job that is parked or cancelled be run again, as if it were asked for now: for as long as it had then.
 
     One with an ordering key is behind all others that have the same one. Returns False if it is in another state.
-    Raises `DatabaseError`.
+
+    Raises:
+        JobError: what it was given is deleted.
+        DatabaseError: the database does not answer.
     """
     clock = await host_clock_as_agreed(database)
     known = {} if clock is None else {"clock": clock()}
     lines = Lines(database.dialect, times_of(is_given=clock is not None))
     ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
+    has_forgotten = select(jobs.c.name).where(ended, jobs.c.arguments == FORGOTTEN)
     again = update(jobs).where(ended).values(_again(time_of(clock)))
 
     async def retry(connection: AsyncConnection) -> bool:
+        if name := await connection.scalar(has_forgotten):
+            raise JobError(
+                f"job {name}: what it was given was deleted when it was cancelled (`forgets`); ask for it anew"
+            )
         line = await lines.hold_that_of(connection, job_id)
         count: int = (await connection.execute(again)).rowcount
         if count and line is not None and await lines.join_again(connection, line, job_id, known):

@@ -33,6 +33,7 @@ from action_server.jobs.claiming import BESIDE, Looking, adding, looking_for, ti
 from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, forsaken, measure
 from action_server.jobs.ordering import Lines, line_of
+from action_server.jobs.origin import forgotten, is_to_forget
 from action_server.jobs.sweeping import Sweeper
 from action_server.jobs.table import jobs, keys
 
@@ -273,7 +274,7 @@ class JobQueue:
 
         Returns False if it was taken over.
         """
-        return await self.end(claimed, {**self._ended("cancelled"), **(_FORGOTTEN if forget else {})})
+        return await self.end(claimed, {**self._ended("cancelled"), **(_without(claimed.arguments) if forget else {})})
 
     async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
         """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
@@ -325,16 +326,21 @@ class JobQueue:
     async def cancel(self, job_id: str) -> str | None:
         """Cancel a job: one that waits at once, one that runs as soon as its worker sees it.
 
-        Returns what it was before, None if nobody knows it. One that has ended is left as it is.
+        Returns what it was before, None if nobody knows it. One that has ended is left as it is. What was given to one
+        that `forgets` is deleted.
         """
-        state = select(jobs.c.state).where(jobs.c.id == job_id).with_for_update()
+        found = select(jobs.c.state, jobs.c.arguments).where(jobs.c.id == job_id).with_for_update()
         waiting = update(jobs).where(jobs.c.id == job_id, or_(jobs.c.state == "waiting", jobs.c.state == "parked"))
         running = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(cancel_asked=True)
 
         async def cancel(connection: AsyncConnection) -> str | None:
             line = await self._lines.hold_that_of(connection, job_id)
-            before: str | None = (await connection.execute(state)).scalar()
-            await connection.execute(waiting.values(**self._ended("cancelled")))
+            row = (await connection.execute(found)).first()
+            if row is None:
+                return None
+            before = str(row.state)
+            forget = _without(row.arguments) if is_to_forget(row.arguments) else {}
+            await connection.execute(waiting.values(**self._ended("cancelled"), **forget))
             await connection.execute(running)
             if line is not None and before == "waiting":
                 await self._leave(connection, line, job_id)
@@ -369,6 +375,10 @@ class JobQueue:
     def now(self) -> ColumnElement[float]:
         """Return the time of the queue, as statements take it."""
         return time_of(self._clock)
+
+
+def _without(arguments: str) -> dict[str, str]:
+    return {"arguments": forgotten(arguments), "conversation": ""}
 
 
 def _nothing() -> None:
