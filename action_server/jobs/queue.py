@@ -102,6 +102,8 @@ class JobQueue:
         self.lease = lease
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
+        # What workers of this package look for here; None if nobody said so.
+        self.names: Collection[str] | None = None
         self._clock = clock or plain_clock(database)
         self._times = times_of(is_given=self._clock is not None)
         self._endings = Endings(self._write_done)

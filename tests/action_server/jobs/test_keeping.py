@@ -227,6 +227,22 @@ async def test_a_name_is_kept_once(opened: Opened) -> None:
         await opened.open_servers()
 
 
+async def test_a_job_that_no_worker_would_find_is_said_when_it_is_asked_for(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its function is in a module beside the package, or in a lifespan that did not keep it: it would wait for ever."""
+    await opened.keep(tell)
+    await opened.open_servers()
+    lost = job(name="lost")(unmarked)
+    for one in (later(lost), later(ask, number=1), later(tell, number=1)):
+        await one
+
+    (said,) = [vars(one) for one in caplog.records if one.getMessage() == "job.not_known"]
+    assert said["job"] == "lost"
+    assert said["place"].startswith("tests/action_server/jobs/test_keeping.py:")
+    assert "import it in one" in said["problem"]
+
+
 async def test_what_is_kept_is_checked(opened: Opened) -> None:
     """Otherwise the start would end with words of Python's own."""
     registry = opened.services.registry
