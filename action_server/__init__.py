@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from action_server.deadlines import time_left
     from action_server.errors import ActionServerError, DatabaseError, JobError
     from action_server.idempotency.rules import idempotent
-    from action_server.jobs.asking import current_job, later
+    from action_server.jobs.asking import cancel, current_job, later
     from action_server.jobs.definitions import Job, job
     from action_server.jobs.keeping import keep_jobs
     from action_server.jobs.pick_up import ActionJobResult
@@ -50,6 +50,7 @@ __all__ = [
     "action",
     "action_options",
     "aiohttp_trace_config",
+    "cancel",
     "current_call",
     "current_job",
     "idempotent",
@@ -82,6 +83,7 @@ _HOMES = {
     "action": "runtime.functions",
     "action_options": "runtime.options",
     "aiohttp_trace_config": "telemetry.outbound",
+    "cancel": "jobs.asking",
     "current_call": "telemetry.logs",
     "current_job": "jobs.asking",
     "idempotent": "idempotency.rules",

@@ -30,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from action_server.database_urls import DRIVERS, problem_of
+from action_server.database_urls import DRIVERS, place_of, problem_of
 from action_server.errors import DatabaseError, SettingsError
 from action_server.extras import packages_for
 
@@ -126,6 +126,11 @@ class Database:
     def file(self) -> Path | None:
         """The path of a SQLite file; None for a database that is no file."""
         return Path(str(self._engine.url.database)) if self.dialect == "sqlite" else None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the path of a file, or ``host/name``; without a user or a password."""
+        return place_of(self._engine.url)
 
     async def close(self) -> None:
         """Close every connection, as soon as what is running has ended."""

@@ -17,10 +17,11 @@ from action_server.delivery.routes import Choice, Conversation, choose, choose_u
 from action_server.delivery.store import DeliveryStore, Kept
 from action_server.errors import DeliveryError, SettingsError
 from action_server.jobs.asking import running_job
-from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.definitions import Job
 from action_server.jobs.engine_settings import DeliverySettings, EngineSettings
 from action_server.jobs.handover import Delivery, delivering
 from action_server.jobs.marks import MARK, is_marked
+from action_server.jobs.rules import Rules
 from action_server.nearest import did_you_mean
 from action_server.protocol.which_engine import HEADER, PARAMETER, UNFIT
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sanic import HTTPResponse, Request
@@ -15,17 +16,20 @@ from sanic.response import redirect
 from action_server.errors import DatabaseError, JobError
 from action_server.inspector.calls_file import Wanted
 from action_server.inspector.kept import CallRow
-from action_server.inspector.pages import Inspector, Routes
+from action_server.inspector.pages import Handler, Inspector, Routes
 from action_server.source import one_line
 from action_server.telemetry.durations import length
 
 if TYPE_CHECKING:
+    from action_server.database import Database
     from action_server.jobs.overview import JobShown
     from action_server.jobs.queue import JobQueue
 
 _STATES = ("parked", "running", "waiting", "cancelled", "done")
 _JOBS, _RUNS, _OF_A_CALL = 100, 50, 20
 _LONGEST_ID = 32
+# Seconds, for a database: somebody waits for the page.
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,27 +67,17 @@ class JobPages:
     def __init__(self, inspector: Inspector, routes: Routes) -> None:
         self._inspector = inspector
         routes.add("/jobs", self.all)
-        routes.add("/jobs/<id:str>", self.one)
-        routes.add("/jobs/<id:str>/retry", self.retry, runs=True)
-        routes.add("/jobs/<id:str>/cancel", self.cancel, runs=True)
+        routes.add("/jobs/<id:str>", self._or_why_not(self.one))
+        routes.add("/jobs/<id:str>/retry", self._or_why_not(self.retry), runs=True)
+        routes.add("/jobs/<id:str>/cancel", self._or_why_not(self.cancel), runs=True)
 
     async def all(self, request: Request) -> HTTPResponse:
         """Show the jobs: those that need somebody first."""
         state = request.args.get("state", "")
         states = (state,) if state in _STATES else _STATES
-        problem = ""
-        found: Sequence[JobShown] = []
-        try:
-            found = await self._listed(states)
-        except DatabaseError as exc:
-            problem = one_line(exc)
-        shown = {
-            "problem": problem,
-            "has_jobs": bool(self._inspector.queues),
-            "states": ("", *_STATES),
-            "state": state,
-        }
-        return await self._inspector.page("jobs.html", lambda: {**shown, "jobs": self._views(found)})
+        found, missing = await self._listed(states)
+        problems = [f"The jobs of a database that does not answer are not shown: {one}" for one in missing]
+        return await self._list(found, problems, state)
 
     async def one(self, request: Request, id: str) -> HTTPResponse:
         """Show one job."""
@@ -94,7 +88,11 @@ class JobPages:
         from action_server.jobs.overview import retry_job
 
         queue, job = await self._find(id)
-        if not await retry_job(queue.database, job.id):
+        try:
+            is_run_again = await retry_job(queue.database, job.id)
+        except JobError as exc:
+            return await self._shown(id, str(exc))
+        if not is_run_again:
             return await self._shown(id, f"It is {job.state}: only what is parked or cancelled can be run again.")
         queue.wake()
         return redirect(f"/inspector/jobs/{job.id}", status=303)
@@ -110,26 +108,59 @@ class JobPages:
     async def _find(self, id: str) -> tuple[JobQueue, JobShown]:
         from action_server.jobs.overview import find_jobs_by_start
 
-        for queue in self._inspector.queues if len(id) == _LONGEST_ID else ():
-            for job in await find_jobs_by_start(queue.database, id):
+        queues = self._inspector.queues if len(id) == _LONGEST_ID else ()
+        answers, problems = await _ask_all(queues, lambda database: find_jobs_by_start(database, id))
+        for queue, jobs in answers:
+            for job in jobs:
                 return queue, job
+        if problems:
+            raise DatabaseError("; ".join(problems))
         raise NotFound("there is no such job any more")
 
-    async def _listed(self, states: Sequence[str]) -> Sequence[JobShown]:
+    def _or_why_not(self, handler: Handler) -> Handler:
+        """Return a handler that says what is wrong with the database of a job."""
+
+        async def answer(request: Request, id: str) -> HTTPResponse | None:
+            try:
+                return await handler(request, id)
+            except DatabaseError as exc:
+                return await self._list([], [f"Nobody knows what this job does: {one_line(exc)}"], status=503)
+
+        return answer
+
+    async def _list(
+        self, jobs: Sequence[JobShown], problems: Sequence[str], state: str = "", status: int = 200
+    ) -> HTTPResponse:
+        shown = {
+            "problems": problems,
+            "has_jobs": bool(self._inspector.queues),
+            "states": ("", *_STATES),
+            "state": state,
+        }
+        return await self._inspector.page("jobs.html", lambda: {**shown, "jobs": self._views(jobs)}, status)
+
+    async def _listed(self, states: Sequence[str]) -> tuple[Sequence[JobShown], Sequence[str]]:
+        """Return the jobs of all databases that answer, and what is wrong with the others."""
         from action_server.jobs.overview import URGENCY, list_jobs
 
-        found = [job for one in self._inspector.queues for job in await list_jobs(one.database, states, None, _JOBS)]
+        listing = partial(list_jobs, states=states, name=None, limit=_JOBS)
+        answers, problems = await _ask_all(self._inspector.queues, listing)
         # Each database gives its own in this order.
-        return sorted(found, key=lambda job: (URGENCY.get(job.state, len(URGENCY)), job.age))
+        found = sorted(_jobs_in(answers), key=lambda job: (URGENCY.get(job.state, len(URGENCY)), job.age))
+        return found, problems
 
     async def _shown(self, id: str, problem: str = "") -> HTTPResponse:
+        from action_server.jobs.handover import engine_of
         from action_server.jobs.overview import contents_of_job
 
         queue, job = await self._find(id)
-        contents = None
-        if not self._inspector.hides_values:
-            contents = await contents_of_job(queue.database, job.id)
-        values = {"problem": problem, "contents": contents, "newest": None}
+        contents = await contents_of_job(queue.database, job.id)
+        values = {
+            "problem": problem,
+            "contents": None if self._inspector.hides_values else contents,
+            "engine": engine_of(job.name, contents[0]) if contents else "",
+            "newest": None,
+        }
         return await self._inspector.page("job.html", lambda: {**values, **self._about(job)}, 409 if problem else 200)
 
     def _about(self, job: JobShown) -> Mapping[str, Any]:
@@ -143,14 +174,32 @@ class JobPages:
 
 
 async def jobs_of(inspector: Inspector, request_id: str) -> Sequence[JobShown]:
-    """Return the jobs that a call asked for; none if nobody can say."""
+    """Return the jobs that a call asked for, of the databases that answer soon."""
     if not inspector.queues or not request_id:
         return []
     from action_server.jobs.overview import jobs_of_request
 
-    asking = [jobs_of_request(queue.database, request_id, _OF_A_CALL) for queue in inspector.queues]
-    try:
-        answers = await asyncio.wait_for(asyncio.gather(*asking), 2.0)
-    except (DatabaseError, JobError, asyncio.TimeoutError):
-        return []
-    return sorted((job for answer in answers for job in answer), key=lambda job: job.age)
+    answers, _ = await _ask_all(inspector.queues, partial(jobs_of_request, request_id=request_id, limit=_OF_A_CALL))
+    return sorted(_jobs_in(answers), key=lambda job: job.age)
+
+
+async def _ask_all(
+    queues: Sequence[JobQueue], ask: Callable[[Database], Awaitable[Sequence[JobShown]]]
+) -> tuple[Sequence[tuple[JobQueue, Sequence[JobShown]]], Sequence[str]]:
+    """Ask the databases of queues at once; return the jobs of those that answer soon, and what is wrong with others."""
+    asking = [asyncio.wait_for(ask(queue.database), _PATIENCE) for queue in queues]
+    answers: list[tuple[JobQueue, Sequence[JobShown]]] = []
+    problems = []
+    for queue, answer in zip(queues, await asyncio.gather(*asking, return_exceptions=True), strict=True):
+        if isinstance(answer, (DatabaseError, asyncio.TimeoutError)):
+            said = answer.problem if isinstance(answer, DatabaseError) else one_line(answer)
+            problems.append(f"{queue.database.place}: {said or 'it took too long'}")
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            answers.append((queue, answer))
+    return answers, problems
+
+
+def _jobs_in(answers: Sequence[tuple[JobQueue, Sequence[JobShown]]]) -> list[JobShown]:
+    return [job for _, jobs in answers for job in jobs]

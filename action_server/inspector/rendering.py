@@ -89,8 +89,11 @@ def as_json(value: object) -> str:
 
 
 def stored(content: str) -> str:
-    """Return JSON that was written down, as people read it."""
-    return as_json(json.loads(content))
+    """Return JSON that was written down, as people read it; what is no JSON any more, as it is."""
+    try:
+        return as_json(json.loads(content))
+    except (ValueError, RecursionError):
+        return content
 
 
 def clock(at: float) -> str:

@@ -17,6 +17,7 @@ from action_server.jobs.keeping import kept_here, queues_of
 from action_server.jobs.origin import Origin, add_origin
 from action_server.jobs.values import storable
 from action_server.runtime import services
+from action_server.source import place_of
 from action_server.telemetry.logs import running_call
 from action_server.telemetry.tracing import outbound_headers
 
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from action_server.jobs.handover import Delivery
     from action_server.jobs.queue import JobQueue, Ordered
 
-_NO_QUEUE = "there is no queue here; it is open in a server whose actions package has a @job"
+_NO_QUEUE = "there is no queue here; it is open in a server whose actions package has a @job, in one of its modules"
+_NOT_FOUND = (
+    "no module of the actions package holds this function by its name, so its workers do not run it: import it in one,"
+    " or keep it with keep_jobs"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -119,13 +124,13 @@ async def later(job: Job[..., Any] | Wish, /, **arguments: object) -> Ordered:
     """
     wish = job if isinstance(job, Wish) else Wish(job)
     text = wish.job.encode_arguments(arguments)
-    queue = _queue(wish.job.name)
+    queue = _queue(wish.job)
     from action_server.jobs.queue import Order
 
     call = running_call.get(None)
     order = Order(
         wish.job.name,
-        add_origin(text, _origin_here()),
+        add_origin(text, _origin_here(), forgets=wish.job.rules.forgets),
         wish.delay,
         wish.job.rules.deadline if wish.deadline is None else wish.deadline,
         key=_key_of(wish, text),
@@ -175,11 +180,14 @@ def _key_of(wish: Wish, text: str) -> str | None:
     return f"once {once} {hashlib.sha256(text.encode()).hexdigest()}" if once else None
 
 
-def _queue(name: str) -> JobQueue:
+def _queue(job: Job[..., Any]) -> JobQueue:
     opened = services.current()
-    kept = next((one.queue for one in kept_here(opened) if name in one.jobs), None)
+    kept = next((one.queue for one in kept_here(opened) if job.name in one.jobs), None)
     queue: Any = opened.jobs if opened is not None and kept is None else kept
     if queue is None:
-        raise JobError(f"job {name}: {_NO_QUEUE}")
+        raise JobError(f"job {job.name}: {_NO_QUEUE}")
     found: JobQueue = queue
+    if kept is None and found.names is not None and job.name not in found.names:
+        told = {"job": job.name, "place": place_of(job.function), "problem": _NOT_FOUND}
+        logger.warning("job.not_known", extra=told)
     return found

@@ -6,14 +6,15 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from action_server.errors import JobError, RegistrationError
-from action_server.jobs.origin import ORIGIN
+from action_server.jobs.origin import ORIGIN, stored_arguments
+from action_server.jobs.rules import Rules, check_seconds
 from action_server.jobs.values import MOST_BYTES, decode, encode
 from action_server.source import place_of
 
@@ -24,36 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_OF_A_NAME = 200
-_LONGEST_EXPONENT = 60
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How often and for how long a job is tried. All times are in seconds.
-
-    Attributes:
-        retries: how often it is run again after it raised; a shutdown or a killed process is no try.
-        backoff: the pause before the first retry; each further one is twice as long, up to ``longest_backoff``.
-        timeout: what one run may take; None sets no limit.
-        deadline: when everything has to be over, counted from when it was asked for.
-        every: the job is periodic: it runs by itself, and again so long after each run that ended well. It is retried
-            without an end, and has no deadline.
-        at_once: how many of its runs there may be at a time in one worker; None sets no limit but the worker's own.
-        forgets: when it is done, its arguments and its conversation are deleted from its row.
-    """
-
-    retries: int = 3
-    backoff: float = 1.0
-    longest_backoff: float = 300.0
-    timeout: float | None = 300.0
-    deadline: float = 86_400.0
-    every: float | None = None
-    at_once: int | None = None
-    forgets: bool = False
-
-    def pause(self, attempt: int) -> float:
-        """Return how long to wait after so many tries, the first one included."""
-        return min(self.backoff * 2.0 ** min(attempt - 1, _LONGEST_EXPONENT), self.longest_backoff)
+# With which the names of the server's own jobs begin.
+_OURS = "action_server."
 
 
 @dataclass(frozen=True)
@@ -106,8 +79,9 @@ class Job(Generic[P, R]):
         neither is. ``ordering_key``: jobs of this name with the same one run one after the other, in the order in which
         they were asked for; until one is done, parked or cancelled, those behind it wait, through its retries as well.
         """
-        if delay < 0 or (deadline is not None and deadline <= 0):
-            raise JobError(f"job {self.name}: a delay is 0 or more seconds, a deadline more than 0")
+        check_seconds(f"job {self.name}: its `delay`", delay, may_be_zero=True)
+        if deadline is not None:
+            check_seconds(f"job {self.name}: its `deadline`", deadline)
         return Wish(self, key, delay, deadline, connection, ordering_key)
 
     def prepare(self) -> None:
@@ -134,7 +108,9 @@ class Job(Generic[P, R]):
     def decode_arguments(self, text: str) -> dict[str, Any]:
         """Return the arguments of a stored call. Raises :class:`JobError` if they fit the function no longer."""
         types = self.types
-        stored = json.loads(text)
+        stored = stored_arguments(text)
+        if not stored and text.strip() != "{}":
+            raise JobError(f"job {self.name}: what it was given is no JSON object any more")
         stored.pop(ORIGIN, None)
         try:
             types.signature.bind(**stored)
@@ -222,8 +198,9 @@ def job(
     on_giving_up: LastWords | None = None,
     **rules: Any,
 ) -> Any:
-    """Mark a function, ``def`` or ``async def``, as one that :func:`later` can run; the options are :class:`Rules`.
+    """Mark a function, ``def`` or ``async def``, as one that :func:`later` can run.
 
+    docs/howto/answer-later.md has the options; how often and for how long it is tried are those of :class:`Rules`.
     ``name`` is what rows call it, by default the function's own. A worker leaves jobs alone whose name it does not
     know. The function may run more than once (a process may be killed before it wrote that it was done), so what it
     does has to bear a repeat. ``on_giving_up`` is said in the conversation when the job is parked: a text, or a quick
@@ -231,41 +208,40 @@ def job(
     """
     if function is not None:
         return _make(function, name, Rules(), None)
-    checked = _checked(replace(Rules(), **rules))
-    return functools.partial(_make, name=name, rules=checked, on_giving_up=on_giving_up)
+    return functools.partial(_make, name=name, rules=Rules.read(rules), on_giving_up=on_giving_up)
 
 
 def _make(function: Callable[P, R], name: str | None, rules: Rules, on_giving_up: LastWords | None) -> Job[P, R]:
-    plain = inspect.unwrap(function)
+    if not callable(function):
+        raise JobError(f"write @job, or @job(name='a_name'): @job({function!r}) marks no function")
+    plain, place = inspect.unwrap(function), place_of(function)
+    called = getattr(function, "__name__", "") if name is None else name
+    if not isinstance(called, str) or not called.strip() or not called.isprintable() or len(called) > _MOST_OF_A_NAME:
+        raise RegistrationError("job", place, f"needs a name: a text of up to {_MOST_OF_A_NAME} characters on one line")
+    what = f"job {called!r}"
+    if called.startswith(_OURS):
+        raise RegistrationError(what, place, f"needs another name: those that begin with {_OURS!r} are the server's")
+    if inspect.isclass(plain) or isinstance(function, Job):
+        raise RegistrationError(
+            what, place, "is a class, and no function" if inspect.isclass(plain) else "has two @job"
+        )
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
-        raise RegistrationError(f"job {function.__name__!r}", place_of(function), "yields; a job returns its result")
-    called = name or function.__name__
-    if not called.isprintable() or len(called) > _MOST_OF_A_NAME:
-        raise RegistrationError("job", place_of(function), f"needs a name of up to {_MOST_OF_A_NAME} characters")
+        raise RegistrationError(what, place, "yields; a job returns its result")
     _check_last_words(function, called, on_giving_up)
     needed = [one.name for one in inspect.signature(plain).parameters.values() if one.default is one.empty]
     if rules.every is not None and needed:
-        raise RegistrationError(
-            f"job {called!r}", place_of(function), f"is periodic, and nobody could give it its argument {needed[0]!r}"
-        )
+        raise RegistrationError(what, place, f"is periodic, and nobody could give it its argument {needed[0]!r}")
     return Job(function, called, rules, on_giving_up)
 
 
 def _check_last_words(function: Callable[..., Any], name: str, on_giving_up: LastWords | None) -> None:
     if on_giving_up is None or isinstance(on_giving_up, str):
         return
+    if not callable(on_giving_up):
+        problem = f"what it says on giving up is {on_giving_up!r}: neither a text nor a function that returns one"
+        raise RegistrationError(f"job {name!r}", place_of(function), problem)
     known = inspect.signature(function).parameters
     unknown = [one for one in inspect.signature(on_giving_up).parameters if one not in known]
     if unknown or inspect.iscoroutinefunction(on_giving_up):
         problem = f"takes {unknown[0]}, which the job does not" if unknown else "is a coroutine, and is not awaited"
         raise RegistrationError(f"job {name!r}", place_of(on_giving_up), f"what it says on giving up {problem}")
-
-
-def _checked(rules: Rules) -> Rules:
-    numbers = (rules.retries, rules.backoff, rules.longest_backoff)
-    limits = (rules.deadline, 1.0 if rules.timeout is None else rules.timeout)
-    if not all(number >= 0 for number in numbers) or not all(limit > 0 for limit in limits):
-        raise JobError("a job's retries and pauses are 0 or more, its timeout and deadline more than 0 seconds")
-    if (rules.every is not None and rules.every <= 0) or (rules.at_once is not None and rules.at_once < 1):
-        raise JobError("a job's `every` is more than 0 seconds, its `at_once` 1 or more")
-    return rules

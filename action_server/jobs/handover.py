@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from action_server.errors import JobError
-from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.definitions import Job
 from action_server.jobs.engine_settings import Route
-from action_server.jobs.origin import Origin, read_origin
+from action_server.jobs.origin import Origin, read_origin, stored_arguments
+from action_server.jobs.rules import Rules
 from action_server.jobs.values import encode
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ class Delivery:
 
 def engine_of(name: str, arguments: str) -> str:
     """Return the name of the engine whose call asked for a job of this name, or whose conversation a result is for."""
-    origin = Origin.read(json.loads(arguments).get("origin")) if name == DELIVER else read_origin(arguments)
-    return origin.engine
+    if name == DELIVER:
+        return Origin.read(stored_arguments(arguments).get("origin")).engine
+    return read_origin(arguments).engine
 
 
 def last_words(job: Job[..., Any], claimed: Claimed, deadline: float) -> Order | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from action_server.errors import JobError
 from action_server.jobs.definitions import Job
+from action_server.jobs.rules import check_count
 from action_server.runtime.services import Services
 
 if TYPE_CHECKING:
@@ -45,20 +46,26 @@ async def keep_jobs(
     A job that is to run only where it is kept need not be one of a module: a function of the lifespan can be marked.
 
     Raises:
-        JobError: a job of this name is kept already, or ``concurrency`` is below 1.
+        JobError: a job of this name is kept already, or what is given is of another kind.
         RegistrationError: a job takes or returns what cannot be JSON.
         DatabaseError: the database does not answer.
     """
+    from action_server.database import Database
     from action_server.idempotency.host_clock import host_clock
     from action_server.jobs.queue import JobQueue
     from action_server.jobs.table import metadata
 
-    if concurrency < 1:
-        raise JobError("keep_jobs: concurrency is 1 or more")
+    check_count("keep_jobs: `concurrency`", concurrency, 1)
+    if not isinstance(database, Database):
+        raise JobError("keep_jobs: `database` is what `await Database.open(...)` returns")
+    if isinstance(jobs, Job):
+        raise JobError(f"keep_jobs: `jobs` is a list of them, and not the job {jobs.name}")
     before = kept_in(registry)
     taken = {name for one in before for name in one.jobs}
     by_name: dict[str, Job[..., Any]] = {}
     for job in jobs:
+        if not isinstance(job, Job):
+            raise JobError(f"keep_jobs: {getattr(job, '__name__', job)} is no function that is marked @job")
         if job.name in taken or by_name.setdefault(job.name, job) is not job:
             raise JobError(f"keep_jobs: a job {job.name} is kept already")
         job.prepare()

@@ -44,7 +44,8 @@ async def open_queue(
         RegistrationError: two jobs share a name, or one takes what cannot be JSON.
         SettingsError: the database cannot be opened, or its password cannot be read.
     """
-    if not _not_kept(package, services):
+    found = _not_kept(package, services)
+    if not found:
         return None
     with packages_for("database"):  # here, as a server without jobs need not pay for SQLAlchemy
         from action_server.database import Database
@@ -57,9 +58,11 @@ async def open_queue(
     try:
         database = await Database.open(location(), metadata.create_all, where="database", password=password)
         stack.push_async_callback(database.close)
-        return JobQueue(database, clock=await host_clock(database))
+        queue = JobQueue(database, clock=await host_clock(database))
     except DatabaseError as exc:
         raise SettingsError("database", one_line(exc)) from exc
+    queue.names = found.keys()
+    return queue
 
 
 def _not_kept(package: str, services: Services) -> Mapping[str, Job[..., Any]]:

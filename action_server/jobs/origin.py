@@ -15,6 +15,9 @@ from action_server.runtime.engine_call import engine_call
 from action_server.telemetry.logs import running_call
 
 ORIGIN = ""
+# Beside the origin: the job forgets what it was given when it is over, and did so before it was done.
+_FORGETS = "forgets"
+FORGOTTEN = f'{{"{ORIGIN}": {{"is_forgotten": true}}}}'
 # What stands for the channel of a call that came as a tool's.
 TOOLS = "mcp"
 
@@ -70,9 +73,9 @@ class Origin:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def add_origin(arguments: str, origin: Origin) -> str:
-    """Return the JSON text of a job's arguments with where it was asked for."""
-    told = origin.as_json()
+def add_origin(arguments: str, origin: Origin, *, forgets: bool = False) -> str:
+    """Return the JSON text of a job's arguments with where it was asked for, and whether it `forgets` them."""
+    told = {**origin.as_json(), **({_FORGETS: True} if forgets else {})}
     if not told:
         return arguments
     rest = arguments[1:] if arguments == "{}" else f", {arguments[1:]}"
@@ -81,5 +84,24 @@ def add_origin(arguments: str, origin: Origin) -> str:
 
 def read_origin(arguments: str) -> Origin:
     """Return where the job of these arguments was asked for."""
-    stored = json.loads(arguments)
-    return Origin.read(stored.get(ORIGIN) if isinstance(stored, dict) else None)
+    return Origin.read(stored_arguments(arguments).get(ORIGIN))
+
+
+def is_to_forget(arguments: str) -> bool:
+    """Tell whether the job of these arguments forgets them when it is over: known also to who does not know the job."""
+    told = stored_arguments(arguments).get(ORIGIN)
+    return isinstance(told, dict) and told.get(_FORGETS) is True
+
+
+def forgotten(arguments: str) -> str:
+    """Return what is kept of a job's arguments when they are forgotten: whether there were any."""
+    return FORGOTTEN if stored_arguments(arguments).keys() - {ORIGIN} else "{}"
+
+
+def stored_arguments(text: str) -> dict[str, Any]:
+    """Return what the JSON text of a job's arguments holds; nothing if it is none, as a hand may have left it."""
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return stored if isinstance(stored, dict) else {}

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from action_server.errors import DeliveryError
 from action_server.jobs.asking import JobRun
-from action_server.jobs.definitions import Job, Rules
+from action_server.jobs.definitions import Job
 from action_server.jobs.handover import DEADLINE, DELIVER, last_words
 from action_server.jobs.periodic import is_periodic, rest, run_again
 from action_server.jobs.queue import Claimed, JobQueue
+from action_server.jobs.rules import Rules
 from action_server.jobs.signals import GiveUp, RetryLater
 from action_server.runtime.threads import is_async
 from action_server.source import place_of_failure
@@ -140,12 +141,12 @@ class Outcomes:
 
         Killed in between, it is run once more; the key of what was handed over makes one delivery of the two.
         """
-        said = run._delivery
-        if not said.is_empty:
-            await self._queue.enqueue(said.as_order(claimed, self._deadline_of_deliveries))
-        rules = self._rules_of(claimed)
+        said, rules = run._delivery, self._rules_of(claimed)
+        then = None if said.is_empty else said.as_order(claimed, self._deadline_of_deliveries)
         if is_periodic(claimed) and rules.every is not None:
-            return await run_again(self._queue, claimed, rules.every, rules.deadline)
+            return await run_again(self._queue, claimed, rules.every, rules.deadline, then)
+        if then is not None:
+            await self._queue.enqueue(then)
         return await self._queue.done(claimed, result, forget=rules.forgets)
 
     async def _park(self, claimed: Claimed, problem: str) -> bool:

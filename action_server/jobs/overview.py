@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,16 +12,20 @@ from sqlalchemy import ColumnElement, Select, Update, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.database import Database
+from action_server.errors import JobError
 from action_server.idempotency.host_clock import host_clock_as_agreed
 from action_server.idempotency.table import time_of
 from action_server.jobs.claiming import times_of
 from action_server.jobs.ordering import Lines
+from action_server.jobs.origin import FORGOTTEN
 from action_server.jobs.table import job_order, jobs
 
 # The states of jobs that need somebody, those first that need it most; all others come after them.
 URGENCY = {"parked": 0, "running": 1, "waiting": 2}
 # So many jobs are let run again by one statement.
 _AT_ONCE = 500
+# The problem of a job that raised. The words of one that says itself what is wrong may hold an "at" as well.
+_RAISED = re.compile(r"(?P<kind>\w+) at (?P<place>\S[^;]*:\d+)(?P<rest>(; .*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class JobShown:
     def is_behind(self) -> bool:
         """Whether it waits for another one of the same ordering key to end."""
         return self.state == "waiting" and self.due_in is None
+
+    @property
+    def problem_parts(self) -> tuple[str, str, str]:
+        """What went wrong last, the line where it was raised, and what there is to add; each may be empty."""
+        raised = _RAISED.fullmatch(self.problem or "")
+        return (self.problem or "", "", "") if raised is None else (raised["kind"], raised["place"], raised["rest"])
 
 
 async def list_jobs(database: Database, states: Sequence[str], name: str | None, limit: int) -> Sequence[JobShown]:
@@ -98,15 +109,23 @@ async def retry_job(database: Database, job_id: str) -> bool:
     """Let a job that is parked or cancelled be run again, as if it were asked for now: for as long as it had then.
 
     One with an ordering key is behind all others that have the same one. Returns False if it is in another state.
-    Raises `DatabaseError`.
+
+    Raises:
+        JobError: what it was given is deleted.
+        DatabaseError: the database does not answer.
     """
     clock = await host_clock_as_agreed(database)
     known = {} if clock is None else {"clock": clock()}
     lines = Lines(database.dialect, times_of(is_given=clock is not None))
     ended = and_(jobs.c.id == job_id, jobs.c.state.in_(("parked", "cancelled")))
+    has_forgotten = select(jobs.c.name).where(ended, jobs.c.arguments == FORGOTTEN)
     again = update(jobs).where(ended).values(_again(time_of(clock)))
 
     async def retry(connection: AsyncConnection) -> bool:
+        if name := await connection.scalar(has_forgotten):
+            raise JobError(
+                f"job {name}: what it was given was deleted when it was cancelled (`forgets`); ask for it anew"
+            )
         line = await lines.hold_that_of(connection, job_id)
         count: int = (await connection.execute(again)).rowcount
         if count and line is not None and await lines.join_again(connection, line, job_id, known):

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from action_server.jobs.definitions import Job
-from action_server.jobs.queue import Claimed, JobQueue
+from action_server.jobs.queue import Claimed, JobQueue, Order
 from action_server.jobs.table import PERIODIC, jobs
 
 
@@ -26,15 +26,26 @@ def is_periodic(claimed: Claimed) -> bool:
     return claimed.id.startswith(PERIODIC)
 
 
-async def run_again(queue: JobQueue, claimed: Claimed, every: float, deadline: float) -> bool:
+def result_id(claimed: Claimed) -> str:
+    """Return by what id it is known what a run says: the job's own, and another one for each turn of a periodic one."""
+    if not is_periodic(claimed):
+        return claimed.id
+    return hashlib.sha256(f"{claimed.id} {claimed.fence}".encode()).hexdigest()[: len(claimed.id)]
+
+
+async def run_again(
+    queue: JobQueue, claimed: Claimed, every: float, deadline: float, then: Order | None = None
+) -> bool:
     """Let a periodic job that ended well begin anew in ``every`` seconds, as if it were asked for now.
 
-    ``deadline`` seconds after that somebody may say that no worker knows it. Returns False if the run was taken over.
+    ``deadline`` seconds after that somebody may say that no worker knows it. With that the order ``then`` is written: a
+    turn that is repeated has another fence, and would say its result under another id. Returns False if the run was
+    taken over: then neither is written.
     """
     due_at = queue.now() + every
     values = {"state": "waiting", "due_at": due_at, "deadline_at": due_at + deadline, "created_at": queue.now()}
     anew = {"attempt": 0, "losses": 0, "problem": None, "progress": None, "said": None, "owner": None}
-    return await queue.change(claimed, **values, **anew)
+    return await queue.end(claimed, {**values, **anew}, then)
 
 
 async def rest(queue: JobQueue, claimed: Claimed, pause: float, problem: str) -> bool:

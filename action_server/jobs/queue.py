@@ -33,6 +33,7 @@ from action_server.jobs.claiming import BESIDE, Looking, adding, looking_for, ti
 from action_server.jobs.endings import End, Endings, ending
 from action_server.jobs.measuring import Depth, forsaken, measure
 from action_server.jobs.ordering import Lines, line_of
+from action_server.jobs.origin import forgotten, is_to_forget
 from action_server.jobs.sweeping import Sweeper
 from action_server.jobs.table import jobs, keys
 
@@ -101,6 +102,8 @@ class JobQueue:
         self.lease = lease
         # Called when a job was written that may be run at once.
         self.wake: Callable[[], None] = _nothing
+        # What workers of this package look for here; None if nobody said so.
+        self.names: Collection[str] | None = None
         self._clock = clock or plain_clock(database)
         self._times = times_of(is_given=self._clock is not None)
         self._endings = Endings(self._write_done)
@@ -239,7 +242,7 @@ class JobQueue:
         if claimed.line is None and not forget:
             return await self._endings.add(claimed.id, claimed.fence, result)
         values = {**self._ended("done"), "result": result, "problem": None, **(_FORGOTTEN if forget else {})}
-        return await self._end(claimed, values, is_over=True)
+        return await self.end(claimed, values, is_over=True)
 
     async def _write_done(self, ends: Sequence[End]) -> Collection[tuple[str, int]]:
         known: dict[str, Any] = {"by": self.owner, **self._clock_given()}
@@ -266,14 +269,14 @@ class JobQueue:
 
         Returns False if the run was taken over: then neither is written.
         """
-        return await self._end(claimed, {**self._ended("parked"), "problem": problem[:300]}, then)
+        return await self.end(claimed, {**self._ended("parked"), "problem": problem[:300]}, then)
 
     async def cancelled(self, claimed: Claimed, *, forget: bool = False) -> bool:
         """Write down that a run ended because it was cancelled; with ``forget`` as when it is done.
 
         Returns False if it was taken over.
         """
-        return await self._end(claimed, {**self._ended("cancelled"), **(_FORGOTTEN if forget else {})})
+        return await self.end(claimed, {**self._ended("cancelled"), **(_without(claimed.arguments) if forget else {})})
 
     async def give_back(self, claimed: Claimed, pause: float = 0.0) -> bool:
         """Let somebody else run a job that a shutdown cut off, in ``pause`` seconds; that is no attempt."""
@@ -288,7 +291,7 @@ class JobQueue:
 
         return await self.database.autocommit(write)
 
-    async def _end(
+    async def end(
         self, claimed: Claimed, values: Mapping[str, Any], then: Order | None = None, *, is_over: bool = False
     ) -> bool:
         """Write how a run ended, and what is to happen with that: another order, and the next one of its line."""
@@ -325,16 +328,21 @@ class JobQueue:
     async def cancel(self, job_id: str) -> str | None:
         """Cancel a job: one that waits at once, one that runs as soon as its worker sees it.
 
-        Returns what it was before, None if nobody knows it. One that has ended is left as it is.
+        Returns what it was before, None if nobody knows it. One that has ended is left as it is. What was given to one
+        that `forgets` is deleted.
         """
-        state = select(jobs.c.state).where(jobs.c.id == job_id).with_for_update()
+        found = select(jobs.c.state, jobs.c.arguments).where(jobs.c.id == job_id).with_for_update()
         waiting = update(jobs).where(jobs.c.id == job_id, or_(jobs.c.state == "waiting", jobs.c.state == "parked"))
         running = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(cancel_asked=True)
 
         async def cancel(connection: AsyncConnection) -> str | None:
             line = await self._lines.hold_that_of(connection, job_id)
-            before: str | None = (await connection.execute(state)).scalar()
-            await connection.execute(waiting.values(**self._ended("cancelled")))
+            row = (await connection.execute(found)).first()
+            if row is None:
+                return None
+            before = str(row.state)
+            forget = _without(row.arguments) if is_to_forget(row.arguments) else {}
+            await connection.execute(waiting.values(**self._ended("cancelled"), **forget))
             await connection.execute(running)
             if line is not None and before == "waiting":
                 await self._leave(connection, line, job_id)
@@ -369,6 +377,10 @@ class JobQueue:
     def now(self) -> ColumnElement[float]:
         """Return the time of the queue, as statements take it."""
         return time_of(self._clock)
+
+
+def _without(arguments: str) -> dict[str, str]:
+    return {"arguments": forgotten(arguments), "conversation": ""}
 
 
 def _nothing() -> None:

@@ -23,7 +23,7 @@ from action_server.jobs.handover import Delivery
 from action_server.jobs.holding import Places
 from action_server.jobs.origin import read_origin
 from action_server.jobs.outcomes import LINES, End, Outcome, Outcomes
-from action_server.jobs.periodic import PeriodicJobs, is_periodic
+from action_server.jobs.periodic import PeriodicJobs, is_periodic, result_id
 from action_server.jobs.queue import Claimed, JobQueue
 from action_server.jobs.signals import GiveUp, RetryLater
 from action_server.runtime.services import Services, use_services
@@ -170,7 +170,8 @@ class JobRunner:
                 await step()
             except DatabaseError as exc:
                 if not self._is_down:
-                    logger.warning("job.database_unavailable", extra={"problem": one_line(exc)})
+                    told = {"database": self._queue.database.place, "problem": one_line(exc)}
+                    logger.warning("job.database_unavailable", extra=told)
                 self._is_down = True
                 await asyncio.sleep(self._poll)
             except Exception:
@@ -246,7 +247,7 @@ class JobRunner:
     def _start(self, claimed: Claimed) -> None:
         report = partial(self._queue.report, claimed)
         origin = read_origin(claimed.arguments)
-        delivery = Delivery(claimed.id, claimed.name, claimed.conversation, origin=origin)
+        delivery = Delivery(result_id(claimed), claimed.name, claimed.conversation, origin=origin)
         run = JobRun(claimed.id, claimed.attempt, claimed.fence, False, report, delivery, origin)
         running = self._running[claimed.id] = _Running(claimed, run)
         running.task = asyncio.create_task(self._see_to(running))

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import action_server
 from action_server import Database, DatabaseError
 from action_server.database import _make_private
+from action_server.database_urls import place_of
 
 pytest_plugins = ["tests.databases"]
 
@@ -278,3 +279,18 @@ async def test_a_connection_that_was_just_used_is_not_asked_again(
     await database.close()
 
     assert len(asked) == 1
+
+
+PLACES = {
+    "sqlite:////var/lib/own.sqlite3": "/var/lib/own.sqlite3",
+    "postgresql://ann:secret@db.example:5433/clinic": "db.example:5433/clinic",
+    "postgresql://ann:secret@/clinic?host=/run/postgresql": "/run/postgresql/clinic",
+    "postgresql:///clinic?host=a&host=b&password=secret": "a,b/clinic",
+    "postgresql://": "localhost/",
+}
+
+
+@pytest.mark.parametrize(("url", "place"), PLACES.items())
+def test_its_place_is_for_people(url: str, place: str) -> None:
+    """Without who may come in, and by which password."""
+    assert place_of(make_url(url)) == place

@@ -99,4 +99,5 @@ def _note(one: JobShown) -> str:
 
 def _kind(one: JobShown) -> str:
     """Return what went wrong in a word, as far as that can be: `jobs show` has all of it."""
-    return (one.problem or "").partition(" at ")[0]
+    kind, _, more = one.problem_parts
+    return kind + more

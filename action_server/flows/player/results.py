@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from action_server.assembly import Assembly
-from action_server.jobs.definitions import Rules
 from action_server.jobs.handover import DELIVER, Delivery, delivering
 from action_server.jobs.keeping import QueuedJobs, queues_of
 from action_server.jobs.opening import queued_jobs, running_jobs
+from action_server.jobs.rules import Rules
 
 # Seconds: how long somebody waits for a job, and how often its state is looked at.
 PATIENCE, _LOOK = 60.0, 0.1

@@ -77,6 +77,28 @@ def test_list_can_be_narrowed(database: Path, capsys: pytest.CaptureFixture[str]
     assert "arguments" not in listed[0]
 
 
+PROBLEMS = {
+    "nobody is at home": "nobody is at home",
+    "ValueError at a b.py:7": "ValueError",
+    "ValueError at a.py:7; a retry would be late": "ValueError; a retry would be late",
+}
+
+
+@pytest.mark.parametrize(("problem", "shown"), PROBLEMS.items())
+def test_list_leaves_out_the_line_alone(
+    database: Path, capsys: pytest.CaptureFixture[str], problem: str, shown: str
+) -> None:
+    """Not what a job itself said, whatever words that has, and not why it is not tried again."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE action_server_jobs SET problem = ? WHERE state = 'parked'", (problem,))
+        connection.commit()
+
+    assert main(["jobs", "list", "--state", "parked", "--database", str(database)]) == 1
+
+    said = " ".join(capsys.readouterr().out.split()[4:])
+    assert said.endswith(f" h {shown}")
+
+
 def test_list_says_what_nobody_took(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever knew the name would have given it up at its deadline."""
     with closing(sqlite3.connect(database)) as connection:

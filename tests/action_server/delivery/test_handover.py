@@ -18,6 +18,7 @@ from action_server.jobs.handover import DELIVER, Delivery
 from action_server.jobs.origin import Origin, add_origin, read_origin
 from action_server.jobs.overview import list_jobs
 from action_server.jobs.queue import JobQueue
+from action_server.jobs.rules import Rules
 from action_server.jobs.table import metadata
 from action_server.protocol.calls import Call
 from action_server.protocol.tool_calls import ToolCall
@@ -85,7 +86,7 @@ def collecting(taken: list[dict[str, Any]]) -> Job[..., Any]:
             {"job_id": job_id, "to": conversation, "texts": texts, "slots": slots, "route": route, "origin": origin}
         )
 
-    return job(name=DELIVER)(deliver)
+    return Job(deliver, DELIVER, Rules())
 
 
 async def asked(queue: JobQueue, wanted: Job[..., Any], taken: list[dict[str, Any]], *jobs: Job[..., Any]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,11 +16,10 @@ import svcs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from action_server import Database, job, keep_jobs, later, services
+from action_server import Database, cancel, current_job, job, keep_jobs, later, services
 from action_server.delivery.opening import open_delivery
 from action_server.errors import DatabaseError, JobError, RegistrationError
 from action_server.jobs import opening
-from action_server.jobs.asking import cancel, current_job
 from action_server.jobs.engine_settings import DeliverySettings
 from action_server.jobs.keeping import kept_here, one_for_each_database, queues_of
 from action_server.jobs.opening import open_queue, queued_jobs, running_jobs
@@ -28,6 +28,7 @@ from action_server.runtime.services import Services
 from action_server.runtime.threads import ThreadPool
 from action_server.telemetry.logs import CallContext, calling
 from tests.action_server.jobs.running_jobs import ended
+from tests.databases import restart_postgresql
 from tests.processes import PATIENCE
 
 pytest_plugins = ["tests.databases"]
@@ -219,13 +220,45 @@ async def test_a_name_is_kept_once(opened: Opened) -> None:
     other = job(name="tell")(ask.function)
     with pytest.raises(JobError, match="a job tell is kept already"):
         await opened.keep(tell, other)
-    with pytest.raises(JobError, match="concurrency is 1 or more"):
-        await opened.keep(tell, concurrency=0)
     await opened.keep(other)
     with pytest.raises(JobError, match="a job tell is kept already"):
         await opened.keep(tell)
     with pytest.raises(RegistrationError, match="job 'tell' has the name of the one at tests/"):
         await opened.open_servers()
+
+
+async def test_a_job_that_no_worker_would_find_is_said_when_it_is_asked_for(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its function is in a module beside the package, or in a lifespan that did not keep it: it would wait for ever."""
+    await opened.keep(tell)
+    await opened.open_servers()
+    lost = job(name="lost")(unmarked)
+    for one in (later(lost), later(ask, number=1), later(tell, number=1)):
+        await one
+
+    (said,) = [vars(one) for one in caplog.records if one.getMessage() == "job.not_known"]
+    assert said["job"] == "lost"
+    assert said["place"].startswith("tests/action_server/jobs/test_keeping.py:")
+    assert "import it in one" in said["problem"]
+
+
+async def test_what_is_kept_is_checked(opened: Opened) -> None:
+    """Otherwise the start would end with words of Python's own."""
+    registry = opened.services.registry
+    assert registry is not None
+    with pytest.raises(JobError, match="`concurrency` is a whole number, 1 or more, and not 0"):
+        await opened.keep(tell, concurrency=0)
+    with pytest.raises(JobError, match="unmarked is no function that is marked @job"):
+        await opened.keep(unmarked)
+    with pytest.raises(JobError, match="and not the job tell"):
+        await keep_jobs(registry, opened.database, tell)  # type: ignore[arg-type]
+    with pytest.raises(JobError, match=r"what `await Database\.open"):
+        await keep_jobs(registry, "own.sqlite3", [tell])  # type: ignore[arg-type]
+
+
+async def unmarked() -> None:
+    """Do something that is no job."""
 
 
 async def test_its_jobs_are_measured_wherever_they_are(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,3 +364,31 @@ async def test_what_kept_jobs_say_is_delivered(opened: Opened) -> None:
             await asyncio.sleep(0.01)
 
     assert [one.texts for one in kept] == [["It is done."]]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("how", ["fast", "immediate"])
+async def test_its_server_is_restarted_while_one_runs(opened: Opened, database_url: str, how: str) -> None:
+    """The run goes on or is taken over; those that wait behind it, and new ones, are run after it."""
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @job(name="tell")
+    async def hang(number: int) -> int:
+        began.set()
+        await may_end.wait()
+        return number
+
+    queue = await opened.keep(hang)
+
+    async def write(number: int, connection: AsyncConnection) -> str:
+        return (await later(hang.having(connection=connection, ordering_key="ann"), number=number)).id
+
+    async with opened.working():
+        asked = [await opened.database.write(partial(write, number)) for number in range(3)]
+        await asyncio.wait_for(began.wait(), PATIENCE)
+        await asyncio.to_thread(restart_postgresql, database_url, how)
+        may_end.set()
+        while len(asked) < 4:
+            with suppress(DatabaseError):
+                asked.append(await opened.database.write(partial(write, 3)))
+        assert [(await ended(queue, one))["result"] for one in asked] == ["0", "1", "2", "3"]

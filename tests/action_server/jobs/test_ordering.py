@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from action_server.jobs.ordering import line_of
+from action_server.jobs.origin import FORGOTTEN
 from action_server.jobs.queue import LEASE, Claimed, JobQueue, Order
 from tests.action_server.jobs.job_fixtures import Clock, Opening, ask, claim_one, of, order, rows_left, state_of
 
@@ -107,7 +108,7 @@ async def test_forgotten_with_the_end(queue: JobQueue) -> None:
         more = ("1",) if number == 0 else ()
         assert await end(one, *more, forget=True)  # type: ignore[operator]
         row = await state_of(queue, ordered.id)
-        assert (row["arguments"], row["conversation"], row["request_id"]) == ("{}", "", "r1")
+        assert (row["arguments"], row["conversation"], row["request_id"]) == (("{}", FORGOTTEN)[number], "", "r1")
         assert not await end(one, *more, forget=True)  # type: ignore[operator]
 
 

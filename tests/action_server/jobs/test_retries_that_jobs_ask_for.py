@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from action_server import GiveUp, RetryLater, current_job, job, later
-from action_server.jobs.asking import cancel
+from action_server import GiveUp, RetryLater, cancel, current_job, job, later
+from action_server.errors import JobError
+from action_server.jobs.origin import FORGOTTEN
+from action_server.jobs.overview import retry_job
 from action_server.jobs.queue import JobQueue
 from action_server.telemetry.logs import CallContext, calling
-from tests.action_server.jobs.job_fixtures import state_of
+from tests.action_server.jobs.job_fixtures import asking, state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
 from tests.processes import PATIENCE
 
@@ -257,6 +259,38 @@ async def test_a_job_that_forgets_keeps_nothing_when_it_is_over(queue: JobQueue)
         rows.append(await ended(queue, hanging.id, "cancelled"))
         kept = await ended(queue, failing.id, "parked")
 
-    assert [(row["arguments"], row["conversation"], row["request_id"]) for row in rows] == [("{}", "", "r-1")] * 2
+    assert [(row["arguments"], row["conversation"], row["request_id"]) for row in rows] == [
+        ("{}", "", "r-1"),
+        (FORGOTTEN, "", "r-1"),
+    ]
     assert kept["conversation"] == "anna"
     assert "fail" in str(kept["arguments"])
+
+
+async def test_a_job_that_forgets_does_so_when_it_is_cancelled(queue: JobQueue) -> None:
+    """By who knows nothing of it but its row, while it waits or is parked; then it cannot be run again."""
+
+    @job(forgets=True)
+    async def tell(name: str) -> None: ...
+
+    @job(name="tell", forgets=True)
+    async def tell_nobody() -> None: ...
+
+    keeps = job(name="tell")(tell.function)
+    with asking(queue), calling(CallContext("action_ask", "anna", request_id="r-1", engine="calm")):
+        told, nothing, kept = await later(tell, name="Anna"), await later(tell_nobody), await later(keeps, name="Anna")
+        (parked,) = await queue.claim(["tell"], 1)
+        await queue.park(parked, "refused")
+        assert parked.id == told.id
+
+    for one in (told, nothing, kept):
+        assert await queue.cancel(one.id) in ("parked", "waiting")
+    rows = [await state_of(queue, one.id) for one in (told, nothing, kept)]
+    assert [row["arguments"] for row in rows[:2]] == [FORGOTTEN, "{}"]
+    assert [row["conversation"] for row in rows] == ["", "", "anna"]
+    assert "Anna" in str(rows[2]["arguments"])
+
+    with pytest.raises(JobError, match="job tell: what it was given was deleted when it was cancelled"):
+        await retry_job(queue.database, told.id)
+    assert await retry_job(queue.database, nothing.id)
+    assert await retry_job(queue.database, kept.id)

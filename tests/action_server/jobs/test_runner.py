@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import update
 
 from action_server import current_job, job, later, services
 from action_server.errors import JobError
 from action_server.jobs import asking as asking_module
+from action_server.jobs.handover import DELIVER, engine_of
 from action_server.jobs.queue import JobQueue
+from action_server.jobs.table import jobs
 from tests.action_server.jobs.job_fixtures import asking, state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
 
@@ -271,3 +274,18 @@ async def test_a_process_that_is_about_to_stop_begins_nothing_more(queue: JobQue
         go_on.set()
         await ended(queue, first.id)
         assert (await state_of(queue, second.id))["state"] == "waiting"
+
+
+@pytest.mark.parametrize("left", ["", "[]", "{", "null", "[" * 5_000])
+async def test_arguments_that_are_no_json_stop_nobody_else(queue: JobQueue, left: str) -> None:
+    """A hand in the database left them so: the job is parked, and those that were taken with it are run."""
+    with asking(queue):
+        damaged, whole = [await later(add, a=number) for number in (1, 2)]
+    damaging = update(jobs).where(jobs.c.id == damaged.id).values(arguments=left)
+    await queue.database.write(lambda connection: connection.execute(damaging))
+
+    async with running(queue, job(name="add", retries=0)(add.function)):
+        assert (await ended(queue, whole.id))["result"] == "3"
+        problem = (await ended(queue, damaged.id, "parked"))["problem"]
+    assert problem == "job add: what it was given is no JSON object any more"
+    assert engine_of("add", left) == engine_of(DELIVER, left) == ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -135,13 +136,67 @@ def test_a_function_that_cannot_be_a_job_is_refused_with_its_place(function: Any
         job(function).prepare()
 
 
-def test_rules_are_checked() -> None:
-    """When they are written."""
-    for wrong in ({"retries": -1}, {"backoff": -1.0}, {"timeout": 0.0}, {"deadline": 0.0}):
-        with pytest.raises(JobError, match="0 or more"):
-            job(**wrong)
-    with pytest.raises(JobError, match="a delay is"):
-        plain.having(delay=-1)
+NO_RULES = [
+    ({"retries": -1}, "a job's `retries` is a whole number, 0 or more, and not -1"),
+    ({"retries": "3"}, "a job's `retries` is a whole number, 0 or more, and not '3'"),
+    ({"retries": 2.5}, "a job's `retries` is a whole number, 0 or more, and not 2.5"),
+    ({"at_once": 0}, "a job's `at_once` is a whole number, 1 or more, and not 0"),
+    ({"backoff": -1.0}, "a job's `backoff` is a number of seconds, 0 or more, and not -1.0"),
+    ({"timeout": 0.0}, "a job's `timeout` is a number of seconds, more than 0, and not 0.0"),
+    ({"deadline": None}, "a job's `deadline` is a number of seconds, more than 0, and not None"),
+    ({"every": math.nan}, "a job's `every` is a number of seconds, more than 0, and not nan"),
+    ({"every": math.inf}, "a job's `every` is a number of seconds, more than 0, and not inf"),
+    ({"every": 0}, "a job's `every` is a number of seconds, more than 0, and not 0"),
+    ({"every": True}, "a job's `every` is a number of seconds, more than 0, and not True"),
+    ({"every": timedelta(hours=1)}, r"a job's `every` is a number of seconds, more than 0, and not datetime\."),
+    ({"forgets": "no"}, "a job's `forgets` is True or False, and not 'no'"),
+    ({"evry": 3}, "@job has no option 'evry'; did you mean 'every'"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), NO_RULES, ids=[str(options) for options, _ in NO_RULES])
+def test_rules_are_checked(options: dict[str, Any], said: str) -> None:
+    """When they are written: one that is no number would end no run, or forget what is to be kept."""
+    with pytest.raises(JobError, match=said):
+        job(**options)
+
+
+def test_wishes_are_checked() -> None:
+    """A time that is none would never come, or be a row that no database takes."""
+    for delay in (-1, math.nan, math.inf, "5"):
+        with pytest.raises(JobError, match="job plain: its `delay` is a number of seconds, 0 or more"):
+            plain.having(delay=delay)  # type: ignore[arg-type]
+    with pytest.raises(JobError, match="job plain: its `deadline` is a number of seconds, more than 0"):
+        plain.having(deadline=math.nan)
+
+
+def _do_nothing() -> None: ...
+
+
+NO_JOBS = [
+    ({"name": ""}, "needs a name"),
+    ({"name": "two\nlines"}, "needs a name"),
+    ({"name": 5}, "needs a name"),
+    ({"name": "action_server.deliver"}, "'action_server.deliver' needs another name"),
+    ({"on_giving_up": ["a", "b"]}, "neither a text nor a function"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), NO_JOBS, ids=[str(options) for options, _ in NO_JOBS])
+def test_what_a_job_is_called_and_says_is_checked(options: dict[str, Any], said: str) -> None:
+    """A name of the server's own would be taken for the one that delivers."""
+    with pytest.raises(RegistrationError, match=rf"test_values\.py:\d+: job .*{said}"):
+        job(**options)(_do_nothing)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    """A name that is given as in other libraries, a class, and a job."""
+    with pytest.raises(JobError, match="write @job, or @job"):
+        job("a_name")  # type: ignore[call-overload]
+    with pytest.raises(RegistrationError, match="job 'Patient' is a class, and no function"):
+        job(Patient)
+    with pytest.raises(RegistrationError, match="job 'plain' has two @job"):
+        job(plain)
 
 
 async def test_called_it_runs_here() -> None:
