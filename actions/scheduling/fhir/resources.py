@@ -253,8 +253,12 @@ def takes_time(appointment: Resource, slot: Slot) -> bool:
 
 
 def _end(appointment: Resource, start: datetime) -> datetime | None:
-    """Return when an Appointment ends; R4 wants that to be said, and some servers say how long it is instead."""
+    """Return when an Appointment ends; R4 wants that to be said, and some servers say how long it is instead.
+
+    One that ends before it starts, which R4 does not forbid, does not say it.
+    """
     end, minutes = instant(appointment.get("end")), appointment.get("minutesDuration")
+    end = end if end and end > start else None
     if end is None and isinstance(minutes, int) and 0 < minutes <= _MOST_MINUTES:
         return start + timedelta(minutes=minutes)
     return end
@@ -271,7 +275,7 @@ def time_of(appointment: Resource, slot: Slot) -> Slot:
     if start is None:
         return slot
     end = _end(appointment, start)
-    return Slot(slot.resource, start, end if end and end > start else start + (slot.end - slot.start))
+    return Slot(slot.resource, start, end or start + (slot.end - slot.start))
 
 
 def has_identifier(resource: Resource, system: str, value: str) -> bool:
