@@ -312,6 +312,7 @@ def _gone(search: URL) -> Json:
     return {
         "resourceType": search.name,
         "id": f"gone-{start[:13]}",
+        "meta": {"versionId": "1"},
         "status": status,
         "start": start,
         "end": start,
