@@ -163,14 +163,17 @@ class FhirClient:
         return self._recent.of_kind(kind)
 
     async def read(self, kind: str, name: str) -> Resource | None:
-        """Return a resource, or None if there is none (any more)."""
+        """Return a resource, no older than it is known to be, or None if there is none (any more)."""
         response = await self._request("GET", f"{kind}/{name}", name=f"{kind}/{{id}}", allowed=_MISSING)
         if response.status in _MISSING:
             self._recent.forget(kind, name)
             return None
         found = self._resource(response, kind)
-        self._recent.note(found)
-        return found
+        # A copy of the server's that has not heard yet of what was written may have answered.
+        known = self._recent.newest(found)
+        if known is found:
+            self._recent.note(found)
+        return known
 
     async def update(self, resource: Resource) -> Resource | None:
         """Write the resource if nobody has changed it since it was read, and return it as it is now; else None."""

@@ -287,14 +287,21 @@ def is_of(appointment: Resource, system: str, entry: Entry) -> bool:
     """Say whether an Appointment that has the id of an entry's is that one still.
 
     A server that was restored from a backup may have given the id to another one since. People may have taken the
-    identifiers off, moved it, or changed its text; hardly all at once.
+    identifiers off, moved it, changed its text or its patient; hardly all at once.
     """
     uids = _identifiers(appointment, system)
     if uids:
         return entry.uid in uids
     known = {name.partition("/")[2] for name in entry.names}
     mentioned = entry.reference in json.dumps(appointment, ensure_ascii=False)
-    return starts_with(appointment, entry.slot) or mentioned or not known.isdisjoint(slots_of(appointment))
+    is_for = bool(entry.patient.name) and entry.patient.name in _people_of(appointment)
+    return starts_with(appointment, entry.slot) or mentioned or is_for or not known.isdisjoint(slots_of(appointment))
+
+
+def _people_of(appointment: Resource) -> set[object]:
+    """Return the names of those who take part in an Appointment, as they were written down."""
+    actors = (one.get("actor") for one in _objects(appointment.get("participant")))
+    return {actor.get("display") for actor in actors if isinstance(actor, dict)}
 
 
 def patient_reference(patient: Resource) -> str | None:

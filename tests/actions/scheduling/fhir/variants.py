@@ -36,6 +36,7 @@ class Variant:
 
     Attributes:
         lag: how many seconds a search does not know what was written.
+        stale: for how many seconds a read by id has the version before.
         vanishes: what was changed is found in no version until then.
         cached: results of searches are used again for a minute: "unless" they are not to be, or "always".
         page: the largest page.
@@ -55,6 +56,7 @@ class Variant:
     """
 
     lag: float = 0
+    stale: float = 0
     vanishes: bool = False
     cached: str = ""
     page: int = 0
@@ -130,6 +132,7 @@ class VariedServer(FhirServer):
     _cache: dict[str, tuple[datetime, Json]] = field(default_factory=dict)
     _pages: dict[str, str] = field(default_factory=dict)
     _last: Json | None = None
+    _before: dict[str, tuple[datetime, Json | None]] = field(default_factory=dict)
     _shifted: set[str] = field(default_factory=set)
     _requests: count[int] = field(default_factory=count)
     _met: set[tuple[str, str, bytes]] = field(default_factory=set)
@@ -149,7 +152,7 @@ class VariedServer(FhirServer):
 
     def empty(self) -> None:
         super().empty()
-        for store in (self._pending, self._indexed, self._cache, self._pages):
+        for store in (self._pending, self._indexed, self._cache, self._pages, self._before):
             store.clear()
         if self.index:
             self.index.empty()
@@ -187,7 +190,7 @@ class VariedServer(FhirServer):
         if request.method == "GET" and path.count("/") <= 1 and path != "/metadata":
             answer = await self._search(request, number)
         else:
-            answer = await self._forward(request)
+            answer = await self._version_before(request) or await self._forward(request)
         writes = request.method != "GET"
         if first and (self.variant.lost == "all" or (writes and self.variant.lost)):
             assert request.transport is not None
@@ -263,6 +266,14 @@ class VariedServer(FhirServer):
         is_first = kind not in self._shifted
         self._shifted.add(kind)
         return self.variant.shifts == "each" or (self.variant.shifts == "once" and is_first)
+
+    async def _version_before(self, request: web.Request) -> web.Response | None:
+        """Return what a read finds that does not know yet of the last write."""
+        until, before = self._before.get(request.path, (self.clock.now, None))
+        if self.variant.stale and request.method == "PUT":
+            due = self.clock.now + timedelta(seconds=self.variant.stale)
+            self._before[request.path] = due, (await self._ask(self, "GET", request.path))[1]
+        return web.json_response(before) if before and request.method == "GET" and self.clock.now < until else None
 
     async def _forward(self, request: web.Request) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() in ("if-match", "accept")}
