@@ -74,7 +74,7 @@ class Wire:
         wire = self
         behind: Any = varied(variants.VARIANTS[wire.variant.differs]) if wire.variant.differs else Transport
 
-        class Varied(behind):  # type: ignore[misc]
+        class Varied(behind):
             async def request(self, method: str, path: str, **rest: Any) -> Response:
                 answer = await super().request(method, path, **rest)
                 return wire.passed(method, path, answer)
