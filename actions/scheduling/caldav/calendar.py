@@ -278,7 +278,8 @@ class CalDavCalendar:
             own, taken = await self._look_once(collection, entry, name, is_new)
             if own is None:
                 raise OutcomeUnknownError(f"{collection.words}: an entry was removed while it was written")
-            if own.status != TENTATIVE:
+            # Some servers drop what they take for the usual: who has just written it has not looked yet all the same.
+            if own.status != TENTATIVE and not (is_new and own.status is None and taken):
                 return
             if taken:
                 raise SlotTakenError(slot)

@@ -20,7 +20,7 @@ from actions.scheduling.caldav.collection import Collection, Created, StoredObje
 from actions.scheduling.caldav.content import Part, cells_to_go, content, entry_uid, leave_out_text
 from actions.scheduling.caldav.expanded import ExpandedObjects
 from actions.scheduling.caldav.search import EventSearch, is_own
-from actions.scheduling.caldav.series import is_series, own_time
+from actions.scheduling.caldav.series import changes_what_follows, is_series, own_time
 from actions.scheduling.caldav.settings import CalDavSettings
 from actions.scheduling.caldav.spans import Span
 from actions.scheduling.caldav.zones import UNREADABLE, events_in
@@ -113,15 +113,20 @@ class Claims:
 
     async def _remove(self, collection: Collection, own: StoredObject) -> bool:
         """Delete an object, or the first time of a series that people made of it; return False if it has changed."""
+        first = changed = None
         try:
             events = events_in(own.content)
             rest = is_series(events)
-            is_out = rest and own_time(events, self._zone) is None
+            if rest:
+                first = own_time(events, self._zone)
+                changed = next((number for number, event in enumerate(events) if event is first), None)
         except UNREADABLE:
-            rest = is_out = False
+            return await collection.delete(own)
         if not rest:
             return await collection.delete(own)
-        return is_out or await collection.replace(own, leave_out_text(own.content))
+        is_changed = first is not None and "RECURRENCE-ID" in first and not changes_what_follows(first)
+        text = leave_out_text(own.content, changed if is_changed else None)
+        return first is None or await collection.replace(own, text)
 
     async def _take(self, collection: Collection, entry: Entry, part: Part, name: str, text: bytes) -> str | None:
         """Return the name under which the entry has the part; None if whoever has this one has left the cell."""

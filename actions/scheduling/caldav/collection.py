@@ -24,9 +24,12 @@ from actions.errors import (
 from actions.scheduling.caldav.multistatus import (
     CALDAV,
     DAV,
+    FULL,
+    TOO_MANY,
     Found,
     all_events,
     events_between,
+    events_named,
     events_with,
     mkcalendar,
     names_in,
@@ -43,10 +46,11 @@ _CALENDAR_DATA = "text/calendar; charset=utf-8"
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
 _COMPONENTS = f"{CALDAV}supported-calendar-component-set"
 _CONFLICTS = (409, 412)
+_CONTENT = f"{CALDAV}calendar-data"
 _NOT_CONDITIONS = {f"{DAV}error", f"{DAV}responsedescription"}
 _MISSING = (404, 410)
 # Failures of writes that are known to have changed nothing: a condition that is not met or a permission; no space.
-_SAID = (403, 507)
+_SAID = (403, FULL)
 # Xandikos locks a calendar for the length of each write, and answers others with this instead of letting them wait:
 # seconds until they try again, give or take a half.
 _LOCKED, _LOCKED_PAUSES = 423, (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -61,9 +65,15 @@ _REFUSED = (400, 403, 500, 501, 502, 503, 504)
 # One rule of an event keeps some servers busy for ever, and each question for a time adds to that: if one is not
 # answered in this part of the time there is for an answer, none is asked for so long (seconds).
 _PART_OF_TIME, _WITHOUT_TIME = 0.5, 300.0
+# So many objects are asked for by their names at once.
+_AT_ONCE = 100
 # Who asks with less than so much time left learns nothing about the calendar (seconds).
 _LEAST_TIME = 0.2
 _WRITES = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
+
+
+class CutOffError(UnavailableError):
+    """The server tells a part of what it found only: what is not in it may be there all the same."""
 
 
 class Created(Enum):
@@ -110,10 +120,14 @@ class Collection:
         self.resource = resource
         # Until when no question for a time is asked, on the monotonic clock.
         self._without_time = -math.inf
+        # What was read of a calendar that answers no question in full.
+        self._read: dict[str, StoredObject] = {}
 
     async def get(self, name: str) -> StoredObject | None:
         """Return the object of that name, or None if there is none."""
-        answer = await self._send("GET", self._address(name), name=_OBJECT)
+        # Uncompressed: some proxies give what they compress an ETag of its own, of which no condition comes true.
+        headers = {"Accept-Encoding": "identity"}
+        answer = await self._send("GET", self._address(name), headers=headers, name=_OBJECT)
         if answer.status in _MISSING:
             return None
         self._require(answer, 200)
@@ -123,9 +137,10 @@ class Collection:
         """Write an object if there is none of that name. After an unknown outcome it may be this very one."""
         headers = {"Content-Type": _CALENDAR_DATA, "If-None-Match": "*"}
         answer = await self._write("PUT", name, headers, content)
-        if answer.status in _CONFLICTS:
-            # Radicale says 409 for a uid that is elsewhere and 412 for a name that is taken, Xandikos 412 for both.
-            same_uid = f"{CALDAV}no-uid-conflict" in names_in(answer.body)
+        # Radicale says 409 for a uid that is elsewhere and 412 for a name that is taken, Xandikos 412 for both; 403 may
+        # be said as well (RFC 4791, 1.3).
+        same_uid = answer.status in (*_CONFLICTS, 403) and f"{CALDAV}no-uid-conflict" in names_in(answer.body)
+        if answer.status in _CONFLICTS or same_uid:
             return Created.UID_ELSEWHERE if same_uid else Created.NAME_TAKEN
         self._require(answer, 200, 201, 204)
         return Created.DONE
@@ -157,8 +172,7 @@ class Collection:
         slow = time.monotonic() < self._without_time
         answers = [] if slow else await self._report_times(start, end)
         # What changed between two of the answers is in both; either is as good as one answer alone.
-        answers = answers or [await self._report_all()]
-        return list({one.name: one for answer in answers for one in self._objects(answer)}.values())
+        return await self._objects(answers or [await self._report_all()])
 
     async def _report_times(self, start: datetime, end: datetime) -> Sequence[Response]:
         """Return the answers to the questions of `query`; none if the calendar is to be asked without a time."""
@@ -167,7 +181,7 @@ class Collection:
         limit = patience * _PART_OF_TIME
         try:
             async with timeout(limit):
-                answers = await asyncio.gather(*(self._report(question, accept=_REFUSED) for question in questions))
+                answers = await asyncio.gather(*(self._report(question) for question in questions))
         except asyncio.TimeoutError:
             # Given up on our side: that says nothing about the host, to its breaker neither.
             if patience >= _LEAST_TIME:
@@ -175,7 +189,7 @@ class Collection:
             problem = f"no answer within {limit:.3g} s"
         else:
             # One odd event is enough: Xandikos answers 500 to each question for a time while a rule has an RSCALE.
-            problem = next((str(answer.status) for answer in answers if answer.status in _REFUSED), "")
+            problem = next((str(answer.status) for answer in answers if _is_refused(answer)), "")
         if not problem:
             return answers
         _log.warning("caldav.asked_without_time", extra={"resource": self.resource, "problem": problem})
@@ -183,7 +197,7 @@ class Collection:
 
     async def _report_all(self) -> Response:
         try:
-            return await self._report(all_events())
+            return await self._report(all_events(), accept=())
         except BackendError:
             # It is not the time that is too much to ask for, or everything is more yet.
             self._without_time = -math.inf
@@ -191,20 +205,62 @@ class Collection:
 
     async def search(self, name: str, text: str) -> Sequence[StoredObject]:
         """Return the objects with an event that has `text` in a property, whenever it is, and some that may not."""
-        answer = await self._report(events_with(name, text), accept=_REFUSED)
-        return self._objects(await self._report(all_events()) if answer.status in _REFUSED else answer)
+        answer = await self._report(events_with(name, text))
+        return await self._objects([await self._report(all_events(), accept=()) if _is_refused(answer) else answer])
 
-    async def _report(self, question: bytes, accept: Sequence[int] = ()) -> Response:
-        headers = {**_XML, "Depth": "1"}
+    async def _report(self, question: bytes, accept: Sequence[int] = _REFUSED) -> Response:
+        headers, accept = {**_XML, "Depth": "1"}, (*accept, FULL)
         return await self._send("REPORT", self._url, headers=headers, data=question, accept=accept, name=_CALENDAR)
 
-    def _objects(self, answer: Response) -> Sequence[StoredObject]:
+    async def _objects(self, answers: Sequence[Response]) -> Sequence[StoredObject]:
+        """Return the objects of answers, each once; all of the calendar's if one of them is not all that was found."""
+        try:
+            found = {one.name: one for answer in answers for one in self._whole(answer)}
+        except CutOffError as exc:
+            _log.warning("caldav.asked_by_name", extra={"resource": self.resource, "problem": str(exc)})
+            return await self._listed()
+        return [one for one in await asyncio.gather(*map(self._with_content, found.values())) if one]
+
+    def _whole(self, answer: Response) -> Sequence[Found]:
+        """Return the objects of an answer; raises `CutOffError` if it says that there are more."""
+        if answer.status == FULL or (answer.status in _REFUSED and TOO_MANY in names_in(answer.body)):
+            raise CutOffError(f"{self.words}: {answer.system} answered {answer.status}{_conditions(answer)}")
         self._require(answer, 207)
-        return [
-            StoredObject(found.name, _strong(found.text(f"{DAV}getetag")), found.text(f"{CALDAV}calendar-data"))
-            for found in parse(answer.body, answer.system)
-            if f"{CALDAV}calendar-data" in found.properties
-        ]
+        found = parse(answer.body, answer.system)
+        if any(one.status == FULL for one in found):
+            raise CutOffError(f"{self.words}: {answer.system} answered in part only ({FULL})")
+        # The calendar itself, which may be among them, has no content.
+        objects = [one for one in found if _CONTENT in one.properties or not one.href.endswith("/")]
+        return [one for one in objects if one.name and one.status not in _MISSING]
+
+    async def _with_content(self, found: Found) -> StoredObject | None:
+        """Return an object of an answer; it is asked for its content if the answer has none. None if it is gone."""
+        content = found.properties.get(_CONTENT)
+        if content is not None:
+            return StoredObject(found.name, _strong(found.text(f"{DAV}getetag")), content.text or "")
+        try:
+            return await self.get(found.name)
+        except (AuthFailedError, InvalidRequestError):
+            _log.warning("caldav.object_unreadable", extra={"resource": self.resource, "object": found.name})
+            return None
+
+    async def _listed(self) -> Sequence[StoredObject]:
+        """Return all objects of the calendar, by their names; of those that are known what has changed is read."""
+        body, headers = propfind(f"{DAV}getetag"), {**_XML, "Depth": "1"}
+        answer = await self._send("PROPFIND", self._url, headers=headers, data=body, accept=(FULL,), name=_CALENDAR)
+        there = {one.name: one for one in self._whole(answer)}
+        etags = {name: _strong(one.text(f"{DAV}getetag")) for name, one in there.items()}
+        known = {name: one for name, one in self._read.items() if one.etag and one.etag == etags.get(name)}
+        new = [one for name, one in there.items() if name not in known]
+        for number in range(0, len(new), _AT_ONCE):
+            some = new[number : number + _AT_ONCE]
+            named = await self._report(events_named([one.href for one in some]))
+            # What is not told, for whatever reason, is asked for by itself.
+            told = {one.name: one for one in self._whole(named)} if named.status == 207 else {}
+            read = await asyncio.gather(*(self._with_content(told.get(one.name, one)) for one in some))
+            known |= {one.name: one for one in read if one is not None}
+        self._read = known
+        return list(known.values())
 
     async def _send(
         self,
@@ -313,6 +369,11 @@ class Collection:
         if answer.status in _MISSING:
             return InvalidRequestError(f"{self.words} does not exist")
         return InvalidRequestError(f"{self.words}: {answer.system} answered {answer.status}{conditions}")
+
+
+def _is_refused(answer: Response) -> bool:
+    """Say whether a question was refused that another one may be answered for; not because of how much it finds."""
+    return answer.status in _REFUSED and TOO_MANY not in names_in(answer.body)
 
 
 def _conditions(answer: Response) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from icalendar import Calendar, Event
 
@@ -27,7 +28,7 @@ YEARS_BACK = 28
 _BACK = timedelta(days=YEARS_BACK * 365 + YEARS_BACK // 4)
 
 _STATUS = re.compile(r"STATUS[;:]", re.IGNORECASE)
-_EVENT = re.compile(r"BEGIN:VEVENT.*?END:VEVENT", re.IGNORECASE | re.DOTALL)
+_EVENT = re.compile(r"BEGIN:VEVENT.*?END:VEVENT(?:\r?\n)?", re.IGNORECASE | re.DOTALL)
 _CHANGE = re.compile(r"^RECURRENCE-ID[;:]", re.IGNORECASE | re.MULTILINE)
 _START = re.compile(r"^DTSTART(?P<value>[;:][^\n]*\n(?:[ \t][^\n]*\n)*)", re.IGNORECASE | re.MULTILINE)
 _CLAIM = re.compile(r"(?P<uid>.+)-claim-(?P<number>\d{1,4})-of-(?P<count>\d{1,4})", re.DOTALL)
@@ -110,10 +111,17 @@ def confirm_text(text: str) -> bytes:
     return "\r\n".join([*lines, ""]).encode()
 
 
-def leave_out_text(text: str) -> bytes:
-    """Return the text of a series without its first time, and with whatever else people wrote into it."""
+def leave_out_text(text: str, changed: int | None = None) -> bytes:
+    """Return the text of a series without its first time, and with whatever else people wrote into it.
+
+    `changed` is the number of the event that says what people made of that time, if they changed it on its own: it goes
+    as well, since programs show it, left out or not.
+    """
+    numbers = count()
 
     def left_out(event: re.Match[str]) -> str:
+        if next(numbers) == changed:
+            return ""
         return event[0] if _CHANGE.search(event[0]) else _START.sub(r"\g<0>EXDATE\g<value>", event[0], count=1)
 
     return _EVENT.sub(left_out, text).encode()

@@ -15,6 +15,9 @@ from actions.errors import InvalidRequestError
 
 DAV = "{DAV:}"
 CALDAV = "{urn:ietf:params:xml:ns:caldav}"
+# A server tells no more of what it found than so much: the whole answer, or what is said of the calendar in it.
+TOO_MANY = f"{CALDAV}number-of-matches-within-limits"
+FULL = 507
 
 # Servers that read XML with less care than they should know these prefixes.
 register_namespace("D", "DAV:")
@@ -80,6 +83,15 @@ def _calendar_query() -> tuple[Element, Element]:
     _properties(root, [f"{DAV}getetag", f"{CALDAV}calendar-data"])
     calendar = SubElement(SubElement(root, f"{CALDAV}filter"), f"{CALDAV}comp-filter", name="VCALENDAR")
     return root, SubElement(calendar, f"{CALDAV}comp-filter", name="VEVENT")
+
+
+def events_named(hrefs: Sequence[str]) -> bytes:
+    """Return the question for objects by their addresses, as the server has spelled them."""
+    root = Element(f"{CALDAV}calendar-multiget")
+    _properties(root, [f"{DAV}getetag", f"{CALDAV}calendar-data"])
+    for href in hrefs:
+        SubElement(root, f"{DAV}href").text = href
+    return _bytes(root)
 
 
 def mkcalendar(name: str) -> bytes:

@@ -47,11 +47,24 @@ def own_time(events: Sequence[Event], zone: tzinfo) -> Event | None:
     """
     first = next((event for event in events if "RECURRENCE-ID" not in event), events[0])
     start = value_of(first, "DTSTART")
+    left_out = [value.dt for values in many(first, "EXDATE") for value in values.dts]
+    # Some programs leave out a time by its day. What is left out stays so, whether or not it was changed before.
+    if _is_among(start, left_out, zone) or wall_of(start, _zone_of(start, zone)).date() in left_out:
+        return None
     for change in _newest_changes(events):
         if _is_among(start, [change.instead_of], zone):
             return change.event
-    left_out = [value.dt for values in many(first, "EXDATE") for value in values.dts]
-    return None if _is_among(start, left_out, zone) else first
+    return first
+
+
+def _zone_of(value: date, zone: tzinfo) -> tzinfo:
+    return (value.tzinfo if isinstance(value, datetime) else None) or zone
+
+
+def changes_what_follows(event: Event) -> bool:
+    """Say whether the change of a time of a series is one of all that follow as well."""
+    changed: Any = event.get("RECURRENCE-ID")
+    return str(getattr(changed, "params", {}).get("RANGE", "")).upper() == "THISANDFUTURE"
 
 
 def spans_of(events: Sequence[Event], zone: tzinfo, within: Span, place: Place) -> Iterator[Span]:
@@ -94,11 +107,9 @@ def _newest_changes(events: Sequence[Event]) -> Sequence[_Change]:
     for number, event in enumerate(events):
         value = getattr(event.get("RECURRENCE-ID"), "dt", None)
         if isinstance(value, date):
-            property_: Any = event["RECURRENCE-ID"]
-            goes_on = str(property_.params.get("RANGE", "")).upper() == "THISANDFUTURE"
             version = (_sequence(event), number)
             if value not in found or version > found[value][0]:
-                found[value] = (version, _Change(event, value, goes_on))
+                found[value] = (version, _Change(event, value, changes_what_follows(event)))
     return [change for _, change in found.values()]
 
 

@@ -237,7 +237,7 @@ class AgendaReader:
         name = _START[kind]
         window = ((name, f"ge{text(start - _any_of(_EARLIER))}"), (name, f"lt{text(end)}"))
         try:
-            return await self._client.search(kind, *parameters, *window)
+            return await self._client.search(kind, *parameters, *window, by=name)
         except PagesExpiredError:
             if end - start <= _SHORTEST_WINDOW:
                 raise
@@ -297,7 +297,7 @@ class AgendaReader:
             since = self._read_until[schedule] - _MARGIN - _any_of(_MARGIN)
             parameters.append(("_lastUpdated", f"ge{text(since)}"))
         try:
-            return await self._client.search("Slot", *parameters)
+            return await self._client.search("Slot", *parameters, by=_START["Slot"])
         except PagesExpiredError:
             now = self._clock()
             return await self._between("Slot", now - _LONG_AGO, now + _LONG_AGO, *parameters)

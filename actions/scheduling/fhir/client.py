@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from actions.errors import BackendError, InvalidRequestError, OutcomeUnknownError, UnavailableError
+from actions.scheduling.fhir.pages import Parameter, Reading, is_sorted_as_asked, said_to_be_in_part, starts_of
 from actions.scheduling.fhir.recent import Recent
 from actions.scheduling.fhir.resources import Resource, version
 from actions.transport import Response, Transport
@@ -54,27 +55,37 @@ class FhirClient:
         # Whether a search was seen to lag behind what had been written.
         self.lags = False
         self._searches = count(random.randrange(len(_PAGES)))  # noqa: S311 (not a secret)
+        # Of which types it was seen that searches are sorted by a parameter, or are not.
+        self._sorts: dict[tuple[str, str], bool] = {}
 
     async def capabilities(self) -> Resource:
         """Return the server's CapabilityStatement."""
         return self._resource(await self._request("GET", "metadata", name="metadata"), "CapabilityStatement")
 
-    async def search(self, kind: str, *parameters: tuple[str, str], most: int | None = None) -> list[Resource]:
-        """Return every match of all pages, or no more than the `most` first ones. The same name may come twice.
+    async def search(
+        self, kind: str, *parameters: Parameter, most: int | None = None, by: str | None = None
+    ) -> list[Resource]:
+        """Return every match of all pages, or no more than the `most` first ones.
 
-        Raises `PagesExpiredError` if the server keeps forgetting its own pages.
+        `by` is the parameter by which such resources may be sorted: their start. Raises `PagesExpiredError` if the
+        server keeps forgetting its own pages, and `UnavailableError` if it says that this is not all.
         """
+        before: Reading | None = None
         for _ in range(_BEGINNINGS):
-            found = await self._pages(kind, parameters, most)
-            if found is not None:
-                return self._as_new_as_known(found)
+            reading = await self._pages(kind, parameters, most, by)
+            if reading is None:
+                continue
+            # What is read by turning pages may lack one that moved from one to the other: it is read until it is so.
+            if by is None or not reading.was_turned or (before and before.names == reading.names):
+                return self._as_new_as_known(reading.found[:most])
+            before = reading
+        if before is not None:
+            return self._as_new_as_known(before.found[:most])
         raise PagesExpiredError(f"{self.system} forgets the pages of a search for {kind} before they can be read")
 
-    async def first_page(self, kind: str, *parameters: tuple[str, str]) -> tuple[list[Resource], bool]:
+    async def first_page(self, kind: str, *parameters: Parameter) -> tuple[list[Resource], bool]:
         """Return the matches of the first page, and whether there are more."""
-        size = str(_PAGES[next(self._searches) % len(_PAGES)])
-        response = await self._request("GET", kind, params=[*parameters, ("_count", size)], name=kind)
-        bundle = self._resource(response, "Bundle")
+        bundle = await self._page(kind, [*parameters, self._size()], kind) or {}
         return self._as_new_as_known(_matches(bundle, kind)), self._next(bundle) is not None
 
     def _as_new_as_known(self, found: Iterable[Resource]) -> list[Resource]:
@@ -87,39 +98,82 @@ class FhirClient:
         return self._recent.newest(found)
 
     async def _pages(
-        self, kind: str, parameters: Sequence[tuple[str, str]], most: int | None
-    ) -> Sequence[Resource] | None:
-        """Return what all pages hold; None if one of them has expired."""
-        size = _PAGES[next(self._searches) % len(_PAGES)] if most is None else most
-        found: list[Resource] = []
-        path, query, allowed = kind, [*parameters, ("_count", str(size))], frozenset[int]()
+        self, kind: str, parameters: Sequence[Parameter], most: int | None, by: str | None
+    ) -> Reading | None:
+        """Read all pages; None if one of them has expired."""
+        size = self._size(most)
+        reading = Reading([*parameters, size], by if by and self._sorts.get((kind, by)) else None)
+        path, query, turned = kind, reading.query, reading.turned
         for _ in range(_MOST_PAGES):
-            # A search that may be sent as a form only (R4, http.html#search) goes on in the same way.
-            method = "POST" if urlsplit(path).path.endswith("/_search") else "GET"
-            response = await self._request(method, path, params=query, name=kind, allowed=allowed)
-            if response.status in _MISSING:
+            bundle = await self._page(path, query, kind, allowed=_MISSING if path in turned else ())
+            if bundle is None:
                 return None
-            bundle = self._resource(response, "Bundle")
-            found.extend(_matches(bundle, kind))
+            asks_on = reading.take(list(_matches(bundle, kind)))
             link = self._next(bundle)
-            if link is None or (most is not None and len(found) >= most):
-                return found[:most]
-            path, query, allowed = link, [], _MISSING
-        raise InvalidRequestError(f"{self.system} answered a search for {kind} with more than {_MOST_PAGES} pages")
+            if link is None or (most is not None and len(reading.found) >= most):
+                return reading
+            if by and await self._learns_to_sort(kind, by, reading.found, [*parameters, size]):
+                return await self._pages(kind, parameters, most, by)
+            if not asks_on and link in turned:
+                break
+            path, query = (kind, reading.query) if asks_on else (link, [])
+            turned |= {path} - {kind}
+        problem = f"more than {_MOST_PAGES} pages, or some that lead back"
+        raise InvalidRequestError(f"{self.system} answered a search for {kind} with {problem}")
+
+    async def _learns_to_sort(
+        self, kind: str, by: str, found: Sequence[Resource], parameters: Sequence[Parameter]
+    ) -> bool:
+        """Look whether the server sorts, if that is to be seen; return whether it was found out now that it does.
+
+        Servers may leave parameters out of account that they do not know, without a word.
+        """
+        if (kind, by) in self._sorts or len(set(starts_of(found) or ())) <= 1:
+            return False
+        try:
+            first, last = [
+                list(_matches(await self._page(kind, [*parameters, ("_sort", sort)], kind), kind))
+                for sort in (by, f"-{by}")
+            ]
+            self._sorts[kind, by] = is_sorted_as_asked(first, last)
+        except InvalidRequestError:
+            self._sorts[kind, by] = False
+        return self._sorts[kind, by]
+
+    async def _page(
+        self, path: str, query: Sequence[Parameter], kind: str, allowed: Collection[int] = ()
+    ) -> Resource | None:
+        """Return a page of a search for a type; None if the answer is one of those that are `allowed`."""
+        # A search that may be sent as a form only (R4, http.html#search) goes on in the same way.
+        method = "POST" if urlsplit(path).path.endswith("/_search") else "GET"
+        response = await self._request(method, path, params=query, name=kind, allowed=allowed)
+        if response.status in allowed:
+            return None
+        bundle = self._resource(response, "Bundle")
+        in_part = said_to_be_in_part(bundle)
+        if in_part:
+            raise UnavailableError(f"{self.system} answered a search for {kind} in part only: {in_part}")
+        return bundle
+
+    def _size(self, most: int | None = None) -> Parameter:
+        return "_count", str(_PAGES[next(self._searches) % len(_PAGES)] if most is None else most)
 
     def recent(self, kind: str) -> list[Resource]:
         """Return what was written or read by id within the last two minutes."""
         return self._recent.of_kind(kind)
 
     async def read(self, kind: str, name: str) -> Resource | None:
-        """Return a resource, or None if there is none (any more)."""
+        """Return a resource, no older than it is known to be, or None if there is none (any more)."""
         response = await self._request("GET", f"{kind}/{name}", name=f"{kind}/{{id}}", allowed=_MISSING)
         if response.status in _MISSING:
             self._recent.forget(kind, name)
             return None
         found = self._resource(response, kind)
-        self._recent.note(found)
-        return found
+        # A copy of the server's that has not heard yet of what was written may have answered.
+        known = self._recent.newest(found)
+        if known is found:
+            self._recent.note(found)
+        return known
 
     async def update(self, resource: Resource) -> Resource | None:
         """Write the resource if nobody has changed it since it was read, and return it as it is now; else None."""
@@ -211,8 +265,8 @@ class FhirClient:
         return urljoin(f"{self._base_url}/", str(links[0].get("url"))) if links else None
 
 
-def _matches(bundle: Resource, kind: str) -> Iterable[Resource]:
-    for entry in bundle.get("entry") or ():
+def _matches(bundle: Resource | None, kind: str) -> Iterable[Resource]:
+    for entry in (bundle or {}).get("entry") or ():
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(resource, dict) and resource.get("resourceType") == kind:
             yield resource

@@ -253,8 +253,12 @@ def takes_time(appointment: Resource, slot: Slot) -> bool:
 
 
 def _end(appointment: Resource, start: datetime) -> datetime | None:
-    """Return when an Appointment ends; R4 wants that to be said, and some servers say how long it is instead."""
+    """Return when an Appointment ends; R4 wants that to be said, and some servers say how long it is instead.
+
+    One that ends before it starts, which R4 does not forbid, does not say it.
+    """
     end, minutes = instant(appointment.get("end")), appointment.get("minutesDuration")
+    end = end if end and end > start else None
     if end is None and isinstance(minutes, int) and 0 < minutes <= _MOST_MINUTES:
         return start + timedelta(minutes=minutes)
     return end
@@ -271,7 +275,7 @@ def time_of(appointment: Resource, slot: Slot) -> Slot:
     if start is None:
         return slot
     end = _end(appointment, start)
-    return Slot(slot.resource, start, end if end and end > start else start + (slot.end - slot.start))
+    return Slot(slot.resource, start, end or start + (slot.end - slot.start))
 
 
 def has_identifier(resource: Resource, system: str, value: str) -> bool:
@@ -283,14 +287,21 @@ def is_of(appointment: Resource, system: str, entry: Entry) -> bool:
     """Say whether an Appointment that has the id of an entry's is that one still.
 
     A server that was restored from a backup may have given the id to another one since. People may have taken the
-    identifiers off, moved it, or changed its text; hardly all at once.
+    identifiers off, moved it, changed its text or its patient; hardly all at once.
     """
     uids = _identifiers(appointment, system)
     if uids:
         return entry.uid in uids
     known = {name.partition("/")[2] for name in entry.names}
     mentioned = entry.reference in json.dumps(appointment, ensure_ascii=False)
-    return starts_with(appointment, entry.slot) or mentioned or not known.isdisjoint(slots_of(appointment))
+    is_for = bool(entry.patient.name) and entry.patient.name in _people_of(appointment)
+    return starts_with(appointment, entry.slot) or mentioned or is_for or not known.isdisjoint(slots_of(appointment))
+
+
+def _people_of(appointment: Resource) -> set[object]:
+    """Return the names of those who take part in an Appointment, as they were written down."""
+    actors = (one.get("actor") for one in _objects(appointment.get("participant")))
+    return {actor.get("display") for actor in actors if isinstance(actor, dict)}
 
 
 def patient_reference(patient: Resource) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from actions.scheduling.caldav.content import leave_out_text
+from actions.scheduling.models import Slot
 from actions.scheduling.synced import SyncedBackend
 from tests.actions.clinic import NOW, open_synced
 from tests.actions.scheduling.caldav.caldav_system import UTC, CalDavSystem
@@ -75,10 +76,14 @@ async def test_the_first_time_of_a_series_is_where_people_moved_it(
     assert await try_to_book(backend, "another", TEN) == "booked"
     assert await backend.cancel(key_of("c")) == moved
     assert await try_to_book(backend, "third", ELEVEN) == "booked"
-    assert any("RRULE" in text for text in system.objects().values())
+    (series,) = [text for text in system.objects().values() if "RRULE" in text]
+    # Programs show what was changed on its own, left out or not; and hosts find bookings of theirs by it.
+    assert "RECURRENCE-ID" not in series
+    there = await (await system.open()).written(Slot("practice", TEN.start, ELEVEN.end))
+    assert moved.reference not in [one.reference for one in there]
 
 
-@pytest.mark.parametrize("how", ["left out", "cancelled"])
+@pytest.mark.parametrize("how", ["left out", "left out by its day", "changed and left out", "cancelled"])
 async def test_a_first_time_that_people_took_out_of_the_series_is_cancelled(
     how: str, system: CalDavSystem, backend: SyncedBackend
 ) -> None:
@@ -86,7 +91,11 @@ async def test_a_first_time_that_people_took_out_of_the_series_is_cancelled(
     booking = await backend.book(key_of("c"), TEN)
     times = f"{TEN.start:{UTC}}", f"{TEN.end:{UTC}}"
     cancelled = with_uid(system, changed_to(*times, "STATUS:CANCELLED"))
-    repeat(system, *(cancelled if how == "cancelled" else [f"EXDATE:{TEN.start:{UTC}}"]))
+    moved = with_uid(system, changed_to(f"{ELEVEN.start:{UTC}}", f"{ELEVEN.end:{UTC}}"))
+    left_out = f"EXDATE:{TEN.start:{UTC}}"
+    by_day = f"EXDATE;VALUE=DATE:{TEN.start:%Y%m%d}"
+    ways = {"cancelled": cancelled, "left out by its day": [by_day], "changed and left out": [left_out, *moved]}
+    repeat(system, *ways.get(how, [left_out]))
 
     assert list(await backend.upcoming("c", NOW)) == []
     assert list(await backend.cancelled_elsewhere("c", NOW)) == [booking]

@@ -20,9 +20,11 @@ from actions.errors import OutcomeUnknownError
 from actions.scheduling.synced import SyncedBackend
 from actions.transport import Response, Transport, open_session
 from tests.actions.clinic import GENERAL, FixedClock, open_synced
+from tests.actions.scheduling.caldav import variants
 from tests.actions.scheduling.caldav.caldav_servers import radicale, xandikos
 from tests.actions.scheduling.caldav.caldav_system import CalDavServer, CalDavSystem
 from tests.actions.scheduling.caldav.people import People, write_series
+from tests.actions.scheduling.caldav.variants import varied
 from tests.actions.scheduling.walk import TUESDAY, Walk
 from tests.actions.scheduling.walking import Open, new_database, run_from_the_command_line
 
@@ -33,7 +35,7 @@ _QUESTIONS_BEFORE = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """Which server, on which grid; `loses` every third answer to a write.
+    """Which server, on which grid; `loses` every third answer to a write; `differs` as one of `variants` does.
 
     For `lag` seconds searches do not find what was written, by us or by people, in any version.
     """
@@ -42,6 +44,7 @@ class Variant:
     cell_minutes: int = 30
     loses: bool = False
     lag: float = 0
+    differs: str = ""
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -52,6 +55,7 @@ VARIANTS: Mapping[str, Variant] = {
         ", cells of 15 minutes": Variant("", cell_minutes=15),
         ", answers of writes lost": Variant("", loses=True),
         ", lag 2 s": Variant("", lag=2),
+        ", cut off": Variant("", differs="cut off"),
     }.items()
 }
 
@@ -68,8 +72,9 @@ class Wire:
     def transport(self) -> type[Transport]:
         """Return a transport on which it happens."""
         wire = self
+        behind: Any = varied(variants.VARIANTS[wire.variant.differs]) if wire.variant.differs else Transport
 
-        class Varied(Transport):
+        class Varied(behind):
             async def request(self, method: str, path: str, **rest: Any) -> Response:
                 answer = await super().request(method, path, **rest)
                 return wire.passed(method, path, answer)

@@ -110,6 +110,8 @@ class People:
             self.reopen,
             self.cancel,
             self.cancel_alone,
+            self.cancel_and_take_that_back,
+            self.take_the_identifiers_off,
             self.move,
             self.move_alone,
             self.change_places,
@@ -174,6 +176,23 @@ class People:
         self.server.put({**one, "status": "cancelled"})
         self._set(one, "free", only_theirs=True)
         return f"cancelled {one['start']}, whose Slot stays as it is"
+
+    def cancel_and_take_that_back(self) -> str:
+        """Before anybody could ask, and more than once."""
+        one = self._appointment()
+        if one is None:
+            return ""
+        for status in ("cancelled", one["status"], "entered-in-error", one["status"]):
+            self.server.put({**one, "status": status})
+        return f"cancelled {one['start']} by mistake"
+
+    def take_the_identifiers_off(self) -> str:
+        """Their program writes back what it knows."""
+        one = self._appointment()
+        if one is None:
+            return ""
+        self.server.put({name: value for name, value in one.items() if name not in ("identifier", "meta")})
+        return f"took the identifiers off {one['start']}"
 
     def move(self) -> str:
         one, truth = self._appointment(), Truth.of(self.server)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actions.scheduling.models import BookingChange, BookingKey, Change, Slot, Window
+from actions.scheduling.models import BookingChange, BookingKey, Change, Patient, Slot, Window
 from actions.transport import open_session
 from tests.actions.clinic import open_synced
 from tests.actions.scheduling.calendar_contract import ELEVEN, HALF_PAST_TEN, TEN, entry_at, try_to_write
@@ -125,6 +125,25 @@ async def test_what_else_people_change_does_not_undo_a_booking(
         assert await backend.cancel(key_of("c", Window.at(TEN.start))) == kept
         assert [one["status"] for one in lagging.server.all("Appointment")] == ["cancelled"]
         assert [one["status"] for one in lagging.clinic.slots(TEN)] == ["free"]
+
+
+async def test_an_appointment_that_people_wrote_anew_in_all_but_the_patient_is_the_booking(
+    clinic: FhirSystem, database: Path
+) -> None:
+    """Their program keeps neither identifiers nor texts nor Slots, and they moved it as well."""
+    backend = await open_synced(database, clinic.calendar(), clock=clinic.clock)
+    booking = await backend.book(key_of("c"), TEN, Patient("c", "Erika Muster"))
+    (appointment,) = clinic.appointments()
+    theirs = {name: appointment[name] for name in ("resourceType", "id", "status", "participant")}
+    clinic.server.put({**theirs, "start": ELEVEN.start.isoformat(), "end": ELEVEN.end.isoformat()})
+
+    moved = replace(booking, slot=ELEVEN, moved_from=TEN.start)
+    assert list(await backend.upcoming("c", clinic.clock.now)) == [moved]
+    assert list(await backend.cancelled_elsewhere("c", clinic.clock.now)) == []
+    assert await backend.cancel(key_of("c", Window.at(ELEVEN.start))) == moved
+    assert [one["status"] for one in clinic.server.all("Appointment")] == ["cancelled"]
+    assert [one["status"] for one in (*clinic.slots(TEN), *clinic.slots(ELEVEN))] == ["free", "free"]
+    await backend.close()
 
 
 @pytest.mark.parametrize("old", ["inactive", "gone"])

@@ -110,6 +110,22 @@ async def test_what_nobody_knows_ends_in_one_appointment(
         assert len(lagging.live) == 1
 
 
+async def test_reads_that_a_copy_answers_do_not_undo_what_was_just_written(
+    servers: tuple[FhirServer, FhirServer], database: Path
+) -> None:
+    """Also by id a server may answer with the version before: who has written a newer one knows that it is old."""
+    async with opened(Variant(stale=2), servers, database) as lagging:
+        backend = lagging.backends[0]
+        booking = await backend.book(key_of("c"), TEN)
+        assert list(await backend.upcoming("c", lagging.clinic.clock.now)) == [booking]
+        assert (await backend.reschedule(key_of("c"), ELEVEN)) is not None
+        assert [one["status"] for one in lagging.clinic.slots(TEN)] == ["free"]
+        assert await backend.cancel(key_of("c"))
+
+        assert lagging.live == []
+        assert [one["status"] for one in lagging.clinic.slots(ELEVEN)] == ["free"]
+
+
 async def test_a_time_that_another_process_gave_back_can_be_had_at_once(
     servers: tuple[FhirServer, FhirServer], database: Path
 ) -> None:

@@ -135,11 +135,17 @@ async def test_a_slot_without_a_time_is_left_out(clinic: FhirSystem) -> None:
 
 
 async def test_all_pages_are_read(clinic: FhirSystem) -> None:
-    """Eight Slots, three to a page; the Schedule, closures and Appointments are one request each."""
+    """Eight Slots, three to a page; the Schedule, closures and Appointments are one request each.
+
+    The first time the server shows that it sorts; then each page begins with the last one of the page before.
+    """
     every = [replace(TEN, start=FIRST + n * HALF_AN_HOUR, end=FIRST + (n + 1) * HALF_AN_HOUR) for n in range(8)]
 
-    assert list(await clinic.calendar().free(every)) == every
-    assert len(clinic.server.requests()) == 3 + 3
+    calendar = clinic.calendar()
+    for requests in (3 + 4 + 3, 4 + 2):
+        before = len(clinic.server.requests())
+        assert list(await calendar.free(every)) == every
+        assert len(clinic.server.requests()) - before == requests
 
 
 @pytest.mark.parametrize(
@@ -186,12 +192,36 @@ async def test_a_page_may_be_named_relative_to_the_base(link: str, clinic: FhirS
 
 
 async def test_pages_without_an_end_end(clinic: FhirSystem) -> None:
-    """A server whose last page names itself is not asked for ever."""
-    bundle = {"resourceType": "Bundle", "link": [{"relation": "next", "url": "Slot?page=2"}]}
-    clinic.server.fail_all([{"method": "GET", "path": "^/Slot", "status": 200, "body": bundle}] * 250)
+    """A server whose pages name ever more is not asked for ever."""
+    pages = [
+        {"resourceType": "Bundle", "link": [{"relation": "next", "url": f"Slot?page={number}"}]}
+        for number in range(250)
+    ]
+    clinic.server.fail_all([{"method": "GET", "path": "^/Slot", "status": 200, "body": page} for page in pages])
 
     with pytest.raises(InvalidRequestError, match="more than 200 pages"):
         await clinic.calendar().free([TEN])
+
+
+async def test_a_page_without_entries_may_have_a_next_one(clinic: FhirSystem) -> None:
+    """What it had the client may not see, say."""
+    link = [{"relation": "next", "url": "Slot?schedule=Schedule/practice"}]
+    clinic.server.fail("GET", "^/Slot", status=200, body={"resourceType": "Bundle", "total": 0, "link": link})
+
+    assert list(await clinic.calendar().free([TEN])) == [TEN]
+
+
+async def test_pages_that_lead_in_a_circle_are_left(clinic: FhirSystem) -> None:
+    """What is beyond them nobody knows."""
+    pages = [
+        {"resourceType": "Bundle", "link": [{"relation": "next", "url": f"Slot?page={number % 2}"}]}
+        for number in range(9)
+    ]
+    clinic.server.fail_all([{"method": "GET", "path": "^/Slot", "status": 200, "body": page} for page in pages])
+
+    with pytest.raises(InvalidRequestError, match="some that lead back"):
+        await clinic.calendar().free([TEN])
+    assert sum(one.startswith("GET /Slot") for one in clinic.server.requests()) <= 4
 
 
 def statement(**more: object) -> Json:

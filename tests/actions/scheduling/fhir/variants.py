@@ -36,6 +36,7 @@ class Variant:
 
     Attributes:
         lag: how many seconds a search does not know what was written.
+        stale: for how many seconds a read by id has the version before.
         vanishes: what was changed is found in no version until then.
         cached: results of searches are used again for a minute: "unless" they are not to be, or "always".
         page: the largest page.
@@ -50,9 +51,12 @@ class Variant:
         drops: headers that are not known.
         ignores: parameters that are not known.
         repeats: each next page begins with what was the last of the one before.
+        shifts: what stands first in a search of more than one page is deleted before the next one is asked for, which
+            begins where it would have begun: one is on neither page. In "each" of them, or the first "once".
     """
 
     lag: float = 0
+    stale: float = 0
     vanishes: bool = False
     cached: str = ""
     page: int = 0
@@ -64,6 +68,7 @@ class Variant:
     silent: bool = False
     nameless: bool = False
     repeats: bool = False
+    shifts: str = ""
     zipped: bool = False
     asks: bool = False
     reversed: bool = False
@@ -98,6 +103,7 @@ VARIANTS: Mapping[str, Variant] = {
     "nameless": Variant(nameless=True),
     "lag 2 s, nameless": Variant(lag=2, nameless=True),
     "pages of 3 that overlap": Variant(page=3, repeats=True),
+    "pages of 3 that shift": Variant(page=3, shifts="each"),
     "gzip, backwards": Variant(zipped=True, reversed=True),
     "pending": Variant(asks=True),
     "no If-None-Exist": Variant(drops=("if-none-exist",)),
@@ -126,6 +132,8 @@ class VariedServer(FhirServer):
     _cache: dict[str, tuple[datetime, Json]] = field(default_factory=dict)
     _pages: dict[str, str] = field(default_factory=dict)
     _last: Json | None = None
+    _before: dict[str, tuple[datetime, Json | None]] = field(default_factory=dict)
+    _shifted: set[str] = field(default_factory=set)
     _requests: count[int] = field(default_factory=count)
     _met: set[tuple[str, str, bytes]] = field(default_factory=set)
     # How fresh HealthLake would be asked to be.
@@ -144,7 +152,7 @@ class VariedServer(FhirServer):
 
     def empty(self) -> None:
         super().empty()
-        for store in (self._pending, self._indexed, self._cache, self._pages):
+        for store in (self._pending, self._indexed, self._cache, self._pages, self._before):
             store.clear()
         if self.index:
             self.index.empty()
@@ -182,7 +190,7 @@ class VariedServer(FhirServer):
         if request.method == "GET" and path.count("/") <= 1 and path != "/metadata":
             answer = await self._search(request, number)
         else:
-            answer = await self._forward(request)
+            answer = await self._version_before(request) or await self._forward(request)
         writes = request.method != "GET"
         if first and (self.variant.lost == "all" or (writes and self.variant.lost)):
             assert request.transport is not None
@@ -242,6 +250,8 @@ class VariedServer(FhirServer):
             found = [{"resourceType": "OperationOutcome", "issue": []}, *reversed(found)]
         if self.variant.repeats and self._last and "_offset" in path:
             found = [self._last, *found]
+        if bundle.get("link", [])[1:] and not re.search("_offset|_sort=-", path) and self._shifts(URL(path).name):
+            found = [_gone(URL(path)), *found[:-1]]
         self._last = found[-1] if found else None
         bundle["entry"] = [{"resource": self._spelled(one)} for one in found]
         bundle["link"] = [link for link in bundle.get("link", ()) if link["relation"] != "self"]
@@ -251,6 +261,19 @@ class VariedServer(FhirServer):
             kind = URL(path).name
             link["url"] = f"{'' if self.variant.relative else self.base + '/'}{kind}?_page={token}"
         return web.json_response(bundle, status=status)
+
+    def _shifts(self, kind: str) -> bool:
+        is_first = kind not in self._shifted
+        self._shifted.add(kind)
+        return self.variant.shifts == "each" or (self.variant.shifts == "once" and is_first)
+
+    async def _version_before(self, request: web.Request) -> web.Response | None:
+        """Return what a read finds that does not know yet of the last write."""
+        until, before = self._before.get(request.path, (self.clock.now, None))
+        if self.variant.stale and request.method == "PUT":
+            due = self.clock.now + timedelta(seconds=self.variant.stale)
+            self._before[request.path] = due, (await self._ask(self, "GET", request.path))[1]
+        return web.json_response(before) if before and request.method == "GET" and self.clock.now < until else None
 
     async def _forward(self, request: web.Request) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() in ("if-match", "accept")}
@@ -289,6 +312,23 @@ class VariedServer(FhirServer):
         return (
             _with_times(resource, zone, ".000" if self.variant.offset < 0 else "") if self.variant.offset else resource
         )
+
+
+def _gone(search: URL) -> Json:
+    """Return what a search finds that will be deleted in a moment: the first one, by its start."""
+    bounds = [value[2:] for name in ("start", "date") for value in search.query.getall(name, ()) if value[:2] == "ge"]
+    start = bounds[0] if bounds else "2016-01-01T00:00:00Z"
+    status = "entered-in-error" if bounds else "busy-unavailable"
+    reference = {"schedule": {"reference": search.query["schedule"]}} if "schedule" in search.query else {}
+    return {
+        "resourceType": search.name,
+        "id": f"gone-{start[:13]}",
+        "meta": {"versionId": "1"},
+        "status": status,
+        "start": start,
+        "end": start,
+        **reference,
+    }
 
 
 def _with_times(resource: Json, zone: timezone, fraction: str = "") -> Json:
