@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +12,7 @@ from action_server import current_job, job, later, services
 from action_server.errors import JobError
 from action_server.jobs import asking as asking_module
 from action_server.jobs.handover import DELIVER, engine_of
-from action_server.jobs.queue import JobQueue
+from action_server.jobs.queue import Claimed, JobQueue
 from action_server.jobs.table import jobs
 from tests.action_server.jobs.job_fixtures import asking, state_of
 from tests.action_server.jobs.running_jobs import ended, opened_queue, running
@@ -50,6 +50,33 @@ async def test_a_job_is_run_and_its_result_kept(queue: JobQueue) -> None:
         second = await later(add_on_thread, a=5)
         assert (await ended(queue, first.id))["result"] == "3"
         assert (await ended(queue, second.id))["result"] == "6"
+
+
+async def test_what_this_process_asks_for_is_claimed_without_a_look(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement less for each; who knows of nothing looks first, as a claim takes SQLite's lock."""
+    steps, looked = list[str](), asyncio.Event()
+    look, claim = queue.next_due, queue.claim
+
+    async def noted_look(names: Collection[str]) -> float | None:
+        due = await look(names)
+        steps.append("look")
+        looked.set()
+        return due
+
+    async def noted_claim(names: Collection[str], limit: int) -> Sequence[Claimed]:
+        steps.append("claim")
+        return await claim(names, limit)
+
+    monkeypatch.setattr(queue, "next_due", noted_look)
+    monkeypatch.setattr(queue, "claim", noted_claim)
+    async with running(queue, add, poll=60.0):
+        await looked.wait()
+        assert steps == ["look"]
+        await ended(queue, (await later(add, a=1)).id)
+
+    assert steps[:2] == ["look", "claim"]
 
 
 async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
