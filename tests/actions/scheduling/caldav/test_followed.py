@@ -90,12 +90,10 @@ async def test_a_claim_that_people_deleted_does_not_undo_a_booking(
 async def test_an_event_that_people_renamed_or_cancelled(system: CalDavSystem, backend: SyncedBackend) -> None:
     """Another name is the same booking; a cancelled event is none, and its patient can be told."""
     booking = await backend.book(key_of("c"), TEN)
-    [(path, text)] = system.objects().items()
-    system.server.request("DELETE", path)
-    system.server.put(f"{system.path}renamed.ics", text)
+    path, text = system.rename()
     assert await backend.get(key_of("c")) == booking
 
-    system.server.put(f"{system.path}renamed.ics", text.replace("STATUS:CONFIRMED", "STATUS:CANCELLED"))
+    system.server.put(path, text.replace("STATUS:CONFIRMED", "STATUS:CANCELLED"))
     assert await backend.get(key_of("c")) is None
     assert list(await backend.cancelled_elsewhere("c", NOW)) == [booking]
 

@@ -73,9 +73,7 @@ async def test_a_claim_counts_as_long_as_its_event_is_there_under_whatever_name(
     """It is looked for by its uid."""
     calendar, old = await system.open(), entry_at(TEN_TO_ELEVEN)
     await calendar.write(old)
-    [(path, text)] = [(path, text) for path, text in system.objects().items() if "RELATED-TO" not in text]
-    system.server.request("DELETE", path)
-    system.server.put(f"{system.path}renamed.ics", change(text))
+    system.rename(change)
 
     assert await try_to_write(await system.open(), entry_at(TEN)) == end
 

@@ -121,9 +121,7 @@ async def test_an_entry_that_was_renamed_is_not_written_twice(system: CalDavSyst
     calendar = await system.open()
     entry = entry_at()
     await calendar.write(entry)
-    [(path, text)] = system.objects().items()
-    system.server.request("DELETE", path)
-    system.server.put(f"{system.path}renamed.ics", text)
+    system.rename()
 
     with pytest.raises(InvalidRequestError, match="under another name"):
         await calendar.write(entry)

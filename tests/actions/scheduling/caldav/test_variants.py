@@ -87,9 +87,7 @@ async def test_a_uid_that_is_elsewhere_may_be_forbidden(system: CalDavSystem) ->
     calendar = await system.open(varied(VARIANTS["a uid elsewhere is forbidden"]))
     entry = entry_at()
     await calendar.write(entry)
-    [(path, text)] = system.objects().items()
-    system.server.request("DELETE", path)
-    system.server.put(f"{system.path}renamed.ics", text)
+    system.rename()
 
     with pytest.raises(InvalidRequestError, match="under another name"):
         await calendar.write(entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,13 @@ from actions.transport import open_session
 from tests.actions.clinic import open_synced
 from tests.actions.scheduling.calendar_contract import ELEVEN, HALF_PAST_TEN, TEN, entry_at, try_to_write
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
-from tests.actions.scheduling.fhir.fhir_servers import FhirServer, Json, fhir_server_or_skip
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer, Json
 from tests.actions.scheduling.fhir.test_lag import Lagging, opened
 from tests.actions.scheduling.fhir.variants import VARIANTS
 from tests.actions.scheduling.scheduling_contract import key_of, try_to_book
 
 SCHEDULE = "Schedule/practice"
 NEXT_WEEK = {"start": "2026-12-01T09:00:00Z", "end": "2026-12-01T09:30:00Z"}
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
-    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
-        yield server, index
 
 
 @pytest.fixture(params=["plain", "lag 2 s, what changes vanishes", "lag 2 s, nameless", "other offsets and fractions"])

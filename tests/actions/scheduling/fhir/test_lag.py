@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,18 +21,12 @@ from actions.transport import open_session
 from tests.actions.clinic import GENERAL, FixedClock, booking_desk, open_synced
 from tests.actions.scheduling.calendar_contract import HALF_PAST_TEN, TEN, TEN_TO_ELEVEN, entry_at, try_to_write
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
-from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer, slot_resource
 from tests.actions.scheduling.fhir.variants import VARIANTS, Variant, VariedServer, varied
 from tests.actions.scheduling.scheduling_contract import ELEVEN, TUESDAY, key_of, try_to_book
 
 SCHEDULE = "Schedule/practice"
 LAGS = [name for name in VARIANTS if name.startswith("lag")]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
-    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
-        yield server, index
 
 
 @dataclass

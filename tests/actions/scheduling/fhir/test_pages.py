@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,18 +18,11 @@ from tests.actions.scheduling.fhir.fhir_servers import (
     HALF_AN_HOUR,
     FhirServer,
     Json,
-    fhir_server_or_skip,
     slot_resource,
 )
 from tests.actions.scheduling.fhir.variants import VARIANTS, Variant, varied
 
 SCHEDULE = "Schedule/practice"
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
-    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
-        yield server, index
 
 
 @pytest.fixture

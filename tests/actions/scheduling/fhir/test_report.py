@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,18 +12,12 @@ from actions.transport import open_session
 from tests.actions.clinic import GENERAL, SPECIALIST, FixedClock, days, slot_at
 from tests.actions.scheduling.calendar_contract import ELEVEN, HALF_PAST_NINE, HALF_PAST_TEN, TEN, entry_at
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
-from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip, slot_resource
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer, slot_resource
 from tests.actions.scheduling.fhir.variants import Variant, varied
 
 WEEK = days("2026-11-23", "2026-11-30")
 AT_ONCE = "a search knows at once what was written"
 SCHEDULE = "Schedule/practice"
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
-    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
-        yield server, index
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -15,15 +15,8 @@ from tests.actions.clinic import FixedClock
 from tests.actions.scheduling.calendar_contract import *  # noqa: F403
 from tests.actions.scheduling.calendar_contract import System
 from tests.actions.scheduling.fhir.fhir_clinic import FhirSystem
-from tests.actions.scheduling.fhir.fhir_servers import FhirServer, fhir_server_or_skip
+from tests.actions.scheduling.fhir.fhir_servers import FhirServer
 from tests.actions.scheduling.fhir.variants import VARIANTS, varied
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[FhirServer, FhirServer]]:
-    with fhir_server_or_skip() as server, fhir_server_or_skip() as index:
-        yield server, index
-
 
 # Others like these keep the contract for these as well, which takes long.
 LIKE_OTHERS = ("plain", "lag 2 s, silent", "silent", "pages of 3 that overlap")
