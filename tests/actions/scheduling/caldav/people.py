@@ -161,6 +161,10 @@ class People:
         one, other = self._ours(self.practice), self._ours(self.practice)
         if one is None or other is None or one.path == other.path or _length(one.kept) != _length(other.kept):
             return ""
+        rest = [each for each in self.truth().kept if each not in (one.kept, other.kept)]
+        # Who shares a time with what a search could not know of yet would hand that over.
+        if any(each.overlaps(place) for each in rest for place in (one.kept, other.kept)):
+            return ""
         for changed, place in ((one, other.kept), (other, one.kept)):
             changed.put(_with(changed.text, DTSTART=f"{place.start:{UTC}}", DTEND=f"{place.end:{UTC}}"))
         return f"had {one.kept.start:%H:%M} and {other.kept.start:%H:%M} change places"
