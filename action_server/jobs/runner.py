@@ -185,11 +185,12 @@ class JobRunner:
         running = Counter(one.claimed.name for one in self._running.values())
         shares = self._places.share(running, free)
         # Read first: a claim takes SQLite's write lock, and there is mostly nothing to do. Where there was more than
-        # enough just now, there is mostly more.
+        # enough just now, there is mostly more; of several shares it has to be known who waits longest.
         due = {}
         if shares:
-            due = {one: 0.0 if self._has_more else await self._queue.next_due(one.names) for one in shares}
-            self._is_down = self._has_more = False
+            is_known, self._has_more = self._has_more and len(shares) == 1, False
+            due = {one: 0.0 if is_known else await self._queue.next_due(one.names) for one in shares}
+            self._is_down = False
         began = False
         # Whose oldest job is due longest comes first.
         for share, seconds in sorted(due.items(), key=lambda one: _or_never(one[1])):

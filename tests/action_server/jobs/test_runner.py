@@ -81,6 +81,35 @@ async def test_what_this_process_asks_for_is_claimed_without_a_look(
     assert steps[:3] == ["look", "look", "claim"]
 
 
+async def test_who_waits_longest_comes_first_whatever_this_process_asked_for(queue: JobQueue) -> None:
+    """Also where jobs of one name have places of their own, and this process knows that there is more to do."""
+    began, released = list[str](), asyncio.Event()
+
+    @job
+    async def hold() -> None:
+        began.append("hold")
+        await released.wait()
+
+    @job(at_once=1)
+    async def narrow() -> None:
+        began.append("narrow")
+
+    @job
+    async def wide() -> None:
+        began.append("wide")
+
+    async with running(queue, hold, narrow, wide, concurrency=1):
+        await later(hold)
+        while not began:  # noqa: ASYNC110 - the job sets no event of ours
+            await asyncio.sleep(0.01)
+        ordered = [await later(one) for one in (narrow, wide)]
+        released.set()
+        for one in ordered:
+            await ended(queue, one.id)
+
+    assert began == ["hold", "narrow", "wide"]
+
+
 async def test_a_failure_is_tried_again_and_then_parked(queue: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
     """After pauses that double; the row has the type and place, the words are in the log alone."""
     runs: list[int] = []
